@@ -1,0 +1,99 @@
+"""Every error that budgetctl raises on purpose.
+
+An error says what was wrong, with which value, and (`hint`) what to do next. Each class carries the code word
+that JSON output shows and the exit code of the command line, so that text and code are mapped in one place.
+"""
+
+from __future__ import annotations
+
+
+class BudgetctlError(Exception):
+    """Something went wrong that the caller can understand."""
+
+    code = "failure"
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """The message alone: `KeyError` would show its repr."""
+        return self.message
+
+
+class InvalidValueError(BudgetctlError, ValueError):
+    """A value that was passed in is not acceptable; nothing was changed."""
+
+    code = "invalid"
+    exit_code = 2
+
+
+class InvalidResponseError(InvalidValueError):
+    """What was given as a provider's response is not one, or contradicts itself."""
+
+    code = "invalid_response"
+
+
+class NotFoundError(BudgetctlError, KeyError):
+    """The thing that was named does not exist."""
+
+    code = "not_found"
+    exit_code = 4
+
+
+class UnknownUserError(NotFoundError):
+    """No budget of that name in the project."""
+
+    code = "unknown_user"
+
+
+class UnknownProjectError(NotFoundError):
+    """No store holds a project of that name."""
+
+    code = "unknown_project"
+
+
+class AlreadyExistsError(BudgetctlError):
+    """A budget of that name is there already."""
+
+    code = "exists"
+
+
+class KeyConflictError(BudgetctlError):
+    """An idempotency key was used before, for a different request."""
+
+    code = "key_conflict"
+
+
+class StoreUnavailableError(BudgetctlError):
+    """The store cannot be reached, opened or written; trying again may help."""
+
+    code = "unreachable"
+    exit_code = 5
+
+
+class StoreBusyError(StoreUnavailableError):
+    """Other writers held the store for longer than the caller was willing to wait."""
+
+    code = "busy"
+
+
+class CorruptStoreError(BudgetctlError):
+    """The file is not a budgetctl store, or is damaged. It was left as it is."""
+
+    code = "corrupt"
+
+
+class NewerStoreError(BudgetctlError):
+    """The store was written by a newer budgetctl. It was left as it is."""
+
+    code = "newer_store"
+
+
+class CannotPriceError(BudgetctlError):
+    """Nobody knows what this call costs; nothing was recorded."""
+
+    code = "cannot_price"
+    exit_code = 6

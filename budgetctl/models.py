@@ -1,0 +1,175 @@
+"""The values that travel between the layers. Frozen, and without behaviour beyond what is derived from them.
+
+Amounts are `Picodollars` (10⁻¹² USD). Instants are integers of microseconds since 1970 in UTC, named `…_us`; zones
+appear at the edges only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from budgetctl.money import ZERO, Picodollars
+
+Align = Literal["rolling", "calendar"]
+Status = Literal["ok", "warning", "exceeded"]
+EntryKind = Literal["spend", "adjustment", "reset"]
+
+PRIMARY = "total"
+"""The name of the limit that every budget has, litellm's `total_budget`."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one provider response says was consumed: disjoint counts of tokens, so that each is priced once.
+
+    `cost` is the amount the provider itself says it billed, where that is authoritative.
+    """
+
+    model: str | None = None
+    provider: str | None = None
+    request_id: str | None = None
+    created: str | None = None
+    uncached_input: int = 0
+    cache_read: int = 0
+    cache_write_5m: int = 0
+    cache_write_1h: int = 0
+    audio_input: int = 0
+    image_input: int = 0
+    text_output: int = 0
+    reasoning: int = 0
+    audio_output: int = 0
+    image_output: int = 0
+    web_searches: int = 0
+    service_tier: str | None = None
+    cost: Picodollars | None = None
+
+    @property
+    def total_input(self) -> int:
+        """All input tokens, cached or not."""
+        return (
+            self.uncached_input
+            + self.cache_read
+            + self.cache_write_5m
+            + self.cache_write_1h
+            + self.audio_input
+            + self.image_input
+        )
+
+    @property
+    def total_output(self) -> int:
+        """All output tokens, reasoning included."""
+        return self.text_output + self.reasoning + self.audio_output + self.image_output
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that say something, for storing and printing."""
+        return {name: value for name, value in self.__dict__.items() if value is not None and value != 0}
+
+
+@dataclass(frozen=True)
+class Price:
+    """What something cost, and how that was found out. `pricing` is kept with the entry."""
+
+    amount: Picodollars
+    usage: Usage
+    model: str
+    pricing: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """An amount over a duration, and where its current generation stands.
+
+    `duration` is the canonical text of a duration, or None for a limit that never resets (then `window_end_us` is
+    None). `models` is a shell-style pattern for the models it counts, or None for all of them.
+    """
+
+    limit_id: int
+    name: str
+    amount: Picodollars
+    duration: str | None
+    align: Align
+    zone: str
+    models: str | None
+    anchor_us: int
+    generation: int
+    window_start_us: int
+    window_end_us: int | None
+    spent: Picodollars
+    held: Picodollars = ZERO
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A user's limits as they stand now: windows that have passed count as reset already."""
+
+    project: str
+    user: str
+    limit: Limit
+    models: Mapping[str, Picodollars] = field(default_factory=dict)
+    created_us: int = 0
+    updated_us: int = 0
+
+    @property
+    def remaining(self) -> Picodollars:
+        """What may still be spent in this window; negative when more than the budget was."""
+        return Picodollars(self.limit.amount - self.limit.spent - self.limit.held)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One immutable line of a user's ledger. `number` counts from 1 without gaps within the user.
+
+    A reset moves no money: `closed` says what the generation that it closed had spent, in which window.
+    """
+
+    number: int
+    kind: EntryKind
+    at_us: int
+    amount: Picodollars
+    model: str | None = None
+    usage: Mapping[str, Any] | None = None
+    pricing: Mapping[str, Any] | None = None
+    note: str | None = None
+    closed: ClosedWindow | None = None
+
+
+@dataclass(frozen=True)
+class ClosedWindow:
+    """A generation of a limit that has ended, and what was spent in it."""
+
+    limit: str
+    generation: int
+    start_us: int
+    end_us: int
+    spent: Picodollars
+
+
+@dataclass(frozen=True)
+class Charge:
+    """The answer to a charge: the entry it made, or, when the same key came before (`replayed`), the one it had made."""
+
+    entry: Entry
+    budget: Budget
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Reset:
+    """That a user's limit was reset, and what the closed window had spent."""
+
+    user: str
+    closed: ClosedWindow
+    at_us: int
+
+
+@dataclass(frozen=True)
+class ProjectSummary:
+    """A project and what its budgets have spent in their current windows."""
+
+    project: str
+    users: int
+    spent: Picodollars
+    size_bytes: int
+    location: str

@@ -1,0 +1,144 @@
+"""Money as integers of picodollars (10⁻¹² USD), and its text.
+
+Prices per token go below a nanodollar and binary floats drift, so every amount inside budgetctl is an integer.
+Text, `Decimal` and floats are turned into one once, at the edge, rounding half to even.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from budgetctl.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+PICODOLLARS_PER_USD = 10**12
+
+_MAX_USD = 10**15
+"""No single amount of money may reach this, whatever the store: it bounds the arithmetic of parsing."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+
+
+class Picodollars(int):
+    """An exact amount of money: an integer of 10⁻¹² USD.
+
+    A type of its own, because a bare `int` handed to an exact function would be ambiguous: `charge(u, 1)` must
+    not mean 10⁻¹² dollars where `create_budget(1, u)` means one.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Picodollars({int(self)})"
+
+    def __str__(self) -> str:
+        return to_text(self)
+
+
+ZERO = Picodollars(0)
+
+
+def parse_amount(value: str | Decimal | Picodollars, *, signed: bool = False) -> Picodollars:
+    """Read an exact amount of USD: text such as `"0.05"` or `"$10"`, a `Decimal`, or `Picodollars`.
+
+    Rounds half to even at the picodollar. Raises `InvalidValueError` for anything that is not a finite number of
+    dollars, for a negative amount unless `signed`, and for a bare `int`, `float` or `bool`.
+    """
+    if isinstance(value, Picodollars):
+        return _checked(value, value, signed=signed)
+    from decimal import Decimal
+
+    if isinstance(value, str):
+        text = value.strip().removeprefix("$")
+        if not _NUMBER.fullmatch(text):
+            raise _bad(value, "is not an amount of money: write US dollars as in 0.05 or 10")
+        return _from_decimal(Decimal(text), value, signed=signed)
+    if isinstance(value, Decimal):
+        return _from_decimal(value, value, signed=signed)
+    raise _bad(value, "is not an exact amount: pass text, a Decimal or Picodollars")
+
+
+def from_number(value: Any, *, signed: bool = False) -> Picodollars:
+    """Read an amount of USD as litellm's methods take it: an `int`, a `float`, or any exact form but text.
+
+    A float enters as its shortest decimal form. Raises `InvalidValueError` for NaN, infinities, booleans, text, and for a
+    negative amount unless `signed`.
+    """
+    if isinstance(value, Picodollars):
+        return _checked(value, value, signed=signed)
+    from decimal import Decimal
+
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        raise _bad(value, "is not an amount of money: pass a number of US dollars")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise _bad(value, "is not an amount of money: it must be finite")
+        return _from_decimal(Decimal(repr(float(value))), value, signed=signed)
+    return _from_decimal(Decimal(value), value, signed=signed)
+
+
+def to_text(amount: int) -> str:
+    """The exact amount in USD as a plain decimal, without trailing zeros: `0.0042`, `10`, `-1.5`."""
+    whole, fraction = divmod(abs(amount), PICODOLLARS_PER_USD)
+    sign = "-" if amount < 0 else ""
+    if not fraction:
+        return f"{sign}{whole}"
+    return f"{sign}{whole}.{fraction:012d}".rstrip("0")
+
+
+def to_float(amount: int) -> float:
+    """The amount in USD as the nearest float, the way litellm's methods return money."""
+    return amount / PICODOLLARS_PER_USD
+
+
+def format_usd(amount: int) -> str:
+    """The amount for a person: cents, and for less than ten cents two significant digits (`$0.0042`)."""
+    magnitude = abs(amount)
+    sign = "-" if amount < 0 else ""
+    if magnitude >= PICODOLLARS_PER_USD // 10 or magnitude == 0:
+        decimals = 2
+    else:
+        decimals = max(2, 14 - len(str(magnitude)))
+    unit = 10 ** (12 - min(decimals, 12))
+    rounded = _divide_half_even(magnitude, unit) * unit
+    whole, fraction = divmod(rounded, PICODOLLARS_PER_USD)
+    digits = f"{fraction:012d}"[: min(decimals, 12)]
+    digits = digits[:2] + digits[2:].rstrip("0")
+    return f"{sign}${whole:,}.{digits}"
+
+
+def _divide_half_even(value: int, unit: int) -> int:
+    quotient, remainder = divmod(value, unit)
+    if 2 * remainder > unit or (2 * remainder == unit and quotient % 2):
+        quotient += 1
+    return quotient
+
+
+def _from_decimal(value: Decimal, given: object, *, signed: bool) -> Picodollars:
+    from decimal import ROUND_HALF_EVEN, Context
+
+    if not value.is_finite():
+        raise _bad(given, "is not an amount of money: it must be finite")
+    if value and value.adjusted() >= 15:
+        raise _bad(given, f"is too large: an amount must be below ${_MAX_USD:,}")
+    # As many digits as the value has, so that it is rounded once, by the last step.
+    context = Context(prec=len(value.as_tuple().digits) + 30)
+    picodollars = value.scaleb(12, context).to_integral_value(ROUND_HALF_EVEN, context)
+    return _checked(Picodollars(picodollars), given, signed=signed)
+
+
+def _checked(amount: Picodollars, given: object, *, signed: bool) -> Picodollars:
+    if amount < 0 and not signed:
+        raise _bad(given, "is negative: an amount of money must be 0 or more")
+    if abs(amount) >= _MAX_USD * PICODOLLARS_PER_USD:
+        raise _bad(given, f"is too large: an amount must be below ${_MAX_USD:,}")
+    return amount
+
+
+def _bad(given: object, what: str) -> InvalidValueError:
+    shown = str(given) if isinstance(given, str) else repr(given)
+    return InvalidValueError(f"{shown[:80]!r} {what}" if isinstance(given, str) else f"{shown[:80]} {what}")
