@@ -14,7 +14,7 @@ from budgetctl.money import ZERO, Picodollars
 
 Align = Literal["rolling", "calendar"]
 Status = Literal["ok", "warning", "exceeded"]
-EntryKind = Literal["spend", "adjustment", "reset"]
+EntryKind = Literal["spend", "adjustment", "carry", "reset"]
 
 PRIMARY = "total"
 """The name of the limit that every budget has, litellm's `total_budget`."""
@@ -43,6 +43,8 @@ class Usage:
     image_output: int = 0
     web_searches: int = 0
     service_tier: str | None = None
+    inference_geo: str | None = None
+    speed: str | None = None
     cost: Picodollars | None = None
 
     @property
@@ -73,7 +75,7 @@ class Price:
 
     amount: Picodollars
     usage: Usage
-    model: str
+    model: str | None
     pricing: Mapping[str, Any]
 
 
@@ -102,14 +104,18 @@ class Limit:
 
 @dataclass(frozen=True)
 class Budget:
-    """A user's limits as they stand now: windows that have passed count as reset already."""
+    """A user's limits as they stand now: windows that have passed count as reset already.
+
+    `models` is what this window's generation spent by model, the most expensive first. `extra` belongs to the caller.
+    """
 
     project: str
     user: str
     limit: Limit
-    models: Mapping[str, Picodollars] = field(default_factory=dict)
-    created_us: int = 0
-    updated_us: int = 0
+    models: Mapping[str, Picodollars]
+    created_us: int
+    updated_us: int
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def remaining(self) -> Picodollars:
@@ -121,7 +127,8 @@ class Budget:
 class Entry:
     """One immutable line of a user's ledger. `number` counts from 1 without gaps within the user.
 
-    A reset moves no money: `closed` says what the generation that it closed had spent, in which window.
+    A reset moves no money: `closed` says what the generation that it closed had spent, in which window. A carry
+    takes what was spent over into the generation that a change of duration opens.
     """
 
     number: int

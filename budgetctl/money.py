@@ -1,7 +1,7 @@
 """Money as integers of picodollars (10⁻¹² USD), and its text.
 
-Prices per token go below a nanodollar and binary floats drift, so every amount inside budgetctl is an integer.
-Text, `Decimal` and floats are turned into one once, at the edge, rounding half to even.
+Prices per token go below a nanodollar and binary floats drift, so every amount inside budgetctl is an
+integer. Text, `Decimal` and floats are turned into one once, at the edge, rounding half to even.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ PICODOLLARS_PER_USD = 10**12
 _MAX_USD = 10**15
 """No single amount of money may reach this, whatever the store: it bounds the arithmetic of parsing."""
 
+_NEGATIVE = "is negative: an amount of money must be 0 or more"
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 
 
 class Picodollars(int):
     """An exact amount of money: an integer of 10⁻¹² USD.
 
-    A type of its own, because a bare `int` handed to an exact function would be ambiguous: `charge(u, 1)` must
-    not mean 10⁻¹² dollars where `create_budget(1, u)` means one.
+    A type of its own, because a bare `int` handed to an exact function would be ambiguous: `charge(u, 1)`
+    must not mean 10⁻¹² dollars where `create_budget(1, u)` means one.
     """
 
     __slots__ = ()
@@ -45,8 +46,8 @@ ZERO = Picodollars(0)
 def parse_amount(value: str | Decimal | Picodollars, *, signed: bool = False) -> Picodollars:
     """Read an exact amount of USD: text such as `"0.05"` or `"$10"`, a `Decimal`, or `Picodollars`.
 
-    Rounds half to even at the picodollar. Raises `InvalidValueError` for anything that is not a finite number of
-    dollars, for a negative amount unless `signed`, and for a bare `int`, `float` or `bool`.
+    Rounds half to even at the picodollar. Raises `InvalidValueError` for anything that is not a finite number
+    of dollars, for a negative amount unless `signed`, and for a bare `int`, `float` or `bool`.
     """
     if isinstance(value, Picodollars):
         return _checked(value, value, signed=signed)
@@ -65,8 +66,8 @@ def parse_amount(value: str | Decimal | Picodollars, *, signed: bool = False) ->
 def from_number(value: Any, *, signed: bool = False) -> Picodollars:
     """Read an amount of USD as litellm's methods take it: an `int`, a `float`, or any exact form but text.
 
-    A float enters as its shortest decimal form. Raises `InvalidValueError` for NaN, infinities, booleans, text, and for a
-    negative amount unless `signed`.
+    A float enters as its shortest decimal form. Raises `InvalidValueError` for NaN, infinities, booleans,
+    text, and for a negative amount unless `signed`.
     """
     if isinstance(value, Picodollars):
         return _checked(value, value, signed=signed)
@@ -125,6 +126,8 @@ def _from_decimal(value: Decimal, given: object, *, signed: bool) -> Picodollars
         raise _bad(given, "is not an amount of money: it must be finite")
     if value and value.adjusted() >= 15:
         raise _bad(given, f"is too large: an amount must be below ${_MAX_USD:,}")
+    if value < 0 and not signed:  # also one that rounds to 0
+        raise _bad(given, _NEGATIVE)
     # As many digits as the value has, so that it is rounded once, by the last step.
     context = Context(prec=len(value.as_tuple().digits) + 30)
     picodollars = value.scaleb(12, context).to_integral_value(ROUND_HALF_EVEN, context)
@@ -133,12 +136,15 @@ def _from_decimal(value: Decimal, given: object, *, signed: bool) -> Picodollars
 
 def _checked(amount: Picodollars, given: object, *, signed: bool) -> Picodollars:
     if amount < 0 and not signed:
-        raise _bad(given, "is negative: an amount of money must be 0 or more")
+        raise _bad(given, _NEGATIVE)
     if abs(amount) >= _MAX_USD * PICODOLLARS_PER_USD:
         raise _bad(given, f"is too large: an amount must be below ${_MAX_USD:,}")
     return amount
 
 
 def _bad(given: object, what: str) -> InvalidValueError:
-    shown = str(given) if isinstance(given, str) else repr(given)
-    return InvalidValueError(f"{shown[:80]!r} {what}" if isinstance(given, str) else f"{shown[:80]} {what}")
+    try:
+        shown = repr(given[:80]) if isinstance(given, str) else repr(given)[:80]
+    except ValueError:  # Python does not write out integers of more than 4,300 digits.
+        shown = "a number of thousands of digits"
+    return InvalidValueError(f"{shown} {what}")

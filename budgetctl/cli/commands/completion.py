@@ -1,0 +1,56 @@
+"""`budgetctl completion`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+import typer
+
+from budgetctl.cli import PROGRAM
+from budgetctl.cli.session import Session
+from budgetctl.errors import InvalidValueError
+
+COMPLETE_VARIABLE = "_BUDGETCTL_COMPLETE"
+
+Shells = Literal["bash", "zsh", "fish", "powershell"]
+_ARGUMENT = typer.Argument(metavar="SHELL", show_default=False, help="bash, zsh, fish or powershell.")
+Shell = Annotated[Shells, _ARGUMENT]
+OptionalShell = Annotated[Shells | None, _ARGUMENT]
+
+
+def show(session: Session, shell: Shell) -> None:
+    """Print the script that completes budgetctl's commands and options in a shell.
+
+        budgetctl completion show bash
+    """
+    from typer.completion import get_completion_script
+
+    script = get_completion_script(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, shell=shell)
+    session.output.document({"shell": shell, "script": script}, lambda: script)
+
+
+def install(session: Session, shell: OptionalShell = None) -> None:
+    """Install the script for your shell, in your home directory.
+
+        budgetctl completion install
+    """
+    from typer.completion import install as install_script
+
+    name, path = install_script(shell=shell or _detected_shell(), prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
+    document = {"shell": name, "path": str(path)}
+    session.output.document(document, lambda: f"{name} completion installed in {path}; open a new shell to use it")
+
+
+def _detected_shell() -> str:
+    import shellingham
+
+    try:
+        name = str(shellingham.detect_shell()[0])
+    except shellingham.ShellDetectionFailure:
+        name = ""
+    if name not in get_args(Shells):
+        raise InvalidValueError("your shell was not recognised", hint="budgetctl completion install bash")
+    return name
+
+
+completion = {"show": show, "install": install}

@@ -1,0 +1,30 @@
+"""`budgetctl reset-due`."""
+
+from __future__ import annotations
+
+import sys
+
+from budgetctl.cli import options
+from budgetctl.cli.columns import RESET_COLUMNS
+from budgetctl.cli.documents import RESET_FIELDS, reset_document
+from budgetctl.cli.problems import note
+from budgetctl.cli.session import Session
+
+
+def reset_due(session: Session, dry_run: options.DryRun = False) -> None:
+    """Reset everybody whose window has passed, and list every reset since the last time. Silent when there is none.
+
+        budgetctl reset-due
+        0 * * * *  budgetctl reset-due   # a crontab line
+
+    Budgets are right without it: a charge rolls a window that has passed, and show counts it as reset. This
+    command makes the ledger say so for everybody, and tells. A window in which nothing was spent is not listed.
+    """
+    session.manager.require_project()
+    if dry_run:
+        resets = (reset for reset in session.manager.due() if reset.closed.spent)
+    else:
+        count, resets = session.manager.reset_due()
+        if count and sys.stderr.isatty() and not session.output.quiet:
+            note(f"{count:,} windows have passed" if count > 1 else "1 window has passed")
+    session.output.documents(map(reset_document, resets), RESET_COLUMNS, RESET_FIELDS)

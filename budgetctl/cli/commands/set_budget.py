@@ -1,0 +1,35 @@
+"""`budgetctl set`."""
+
+from __future__ import annotations
+
+from budgetctl.cli import options
+from budgetctl.cli.documents import budget_document
+from budgetctl.cli.session import Session
+from budgetctl.cli.wording import changed
+from budgetctl.errors import InvalidValueError
+
+
+def set_budget(
+    session: Session,
+    user: options.User = None,
+    amount: options.Amount = None,
+    budget: options.Budget = None,
+    duration: options.Duration = None,
+    align: options.Align = None,
+    timezone: options.Timezone = None,
+) -> None:
+    """Change a budget; what is not given stays as it is, and what was spent is kept.
+
+        budgetctl set alice --budget 20
+        budgetctl set alice --duration weekly
+
+    A new amount leaves the window alone. A new duration, alignment or zone begins a window of that kind, and takes
+    what was spent over into it.
+    """
+    if amount is not None and budget is not None:
+        raise InvalidValueError(f"two amounts were given: {amount!r} and --budget {budget!r}")
+    wanted = {"amount": budget or amount, "duration": duration, "align": align, "timezone": timezone}
+    if not any(wanted.values()):
+        raise InvalidValueError("nothing to change was given", hint=f"budgetctl set {user} --budget 20")
+    made = session.manager.set(str(user), **wanted)  # type: ignore[arg-type]
+    session.output.document(budget_document(made), lambda: changed(made, session.store.now_us()))

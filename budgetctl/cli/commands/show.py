@@ -1,0 +1,29 @@
+"""`budgetctl show`."""
+
+from __future__ import annotations
+
+from budgetctl.cli import options
+from budgetctl.cli.documents import budget_document
+from budgetctl.cli.session import Session
+from budgetctl.cli.wording import description
+
+
+def show(session: Session, user: options.User = None) -> None:
+    """Show a budget and what is left of it.
+
+        budgetctl show alice
+        budgetctl show alice --json | jq .remaining
+
+    Windows that have passed count as reset, whether or not reset-due has run.
+    """
+    budget = session.manager.budget(str(user))
+
+    def text() -> str | None:
+        if not session.output.is_terminal:
+            return description(budget)
+        from budgetctl.cli.drawing import draw_budget
+
+        draw_budget(budget, session.store.now_us(), color=session.output.color)
+        return None
+
+    session.output.document(budget_document(budget), text)

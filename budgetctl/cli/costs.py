@@ -1,0 +1,70 @@
+"""The ways in which a command line states a cost, and the price that each comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from budgetctl.cli.reading import read_json, read_text
+from budgetctl.errors import InvalidValueError
+from budgetctl.models import Price, Usage
+from budgetctl.money import parse_amount
+
+
+@dataclass(frozen=True)
+class CostOptions:
+    """What was given of a response, texts, tokens or a cost."""
+
+    response: str | None
+    model: str | None
+    provider: str | None
+    input_text: str | None
+    input_file: str | None
+    output_text: str | None
+    output_file: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: str | None
+
+    def ways(self) -> dict[str, bool]:
+        """The ways to state a cost, and whether each was used."""
+        texts = (self.input_text, self.input_file, self.output_text, self.output_file)
+        return {
+            "--response": self.response is not None,
+            "--input-text and --output-text": any(text is not None for text in texts),
+            "--input-tokens and --output-tokens": self.input_tokens is not None or self.output_tokens is not None,
+            "--cost": self.cost is not None,
+        }
+
+
+def price_of(options: CostOptions) -> Price:
+    """The price of what was given. Raises `InvalidValueError` unless it was given in exactly one way."""
+    used = [way for way, given in options.ways().items() if given]
+    if len(used) != 1:
+        what = f"{' and '.join(used)} were given" if used else "nothing to charge was given"
+        raise InvalidValueError(f"{what}: give one of {', '.join(options.ways())}", hint="budgetctl update-cost --help")
+    if options.cost is not None:
+        return Price(parse_amount(options.cost), Usage(model=options.model), options.model, {"source": "stated"})
+    if options.response is not None:
+        from budgetctl.pricing import price_response
+
+        return price_response(read_json(options.response), model=options.model, provider=options.provider)
+    if options.model is None:
+        raise InvalidValueError(f"{used[0]} need a --model", hint="add --model gpt-4o")
+    if options.input_tokens is not None or options.output_tokens is not None:
+        from budgetctl.pricing import price_tokens
+
+        return price_tokens(options.model, options.input_tokens or 0, options.output_tokens or 0)
+    from budgetctl.pricing import price_text
+
+    return price_text(
+        options.model,
+        text_of(options.input_text, options.input_file, "input"),
+        text_of(options.output_text, options.output_file, "output"),
+    )
+
+
+def text_of(text: str | None, file: str | None, which: str) -> str:
+    """A text that is given itself or as a file."""
+    if text is not None and file is not None:
+        raise InvalidValueError(f"--{which}-text and --{which}-file were given: give one of them")
+    return read_text(file) if file is not None else text or ""

@@ -1,0 +1,130 @@
+"""The JSON documents of results: field names that scripts rely on. Times are RFC 3339 in UTC, amounts USD."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgetctl import ledger
+from budgetctl.models import Budget, Charge, ClosedWindow, Entry, Price, ProjectSummary, Reset, Usage
+from budgetctl.money import Picodollars
+from budgetctl.periods import rfc3339
+
+BUDGET_FIELDS = (
+    "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
+    " created_at updated_at"
+).split()
+ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed".split()
+RESET_FIELDS = "user spent window_start window_end reset_at".split()
+PROJECT_FIELDS = "project users spent size_bytes store".split()
+
+
+def budget_document(budget: Budget) -> dict[str, Any]:
+    """A budget as it stands now."""
+    limit = budget.limit
+    return {
+        "project": budget.project,
+        "user": budget.user,
+        "budget": limit.amount,
+        "spent": limit.spent,
+        "held": limit.held,
+        "remaining": budget.remaining,
+        "used_percent": ledger.used_percent(limit),
+        "duration": limit.duration,
+        "align": limit.align,
+        "timezone": limit.zone,
+        "window_start": rfc3339(limit.window_start_us),
+        "resets_at": _time(limit.window_end_us),
+        "models": dict(budget.models),
+        "status": ledger.status(limit),
+        "created_at": rfc3339(budget.created_us),
+        "updated_at": rfc3339(budget.updated_us),
+    }
+
+
+def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
+    """A charge, and where it leaves the budget. A replayed one answers what was charged before."""
+    return {
+        "user": charge.budget.user,
+        "charged": not charge.replayed,
+        "cost": charge.entry.amount,
+        "model": charge.entry.model,
+        "usage": usage_document(price.usage),
+        "entry_id": charge.entry.number,
+        **_left(charge.budget),
+    }
+
+
+def estimate_document(price: Price, budget: Budget | None) -> dict[str, Any]:
+    """What a call would cost, and what the user would then have spent."""
+    document: dict[str, Any] = {
+        "cost": price.amount,
+        "model": price.model,
+        "input_tokens": price.usage.total_input,
+        "output_tokens": price.usage.total_output,
+    }
+    if budget is None:
+        return document
+    projected = Picodollars(budget.limit.spent + price.amount)
+    remaining = Picodollars(budget.remaining - price.amount)
+    return {"user": budget.user, **document, "projected": projected, "remaining": remaining}
+
+
+def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
+    """What `charge_document` would say, of a charge that was not made."""
+    return {
+        "user": budget.user,
+        "charged": False,
+        "cost": price.amount,
+        "model": price.model,
+        "usage": usage_document(price.usage),
+        "entry_id": None,
+        **_left(budget),
+    }
+
+
+def usage_document(usage: Usage) -> dict[str, Any]:
+    """What was consumed: the disjoint counts and what they add up to."""
+    return {"input_tokens": usage.total_input, "output_tokens": usage.total_output, **usage.to_json()}
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """A line of the ledger."""
+    return {
+        "entry_id": entry.number,
+        "at": rfc3339(entry.at_us),
+        "kind": entry.kind,
+        "cost": entry.amount,
+        "model": entry.model,
+        "usage": None if entry.usage is None else usage_document(Usage(**entry.usage)),
+        "pricing": entry.pricing,
+        "note": entry.note,
+        "closed": None if entry.closed is None else {"limit": entry.closed.limit, **_closed(entry.closed)},
+    }
+
+
+def reset_document(reset: Reset) -> dict[str, Any]:
+    """A reset, and what the closed window had spent."""
+    return {"user": reset.user, **_closed(reset.closed), "reset_at": rfc3339(reset.at_us)}
+
+
+def project_document(summary: ProjectSummary) -> dict[str, Any]:
+    """A project's store."""
+    return {
+        "project": summary.project,
+        "users": summary.users,
+        "spent": summary.spent,
+        "size_bytes": summary.size_bytes,
+        "store": summary.location,
+    }
+
+
+def _left(budget: Budget) -> dict[str, Any]:
+    return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": ledger.status(budget.limit)}
+
+
+def _closed(closed: ClosedWindow) -> dict[str, Any]:
+    return {"spent": closed.spent, "window_start": rfc3339(closed.start_us), "window_end": rfc3339(closed.end_us)}
+
+
+def _time(at_us: int | None) -> str | None:
+    return None if at_us is None else rfc3339(at_us)

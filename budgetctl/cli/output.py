@@ -1,0 +1,170 @@
+"""Results on stdout: JSON, JSON lines, CSV, or text for a person, on a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from budgetctl.money import Picodollars, to_text
+
+Format = Literal["table", "json", "jsonl", "csv"]
+Document = Mapping[str, Any]
+
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_TABLE_PAGE = 1_000
+
+
+def printable(text: str) -> str:
+    """The text without characters that would act on a terminal: names come from files and responses too."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def dumps(value: Any, indent: str | None = None) -> str:
+    """JSON in which amounts are numbers that print exactly: `json` itself would pass them through a float."""
+    if isinstance(value, Picodollars):
+        return to_text(value)
+    if isinstance(value, Mapping):
+        items = [f"{json.dumps(str(key), ensure_ascii=False)}: {dumps(item, _deeper(indent))}" for key, item in value.items()]
+        return _enclose("{}", items, indent)
+    if isinstance(value, (list, tuple)):
+        return _enclose("[]", [dumps(item, _deeper(indent)) for item in value], indent)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _deeper(indent: str | None) -> str | None:
+    return None if indent is None else indent + "  "
+
+
+def _enclose(brackets: str, items: list[str], indent: str | None) -> str:
+    if indent is None or not items:
+        return brackets[0] + ", ".join(items) + brackets[1]
+    inner = f",\n{indent}  ".join(items)
+    return f"{brackets[0]}\n{indent}  {inner}\n{indent}{brackets[1]}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading, the text of a document's cell, and whether it is right-aligned."""
+
+    heading: str
+    text: Callable[[Document], str]
+    right: bool = False
+    style: Callable[[Document], str] | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where results go, in the format that was asked for."""
+
+    format: Format
+    quiet: bool
+    color: bool
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person reads along."""
+        return self.format == "table" and sys.stdout.isatty()
+
+    def document(self, document: Document, text: Callable[[], str | None]) -> None:
+        """One result: the document, or what `text` says of it (or draws itself, and returns None)."""
+        if self.format == "json":
+            self._write(dumps(document, ""))
+        elif self.format == "jsonl":
+            self._write(dumps(document))
+        elif self.format == "csv":
+            self._csv([document], tuple(document))
+        elif not self.quiet:
+            line = text()
+            if line is not None:
+                self._write("\n".join(printable(part) for part in line.split("\n")))
+
+    def documents(self, documents: Iterable[Document], columns: Sequence[Column], fields: Sequence[str]) -> int:
+        """Many results, one after the other, and how many there were. `fields` are their keys, for CSV."""
+        counted = _Counted(documents)
+        if self.format == "json":
+            self._json_array(counted)
+        elif self.format == "jsonl":
+            for document in counted:
+                self._write(dumps(document))
+        elif self.format == "csv":
+            self._csv(counted, fields)
+        elif self.quiet:
+            for _ in counted:
+                pass
+        elif self.is_terminal:
+            from budgetctl.cli.drawing import draw_table
+
+            draw_table(_pages(counted), columns, color=self.color)
+        else:
+            for page in _pages(counted):
+                self._plain_table(page, columns)
+        return counted.count
+
+    def names(self, documents: Iterable[Document], field: str) -> None:
+        """One field of each, a line each."""
+        for document in documents:
+            self._write(printable(str(document[field])))
+
+    def _json_array(self, documents: Iterable[Document]) -> None:
+        separator = "[\n  "
+        for document in documents:
+            sys.stdout.write(separator + dumps(document, "  "))
+            separator = ",\n  "
+        self._write("[]" if separator[0] == "[" else "\n]")
+
+    def _csv(self, documents: Iterable[Document], fields: Sequence[str]) -> None:
+        import csv
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(fields)
+        for document in documents:
+            writer.writerow([_csv_cell(document.get(field)) for field in fields])
+
+    def _plain_table(self, page: Sequence[Document], columns: Sequence[Column]) -> None:
+        rows = [[column.heading for column in columns]]
+        rows += [[printable(column.text(document)) for column in columns] for document in page]
+        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+        for row in rows:
+            cells = [
+                cell.rjust(width) if column.right else cell.ljust(width)
+                for cell, width, column in zip(row, widths, columns, strict=True)
+            ]
+            self._write("  ".join(cells).rstrip())
+
+    def _write(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+
+
+class _Counted:
+    """Counts what passes through."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._documents = documents
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Document]:
+        for document in self._documents:
+            self.count += 1
+            yield document
+
+
+def _pages(documents: Iterable[Document]) -> Iterator[list[Document]]:
+    """Lists of documents, so that a table's columns fit without reading everything first."""
+    iterator = iter(documents)
+    while page := list(itertools.islice(iterator, _TABLE_PAGE)):
+        yield page
+
+
+def _csv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Picodollars):
+        return to_text(value)
+    text = value if isinstance(value, str) else dumps(value)
+    # A spreadsheet runs a cell that begins like a formula.
+    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@")) else text

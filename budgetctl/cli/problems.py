@@ -1,0 +1,68 @@
+"""What goes wrong, as a person and a program read it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from budgetctl.cli.output import dumps, printable
+from budgetctl.errors import BudgetctlError
+
+
+def report(error: BudgetctlError, arguments: Sequence[str]) -> None:
+    """An error of budgetctl's own."""
+    _write(error.code, error.message, error.hint, arguments)
+
+
+def report_usage(error: typer.TyperException, arguments: Sequence[str]) -> None:
+    """What the command line's parser could not understand."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "budgetctl"
+    _write("usage", error.format_message(), f"{path} --help", arguments)
+
+
+def report_bug(error: Exception, arguments: Sequence[str]) -> None:
+    """An error that nobody foresaw. Its traceback is shown to those who ask."""
+    if os.environ.get("BUDGETCTL_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    _write(
+        "internal",
+        f"unexpected {type(error).__name__}: {error}",
+        "this is a fault of budgetctl: set BUDGETCTL_DEBUG=1 and report the traceback",
+        arguments,
+    )
+
+
+def warn(message: object) -> None:
+    """A line for a person, beside the result."""
+    _line("warning", str(message))
+
+
+def note(message: str) -> None:
+    """A remark for a person, beside the result."""
+    _line("note", message)
+
+
+def _write(code: str, message: str, hint: str | None, arguments: Sequence[str]) -> None:
+    if _wants_json(arguments):
+        print(dumps({"error": {"code": code, "message": message, "hint": hint}}), file=sys.stderr)  # noqa: T201
+        return
+    _line("error", message.rstrip("."))
+    if hint:
+        print(f"  try: {printable(hint)}", file=sys.stderr)  # noqa: T201
+
+
+def _line(word: str, message: str) -> None:
+    print(f"{word}: {printable(message)}", file=sys.stderr)  # noqa: T201
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Whether JSON was asked for. The parser may have failed before it got to the option."""
+    formats = [after for before, after in zip(arguments, arguments[1:], strict=False) if before == "--format"]
+    formats += [argument.partition("=")[2] for argument in arguments if argument.startswith("--format=")]
+    return "--json" in arguments or any(name in ("json", "jsonl") for name in formats)

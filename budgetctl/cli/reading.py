@@ -1,0 +1,47 @@
+"""Input that commands read: files, stdin, and JSON."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from budgetctl.errors import InvalidResponseError, InvalidValueError
+
+_MAX_BYTES = 64 * 2**20
+_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+"""PowerShell's `>` writes UTF-16."""
+
+
+def read_text(source: str) -> str:
+    """The text of a file, or of stdin for `-`. Raises `InvalidValueError` when it cannot be read."""
+    name = "stdin" if source == "-" else source
+    try:
+        if source == "-":
+            content = sys.stdin.buffer.read(_MAX_BYTES + 1)
+        else:
+            with Path(source).open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidValueError(f"cannot read {name!r}: {reason}") from error
+    if len(content) > _MAX_BYTES:
+        raise InvalidValueError(f"{name} is larger than {_MAX_BYTES // 2**20} MiB")
+    encoding = next((encoding for bom, encoding in _BOMS if content.startswith(bom)), "utf-8")
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InvalidValueError(f"{name} is not text in UTF-8: byte {error.start} does not fit") from error
+
+
+def read_json(source: str) -> Any:
+    """The JSON document of a file, of stdin for `-`, or of the text itself when it begins with `{`."""
+    from budgetctl.pricing import read_document
+
+    inline = source.lstrip().startswith("{")
+    text = source if inline else read_text(source)
+    try:
+        return read_document(text)
+    except InvalidResponseError as error:
+        where = "the response given" if inline else "stdin" if source == "-" else source
+        raise InvalidResponseError(f"{where}: {error.message}", hint=error.hint) from error

@@ -1,0 +1,127 @@
+"""How budgets, times and charges are put into words."""
+
+from __future__ import annotations
+
+from budgetctl import ledger
+from budgetctl.models import Budget, Charge, Limit, Price, Reset, Usage
+from budgetctl.money import format_usd
+from budgetctl.periods import load_zone, to_datetime
+
+_SOON_US = 48 * 3600 * 10**6
+_CALENDAR_MONTHS = ("monthly", "quarterly", "yearly")
+
+
+def moment(at_us: int, zone: str) -> str:
+    """A time on the zone's clock: `22 Dec 2026 06:41`."""
+    local = to_datetime(at_us).astimezone(load_zone(zone))
+    return f"{local.day} {local:%b %Y %H:%M}"
+
+
+def day(at_us: int, zone: str, now_us: int) -> str:
+    """A day on the zone's calendar; with the year when it is another one, with the time within two days."""
+    local, now = (to_datetime(us).astimezone(load_zone(zone)) for us in (at_us, now_us))
+    text = f"{local.day} {local:%b}"
+    if local.year != now.year:
+        text += f" {local.year}"
+    return f"{text} {local:%H:%M}" if abs(at_us - now_us) < _SOON_US else text
+
+
+def resets(limit: Limit, now_us: int) -> str:
+    """When the limit resets next."""
+    return "never resets" if limit.window_end_us is None else f"resets {day(limit.window_end_us, limit.zone, now_us)}"
+
+
+def standing(budget: Budget, now_us: int) -> str:
+    """What is spent of what, until when: `$1.20 of $10.00, resets 22 Dec`."""
+    limit = budget.limit
+    return f"{format_usd(limit.spent)} of {format_usd(limit.amount)}, {resets(limit, now_us)}"
+
+
+def tokens(usage: Usage) -> str:
+    """`(1,204 in, 87 out)`, or nothing where no tokens are known."""
+    if not usage.total_input and not usage.total_output:
+        return ""
+    return f" ({usage.total_input:,} in, {usage.total_output:,} out)"
+
+
+def cost_of(price: Price) -> str:
+    """`+$0.0042 gpt-4o (1,204 in, 87 out)`."""
+    return f"+{format_usd(price.amount)}{f' {price.model}' if price.model else ''}{tokens(price.usage)}"
+
+
+def estimated(price: Price, budget: Budget | None) -> str:
+    """What a call would cost, and where it would leave the user."""
+    line = f"{format_usd(price.amount)} {price.model}{tokens(price.usage)}"
+    if budget is None:
+        return line
+    projected = format_usd(budget.limit.spent + price.amount)
+    return f"{line} · {budget.user} would have spent {projected} of {format_usd(budget.limit.amount)}"
+
+
+def already_charged(charge: Charge, request_id: str | None) -> str:
+    """That a key or a response was charged before."""
+    what = f" for {request_id}" if request_id else ""
+    at = day(charge.entry.at_us, charge.budget.limit.zone, charge.entry.at_us)
+    return (
+        f"{charge.budget.user}: already charged {format_usd(charge.entry.amount)}{what} on {at}; nothing added"
+        " (--again to charge it again)"
+    )
+
+
+def over_budget(budget: Budget, now_us: int) -> str | None:
+    """The warning for a budget that has nothing left."""
+    if ledger.status(budget.limit) != "exceeded":
+        return None
+    state = "is over budget" if budget.limit.spent > budget.limit.amount else "has used up the budget"
+    return f"{budget.user} {state}: {standing(budget, now_us)}"
+
+
+def created(budget: Budget, is_new: bool, now_us: int) -> str:
+    """What `create` made, or found."""
+    if not is_new:
+        return f"{budget.user}: has a budget already; left as it is: {standing(budget, now_us)}"
+    return f"{budget.user}: {_terms(budget, now_us)}{_calendar_tip(budget.limit)}"
+
+
+def changed(budget: Budget, now_us: int) -> str:
+    """What `set` made of a budget."""
+    return f"{budget.user}: {_terms(budget, now_us)} · {format_usd(budget.limit.spent)} spent"
+
+
+def was_reset(reset: Reset) -> str:
+    """What `reset` did."""
+    return f"{reset.user}: reset; {format_usd(reset.closed.spent)} was spent"
+
+
+def description(budget: Budget) -> str:
+    """A budget as lines of a word and a value, for a pipe."""
+    limit = budget.limit
+    lines = [
+        ("user", budget.user),
+        ("project", budget.project),
+        ("budget", format_usd(limit.amount)),
+        ("spent", f"{format_usd(limit.spent)} ({ledger.used_percent(limit):g} %)"),
+        ("left", format_usd(budget.remaining)),
+        ("status", ledger.status(limit)),
+        ("duration", limit.duration or "none"),
+    ]
+    if limit.window_end_us is not None:
+        lines.append(("window", f"{moment(limit.window_start_us, limit.zone)} {limit.zone}, {limit.align}"))
+        lines.append(("resets", f"{moment(limit.window_end_us, limit.zone)} {limit.zone}"))
+    lines += [("model", f"{model} {format_usd(spent)}") for model, spent in budget.models.items()]
+    return "\n".join(f"{word:<10}{value}" for word, value in lines)
+
+
+def _terms(budget: Budget, now_us: int) -> str:
+    limit = budget.limit
+    duration = f" {limit.duration}" if limit.duration else ""
+    return f"{format_usd(limit.amount)}{duration}, {resets(limit, now_us)}"
+
+
+def _calendar_tip(limit: Limit) -> str:
+    """Months that count from the creation surprise those who think of invoices."""
+    if limit.window_end_us is None or limit.align == "calendar" or limit.duration not in _CALENDAR_MONTHS:
+        return ""
+    if to_datetime(limit.window_end_us).astimezone(load_zone(limit.zone)).day == 1:
+        return ""
+    return " (--align calendar: on the 1st)"

@@ -1,0 +1,45 @@
+"""Keys that make a repeated request change nothing.
+
+What is compared is the request (usage or stated amount), never the computed price, which may change between two tries.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from budgetctl.errors import InvalidValueError
+from budgetctl.models import Usage
+from budgetctl.money import Picodollars, to_text
+from budgetctl.stores.base import IdempotencyKey
+
+_MAX_KEY_LENGTH = 1024
+
+
+def caller_key(key: str, *, amount: Picodollars, usage: Mapping[str, Any] | None) -> IdempotencyKey:
+    """The key that a caller gives to a charge of this usage, or of this amount when no usage is known."""
+    if not isinstance(key, str) or not key.strip():
+        raise InvalidValueError(f"{key!r} is not an idempotency key: pass some text")
+    if len(key) > _MAX_KEY_LENGTH:
+        raise InvalidValueError(f"the idempotency key {key[:40]!r}… is longer than {_MAX_KEY_LENGTH} characters")
+    request = dict(usage) if usage else {"amount": to_text(amount)}
+    return IdempotencyKey("caller", _digest(key), _digest(request))
+
+
+def response_key(usage: Usage) -> IdempotencyKey | None:
+    """The key that a saved response has by itself, or None for one without an id.
+
+    Ids alone collide (some servers count to 999, mocks repeat one), so that everything that was read is part of it.
+    """
+    if usage.request_id is None:
+        return None
+    digest = _digest(usage.to_json())
+    return IdempotencyKey("response", digest, digest)
+
+
+def _digest(value: object) -> bytes:
+    from hashlib import blake2b
+
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=16).digest()

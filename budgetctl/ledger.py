@@ -1,0 +1,92 @@
+"""The rules of the ledger, as pure functions: what a limit looks like now, and what counts against it.
+
+Stores call these inside their transactions, so that every database answers alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from budgetctl.models import Align, ClosedWindow, Limit, Status
+from budgetctl.money import ZERO
+from budgetctl.periods import Window, parse_duration, window_at
+
+WARNING_PERCENT = 80
+"""From this share of the amount on, a budget's status is `warning`."""
+
+
+def is_due(limit: Limit, now_us: int) -> bool:
+    """Whether the limit's current window has passed."""
+    return limit.window_end_us is not None and now_us >= limit.window_end_us
+
+
+def rolled(limit: Limit, now_us: int) -> Limit:
+    """The limit as it stands at `now_us`.
+
+    When its window has passed, that is the next generation in the window that now falls into, however many were
+    missed. Generations never go back: before the window's start the limit stays as it is.
+    """
+    return next_generation(limit, now_us) if is_due(limit, now_us) else limit
+
+
+def next_generation(limit: Limit, now_us: int) -> Limit:
+    """The generation that a reset at `now_us` opens: nothing spent, and a window that has not passed."""
+    if not is_due(limit, now_us):
+        return replace(limit, generation=limit.generation + 1, spent=ZERO)
+    window = limit_window(limit, now_us)
+    return replace(
+        limit,
+        generation=limit.generation + 1,
+        window_start_us=window.start_us,
+        window_end_us=window.end_us,
+        spent=ZERO,
+    )
+
+
+def reopened(limit: Limit, now_us: int, *, duration: str | None, align: Align, zone: str) -> Limit:
+    """The generation that a change of duration, alignment or zone opens. What was spent is carried into it."""
+    changed = replace(limit, generation=limit.generation + 1, duration=duration, align=align, zone=zone)
+    window = limit_window(changed, now_us)
+    return replace(changed, window_start_us=window.start_us, window_end_us=window.end_us)
+
+
+def reanchored(limit: Limit, anchor_us: int) -> Limit:
+    """The same generation, with its windows counted from `anchor_us`, in the one that starts there."""
+    moved = replace(limit, anchor_us=anchor_us)
+    window = limit_window(moved, anchor_us)
+    return replace(moved, window_start_us=window.start_us, window_end_us=window.end_us)
+
+
+def limit_window(limit: Limit, at_us: int) -> Window:
+    """The window of the limit's duration that `at_us` falls into."""
+    return window_at(
+        at_us,
+        anchor_us=limit.anchor_us,
+        duration=parse_duration(limit.duration) if limit.duration else None,
+        align=limit.align,
+        zone=limit.zone,
+    )
+
+
+def closed_window(limit: Limit, now_us: int) -> ClosedWindow:
+    """What a reset entry keeps of the generation it closes."""
+    end_us = limit.window_end_us if is_due(limit, now_us) and limit.window_end_us is not None else now_us
+    return ClosedWindow(limit.name, limit.generation, limit.window_start_us, end_us, limit.spent)
+
+
+def counts_against(limit: Limit, model: str | None) -> bool:
+    """Whether a charge for `model` counts against the limit. Patterns are shell-style and case-sensitive."""
+    return limit.models is None or (model is not None and fnmatchcase(model, limit.models))
+
+
+def status(limit: Limit) -> Status:
+    """`exceeded` when nothing is left, `warning` from `WARNING_PERCENT` on."""
+    if limit.spent >= limit.amount:
+        return "exceeded"
+    return "warning" if limit.spent * 100 >= limit.amount * WARNING_PERCENT else "ok"
+
+
+def used_percent(limit: Limit) -> float:
+    """What share of the amount is spent, in percent with one decimal. A limit of $0 is always used up."""
+    return round(limit.spent * 100 / limit.amount, 1) if limit.amount else 100.0

@@ -1,0 +1,434 @@
+"""`BudgetManager`: every use case, under litellm's method names and beside them under richer ones."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
+from budgetctl.idempotency import caller_key, response_key
+from budgetctl.models import Align, Budget, Charge, Entry, Price, ProjectSummary, Reset, Usage
+from budgetctl.money import Picodollars, from_number, parse_amount, to_float
+from budgetctl.names import check_user
+from budgetctl.periods import check_alignment, from_timestamp, load_zone, parse_duration
+from budgetctl.stores import Store, open_store
+from budgetctl.stores.base import NEVER, BudgetChange, ChargeRequest, IfExists, SortKey
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from budgetctl.records import Record, UserDict
+
+LITELLM_FILE = "user_cost.json"
+"""Where litellm's own local manager keeps its dictionary: in the current directory, whatever the project."""
+
+
+class BudgetManager:
+    """The budgets of one project, in a durable store.
+
+    A drop-in for `litellm.BudgetManager`: its methods take and return what litellm's do, with amounts as floats of USD
+    and records as plain dictionaries. The methods after them are exact: they take text, `Decimal` or `Picodollars`, and
+    return the values of `budgetctl.models`. Every change is durable when the method returns, and safe against
+    other threads and processes. Unknown users raise `UnknownUserError` (a `KeyError`), bad values `InvalidValueError` (a
+    `ValueError`), and trouble with the store another `BudgetctlError`.
+
+    `store` is a path, as for `--store`, or an open store; by default `$BUDGETCTL_STORE`, or one file per
+    project in the platform's data directory.
+    """
+
+    def __init__(
+        self,
+        project_name: str,
+        client_type: Literal["local"] = "local",
+        api_base: str | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        store: Store | str | os.PathLike[str] | None = None,
+    ) -> None:
+        if client_type != "local":
+            raise InvalidValueError(
+                f"client_type {client_type!r} is not supported: this version keeps budgets in a local store ('local')"
+            )
+        self.project_name = project_name
+        self.client_type = client_type
+        self.api_base = api_base
+        self.headers = headers
+        if store is None or isinstance(store, (str, os.PathLike)):
+            store = open_store(store or os.environ.get("BUDGETCTL_STORE") or None, project_name)
+        self._store = store
+        self._user_dict: UserDict | None = None
+        self._warn_of_litellm_file()
+
+    # litellm's methods
+
+    def create_budget(
+        self,
+        total_budget: float,
+        user: str,
+        duration: str | None = None,
+        created_at: float | None = None,
+        *,
+        align: Align | None = None,
+        timezone: str | None = None,
+    ) -> Record:
+        """Create the user's budget of `total_budget` USD, and return its record.
+
+        For a user who has one, change its amount and duration, and keep what was spent. `created_at` (seconds since
+        1970; by default now) is where its windows are counted from.
+        """
+        change = self._change(from_number(total_budget), duration or NEVER, align, timezone)
+        if created_at is not None:
+            change = replace(change, created_us=from_timestamp(created_at))
+        return self._record(self._create(user, change, "change")[0])
+
+    def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> float:
+        """What the user will have spent, in USD, once this prompt is paid for."""
+        spent = self.budget(user).limit.spent
+        return to_float(spent + self.estimate(model, messages).amount)
+
+    def get_total_budget(self, user: str) -> float:
+        """The user's budget in USD."""
+        return to_float(self.budget(user).limit.amount)
+
+    def update_cost(
+        self,
+        user: Any,
+        completion_obj: Any = None,
+        model: str | None = None,
+        input_text: str | None = None,
+        output_text: str | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> dict[str, Record]:
+        """Charge the user for a response, or for a model's input and output text, and return `{"user": record}`.
+
+        The response is an object of litellm's, or the parsed JSON of a provider; it may also come first. Each call
+        charges, unless it repeats an `idempotency_key`.
+        """
+        if isinstance(completion_obj, (str, int, UUID)) and not isinstance(user, (str, int, UUID)):
+            user, completion_obj = completion_obj, user
+        check_user(user)
+        has_text = input_text is not None or output_text is not None
+        if completion_obj is not None and has_text:
+            raise InvalidValueError("both a response and texts were given: pass one of them")
+        if completion_obj is not None:
+            from budgetctl.pricing import price_response
+
+            price = price_response(completion_obj, model=model)
+        elif model and has_text:
+            from budgetctl.pricing import price_text
+
+            price = price_text(model, input_text or "", output_text or "")
+        else:
+            raise InvalidValueError("nothing to charge: pass a response, or a model with its input and output text")
+        return {"user": self._record(self.charge_price(user, price, key=idempotency_key).budget)}
+
+    def get_current_cost(self, user: str) -> float:
+        """What the user has spent in the current window, in USD."""
+        return to_float(self.budget(user).limit.spent)
+
+    def get_model_cost(self, user: str) -> dict[str, float]:
+        """What the user has spent in the current window by model, in USD."""
+        return {model: to_float(spent) for model, spent in self.budget(user).models.items()}
+
+    def is_valid_user(self, user: Any) -> bool:
+        """Whether the user has a budget."""
+        try:
+            return self.find_budget(user) is not None
+        except InvalidValueError:
+            return False
+
+    def get_users(self) -> list[str]:
+        """All users who have a budget."""
+        return [budget.user for budget in self._store.budgets()]
+
+    def reset_cost(self, user: str) -> dict[str, Record]:
+        """Start again from nothing spent, and return `{"user": record}`. The window stays, and history too."""
+        self.reset(user)
+        return {"user": self._record(self.budget(user))}
+
+    def reset_on_duration(self, user: str) -> None:
+        """Reset the user if the window has passed. Reads do not need this: they show the window of now."""
+        self._written(user, self._store.change_budget(check_user(user), BudgetChange()))
+
+    def update_budget_all_users(self) -> None:
+        """Reset every user whose window has passed."""
+        self._store.reset_due()
+        self._touch()
+
+    def save_data(self) -> dict[str, str]:
+        """Nothing is left to save: every change is durable when its method returns."""
+        return {"status": "success"}
+
+    def load_data(self) -> None:
+        """Read `user_dict` anew. It follows the store by itself."""
+        self._touch()
+
+    @property
+    def user_dict(self) -> UserDict:
+        """`{user: record}`, live: it shows what is stored now, and what is written to it is stored."""
+        if self._user_dict is None:
+            from budgetctl.records import UserDict
+
+            self._user_dict = UserDict(self)
+        self._user_dict._refresh()
+        return self._user_dict
+
+    @user_dict.setter
+    def user_dict(self, records: Mapping[str, Any]) -> None:
+        current = self.user_dict
+        current._commit({check_user(user): record for user, record in dict(records).items()})
+
+    # Budgets
+
+    def create(
+        self,
+        user: str,
+        amount: str | Decimal | Picodollars,
+        *,
+        duration: str | None = None,
+        align: Align | None = None,
+        timezone: str | None = None,
+        if_exists: IfExists = "error",
+    ) -> tuple[Budget, bool]:
+        """Create the user's budget, and say whether it is new. For one who has it, `if_exists` says what to do."""
+        return self._create(user, self._change(parse_amount(amount), duration, align, timezone), if_exists)
+
+    def set(
+        self,
+        user: str,
+        *,
+        amount: str | Decimal | Picodollars | None = None,
+        duration: str | None = None,
+        align: Align | None = None,
+        timezone: str | None = None,
+    ) -> Budget:
+        """Change what is given; `duration="none"` never resets. A new duration carries over what was spent."""
+        change = self._change(None if amount is None else parse_amount(amount), duration, align, timezone)
+        return self._written(user, self._store.change_budget(check_user(user), change))
+
+    def migrate(self, records: Any, *, dry_run: bool = False) -> list[tuple[str, BudgetChange, bool]]:
+        """Create budgets from litellm's records, `{user: record}`, with what was spent; all of them or none.
+
+        Returns what each record says, and whether its user was new. Others are left alone.
+        """
+        from budgetctl.records import change_of
+
+        if not isinstance(records, Mapping):
+            raise InvalidValueError("this is not litellm's dictionary of users and their budgets")
+        changes = []
+        for name, record in records.items():
+            try:
+                change = _validated(change_of(record, {}))
+            except InvalidValueError as error:
+                raise InvalidValueError(f"the record of {name!r}: {error}; nothing was taken over") from error
+            changes.append((check_user(name), replace(change, note="taken over from litellm")))
+        if dry_run:
+            new = [self.find_budget(user) is None for user, _ in changes]
+        else:
+            new = self._store.create_budgets(changes)
+            self._touch()
+        return [(user, change, is_new) for (user, change), is_new in zip(changes, new, strict=True)]
+
+    def delete_budget(self, user: str) -> None:
+        """Delete the user's budget. Its history stays."""
+        self._store.delete_budget(check_user(user))
+        self._touch()
+
+    def budget(self, user: str) -> Budget:
+        """The user's budget as it stands now."""
+        return self._store.budget(check_user(user))
+
+    def find_budget(self, user: str) -> Budget | None:
+        """The user's budget as it stands now, if there is one."""
+        try:
+            return self.budget(user)
+        except UnknownUserError:
+            return None
+
+    def budgets(
+        self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False
+    ) -> Iterator[Budget]:
+        """All budgets as they stand now, page by page: see `Store.budgets`."""
+        return self._store.budgets(after=after, sort=sort, over=over, due=due)
+
+    def require_project(self) -> None:
+        """Raise `UnknownProjectError` when nothing was ever stored for the project."""
+        if not self._store.exists():
+            raise UnknownProjectError(
+                f"the project {self.project_name!r} has no budgets yet", hint="budgetctl create alice --budget 10"
+            )
+
+    # The ledger
+
+    def charge(
+        self,
+        user: str,
+        amount: str | Decimal | Picodollars,
+        *,
+        model: str | None = None,
+        key: str | None = None,
+        usage: Usage | Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> Charge:
+        """Record a cost of `amount` USD. It is never refused because the budget is exceeded.
+
+        The same `key` again charges nothing and answers the first entry; with another usage (or amount, where no
+        usage is given) it raises `KeyConflictError`.
+        """
+        exact = parse_amount(amount)
+        consumed = usage.to_json() if isinstance(usage, Usage) else usage
+        request = ChargeRequest(
+            check_user(user),
+            exact,
+            model=model,
+            usage=consumed,
+            note=note,
+            key=None if key is None else caller_key(key, amount=exact, usage=consumed),
+        )
+        return self._charge(request)
+
+    def charge_price(
+        self, user: str, price: Price, *, key: str | None = None, once: bool = False, note: str | None = None
+    ) -> Charge:
+        """Record what `budgetctl.pricing` found a call to cost.
+
+        `once` gives a response with an id a key by itself, so that the same one is charged once; `key` goes before.
+        """
+        usage = price.usage.to_json()
+        own = response_key(price.usage) if once else None
+        request = ChargeRequest(
+            check_user(user),
+            price.amount,
+            model=price.model,
+            usage=usage,
+            pricing=price.pricing,
+            note=note,
+            key=own if key is None else caller_key(key, amount=price.amount, usage=usage),
+        )
+        return self._charge(request)
+
+    def estimate(
+        self, model: str, prompt: str | Sequence[Mapping[str, Any]], *, max_output_tokens: int = 0
+    ) -> Price:
+        """What a prompt (text, or messages) and so many output tokens would cost. Nothing is recorded."""
+        from budgetctl.pricing import price_prompt
+
+        return price_prompt(model, prompt, max_output_tokens)
+
+    def reset(self, user: str) -> Reset:
+        """Start again from nothing spent, in the same window."""
+        reset = self._store.reset(check_user(user))
+        self._touch(reset.user)
+        return reset
+
+    def reset_all(self) -> Iterator[Reset]:
+        """Reset every user, batch by batch as the answer is read."""
+        for reset in self._store.reset_all():
+            self._touch(reset.user)
+            yield reset
+
+    def due(self) -> Iterator[Reset]:
+        """The resets that `reset_due` would make now."""
+        return self._store.due()
+
+    def reset_due(self) -> tuple[int, Iterator[Reset]]:
+        """Reset every user whose window has passed.
+
+        Returns how many windows that were, and every recorded reset since the answer to this was last read to
+        its end, however it came about. A window in which nothing was spent leaves no record.
+        """
+        count = self._store.reset_due()
+        self._touch()
+        return count, self._report_resets()
+
+    def history(self, user: str, *, before: int | None = None) -> Iterator[Entry]:
+        """The user's entries, newest first; `before` continues below that number. Deleted users have one too."""
+        return self._store.history(check_user(user), before=before)
+
+    def summary(self) -> ProjectSummary:
+        """How many users there are, and what they have spent in their current windows."""
+        return self._store.summary()
+
+    def close(self) -> None:
+        """Let go of the store's connections."""
+        self._store.close()
+
+    # What `user_dict` needs
+
+    def now_us(self) -> int:
+        """The store's time: microseconds since 1970, UTC."""
+        return self._store.now_us()
+
+    def change_token(self) -> object:
+        """Equal tokens mean that nobody else has committed anything in between."""
+        return self._store.change_token()
+
+    def write_record(self, user: str, after: Any, before: Record) -> None:
+        """Make the user's record, which was `before`, read `after`; an empty `before` means that there was none."""
+        from budgetctl.records import change_of
+
+        change = _validated(change_of(after, before))
+        if before:
+            self._written(user, self._store.change_budget(check_user(user), change))
+        else:
+            self._create(user, change, "change")
+
+    # Within
+
+    def _create(self, user: str, change: BudgetChange, if_exists: IfExists) -> tuple[Budget, bool]:
+        budget, created = self._store.create_budget(check_user(user), change, if_exists=if_exists)
+        return self._written(user, budget), created
+
+    def _change(
+        self, amount: Picodollars | None, duration: str | None, align: Align | None, timezone: str | None
+    ) -> BudgetChange:
+        return _validated(BudgetChange(amount=amount, duration=duration, align=align, zone=timezone))
+
+    def _charge(self, request: ChargeRequest) -> Charge:
+        charge = self._store.charge(request)
+        self._written(request.user, charge.budget)
+        return charge
+
+    def _report_resets(self) -> Iterator[Reset]:
+        place = None
+        for place, reset in self._store.unreported_resets():
+            yield reset
+        if place is not None:
+            self._store.report_resets(place)
+
+    def _record(self, budget: Budget) -> Record:
+        from budgetctl.records import record_of
+
+        return record_of(budget)
+
+    def _written(self, user: str, budget: Budget) -> Budget:
+        self._touch(budget.user)
+        return budget
+
+    def _touch(self, user: str | None = None) -> None:
+        if self._user_dict is not None:
+            self._user_dict.touch(user)
+
+    def _warn_of_litellm_file(self) -> None:
+        """Say once that litellm's own file is here, while this project knows nothing of it."""
+        if Path(LITELLM_FILE).is_file() and not self._store.exists():
+            warnings.warn(
+                f"./{LITELLM_FILE} of litellm is not used: 'budgetctl migrate {LITELLM_FILE}' takes it over with what was spent",
+                stacklevel=3,
+            )
+
+
+def _validated(change: BudgetChange) -> BudgetChange:
+    """The change with its terms checked before any transaction begins."""
+    duration = None if change.duration is None else parse_duration(change.duration)
+    if change.align is not None:
+        check_alignment(duration, change.align)
+    if change.zone is not None:
+        load_zone(change.zone)
+    return change

@@ -1,0 +1,133 @@
+"""What a call to a model cost, or would cost: a saved response, text or numbers of tokens in, a `Price` out.
+
+Light to import: litellm is loaded by the first price that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from budgetctl.errors import InvalidResponseError, InvalidValueError
+from budgetctl.models import Price, Usage
+from budgetctl.pricing import litellm_pricing
+from budgetctl.pricing.litellm_pricing import price_usage
+from budgetctl.pricing.usage import read_document, read_usage
+
+__all__ = [
+    "price_prompt",
+    "price_response",
+    "price_text",
+    "price_tokens",
+    "price_usage",
+    "read_document",
+    "read_usage",
+]
+
+
+def price_response(body: Any, *, model: str | None = None, provider: str | None = None) -> Price:
+    """Price a provider's response: parsed JSON of any format that `read_usage` knows, or a response object.
+
+    litellm's own objects are priced by `litellm.completion_cost`. `model` replaces the one that parsed JSON
+    names, `provider` is litellm's word for who served it. Raises `InvalidResponseError` and
+    `CannotPriceError`.
+    """
+    if isinstance(body, Mapping):
+        return price_usage(read_usage(body, model=model, provider=provider))
+    if _is_of_litellm(body):
+        return litellm_pricing.price_object(body, model=model, provider=provider)
+    if hasattr(body, "model_dump"):  # the objects of the providers' own libraries
+        return price_usage(read_usage(body.model_dump(warnings=False), model=model, provider=provider))
+    raise InvalidResponseError(
+        f"a {type(body).__name__} is not a response: pass its parsed JSON, or litellm's response object"
+    )
+
+
+def price_text(model: str, input_text: str, output_text: str, *, provider: str | None = None) -> Price:
+    """Price a call by its texts, to the number of litellm's `BudgetManager.update_cost`.
+
+    As there, each text is counted as one chat message, the output too; empty text is no tokens.
+    Raises `InvalidValueError` for what is not text, and `CannotPriceError`.
+    """
+    input_tokens, output_tokens = (
+        _count_as_message(_checked_model(model), name, text)
+        for name, text in (("input_text", input_text), ("output_text", output_text))
+    )
+    return price_tokens(model, input_tokens, output_tokens, provider=provider)
+
+
+def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider: str | None = None) -> Price:
+    """Price plain numbers of tokens, none of them cached, as `litellm.cost_per_token` does.
+
+    Raises `InvalidValueError` for what is not a number of tokens, and `CannotPriceError`.
+    """
+    return litellm_pricing.price_counts(
+        Usage(
+            model=_checked_model(model),
+            provider=provider,
+            uncached_input=_checked_tokens("input_tokens", input_tokens),
+            text_output=_checked_tokens("output_tokens", output_tokens),
+        )
+    )
+
+
+def price_prompt(
+    model: str, messages: str | Iterable[Any], max_output_tokens: int = 0, *, provider: str | None = None
+) -> Price:
+    """Price a call before it is made, as litellm's `projected_cost`: by the joined text of all messages.
+
+    A message's content may be text, a list of parts, of which the text counts, or missing. Raises
+    `InvalidValueError` for anything else, and `CannotPriceError`.
+    """
+    text = messages if isinstance(messages, str) else "".join(_texts_of_messages(messages))
+    tokens = litellm_pricing.count_text_tokens(_checked_model(model), text) if text else 0
+    return price_tokens(
+        model, tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider
+    )
+
+
+def _is_of_litellm(value: Any) -> bool:
+    return any(cls.__module__.partition(".")[0] == "litellm" for cls in type(value).__mro__)
+
+
+def _count_as_message(model: str, name: str, text: str) -> int:
+    if not isinstance(text, str):
+        raise InvalidValueError(f"{name} must be text, not {text!r:.80}")
+    return litellm_pricing.count_message_tokens(model, [{"role": "user", "content": text}]) if text else 0
+
+
+def _texts_of_messages(messages: Iterable[Any]) -> Iterator[str]:
+    if isinstance(messages, Mapping) or not isinstance(messages, Iterable):
+        raise InvalidValueError(f"messages must be text or a list of messages, not {messages!r:.80}")
+    for message in messages:
+        if not isinstance(message, Mapping) and not hasattr(message, "content"):
+            raise InvalidValueError(f"{message!r:.80} is not a message: it has no role and content")
+        content = message.get("content") if isinstance(message, Mapping) else message.content
+        yield from _texts_of_content(content)
+
+
+def _texts_of_content(content: Any) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, (list, tuple)):
+        for part in content:
+            if not isinstance(part, Mapping):
+                raise InvalidValueError(f"{part!r:.80} is not a part of a message: it has no type")
+            if isinstance(part.get("text"), str):
+                yield part["text"]
+    elif content is not None:
+        raise InvalidValueError(
+            f"{content!r:.80} is not the content of a message: it is neither text nor parts"
+        )
+
+
+def _checked_model(model: Any) -> str:
+    if not isinstance(model, str) or not model.strip() or not model.isprintable():
+        raise InvalidValueError(f"{model!r:.80} is not the name of a model")
+    return model
+
+
+def _checked_tokens(name: str, tokens: Any) -> int:
+    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0:
+        raise InvalidValueError(f"{name} must be a whole number of tokens, 0 or more, not {tokens!r:.80}")
+    return tokens

@@ -1,0 +1,100 @@
+"""The fence around litellm, so that asking it for a number does nothing else.
+
+litellm prints `Provider List` for a provider that it does not know, logs warnings, and reaches for the
+network in places. Inside the fence its prints and logs are dropped and connections are refused, for the
+calling thread only: the host program's other threads keep their output, their logs and their connections.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOGGERS = ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy")
+_NETWORK = frozenset(
+    {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.sendmsg"}
+)
+
+
+@contextmanager
+def fenced() -> Iterator[None]:
+    """Drop what this thread prints to stdout or logs through litellm, and refuse it connections.
+
+    Also a decorator. May be nested.
+    """
+    _post_guards()
+    _stdout.mute()
+    _thread.depth += 1
+    try:
+        yield
+    finally:
+        _thread.depth -= 1
+        _stdout.unmute()
+
+
+class _Thread(threading.local):
+    depth = 0
+
+
+_thread = _Thread()
+
+
+class _MutedStdout:
+    """A stand-in for a stream that drops what threads inside the fence write to it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if _thread.depth else self.stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+class _Stdout:
+    """Puts the stand-in in the place of `sys.stdout` for as long as any thread is inside the fence."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def mute(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if not isinstance(sys.stdout, _MutedStdout):
+                sys.stdout = _MutedStdout(sys.stdout)
+
+    def unmute(self) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and isinstance(sys.stdout, _MutedStdout):
+                sys.stdout = sys.stdout.stream
+
+
+_stdout = _Stdout()
+
+
+@functools.cache
+def _post_guards() -> None:
+    """Set up, once per process, what looks at the thread by itself."""
+    import logging
+
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_is_outside)
+    sys.addaudithook(_refuse_network)
+
+
+def _is_outside(record: object) -> bool:  # noqa: ARG001 - the signature of a logging filter
+    return not _thread.depth
+
+
+def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001 - of an audit hook
+    if event in _NETWORK and _thread.depth:
+        raise ConnectionRefusedError("prices are found without the network")

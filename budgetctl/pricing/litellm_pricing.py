@@ -1,0 +1,352 @@
+"""Prices and token counts by litellm, the authority on both.
+
+litellm takes seconds to import, so it is imported by the first question and not before. Every question is
+asked inside the fence, and only about models that litellm's price map lists: for others it guesses, and what
+it guesses is 0. Its floats of USD are rounded to picodollars once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from budgetctl import money
+from budgetctl.errors import CannotPriceError, InvalidResponseError
+from budgetctl.models import Price, Usage
+from budgetctl.pricing.fence import fenced
+from budgetctl.pricing.usage import read_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+_Answer = TypeVar("_Answer")
+
+_NEVER_ASKED = frozenset({"github_copilot", "chatgpt", "huggingface"})
+"""Providers for which litellm starts a login in the browser, or fetches files, to answer a question."""
+
+_NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
+
+_MAKERS = (
+    (("mistral-", "ministral-", "magistral-", "codestral-"), "mistral"),
+    (("deepseek-",), "deepseek"),
+    (("grok-",), "xai"),
+    (("sonar",), "perplexity"),
+    (("glm-",), "zai"),
+    (("voyage-",), "voyage"),
+)
+"""Families of models whose own makers answer with the bare name, where litellm's map has `maker/name`."""
+
+_RATES = {
+    "uncached_input": ("input_cost_per_token",),
+    "cache_read": ("cache_read_input_token_cost", "input_cost_per_token"),
+    "cache_write_5m": ("cache_creation_input_token_cost", "input_cost_per_token"),
+    "cache_write_1h": (
+        "cache_creation_input_token_cost_above_1hr",
+        "cache_creation_input_token_cost",
+        "input_cost_per_token",
+    ),
+    "audio_input": ("input_cost_per_audio_token", "input_cost_per_token"),
+    "image_input": ("input_cost_per_image_token", "input_cost_per_token"),
+    "text_output": ("output_cost_per_token",),
+    "reasoning": ("output_cost_per_reasoning_token", "output_cost_per_token"),
+    "audio_output": ("output_cost_per_audio_token", "output_cost_per_token"),
+    "image_output": ("output_cost_per_image_token", "output_cost_per_token"),
+}
+"""Which rates of the map apply to each kind of token; the first that is given wins."""
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """A model in litellm's price map: how litellm is asked for it, its key there, and what stands there."""
+
+    model: str
+    provider: str | None
+    key: str
+    entry: Mapping[str, Any]
+
+
+@fenced()
+def price_usage(usage: Usage) -> Price:
+    """Price disjoint counts of tokens as `litellm.completion_cost` prices the response they were read from.
+
+    Raises `CannotPriceError` for a model that litellm has no price for.
+    """
+    litellm = _litellm()
+    listing = _find(litellm, [usage.model or ""], usage.provider)
+    response = _as_response(litellm, usage)
+    cost = _ask(
+        f"price {listing.model}",
+        lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=listing.provider),
+    )
+    return _price(litellm, listing, usage, cost)
+
+
+@fenced()
+def price_counts(usage: Usage) -> Price:
+    """Price plain numbers of input and output tokens as `litellm.cost_per_token` does.
+
+    Not through `completion_cost`: the two differ for some models, and litellm's `BudgetManager` prices text
+    by this one. Raises `CannotPriceError` for a model that litellm has no price for.
+    """
+    litellm = _litellm()
+    listing = _find(litellm, [usage.model or ""], usage.provider)
+    cost = _ask(
+        f"price {listing.model}",
+        lambda: sum(
+            litellm.cost_per_token(
+                model=listing.model,
+                custom_llm_provider=listing.provider,
+                prompt_tokens=usage.total_input,
+                completion_tokens=usage.total_output,
+            )
+        ),
+    )
+    return _price(litellm, listing, usage, cost)
+
+
+@fenced()
+def price_object(response: Any, *, model: str | None = None, provider: str | None = None) -> Price:
+    """Price one of litellm's own response objects as `litellm.completion_cost` does.
+
+    Its hidden parameters and `litellm.register_model` may change the price. As there, `model` only serves an
+    object that names none. Raises `InvalidResponseError` for an object without usage, and `CannotPriceError`.
+    """
+    litellm = _litellm()
+    hidden = getattr(response, "_hidden_params", None) or {}
+    named = [getattr(response, "model", None), hidden.get("model"), model]
+    names = [name for name in (hidden.get("provider_response_model"), *named) if name]
+    served_by = provider or hidden.get("custom_llm_provider")
+    usage = _usage_of(response, model=next(filter(None, named), None), provider=served_by)
+    listing = _find(litellm, names, served_by)
+    cost = _ask(
+        f"price {listing.model}",
+        lambda: litellm.completion_cost(
+            completion_response=response,
+            model=model,
+            # litellm finds by itself what the object says; only the maker of a bare name is news to it.
+            custom_llm_provider=provider if listing.provider == served_by else listing.provider,
+        ),
+    )
+    return _price(litellm, listing, usage, cost)
+
+
+@fenced()
+def count_text_tokens(model: str, text: str) -> int:
+    """Count the tokens of plain text as `litellm.token_counter(text=…)` does, without the network."""
+    return _count(model, text=text)
+
+
+@fenced()
+def count_message_tokens(model: str, messages: Sequence[Mapping[str, Any]]) -> int:
+    """Count the tokens of chat messages as `litellm.token_counter(messages=…)` does, without the network."""
+    return _count(model, messages=list(messages))
+
+
+def _litellm() -> Any:
+    # Without this, the import of litellm first tries to fetch its price map.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import litellm
+
+    return litellm
+
+
+def _ask(what: str, question: Callable[[], _Answer]) -> _Answer:
+    try:
+        return question()
+    except Exception as error:  # litellm raises bare ones
+        reason = " ".join(str(error).split())[:300]
+        raise CannotPriceError(f"litellm cannot {what}: {reason}") from error
+
+
+def _count(model: str, **content: Any) -> int:
+    litellm = _litellm()
+    _refuse_unasked(litellm, model, None)
+    if getattr(litellm, "disable_token_counter", False):
+        raise CannotPriceError("tokens cannot be counted while litellm.disable_token_counter is set")
+    # Asked for nothing else, litellm would fetch the tokenizers of some models. Anthropic's it ships.
+    tokenizer = None if model in litellm.anthropic_models else {"type": "openai_tokenizer"}
+    return _ask(
+        f"count the tokens of {model}",
+        lambda: int(litellm.token_counter(model=model, custom_tokenizer=tokenizer, **content)),
+    )
+
+
+# Objects of litellm
+
+
+def _usage_of(response: Any, *, model: str | None, provider: str | None) -> Usage:
+    if getattr(response, "usage", None) is None or not hasattr(response, "model_dump"):
+        raise InvalidResponseError(
+            f"a {type(response).__name__} without usage has no price",
+            hint="of a stream, pass what litellm.stream_chunk_builder makes of its chunks",
+        )
+    return read_usage(response.model_dump(warnings=False), model=model, provider=provider)
+
+
+def _as_response(litellm: Any, usage: Usage) -> Any:
+    """The response object whose cost litellm would compute from the same counts."""
+    said = {name: getattr(usage, name) for name in ("inference_geo", "speed") if getattr(usage, name)}
+    tokens = litellm.Usage(
+        prompt_tokens=usage.total_input,
+        completion_tokens=usage.total_output,
+        total_tokens=usage.total_input + usage.total_output,
+        prompt_tokens_details=_input_details(usage),
+        completion_tokens_details={
+            "text_tokens": usage.text_output,
+            "reasoning_tokens": usage.reasoning,
+            "audio_tokens": usage.audio_output,
+            "image_tokens": usage.image_output,
+        },
+        server_tool_use={"web_search_requests": usage.web_searches} if usage.web_searches else None,
+        **said,
+    )
+    fields = {"model": usage.model, "usage": tokens, "service_tier": usage.service_tier}
+    if not usage.web_searches:
+        return litellm.ModelResponse(**fields)
+    from litellm.types.llms.openai import ResponsesAPIResponse
+
+    # In other responses litellm takes the searches of OpenAI's models for one, however many they were.
+    return ResponsesAPIResponse.model_construct(
+        **fields,
+        output=[{"type": "web_search_call"}],
+        tool_usage={"web_search": {"num_requests": usage.web_searches}},
+    )
+
+
+def _input_details(usage: Usage) -> dict[str, Any]:
+    details: dict[str, Any] = {
+        "text_tokens": usage.uncached_input,
+        "cached_tokens": usage.cache_read,
+        "cache_creation_tokens": usage.cache_write_5m + usage.cache_write_1h,
+        "audio_tokens": usage.audio_input,
+        "image_tokens": usage.image_input,
+    }
+    if usage.cache_write_1h:
+        details["cache_creation_token_details"] = {
+            "ephemeral_5m_input_tokens": usage.cache_write_5m,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h,
+        }
+    return details
+
+
+# The price map
+
+
+def _find(litellm: Any, models: Sequence[str], provider: str | None) -> _Listing:
+    """Find the first of some names that litellm's price map lists. Raises `CannotPriceError`."""
+    for model in models:
+        _refuse_unasked(litellm, model, provider)
+        for seller in _sellers(model, provider):
+            key = _key(litellm, model, seller)
+            if key is not None:
+                return _Listing(model, seller, key, litellm.model_cost[key])
+    raise _unpriced(litellm, models[0], provider, "is not in litellm's price map")
+
+
+def _sellers(model: str, provider: str | None) -> Iterator[str | None]:
+    yield provider
+    if not provider:
+        yield from (maker for prefixes, maker in _MAKERS if model.startswith(prefixes))
+
+
+def _key(litellm: Any, model: str, provider: str | None) -> str | None:
+    try:
+        key = litellm.get_model_info(model=model, custom_llm_provider=provider)["key"]
+    except Exception:  # noqa: BLE001 - litellm raises bare Exceptions
+        return None
+    # For names it does not know, litellm makes up an entry without prices from patterns.
+    return key if key in litellm.model_cost and key not in _NOT_MODELS else None
+
+
+def _refuse_unasked(litellm: Any, model: str, provider: str | None) -> None:
+    for name in (provider or "", model.partition("/")[0]):
+        if name.lower() in _NEVER_ASKED:
+            why = "has no price: to answer, litellm would start a login or fetch files"
+            raise _unpriced(litellm, model, provider, why)
+
+
+def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
+    if cost == 0 and not _is_free(listing.entry, usage):
+        raise _unpriced(
+            litellm, listing.model, listing.provider, "has no price per token in litellm's price map"
+        )
+    from litellm._version import version
+
+    return Price(
+        amount=money.from_number(float(cost)),
+        usage=usage,
+        model=usage.model or listing.model,
+        pricing={
+            "source": "litellm",
+            "version": version,
+            "key": listing.key,
+            "rates": _token_rates(listing.entry),
+        },
+    )
+
+
+def _is_free(entry: Mapping[str, Any], usage: Usage) -> bool:
+    """Whether the map itself says that these tokens cost 0; litellm also says 0 where it knows no price."""
+    used = [kind for kind in _RATES if getattr(usage, kind)]
+    if not used:
+        return bool(_token_rates(entry))
+    sold_otherwise = any("token" not in name for name in _prices(entry))
+    return not sold_otherwise and all(_rate(entry, kind) == 0 for kind in used)
+
+
+def _rate(entry: Mapping[str, Any], kind: str) -> float | None:
+    return next((entry[name] for name in _RATES[kind] if entry.get(name) is not None), None)
+
+
+def _token_rates(entry: Mapping[str, Any]) -> dict[str, float]:
+    """The prices per token of an entry, in USD."""
+    return {name: rate for name, rate in _numbers(entry).items() if "token" in name}
+
+
+def _prices(entry: Mapping[str, Any]) -> dict[str, float]:
+    """All prices of an entry, but those which are 0."""
+    return {name: rate for name, rate in _numbers(entry).items() if rate}
+
+
+def _numbers(entry: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: value
+        for name, value in entry.items()
+        if "cost" in name and isinstance(value, (int, float)) and not isinstance(value, bool)
+    }
+
+
+# What to say about a model without a price
+
+
+def _unpriced(litellm: Any, model: str, provider: str | None, why: str) -> CannotPriceError:
+    seller = f" of {provider}" if provider else ""
+    candidates = list(itertools.islice(_candidates(litellm, model), 5))
+    hint = "give the cost yourself, or name a model that is in it"
+    if candidates:
+        hint = f"perhaps {', '.join(f'--model {name}' for name in candidates)}; or give the cost yourself"
+    return CannotPriceError(f"{model}{seller} {why}", hint=hint)
+
+
+def _candidates(litellm: Any, model: str) -> Iterator[str]:
+    """The keys of similar models that litellm does price, whoever sells them."""
+    import difflib
+
+    keys: dict[str, list[str]] = {}
+    for key, entry in litellm.model_cost.items():
+        if key.partition("/")[0] not in _NEVER_ASKED and any("token" in name for name in _prices(entry)):
+            keys.setdefault(key.rpartition("/")[2].lower(), []).append(key)
+    wanted = model.rpartition("/")[2].lower()[:100]
+    for name in difflib.get_close_matches(wanted, keys, n=5):
+        for key in sorted(keys[name], key=len):
+            if _costs_something(litellm, key):
+                yield key
+
+
+def _costs_something(litellm: Any, key: str) -> bool:
+    try:
+        return bool(sum(litellm.cost_per_token(model=key, prompt_tokens=1000, completion_tokens=1000)))
+    except Exception:  # noqa: BLE001 - litellm raises bare Exceptions, also for keys of its own map
+        return False

@@ -1,0 +1,38 @@
+"""Where budgets are kept: the `Store` protocol, and the stores that fulfil it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from budgetctl.names import check_project
+from budgetctl.stores.base import Store
+from budgetctl.stores.location import data_directory, is_directory, project_files, store_path
+from budgetctl.stores.sqlite import DEFAULT_WAIT_S, SqliteStore
+
+__all__ = ["DEFAULT_WAIT_S", "SqliteStore", "Store", "open_store", "project_stores"]
+
+
+def open_store(
+    location: str | os.PathLike[str] | None, project: str, *, wait_s: float = DEFAULT_WAIT_S
+) -> Store:
+    """The store of a project at a location as `--store` names it. Nothing is opened or made yet.
+
+    `wait_s` is how many seconds a writer waits for others. Raises `InvalidValueError` for a bad name or location.
+    """
+    project = check_project(project)
+    return SqliteStore(store_path(location, project), project, wait_s=wait_s)
+
+
+def project_stores(
+    location: str | os.PathLike[str] | None, *, wait_s: float = DEFAULT_WAIT_S
+) -> Iterator[Store]:
+    """A store for each project that has one at the location: a directory's files, or the projects in one file."""
+    if location is not None and not is_directory(location):
+        path = store_path(location, "default")
+        for name in SqliteStore(path, "default", wait_s=wait_s).projects():
+            yield SqliteStore(path, name, wait_s=wait_s)
+        return
+    for name, path in project_files(data_directory() if location is None else Path(location).expanduser()):
+        yield SqliteStore(path, name, wait_s=wait_s)

@@ -1,0 +1,352 @@
+"""One user's budget inside a write transaction: every change to the ledger goes through here.
+
+An account is opened, its elapsed windows are rolled, entries are posted, and `save` writes the counters once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from budgetctl import ledger
+from budgetctl.errors import InvalidValueError
+from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset
+from budgetctl.money import ZERO, Picodollars, format_usd
+from budgetctl.periods import check_alignment, parse_duration
+from budgetctl.stores.base import BudgetChange
+from budgetctl.stores.rows import LIMIT_COLUMNS, Holder, find_holder, limit_from_row, model_totals
+from budgetctl.stores.transaction import Transaction
+
+MAX_COUNTER = Picodollars(9_000_000 * 10**12)
+"""What a 64-bit counter of picodollars can hold, with room to spare: $9,000,000."""
+
+
+class Account:
+    """The limits of one user, and the ledger entries that change them."""
+
+    def __init__(self, tx: Transaction, holder: Holder, limits: list[Limit]) -> None:
+        self._tx = tx
+        self.holder = holder
+        self._number = holder.last_number
+        self._limits = limits
+        self._saved = list(limits)
+        self._changed = False
+
+    @classmethod
+    def open(cls, tx: Transaction, user: str) -> Account:
+        """The user's account with elapsed windows rolled. Raises `UnknownUserError`."""
+        holder = find_holder(tx, user)
+        rows = tx.all(
+            f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.holder = :holder"
+            " AND l.deleted_us = 0 ORDER BY l.limit_id",
+            holder=holder.holder,
+        )
+        account = cls(tx, holder, [limit_from_row(row) for row in rows])
+        for index, limit in enumerate(account._limits):
+            if ledger.is_due(limit, tx.now_us):
+                account._close(index, ledger.next_generation(limit, tx.now_us))
+        return account
+
+    @classmethod
+    def create(cls, tx: Transaction, user: str, change: BudgetChange) -> Account:
+        """A new account with the primary limit that `change` describes."""
+        created_us = tx.now_us if change.created_us is None else min(change.created_us, tx.now_us)
+        holder_id = tx.insert(
+            "INSERT INTO holders (project, name, created_us, updated_us)"
+            " VALUES (:project, :name, :created, :now) RETURNING holder",
+            name=user,
+            created=created_us,
+        )
+        limit = Limit(
+            limit_id=0,
+            name=PRIMARY,
+            amount=ZERO if change.amount is None else change.amount,
+            duration=_duration(change.duration, None),
+            align=change.align or "rolling",
+            zone=change.zone or "UTC",
+            models=None,
+            anchor_us=created_us,
+            generation=1,
+            window_start_us=created_us,
+            window_end_us=None,
+            spent=ZERO,
+        )
+        _check_terms(limit)
+        window = ledger.limit_window(limit, tx.now_us)
+        limit = replace(limit, window_start_us=window.start_us, window_end_us=window.end_us)
+        limit_id = tx.insert(
+            "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us, generation,"
+            " window_start_us, window_end_us) VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models,"
+            " :anchor_us, :generation, :window_start_us, :window_end_us) RETURNING limit_id",
+            holder=holder_id,
+            **_columns(limit),
+        )
+        account = cls(tx, Holder(holder_id, user, 0, created_us, tx.now_us, None), [replace(limit, limit_id=limit_id)])
+        if change.window_start_us is not None:
+            account._reanchor(change.window_start_us)
+        account._adjust(change)
+        return account
+
+    @property
+    def primary(self) -> Limit:
+        """The limit that every budget has."""
+        return self._limits[self._primary_index]
+
+    @property
+    def _primary_index(self) -> int:
+        return next(index for index, limit in enumerate(self._limits) if limit.name == PRIMARY)
+
+    def budget(self, project: str) -> Budget:
+        """The budget as the account has it now."""
+        limit = self.primary
+        return self.holder.budget(project, limit, model_totals(self._tx, [limit.limit_id]).get(limit.limit_id, {}))
+
+    def post(
+        self,
+        kind: EntryKind,
+        amount: Picodollars,
+        *,
+        model: str | None = None,
+        usage: Mapping[str, Any] | None = None,
+        pricing: Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> Entry:
+        """Add an entry, and count it against every limit that it matches."""
+        counted = []
+        for index, limit in enumerate(self._limits):
+            if ledger.counts_against(limit, model):
+                self._limits[index] = replace(limit, spent=_counter(limit.spent + amount))
+                counted.append(limit)
+        return self._record(
+            Entry(0, kind, self._tx.now_us, amount, model, usage, pricing, note), posting_set=self._posting_set(counted)
+        )
+
+    def change(self, change: BudgetChange) -> None:
+        """Apply what `change` states to the primary limit and to what was spent against it."""
+        index = self._primary_index
+        limit = self._limits[index]
+        if change.amount is not None:
+            limit = self._limits[index] = replace(limit, amount=change.amount)
+        terms = replace(
+            limit,
+            duration=_duration(change.duration, limit.duration),
+            align=change.align or limit.align,
+            zone=change.zone or limit.zone,
+        )
+        _check_terms(terms)
+        if terms != limit:
+            self._reopen(index, terms)
+        if change.window_start_us is not None:
+            self._reanchor(change.window_start_us)
+        if change.created_us is not None:
+            self._changed = True
+            self.holder = replace(self.holder, created_us=min(change.created_us, self._tx.now_us))
+        self._adjust(change)
+
+    def reset(self) -> Reset:
+        """Close the current generation of every limit. Returns the primary limit's."""
+        index = self._primary_index
+        closed = ledger.closed_window(self._limits[index], self._tx.now_us)
+        for each, limit in enumerate(self._limits):
+            self._close(each, ledger.next_generation(limit, self._tx.now_us))
+        return Reset(self.holder.name, closed, self._tx.now_us)
+
+    def save(self) -> None:
+        """Write the counters and windows, if anything has changed."""
+        tx = self._tx
+        if not self._changed and self._number == self.holder.last_number and self._limits == self._saved:
+            return
+        for limit, saved in zip(self._limits, self._saved, strict=True):
+            if limit is not saved:
+                tx.run(
+                    "UPDATE limits SET amount = :amount, duration = :duration, align = :align, zone = :zone,"
+                    " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
+                    " window_end_us = :window_end_us, spent = :spent"
+                    " WHERE project = :project AND limit_id = :limit_id",
+                    limit_id=limit.limit_id,
+                    spent=limit.spent,
+                    **_columns(limit),
+                )
+        self._saved, self._changed = list(self._limits), False
+        tx.run(
+            "UPDATE holders SET last_number = :number, created_us = :created, updated_us = :now,"
+            " extra = :extra WHERE project = :project AND holder = :holder",
+            number=self._number,
+            created=self.holder.created_us,
+            extra=self.holder.extra,
+            holder=self.holder.holder,
+        )
+        self.holder = replace(self.holder, last_number=self._number, updated_us=tx.now_us)
+
+    def _close(self, index: int, opened: Limit) -> None:
+        """Replace a limit by its next generation. One that spent nothing leaves no entry."""
+        limit = self._limits[index]
+        if limit.spent:
+            self._record(
+                Entry(0, "reset", self._tx.now_us, ZERO, closed=ledger.closed_window(limit, self._tx.now_us)),
+                closed_limit=limit.limit_id,
+            )
+        self._limits[index] = opened
+
+    def _reopen(self, index: int, terms: Limit) -> None:
+        """Open a generation under new terms, and carry what was spent into it, model by model."""
+        spent = self._spent_by_model(self._limits[index])
+        opened = ledger.reopened(
+            terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone
+        )
+        self._close(index, replace(opened, spent=ZERO))
+        for model, amount in spent.items():
+            self._limits[index] = replace(self._limits[index], spent=_counter(self._limits[index].spent + amount))
+            self._record(
+                Entry(0, "carry", self._tx.now_us, amount, model), posting_set=self._posting_set([self._limits[index]])
+            )
+
+    def _reanchor(self, start_us: int) -> None:
+        index = self._primary_index
+        self._limits[index] = ledger.reanchored(self._limits[index], min(start_us, self._tx.now_us))
+
+    def _adjust(self, change: BudgetChange) -> None:
+        """Make the current generation's spend what `change` states, by entries for the differences."""
+        if change.extra is not None:
+            self._changed = True
+            self.holder = replace(self.holder, extra=_json(change.extra))
+        if change.spent is None and change.models is None:
+            return
+        limit = self.primary
+        differences: dict[str | None, int] = {}
+        if change.models is not None:
+            current = self._spent_by_model(limit)
+            for model in [name for name in current if name is not None] + list(change.models):
+                differences[model] = change.models.get(model, ZERO) - current.get(model, ZERO)
+        target = limit.spent if change.spent is None else change.spent
+        differences[None] = target - limit.spent - sum(differences.values())
+        for model, difference in differences.items():
+            if difference:
+                self.post("adjustment", Picodollars(difference), model=model, note=change.note)
+        if change.models is not None:
+            self._forget_models_without_spend(keep=change.models)
+
+    def _forget_models_without_spend(self, *, keep: Mapping[str, Picodollars]) -> None:
+        for model, spent in self.budget("").models.items():
+            if not spent and model not in keep:
+                self._tx.run(
+                    "DELETE FROM model_totals WHERE project = :project AND limit_id = :limit_id"
+                    " AND generation = :generation AND model = :model",
+                    limit_id=self.primary.limit_id,
+                    generation=self.primary.generation,
+                    model=self._model(model),
+                )
+
+    def _spent_by_model(self, limit: Limit) -> dict[str | None, Picodollars]:
+        named = model_totals(self._tx, [limit.limit_id]).get(limit.limit_id, {})
+        spent: dict[str | None, Picodollars] = {model: amount for model, amount in named.items() if amount}
+        rest = limit.spent - sum(spent.values())
+        return {**spent, None: Picodollars(rest)} if rest else spent
+
+    def _record(
+        self, entry: Entry, *, posting_set: int | None = None, closed_limit: int | None = None
+    ) -> Entry:
+        self._number += 1
+        entry = replace(entry, number=self._number)
+        model = None if entry.model is None else self._model(entry.model)
+        closed = entry.closed
+        self._tx.run(
+            "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note,"
+            " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
+            " VALUES (:project, :holder, :number, :kind, :at, :amount, :model, :posting_set, :usage, :pricing, :note,"
+            " :closed_limit, :closed_generation, :closed_start, :closed_end, :closed_spent)",
+            holder=self.holder.holder,
+            number=entry.number,
+            kind=entry.kind,
+            at=entry.at_us,
+            amount=entry.amount,
+            model=model,
+            posting_set=posting_set,
+            usage=_json(entry.usage),
+            pricing=_json(entry.pricing),
+            note=entry.note,
+            closed_limit=closed_limit,
+            closed_generation=closed and closed.generation,
+            closed_start=closed and closed.start_us,
+            closed_end=closed and closed.end_us,
+            closed_spent=closed and closed.spent,
+        )
+        if posting_set is not None:
+            self._count_model(model or 0, entry.amount)
+        return entry
+
+    def _count_model(self, model: int, amount: Picodollars) -> None:
+        self._tx.run(
+            "INSERT INTO model_totals (project, limit_id, generation, model, spent)"
+            " VALUES (:project, :limit_id, :generation, :model, :amount)"
+            " ON CONFLICT (limit_id, generation, model) DO UPDATE SET spent = model_totals.spent + excluded.spent",
+            limit_id=self.primary.limit_id,
+            generation=self.primary.generation,
+            model=model,
+            amount=amount,
+        )
+
+    def _model(self, name: str) -> int:
+        row = self._tx.one("SELECT model FROM models WHERE project = :project AND name = :name", name=name)
+        if row is not None:
+            return int(row[0])
+        return self._tx.insert("INSERT INTO models (project, name) VALUES (:project, :name) RETURNING model", name=name)
+
+    def _posting_set(self, limits: list[Limit]) -> int | None:
+        """The interned set of the limits' current generations."""
+        if not limits:
+            return None
+        members = ",".join(f"{limit.limit_id}:{limit.generation}" for limit in limits)
+        row = self._tx.one(
+            "SELECT posting_set FROM posting_sets WHERE project = :project AND members = :members", members=members
+        )
+        if row is not None:
+            return int(row[0])
+        posting_set = self._tx.insert(
+            "INSERT INTO posting_sets (project, members) VALUES (:project, :members) RETURNING posting_set", members=members
+        )
+        for limit in limits:
+            self._tx.run(
+                "INSERT INTO postings (project, posting_set, limit_id, generation)"
+                " VALUES (:project, :posting_set, :limit_id, :generation)",
+                posting_set=posting_set,
+                limit_id=limit.limit_id,
+                generation=limit.generation,
+            )
+        return posting_set
+
+
+def _columns(limit: Limit) -> dict[str, Any]:
+    return {name: value for name, value in limit.__dict__.items() if name not in ("limit_id", "spent", "held")}
+
+
+def _duration(stated: str | None, current: str | None) -> str | None:
+    """The duration after a change, in its canonical text."""
+    if stated is None:
+        return current
+    duration = parse_duration(stated)
+    return str(duration) if duration else None
+
+
+def _check_terms(limit: Limit) -> None:
+    check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
+    if limit.amount > MAX_COUNTER:
+        raise InvalidValueError(
+            f"a budget of {format_usd(limit.amount)} is too large for a SQLite store: at most {format_usd(MAX_COUNTER)}",
+            hint="a PostgreSQL store holds larger amounts",
+        )
+
+
+def _counter(value: int) -> Picodollars:
+    if value > MAX_COUNTER:
+        raise InvalidValueError(
+            f"what is spent would come to {format_usd(value)}: a SQLite store counts up to {format_usd(MAX_COUNTER)}",
+            hint="a PostgreSQL store holds larger amounts",
+        )
+    return Picodollars(value)
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if not value else json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,136 @@
+"""What every store of budgets can do, and the values its operations take.
+
+A store keeps one project. Each operation is one transaction unless it says otherwise, and takes its time from the
+store. Values are validated before they get here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from budgetctl.models import Align, Budget, Charge, Entry, ProjectSummary, Reset
+from budgetctl.money import Picodollars
+
+NEVER = "none"
+"""The duration of a budget that never resets, where None means that the caller does not say."""
+
+SortKey = Literal["user", "spent", "remaining", "budget"]
+IfExists = Literal["error", "keep", "change"]
+
+
+@dataclass(frozen=True)
+class BudgetChange:
+    """What to set of a budget; None leaves a field as it is (or at its default in a new budget).
+
+    `window_start_us` makes that instant the anchor and the start of the current generation. `spent` and `models`
+    are what the current generation shall have spent, in all and by model: the differences become adjustments.
+    `extra` is kept for the caller and means nothing to budgetctl.
+    """
+
+    amount: Picodollars | None = None
+    duration: str | None = None
+    align: Align | None = None
+    zone: str | None = None
+    created_us: int | None = None
+    window_start_us: int | None = None
+    spent: Picodollars | None = None
+    models: Mapping[str, Picodollars] | None = None
+    extra: Mapping[str, Any] | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """Names a request, so that its repetition changes nothing.
+
+    `kind` separates keys that callers give from those that are derived from a saved response. `digest` is of the
+    key, `request` of what is asked for (16 bytes each): the same key for another request is an error.
+    """
+
+    kind: Literal["caller", "response"]
+    digest: bytes
+    request: bytes
+
+
+@dataclass(frozen=True)
+class ChargeRequest:
+    """A cost to record for a user."""
+
+    user: str
+    amount: Picodollars
+    model: str | None = None
+    usage: Mapping[str, Any] | None = None
+    pricing: Mapping[str, Any] | None = None
+    note: str | None = None
+    key: IdempotencyKey | None = None
+
+
+class Store(Protocol):
+    """One project's budgets."""
+
+    project: str
+
+    def now_us(self) -> int:
+        """The store's time: microseconds since 1970, UTC."""
+
+    def change_token(self) -> object:
+        """Equal tokens mean that no other connection has committed anything in between."""
+
+    def exists(self) -> bool:
+        """Whether anything was ever stored for the project."""
+
+    def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
+        """Create the user's budget, and say whether it is new. Raises `AlreadyExistsError` on `error`."""
+
+    def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
+        """Create budgets for those who have none, all of them or nothing, and say who was new."""
+
+    def change_budget(self, user: str, change: BudgetChange) -> Budget:
+        """Change what `change` states. A change of amount closes nothing; of duration it carries the spend."""
+
+    def delete_budget(self, user: str) -> None:
+        """Delete the budget; its entries stay, and the name is free for a new one."""
+
+    def budget(self, user: str) -> Budget:
+        """The user's budget as it stands now."""
+
+    def budgets(
+        self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False
+    ) -> Iterator[Budget]:
+        """All budgets as they stand now, page by page, so that nothing is held between two of them.
+
+        `over` leaves those with nothing left, `due` those whose window has passed and is not yet rolled. `after`
+        continues behind that user. Amounts sort downward, but what remains upward.
+        """
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        """Record a cost. It is never refused because the budget is exceeded."""
+
+    def reset(self, user: str) -> Reset:
+        """Close the current generation of each of the user's limits."""
+
+    def reset_all(self) -> Iterator[Reset]:
+        """Reset every user, in batches of a transaction each."""
+
+    def due(self) -> Iterator[Reset]:
+        """What `reset_due` would reset now. Nothing is written."""
+
+    def reset_due(self) -> int:
+        """Roll every window that has passed, in batches of a transaction each. Returns how many there were."""
+
+    def unreported_resets(self) -> Iterator[tuple[int, Reset]]:
+        """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger."""
+
+    def report_resets(self, place: int) -> None:
+        """Take resets up to that place as reported."""
+
+    def history(self, user: str, *, before: int | None = None) -> Iterator[Entry]:
+        """The user's entries, newest first, those of a deleted budget too; `before` continues below a number."""
+
+    def summary(self) -> ProjectSummary:
+        """How many users the project has and what they have spent in their current windows."""
+
+    def close(self) -> None:
+        """Let go of connections. The store opens them again when it is used again."""

@@ -1,0 +1,154 @@
+"""The schema of a SQLite store, as numbered steps that are never edited once released.
+
+Shapes that hold everywhere: `project` is in every table, as it leads every key where one database serves many projects;
+whatever is joined is an integer; amounts are picodollars; instants are microseconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        "budgets, ledger, holds",
+        """
+        CREATE TABLE projects (
+            project INTEGER PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            reported_entry INTEGER NOT NULL DEFAULT 0, -- resets up to here were printed by reset-due
+            created_us INTEGER NOT NULL
+        ) STRICT;
+
+        -- A user's budget. A deleted one keeps its row and entries; its name is free for a new holder.
+        CREATE TABLE holders (
+            project INTEGER NOT NULL REFERENCES projects,
+            holder INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            parent INTEGER REFERENCES holders,
+            last_number INTEGER NOT NULL DEFAULT 0,
+            extra TEXT,
+            created_us INTEGER NOT NULL,
+            updated_us INTEGER NOT NULL,
+            deleted_us INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (project, name, deleted_us)
+        ) STRICT;
+        CREATE INDEX holders_by_parent ON holders (project, parent) WHERE parent IS NOT NULL;
+
+        -- spent is the sum of the postings of (limit_id, generation); held that of hold_postings.
+        CREATE TABLE limits (
+            project INTEGER NOT NULL REFERENCES projects,
+            limit_id INTEGER PRIMARY KEY,
+            holder INTEGER NOT NULL REFERENCES holders,
+            name TEXT NOT NULL,
+            amount INTEGER NOT NULL CHECK (amount >= 0),
+            duration TEXT,
+            align TEXT NOT NULL CHECK (align IN ('rolling', 'calendar')),
+            zone TEXT NOT NULL,
+            models TEXT,
+            anchor_us INTEGER NOT NULL,
+            generation INTEGER NOT NULL,
+            window_start_us INTEGER NOT NULL,
+            window_end_us INTEGER,
+            spent INTEGER NOT NULL DEFAULT 0,
+            held INTEGER NOT NULL DEFAULT 0,
+            deleted_us INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (holder, name, deleted_us)
+        ) STRICT;
+
+        CREATE TABLE models (
+            project INTEGER NOT NULL REFERENCES projects,
+            model INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            UNIQUE (project, name)
+        ) STRICT;
+
+        -- What an entry counts against. The set of (limit, generation) pairs is interned, as all entries of a user
+        -- between two resets share it; members is its canonical text.
+        CREATE TABLE posting_sets (
+            project INTEGER NOT NULL REFERENCES projects,
+            posting_set INTEGER PRIMARY KEY,
+            members TEXT NOT NULL,
+            UNIQUE (project, members)
+        ) STRICT;
+        CREATE TABLE postings (
+            project INTEGER NOT NULL REFERENCES projects,
+            posting_set INTEGER NOT NULL REFERENCES posting_sets,
+            limit_id INTEGER NOT NULL REFERENCES limits,
+            generation INTEGER NOT NULL,
+            PRIMARY KEY (posting_set, limit_id)
+        ) STRICT, WITHOUT ROWID;
+
+        -- entry is the order of recording; people see number, which has no gaps within a holder.
+        -- The closed columns are a reset's: the generation that it ended.
+        CREATE TABLE entries (
+            project INTEGER NOT NULL REFERENCES projects,
+            entry INTEGER PRIMARY KEY,
+            holder INTEGER NOT NULL REFERENCES holders,
+            number INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            at_us INTEGER NOT NULL,
+            amount INTEGER NOT NULL,
+            model INTEGER REFERENCES models,
+            posting_set INTEGER REFERENCES posting_sets,
+            refers_to INTEGER,
+            usage TEXT,
+            pricing TEXT,
+            note TEXT,
+            closed_limit INTEGER REFERENCES limits,
+            closed_generation INTEGER,
+            closed_start_us INTEGER,
+            closed_end_us INTEGER,
+            closed_spent INTEGER,
+            UNIQUE (holder, number)
+        ) STRICT;
+        CREATE INDEX entries_resets ON entries (project, entry) WHERE closed_limit IS NOT NULL;
+
+        -- What the primary limit's generations spent, by model; 0 stands for entries without one.
+        CREATE TABLE model_totals (
+            project INTEGER NOT NULL REFERENCES projects,
+            limit_id INTEGER NOT NULL REFERENCES limits,
+            generation INTEGER NOT NULL,
+            model INTEGER NOT NULL,
+            spent INTEGER NOT NULL,
+            PRIMARY KEY (limit_id, generation, model)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE idempotency_keys (
+            project INTEGER NOT NULL REFERENCES projects,
+            holder INTEGER NOT NULL REFERENCES holders,
+            kind TEXT NOT NULL,
+            digest BLOB NOT NULL CHECK (length(digest) = 16),
+            request BLOB NOT NULL CHECK (length(request) = 16),
+            number INTEGER NOT NULL,
+            PRIMARY KEY (holder, kind, digest)
+        ) STRICT, WITHOUT ROWID;
+
+        -- Money set aside. It counts against each limit of hold_postings until it is resolved or has expired.
+        CREATE TABLE holds (
+            project INTEGER NOT NULL REFERENCES projects,
+            hold INTEGER PRIMARY KEY,
+            name TEXT NOT NULL,
+            holder INTEGER NOT NULL REFERENCES holders,
+            amount INTEGER NOT NULL CHECK (amount >= 0),
+            model INTEGER REFERENCES models,
+            state TEXT NOT NULL CHECK (state IN ('open', 'committed', 'released', 'expired')),
+            number INTEGER, -- the entry that its commit made
+            note TEXT,
+            created_us INTEGER NOT NULL,
+            expires_us INTEGER NOT NULL,
+            resolved_us INTEGER,
+            UNIQUE (project, name)
+        ) STRICT;
+        CREATE INDEX holds_by_holder ON holds (holder, hold);
+        CREATE TABLE hold_postings (
+            project INTEGER NOT NULL REFERENCES projects,
+            limit_id INTEGER NOT NULL REFERENCES limits,
+            expires_us INTEGER NOT NULL,
+            hold INTEGER NOT NULL REFERENCES holds,
+            amount INTEGER NOT NULL,
+            PRIMARY KEY (limit_id, expires_us, hold)
+        ) STRICT, WITHOUT ROWID;
+        """,
+    ),
+)
+
+VERSION = len(MIGRATIONS)
+"""The schema version that this budgetctl writes. A store with a higher one is refused."""

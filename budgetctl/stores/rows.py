@@ -1,0 +1,106 @@
+"""What is selected from the tables, and the values that the rows become."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from budgetctl.errors import UnknownUserError
+from budgetctl.models import Budget, ClosedWindow, Entry, Limit, Reset
+from budgetctl.money import Picodollars
+from budgetctl.stores.transaction import Row, Transaction
+
+LIMIT_COLUMNS = (
+    "l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,"
+    " l.window_start_us, l.window_end_us, l.spent, l.held"
+)
+
+HOLDER_COLUMNS = "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra"
+HOLDER_WIDTH = 6
+
+ENTRY_COLUMNS = (
+    "e.number, e.kind, e.at_us, e.amount, m.name, e.usage, e.pricing, e.note,"
+    " l.name, e.closed_generation, e.closed_start_us, e.closed_end_us, e.closed_spent"
+)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A user's row: `last_number` is that of the newest entry."""
+
+    holder: int
+    name: str
+    last_number: int
+    created_us: int
+    updated_us: int
+    extra: str | None
+
+    def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
+        """The user's budget, with its primary limit as it stands now."""
+        extra = json.loads(self.extra) if self.extra else {}
+        return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra)
+
+
+def find_holder(tx: Transaction, user: str) -> Holder:
+    """The user's holder. Raises `UnknownUserError`, with the command that would create it."""
+    row = tx.one(
+        f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.name = :user AND h.deleted_us = 0",
+        user=user,
+    )
+    if row is None:
+        raise unknown_user(user)
+    return Holder(*row)
+
+
+def unknown_user(user: str) -> UnknownUserError:
+    """The error for a user without a budget."""
+    import shlex
+
+    return UnknownUserError(
+        f"no budget for {user!r}", hint=f"budgetctl create {shlex.quote(user)} --budget 10"
+    )
+
+
+def limit_from_row(row: Row) -> Limit:
+    """A limit from `LIMIT_COLUMNS`."""
+    limit_id, name, amount, *terms, spent, held = row
+    return Limit(limit_id, name, Picodollars(amount), *terms, Picodollars(spent), Picodollars(held))
+
+
+def entry_from_row(row: Row) -> Entry:
+    """An entry from `ENTRY_COLUMNS`."""
+    number, kind, at_us, amount, model, usage, pricing, note, limit, generation, start_us, end_us, spent = row
+    return Entry(
+        number=number,
+        kind=kind,
+        at_us=at_us,
+        amount=Picodollars(amount),
+        model=model,
+        usage=json.loads(usage) if usage else None,
+        pricing=json.loads(pricing) if pricing else None,
+        note=note,
+        closed=ClosedWindow(limit, generation, start_us, end_us, Picodollars(spent)) if limit else None,
+    )
+
+
+def reset_from_row(user: str, row: Row) -> Reset:
+    """A recorded reset from `ENTRY_COLUMNS`."""
+    entry = entry_from_row(row)
+    if entry.closed is None:
+        raise TypeError(f"entry {entry.number} of {user!r} is no reset")
+    return Reset(user, entry.closed, entry.at_us)
+
+
+def model_totals(tx: Transaction, limit_ids: Sequence[int]) -> dict[int, dict[str, Picodollars]]:
+    """What the current generations of the limits have spent by model, the most expensive model first."""
+    totals: dict[int, dict[str, Picodollars]] = {}
+    for limit_id, model, spent in tx.all(
+        "SELECT t.limit_id, m.name, t.spent FROM limits l"
+        " JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation"
+        " JOIN models m ON m.project = t.project AND m.model = t.model"
+        f" WHERE l.project = :project AND l.limit_id IN ({','.join(map(str, limit_ids))})"
+        " ORDER BY l.limit_id, t.spent DESC, m.name"
+    ):
+        totals.setdefault(limit_id, {})[model] = Picodollars(spent)
+    return totals

@@ -1,0 +1,305 @@
+"""Reads and administration of a store, in SQL that both databases understand.
+
+A driver subclasses `SqlStore`: it provides `read` and `write` transactions and the operations that have to be fast.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+from budgetctl import ledger
+from budgetctl.errors import AlreadyExistsError, UnknownUserError
+from budgetctl.models import PRIMARY, Budget, Entry, ProjectSummary, Reset
+from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
+from budgetctl.stores.account import Account
+from budgetctl.stores.base import BudgetChange, IfExists, SortKey
+from budgetctl.stores.rollover import due_resets, roll_due
+from budgetctl.stores.rows import (
+    ENTRY_COLUMNS,
+    HOLDER_COLUMNS,
+    HOLDER_WIDTH,
+    LIMIT_COLUMNS,
+    Holder,
+    entry_from_row,
+    find_holder,
+    limit_from_row,
+    model_totals,
+    reset_from_row,
+    unknown_user,
+)
+from budgetctl.stores.transaction import Transaction
+
+_PAGE = 1_000
+_SORTED_PAGE = 20_000
+"""Each sorted page scans all budgets, so that nothing is held open between two: few large pages."""
+
+_SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
+_SORT_EXPRESSIONS: dict[SortKey, str] = {
+    "spent": _SPENT,
+    "budget": "l.amount",
+    "remaining": f"{_SPENT} + l.held - l.amount",
+}
+_PRIMARY_LIMITS = (
+    "holders h JOIN limits l ON l.project = h.project AND l.holder = h.holder"
+    f" AND l.name = '{PRIMARY}' AND l.deleted_us = 0"
+)
+
+
+class SqlStore(ABC):
+    """A store on a SQL database."""
+
+    project: str
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A snapshot to read from."""
+
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction that commits at the end of the block, or leaves nothing behind."""
+
+    @abstractmethod
+    def now_us(self) -> int:
+        """The store's time."""
+
+    @abstractmethod
+    def ensure_project(self, tx: Transaction) -> None:
+        """Record the project on its first write."""
+
+    def exists(self) -> bool:
+        """Whether anything was ever stored for the project."""
+        with self.read() as tx:
+            return tx.project is not None
+
+    def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
+        """Create the user's budget, and say whether it is new."""
+        with self.write() as tx:
+            self.ensure_project(tx)
+            try:
+                account = Account.open(tx, user)
+            except UnknownUserError:
+                account = Account.create(tx, user, change)
+                account.save()
+                return account.budget(self.project), True
+            if if_exists == "error":
+                raise AlreadyExistsError(
+                    f"{user} has a budget already", hint="budgetctl set changes it; --if-not-exists accepts it"
+                )
+            if if_exists == "change":
+                account.change(replace(change, created_us=None))
+            account.save()
+            return account.budget(self.project), False
+
+    def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
+        """Create budgets for those who have none, all in one transaction, and say who was new."""
+        created = []
+        with self.write() as tx:
+            self.ensure_project(tx)
+            for user, change in changes:
+                is_new = not tx.one(
+                    "SELECT 1 FROM holders WHERE project = :project AND name = :user AND deleted_us = 0", user=user
+                )
+                if is_new:
+                    Account.create(tx, user, change).save()
+                created.append(is_new)
+        return created
+
+    def change_budget(self, user: str, change: BudgetChange) -> Budget:
+        """Change what `change` states."""
+        with self.write() as tx:
+            account = Account.open(tx, user)
+            account.change(change)
+            account.save()
+            return account.budget(self.project)
+
+    def delete_budget(self, user: str) -> None:
+        """Delete the budget, and keep its entries."""
+        with self.write() as tx:
+            holder = find_holder(tx, user).holder
+            for table in ("holders", "limits"):
+                tx.run(
+                    f"UPDATE {table} SET deleted_us = :now WHERE project = :project AND holder = :holder"
+                    " AND deleted_us = 0",
+                    holder=holder,
+                )
+
+    def budget(self, user: str) -> Budget:
+        """The user's budget as it stands now."""
+        with self.read() as tx:
+            for budget in self._page(tx, "h.name = :user", {"user": user}, "h.name", 1):
+                return budget
+            raise unknown_user(user)
+
+    def budgets(
+        self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False
+    ) -> Iterator[Budget]:
+        """All budgets, page by page."""
+        filters = [f"{_SPENT} >= l.amount"] if over else []
+        filters += ["l.window_end_us <= :now"] if due else []
+        order, size = "h.name", _PAGE
+        position: dict[str, Any] = {"after_user": after}
+        if sort != "user":
+            key = _SORT_EXPRESSIONS[sort]
+            order, size = f"{key} DESC, h.name", _SORTED_PAGE
+            position["after_key"] = None if after is None else _sort_value(sort, self.budget(after))
+        while True:
+            where = list(filters)
+            if position["after_user"] is not None:
+                behind = "h.name > :after_user"
+                where.append(
+                    behind if sort == "user" else f"({key} < :after_key OR ({key} = :after_key AND {behind}))"
+                )
+            with self.read() as tx:
+                page = self._page(tx, " AND ".join(where) or "1 = 1", position, order, size)
+            yield from page
+            if len(page) < size:
+                return
+            position["after_user"] = page[-1].user
+            if sort != "user":
+                position["after_key"] = _sort_value(sort, page[-1])
+
+    def reset(self, user: str) -> Reset:
+        """Close the current generation of each of the user's limits."""
+        with self.write() as tx:
+            account = Account.open(tx, user)
+            reset = account.reset()
+            account.save()
+            return reset
+
+    def reset_all(self) -> Iterator[Reset]:
+        """Reset every user, in batches of a transaction each."""
+        after = ""
+        while True:
+            with self.write() as tx:
+                users = tx.all(
+                    "SELECT name FROM holders WHERE project = :project AND deleted_us = 0 AND name > :after"
+                    " ORDER BY name LIMIT :page",
+                    after=after,
+                    page=_PAGE,
+                )
+                resets = []
+                for (user,) in users:
+                    account = Account.open(tx, user)
+                    resets.append(account.reset())
+                    account.save()
+            yield from resets
+            if len(users) < _PAGE:
+                return
+            after = users[-1][0]
+
+    def due(self) -> Iterator[Reset]:
+        """What `reset_due` would reset now."""
+        return due_resets(self.read)
+
+    def reset_due(self) -> int:
+        """Roll every window that has passed."""
+        return roll_due(self.read, self.write)
+
+    def unreported_resets(self) -> Iterator[tuple[int, Reset]]:
+        """Every recorded reset since the last `report_resets`, oldest first."""
+        after: int | None = None
+        while True:
+            with self.read() as tx:
+                if after is None:
+                    row = tx.one("SELECT reported_entry FROM projects WHERE project = :project")
+                    after = row[0] if row else 0
+                rows = tx.all(
+                    f"SELECT e.entry, h.name, {ENTRY_COLUMNS} FROM entries e JOIN holders h ON h.project = e.project"
+                    " AND h.holder = e.holder JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+                    " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
+                    " WHERE e.project = :project AND e.closed_limit IS NOT NULL AND e.entry > :after"
+                    " ORDER BY e.entry LIMIT :page",
+                    after=after,
+                    page=_PAGE,
+                )
+            for entry, user, *columns in rows:
+                yield entry, reset_from_row(user, tuple(columns))
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+    def report_resets(self, place: int) -> None:
+        """Take resets up to that place as reported."""
+        with self.write() as tx:
+            tx.run(
+                "UPDATE projects SET reported_entry = :place WHERE project = :project AND reported_entry < :place",
+                place=place,
+            )
+
+    def history(self, user: str, *, before: int | None = None) -> Iterator[Entry]:
+        """The user's entries, newest first, those of a deleted budget too."""
+        holder: int | None = None
+        while True:
+            with self.read() as tx:
+                if holder is None:
+                    row = tx.one(
+                        "SELECT holder FROM holders WHERE project = :project AND name = :user"
+                        " ORDER BY CASE WHEN deleted_us = 0 THEN 0 ELSE 1 END, deleted_us DESC LIMIT 1",
+                        user=user,
+                    )
+                    if row is None:
+                        raise unknown_user(user)
+                    holder = row[0]
+                rows = tx.all(
+                    f"SELECT {ENTRY_COLUMNS} FROM entries e"
+                    " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
+                    " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+                    " WHERE e.project = :project AND e.holder = :holder"
+                    + (" AND e.number < :before" if before is not None else "")
+                    + " ORDER BY e.number DESC LIMIT :page",
+                    holder=holder,
+                    before=before,
+                    page=_PAGE,
+                )
+            yield from map(entry_from_row, rows)
+            if len(rows) < _PAGE:
+                return
+            before = rows[-1][0]
+
+    def summary(self) -> ProjectSummary:
+        """How many users there are and what they have spent in their current windows."""
+        with self.read() as tx:
+            # Summed as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million.
+            row = tx.one(
+                f"SELECT COUNT(*), SUM(({_SPENT}) / {PICODOLLARS_PER_USD}), SUM(({_SPENT}) % {PICODOLLARS_PER_USD})"
+                f" FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0"
+            )
+        users, dollars, rest = row or (0, 0, 0)
+        spent = Picodollars((dollars or 0) * PICODOLLARS_PER_USD + (rest or 0))
+        return ProjectSummary(self.project, users, spent, self.size_bytes(), self.location())
+
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """What the store takes on disk."""
+
+    @abstractmethod
+    def location(self) -> str:
+        """Where the store is, for a person; never with a password."""
+
+    def _page(
+        self, tx: Transaction, where: str, parameters: dict[str, Any], order: str, size: int
+    ) -> list[Budget]:
+        rows = tx.all(
+            f"SELECT {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
+            f" WHERE h.project = :project AND h.deleted_us = 0 AND {where} ORDER BY {order} LIMIT :page",
+            page=size,
+            **parameters,
+        )
+        stored = [(Holder(*row[:HOLDER_WIDTH]), limit_from_row(row[HOLDER_WIDTH:])) for row in rows]
+        totals = model_totals(tx, [limit.limit_id for _, limit in stored if not ledger.is_due(limit, tx.now_us)])
+        return [
+            holder.budget(self.project, ledger.rolled(limit, tx.now_us), totals.get(limit.limit_id, {}))
+            for holder, limit in stored
+        ]
+
+
+def _sort_value(sort: SortKey, budget: Budget) -> int:
+    """What the sort expression gives for the budget, to continue behind it."""
+    limit = budget.limit
+    if sort == "spent":
+        return limit.spent
+    return limit.amount if sort == "budget" else limit.spent + limit.held - limit.amount

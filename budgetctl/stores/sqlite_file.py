@@ -1,0 +1,138 @@
+"""Opening, creating and migrating the file of a SQLite store, and naming what goes wrong with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from budgetctl.errors import (
+    BudgetctlError,
+    CorruptStoreError,
+    NewerStoreError,
+    StoreBusyError,
+    StoreUnavailableError,
+)
+from budgetctl.stores.location import network_filesystem
+from budgetctl.stores.migrations import MIGRATIONS, VERSION
+
+APPLICATION_ID = 0x62646774
+"""Says in the file's header that it is a budgetctl store ("bdgt")."""
+
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def connect(path: Path, wait_s: float) -> sqlite3.Connection:
+    """A connection to a file that exists. It is not made, nor changed."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=wait_s,
+    )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if sys.platform == "darwin":
+        # There, fsync returns before the disk has the data.
+        connection.execute("PRAGMA fullfsync = ON")
+    return connection
+
+
+def connect_empty() -> sqlite3.Connection:
+    """An empty store in memory: what is read where no file is yet."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    migrate(connection)
+    return connection
+
+
+def create_file(path: Path) -> None:
+    """Make an empty file, readable by its owner only. One that is there already is left alone."""
+    filesystem = network_filesystem(path.parent)
+    if filesystem is not None:
+        raise StoreUnavailableError(
+            f"{path} is on a network file system ({filesystem}), where SQLite's locks do not hold; nothing was created",
+            hint="name a local file with --store",
+        )
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def version(connection: sqlite3.Connection, path: Path) -> int:
+    """The store's schema version, 0 for an empty file. Raises for a newer one and for what is no store."""
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id != APPLICATION_ID:
+        (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if tables or found or application_id:
+            raise CorruptStoreError(
+                f"{path} is a SQLite database, but not a budgetctl store; it was left as it is",
+                hint="name another file with --store",
+            )
+    if found > VERSION:
+        raise NewerStoreError(
+            f"{path} was written by a newer budgetctl (schema {found}, this one knows {VERSION}); it was left as it is",
+            hint="upgrade: pip install --upgrade budgetctl",
+        )
+    return int(found)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date: each step and its record in one transaction. Writers must be excluded."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, (_, script) in enumerate(MIGRATIONS[found:], start=found + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+@contextlib.contextmanager
+def translate_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system say into budgetctl's errors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translated(error, path) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreUnavailableError(
+            f"cannot use the store {path}: {reason}", hint="check the path, its permissions and the free space"
+        ) from error
+
+
+def _translated(error: sqlite3.Error, path: Path) -> BudgetctlError:
+    # Extended codes carry the primary code in their low byte: https://sqlite.org/rescode.html
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in _BUSY:
+        return StoreBusyError(f"{path} is locked by another program; nothing was changed", hint="try again")
+    if code in _DAMAGED:
+        return CorruptStoreError(
+            f"{path} is damaged or not a budgetctl store ({error}); it was left as it is",
+            hint="restore it from a backup, or name another file with --store",
+        )
+    return StoreUnavailableError(
+        f"cannot use the store {path}: {error}; nothing was changed",
+        hint="check the path, its permissions and the free space",
+    )
+
+
+def _statements(script: str) -> Iterator[str]:
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""

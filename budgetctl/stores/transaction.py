@@ -1,0 +1,68 @@
+"""One transaction on a SQL database, as the statements see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+
+
+class Cursor(Protocol):
+    """What both database modules' cursors have in common."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
+
+class Connection(Protocol):
+    """What both database modules' connections have in common. Parameters are named, as in `:user`."""
+
+    def execute(self, sql: str, parameters: Mapping[str, Any], /) -> Cursor:
+        """Run one statement."""
+
+    def executemany(self, sql: str, parameters: Iterable[Mapping[str, Any]], /) -> Cursor:
+        """Run one statement once for each of the parameters."""
+
+
+class Transaction:
+    """Statements of one transaction, with the store's time at its start.
+
+    `:project` and `:now` are bound in every statement. `project` is None while nothing is stored for the project:
+    then no row matches.
+    """
+
+    def __init__(self, connection: Connection, project: int | None, now_us: int) -> None:
+        self._connection = connection
+        self.project = project
+        self.now_us = now_us
+
+    def one(self, sql: str, **parameters: Any) -> Row | None:
+        """The first row, or None."""
+        row: Row | None = self._execute(sql, parameters).fetchone()
+        return row
+
+    def all(self, sql: str, **parameters: Any) -> list[Row]:
+        """All rows."""
+        return self._execute(sql, parameters).fetchall()
+
+    def insert(self, sql: str, **parameters: Any) -> int:
+        """Run an INSERT that ends in RETURNING of one integer, and return that."""
+        (key,) = self._execute(sql, parameters).fetchone()
+        return int(key)
+
+    def run(self, sql: str, **parameters: Any) -> None:
+        """Run a statement that returns nothing."""
+        self._execute(sql, parameters)
+
+    def run_many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Run a statement for each row of parameters. `:project` and `:now` must be among them."""
+        self._connection.executemany(sql, rows)
+
+    def _execute(self, sql: str, parameters: dict[str, Any]) -> Cursor:
+        parameters["project"] = self.project
+        parameters["now"] = self.now_us
+        return self._connection.execute(sql, parameters)
