@@ -5,7 +5,6 @@ Stores call these inside their transactions, so that every database answers alik
 
 from __future__ import annotations
 
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from budgetctl.models import Align, ClosedWindow, Limit, Status
@@ -33,10 +32,9 @@ def rolled(limit: Limit, now_us: int) -> Limit:
 def next_generation(limit: Limit, now_us: int) -> Limit:
     """The generation that a reset at `now_us` opens: nothing spent, and a window that has not passed."""
     if not is_due(limit, now_us):
-        return replace(limit, generation=limit.generation + 1, spent=ZERO)
+        return limit._replace(generation=limit.generation + 1, spent=ZERO)
     window = limit_window(limit, now_us)
-    return replace(
-        limit,
+    return limit._replace(
         generation=limit.generation + 1,
         window_start_us=window.start_us,
         window_end_us=window.end_us,
@@ -46,16 +44,16 @@ def next_generation(limit: Limit, now_us: int) -> Limit:
 
 def reopened(limit: Limit, now_us: int, *, duration: str | None, align: Align, zone: str) -> Limit:
     """The generation that a change of duration, alignment or zone opens. What was spent is carried into it."""
-    changed = replace(limit, generation=limit.generation + 1, duration=duration, align=align, zone=zone)
+    changed = limit._replace(generation=limit.generation + 1, duration=duration, align=align, zone=zone)
     window = limit_window(changed, now_us)
-    return replace(changed, window_start_us=window.start_us, window_end_us=window.end_us)
+    return changed._replace(window_start_us=window.start_us, window_end_us=window.end_us)
 
 
 def reanchored(limit: Limit, anchor_us: int) -> Limit:
     """The same generation, with its windows counted from `anchor_us`, in the one that starts there."""
-    moved = replace(limit, anchor_us=anchor_us)
+    moved = limit._replace(anchor_us=anchor_us)
     window = limit_window(moved, anchor_us)
-    return replace(moved, window_start_us=window.start_us, window_end_us=window.end_us)
+    return moved._replace(window_start_us=window.start_us, window_end_us=window.end_us)
 
 
 def limit_window(limit: Limit, at_us: int) -> Window:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import UUID
 
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
 from budgetctl.idempotency import caller_key, response_key
 from budgetctl.models import Align, Budget, Charge, Entry, Price, ProjectSummary, Reset, Usage
 from budgetctl.money import Picodollars, from_number, parse_amount, to_float
-from budgetctl.names import check_user
+from budgetctl.names import check_text, check_user, is_user
 from budgetctl.periods import check_alignment, from_timestamp, load_zone, parse_duration
 from budgetctl.stores import Store, open_store
 from budgetctl.stores.base import NEVER, BudgetChange, ChargeRequest, IfExists, SortKey
@@ -28,14 +26,17 @@ LITELLM_FILE = "user_cost.json"
 """Where litellm's own local manager keeps its dictionary: in the current directory, whatever the project."""
 
 
+_MAX_TEXT = 1_000
+
+
 class BudgetManager:
     """The budgets of one project, in a durable store.
 
-    A drop-in for `litellm.BudgetManager`: its methods take and return what litellm's do, with amounts as floats of USD
-    and records as plain dictionaries. The methods after them are exact: they take text, `Decimal` or `Picodollars`, and
-    return the values of `budgetctl.models`. Every change is durable when the method returns, and safe against
-    other threads and processes. Unknown users raise `UnknownUserError` (a `KeyError`), bad values `InvalidValueError` (a
-    `ValueError`), and trouble with the store another `BudgetctlError`.
+    A drop-in for `litellm.BudgetManager`: its methods take and return what litellm's do, with amounts as floats of
+    USD and records as plain dictionaries. The methods after them are exact: they take text, `Decimal` or
+    `Picodollars`, and return the values of `budgetctl.models`. Every change is durable when the method returns, and
+    safe against other threads and processes. Unknown users raise `UnknownUserError` (a `KeyError`), bad values
+    `InvalidValueError` (a `ValueError`), and trouble with the store another `BudgetctlError`.
 
     `store` is a path, as for `--store`, or an open store; by default `$BUDGETCTL_STORE`, or one file per
     project in the platform's data directory.
@@ -83,7 +84,7 @@ class BudgetManager:
         """
         change = self._change(from_number(total_budget), duration or NEVER, align, timezone)
         if created_at is not None:
-            change = replace(change, created_us=from_timestamp(created_at))
+            change = change._replace(created_us=from_timestamp(created_at))
         return self._record(self._create(user, change, "change")[0])
 
     def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> float:
@@ -110,7 +111,7 @@ class BudgetManager:
         The response is an object of litellm's, or the parsed JSON of a provider; it may also come first. Each call
         charges, unless it repeats an `idempotency_key`.
         """
-        if isinstance(completion_obj, (str, int, UUID)) and not isinstance(user, (str, int, UUID)):
+        if is_user(completion_obj) and not is_user(user):
             user, completion_obj = completion_obj, user
         check_user(user)
         has_text = input_text is not None or output_text is not None
@@ -154,7 +155,7 @@ class BudgetManager:
 
     def reset_on_duration(self, user: str) -> None:
         """Reset the user if the window has passed. Reads do not need this: they show the window of now."""
-        self._written(user, self._store.change_budget(check_user(user), BudgetChange()))
+        self._written(self._store.change_budget(check_user(user), BudgetChange()))
 
     def update_budget_all_users(self) -> None:
         """Reset every user whose window has passed."""
@@ -210,7 +211,7 @@ class BudgetManager:
     ) -> Budget:
         """Change what is given; `duration="none"` never resets. A new duration carries over what was spent."""
         change = self._change(None if amount is None else parse_amount(amount), duration, align, timezone)
-        return self._written(user, self._store.change_budget(check_user(user), change))
+        return self._written(self._store.change_budget(check_user(user), change))
 
     def migrate(self, records: Any, *, dry_run: bool = False) -> list[tuple[str, BudgetChange, bool]]:
         """Create budgets from litellm's records, `{user: record}`, with what was spent; all of them or none.
@@ -227,7 +228,7 @@ class BudgetManager:
                 change = _validated(change_of(record, {}))
             except InvalidValueError as error:
                 raise InvalidValueError(f"the record of {name!r}: {error}; nothing was taken over") from error
-            changes.append((check_user(name), replace(change, note="taken over from litellm")))
+            changes.append((check_user(name), change._replace(note="taken over from litellm")))
         if dry_run:
             new = [self.find_budget(user) is None for user, _ in changes]
         else:
@@ -261,7 +262,8 @@ class BudgetManager:
         """Raise `UnknownProjectError` when nothing was ever stored for the project."""
         if not self._store.exists():
             raise UnknownProjectError(
-                f"the project {self.project_name!r} has no budgets yet", hint="budgetctl create alice --budget 10"
+                f"the project {self.project_name!r} has no budgets yet",
+                hint="budgetctl create alice --budget 10",
             )
 
     # The ledger
@@ -313,9 +315,7 @@ class BudgetManager:
         )
         return self._charge(request)
 
-    def estimate(
-        self, model: str, prompt: str | Sequence[Mapping[str, Any]], *, max_output_tokens: int = 0
-    ) -> Price:
+    def estimate(self, model: str, prompt: str | Sequence[Mapping[str, Any]], *, max_output_tokens: int = 0) -> Price:
         """What a prompt (text, or messages) and so many output tokens would cost. Nothing is recorded."""
         from budgetctl.pricing import price_prompt
 
@@ -375,7 +375,7 @@ class BudgetManager:
 
         change = _validated(change_of(after, before))
         if before:
-            self._written(user, self._store.change_budget(check_user(user), change))
+            self._written(self._store.change_budget(check_user(user), change))
         else:
             self._create(user, change, "change")
 
@@ -383,7 +383,7 @@ class BudgetManager:
 
     def _create(self, user: str, change: BudgetChange, if_exists: IfExists) -> tuple[Budget, bool]:
         budget, created = self._store.create_budget(check_user(user), change, if_exists=if_exists)
-        return self._written(user, budget), created
+        return self._written(budget), created
 
     def _change(
         self, amount: Picodollars | None, duration: str | None, align: Align | None, timezone: str | None
@@ -391,23 +391,27 @@ class BudgetManager:
         return _validated(BudgetChange(amount=amount, duration=duration, align=align, zone=timezone))
 
     def _charge(self, request: ChargeRequest) -> Charge:
+        for what, text in (("model", request.model), ("note", request.note)):
+            if text is not None:
+                check_text(text, what, _MAX_TEXT)
         charge = self._store.charge(request)
-        self._written(request.user, charge.budget)
+        self._written(charge.budget)
         return charge
 
     def _report_resets(self) -> Iterator[Reset]:
-        place = None
+        last = 0
         for place, reset in self._store.unreported_resets():
             yield reset
-        if place is not None:
-            self._store.report_resets(place)
+            last = place
+        if last:
+            self._store.report_resets(last)
 
     def _record(self, budget: Budget) -> Record:
         from budgetctl.records import record_of
 
         return record_of(budget)
 
-    def _written(self, user: str, budget: Budget) -> Budget:
+    def _written(self, budget: Budget) -> Budget:
         self._touch(budget.user)
         return budget
 
@@ -419,7 +423,7 @@ class BudgetManager:
         """Say once that litellm's own file is here, while this project knows nothing of it."""
         if Path(LITELLM_FILE).is_file() and not self._store.exists():
             warnings.warn(
-                f"./{LITELLM_FILE} of litellm is not used: 'budgetctl migrate {LITELLM_FILE}' takes it over with what was spent",
+                f"litellm's ./{LITELLM_FILE} is not used: 'budgetctl migrate' takes it over with what was spent",
                 stacklevel=3,
             )
 

@@ -7,8 +7,8 @@ appear at the edges only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from budgetctl.money import ZERO, Picodollars
 
@@ -20,8 +20,7 @@ PRIMARY = "total"
 """The name of the limit that every budget has, litellm's `total_budget`."""
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """What one provider response says was consumed: disjoint counts of tokens, so that each is priced once.
 
     `cost` is the amount the provider itself says it billed, where that is authoritative.
@@ -66,11 +65,10 @@ class Usage:
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for storing and printing."""
-        return {name: value for name, value in self.__dict__.items() if value is not None and value != 0}
+        return {name: value for name, value in self._asdict().items() if value is not None and value != 0}
 
 
-@dataclass(frozen=True)
-class Price:
+class Price(NamedTuple):
     """What something cost, and how that was found out. `pricing` is kept with the entry."""
 
     amount: Picodollars
@@ -79,8 +77,7 @@ class Price:
     pricing: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Limit:
+class Limit(NamedTuple):
     """An amount over a duration, and where its current generation stands.
 
     `duration` is the canonical text of a duration, or None for a limit that never resets (then `window_end_us` is
@@ -102,8 +99,7 @@ class Limit:
     held: Picodollars = ZERO
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(NamedTuple):
     """A user's limits as they stand now: windows that have passed count as reset already.
 
     `models` is what this window's generation spent by model, the most expensive first. `extra` belongs to the caller.
@@ -115,7 +111,7 @@ class Budget:
     models: Mapping[str, Picodollars]
     created_us: int
     updated_us: int
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def remaining(self) -> Picodollars:
@@ -123,8 +119,7 @@ class Budget:
         return Picodollars(self.limit.amount - self.limit.spent - self.limit.held)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One immutable line of a user's ledger. `number` counts from 1 without gaps within the user.
 
     A reset moves no money: `closed` says what the generation that it closed had spent, in which window. A carry
@@ -142,8 +137,7 @@ class Entry:
     closed: ClosedWindow | None = None
 
 
-@dataclass(frozen=True)
-class ClosedWindow:
+class ClosedWindow(NamedTuple):
     """A generation of a limit that has ended, and what was spent in it."""
 
     limit: str
@@ -153,17 +147,15 @@ class ClosedWindow:
     spent: Picodollars
 
 
-@dataclass(frozen=True)
-class Charge:
-    """The answer to a charge: the entry it made, or, when the same key came before (`replayed`), the one it had made."""
+class Charge(NamedTuple):
+    """The answer to a charge: the entry it made, or the one made before under the same key (`replayed`)."""
 
     entry: Entry
     budget: Budget
     replayed: bool = False
 
 
-@dataclass(frozen=True)
-class Reset:
+class Reset(NamedTuple):
     """That a user's limit was reset, and what the closed window had spent."""
 
     user: str
@@ -171,8 +163,7 @@ class Reset:
     at_us: int
 
 
-@dataclass(frozen=True)
-class ProjectSummary:
+class ProjectSummary(NamedTuple):
     """A project and what its budgets have spent in their current windows."""
 
     project: str

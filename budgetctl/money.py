@@ -100,10 +100,8 @@ def format_usd(amount: int) -> str:
     """The amount for a person: cents, and for less than ten cents two significant digits (`$0.0042`)."""
     magnitude = abs(amount)
     sign = "-" if amount < 0 else ""
-    if magnitude >= PICODOLLARS_PER_USD // 10 or magnitude == 0:
-        decimals = 2
-    else:
-        decimals = max(2, 14 - len(str(magnitude)))
+    is_small = 0 < magnitude < PICODOLLARS_PER_USD // 10
+    decimals = max(2, 14 - len(str(magnitude))) if is_small else 2
     unit = 10 ** (12 - min(decimals, 12))
     rounded = _divide_half_even(magnitude, unit) * unit
     whole, fraction = divmod(rounded, PICODOLLARS_PER_USD)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from uuid import UUID
 
 from budgetctl.errors import InvalidValueError
 
@@ -16,25 +15,37 @@ _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 def check_user(user: Any) -> str:
     """The user's name. `int` and `UUID` are taken as text, as keys of litellm's dictionary often are."""
-    if isinstance(user, (int, UUID)) and not isinstance(user, bool):
-        user = str(user)
-    if not isinstance(user, str):
-        raise InvalidValueError(f"{user!r} is not a user: pass text, an int or a UUID")
-    return _checked(user, "user")
+    if not is_user(user):
+        raise InvalidValueError(f"{user!r:.80} is not a user: pass text, an int or a UUID")
+    return _checked(str(user), "user")
+
+
+def is_user(value: Any) -> bool:
+    """Whether the value is of a type that names a user."""
+    if isinstance(value, str):
+        return True
+    from uuid import UUID
+
+    return isinstance(value, (int, UUID)) and not isinstance(value, bool)
 
 
 def check_project(name: Any) -> str:
     """The project's name."""
     if not isinstance(name, str):
-        raise InvalidValueError(f"{name!r} is not a project name: pass text")
+        raise InvalidValueError(f"{name!r:.80} is not a project name: pass text")
     return _checked(name, "project name")
+
+
+def check_text(text: str, what: str, max_length: int) -> str:
+    """A model's name or a note: shorter than `max_length`, and nothing in it that acts on a terminal."""
+    if len(text) > max_length:
+        raise InvalidValueError(f"the {what} {text[:40]!r}… has {len(text)} characters: at most {max_length}")
+    if _UNSTORABLE.search(text):
+        raise InvalidValueError(f"the {what} {text[:80]!r} has a control character or a lone surrogate in it")
+    return text
 
 
 def _checked(name: str, what: str) -> str:
     if not name.strip():
         raise InvalidValueError(f"the {what} is empty")
-    if len(name) > MAX_LENGTH:
-        raise InvalidValueError(f"the {what} {name[:40]!r}… has {len(name)} characters: at most {MAX_LENGTH}")
-    if _UNSTORABLE.search(name):
-        raise InvalidValueError(f"the {what} {name!r} has a control character or a lone surrogate in it")
-    return name
+    return check_text(name, what, MAX_LENGTH)

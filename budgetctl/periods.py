@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from budgetctl.errors import InvalidValueError
 
@@ -36,15 +35,14 @@ _MONTHS: dict[Unit, int] = {"mo": 1, "y": 12}
 _FIXED_US: dict[Unit, int] = {"h": _HOUR_US, "d": _DAY_US, "w": 7 * _DAY_US}
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
-    """How long a window lasts: `count` hours, days, weeks, months or years. `str()` is the canonical text."""
+class Duration(NamedTuple):
+    """How long a window lasts: `number` hours, days, weeks, months or years. `str()` is the canonical text."""
 
-    count: int
+    number: int
     unit: Unit
 
     def __str__(self) -> str:
-        return _NAME_OF.get(self) or f"{self.count}{self.unit}"
+        return _NAME_OF.get(self) or f"{self.number}{self.unit}"
 
 
 _NAMED = {
@@ -62,8 +60,7 @@ _COUNTED = re.compile(rf"(\d{{1,9}})({'|'.join(get_args(Unit))})", re.ASCII)
 _NO_ZONE = re.compile(r"localtime|posixrules|(?:posix|right)/.*|.{65,}", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One run of a duration: `start_us` ≤ t < `end_us`. Without an end it lasts for ever."""
 
     start_us: int
@@ -89,11 +86,9 @@ def parse_duration(text: str) -> Duration | None:
         )
     duration = Duration(int(match[1]), match[2])  # type: ignore[arg-type]  # as the pattern says
     longest = _MAX_COUNT[duration.unit]
-    if not 1 <= duration.count <= longest:
+    if not 1 <= duration.number <= longest:
         unit = duration.unit
-        raise InvalidValueError(
-            f"{_shown(text)} is out of range: use a duration from 1{unit} to {longest}{unit}"
-        )
+        raise InvalidValueError(f"{_shown(text)} is out of range: use a duration from 1{unit} to {longest}{unit}")
     return duration
 
 
@@ -116,8 +111,8 @@ def days_of(duration: Duration) -> int | float:
     if duration == _NAMED["quarterly"]:
         return 91
     if duration.unit == "h":
-        return duration.count / 24
-    return duration.count * {"d": 1, "w": 7, "mo": 28, "y": 365}[duration.unit]
+        return duration.number / 24
+    return duration.number * {"d": 1, "w": 7, "mo": 28, "y": 365}[duration.unit]
 
 
 @lru_cache(maxsize=1024)  # ZoneInfo itself keeps eight, and a bulk job meets users of more zones in turn.
@@ -137,9 +132,7 @@ def load_zone(name: str) -> tzinfo:
             return ZoneInfo(name)
         except (KeyError, ValueError, OSError):
             pass  # Which of them says how the lookup failed, not what is wrong with the name.
-    raise InvalidValueError(
-        f"{_shown(name)} is not a time zone", hint="use an IANA name such as Europe/London, or UTC"
-    )
+    raise InvalidValueError(f"{_shown(name)} is not a time zone", hint="use an IANA name such as Europe/London, or UTC")
 
 
 def check_alignment(duration: Duration | None, align: str) -> Align:
@@ -176,7 +169,7 @@ def window_at(t_us: int, *, anchor_us: int, duration: Duration | None, align: Al
     if duration is None:
         return Window(anchor_us, None)
     if duration.unit == "h" or (zone == "UTC" and duration.unit in _FIXED_US):
-        length_us = duration.count * _FIXED_US[duration.unit]
+        length_us = duration.number * _FIXED_US[duration.unit]
         origin_us = anchor_us if align == "rolling" else _calendar_origin_us(duration.unit, anchor_us, zone)
         start_us = t_us - (t_us - origin_us) % length_us
         return Window(start_us, start_us + length_us)
@@ -238,7 +231,7 @@ def _offset_us(moment: datetime, zone: tzinfo) -> int:
 
 def _advance(origin_us: int, duration: Duration, k: int) -> int:
     """The local time `k` durations after the origin. Counting from there, a short month leaves no trace."""
-    count = k * duration.count
+    count = k * duration.number
     if duration.unit in _DAYS:
         return origin_us + count * _DAYS[duration.unit] * _DAY_US
     origin = _date(origin_us)
@@ -251,10 +244,10 @@ def _advance(origin_us: int, duration: Duration, k: int) -> int:
 def _count_between(origin_us: int, local_us: int, duration: Duration) -> int:
     """How many durations lie between two local times, to within one."""
     if duration.unit in _DAYS:
-        return (local_us - origin_us) // (duration.count * _DAYS[duration.unit] * _DAY_US)
+        return (local_us - origin_us) // (duration.number * _DAYS[duration.unit] * _DAY_US)
     origin, local = _date(origin_us), _date(local_us)
     months = (local.year - origin.year) * 12 + local.month - origin.month
-    return months // (duration.count * _MONTHS[duration.unit])
+    return months // (duration.number * _MONTHS[duration.unit])
 
 
 def _date(local_us: int) -> date:
@@ -270,9 +263,7 @@ def _days_in_month(year: int, month: int) -> int:
 def check_instant(us: int) -> int:
     """Return the instant if 1970-01-01 ≤ t < 3000-01-01 in UTC; otherwise raise `InvalidValueError`."""
     if not 0 <= us < _END_US:
-        raise InvalidValueError(
-            f"{_shown(us)} is not a possible time: microseconds since 1970, before the year 3000"
-        )
+        raise InvalidValueError(f"{_shown(us)} is not a possible time: microseconds since 1970, before the year 3000")
     return us
 
 
@@ -302,9 +293,7 @@ def from_timestamp(seconds: float) -> int:
     """
     is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     if not is_number or not 0 <= seconds < _END_US // _SECOND_US:
-        raise InvalidValueError(
-            f"{_shown(seconds)} is not a possible time: seconds since 1970, before the year 3000"
-        )
+        raise InvalidValueError(f"{_shown(seconds)} is not a possible time: seconds since 1970, before the year 3000")
     whole = math.floor(seconds)
     # The fraction by itself: all seconds in microseconds have more digits than a float.
     return check_instant(whole * _SECOND_US + round((seconds - whole) * _SECOND_US))

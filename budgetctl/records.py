@@ -13,8 +13,8 @@ from typing import Any, Protocol, SupportsIndex
 
 from budgetctl.errors import InvalidValueError
 from budgetctl.models import Budget
-from budgetctl.names import check_user
 from budgetctl.money import Picodollars, from_number, to_float
+from budgetctl.names import is_user
 from budgetctl.periods import days_of, duration_from_days, from_timestamp, parse_duration, to_timestamp
 from budgetctl.stores.base import NEVER, BudgetChange
 
@@ -108,13 +108,17 @@ class LiveDict(dict[str, Any]):
         self._refresh()
         return {key: value._plain() if isinstance(value, LiveDict) else value for key, value in dict.items(self)}
 
-    def __getitem__(self, key: str) -> Any:
+    def _key(self, key: Any) -> Any:
+        """The key as it is stored."""
+        return key
+
+    def __getitem__(self, key: Any) -> Any:
         self._refresh()
-        return dict.__getitem__(self, key)
+        return dict.__getitem__(self, self._key(key))
 
     def __contains__(self, key: object) -> bool:
         self._refresh()
-        return dict.__contains__(self, key)
+        return dict.__contains__(self, self._key(key))
 
     def __iter__(self) -> Any:
         self._refresh()
@@ -134,13 +138,13 @@ class LiveDict(dict[str, Any]):
     def __eq__(self, other: object) -> bool:
         return self._plain() == (other._plain() if isinstance(other, LiveDict) else other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __or__(self, other: Any) -> dict[str, Any]:  # type: ignore[override]
-        return self._plain() | other
+        return {**self._plain(), **other}
 
     def __ror__(self, other: Any) -> dict[str, Any]:  # type: ignore[override]
-        return other | self._plain()
+        return {**other, **self._plain()}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
         return copy.deepcopy(self._plain(), memo)
@@ -156,7 +160,8 @@ class LiveDict(dict[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value, or the default."""
-        return self[key] if key in self else default
+        self._refresh()
+        return dict.get(self, self._key(key), default)
 
     def keys(self) -> Any:
         """The keys, as they stand now."""
@@ -174,14 +179,14 @@ class LiveDict(dict[str, Any]):
         return dict.items(self)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._commit({**self._plain(), key: value})
+        self._commit({**self._plain(), self._key(key): value})
 
     def __delitem__(self, key: str) -> None:
         after = self._plain()
-        del after[key]
+        del after[self._key(key)]
         self._commit(after)
 
-    def __ior__(self, other: Any) -> Any:  # type: ignore[override, misc]
+    def __ior__(self, other: Any) -> Any:
         self.update(other)
         return self
 
@@ -200,7 +205,7 @@ class LiveDict(dict[str, Any]):
     def pop(self, key: str, *default: Any) -> Any:
         """Remove the key, and return its value as a plain one."""
         after = self._plain()
-        value = after.pop(key, *default)
+        value = after.pop(self._key(key), *default)
         self._commit(after)
         return value
 
@@ -219,7 +224,12 @@ class LiveDict(dict[str, Any]):
 class _Nested(LiveDict):
     """A live dictionary inside another one."""
 
-    def __init__(self, content: Mapping[str, Any], refresh: Callable[[], None], commit: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self,
+        content: Mapping[str, Any],
+        refresh: Callable[[], None],
+        commit: Callable[[dict[str, Any]], None],
+    ) -> None:
         super().__init__()
         self._refresh_parent, self._commit_parent = refresh, commit
         self._replace(content)
@@ -253,7 +263,9 @@ class LiveRecord(LiveDict):
             if isinstance(costs, _Nested):
                 costs._replace(content["model_cost"])
             else:
-                costs = _Nested(content["model_cost"], self._refresh, lambda after: self.__setitem__("model_cost", after))
+                costs = _Nested(
+                    content["model_cost"], self._refresh, lambda after: self.__setitem__("model_cost", after)
+                )
             content["model_cost"] = costs
         self._replace(content)
 
@@ -301,11 +313,8 @@ class UserDict(LiveDict):
         else:
             self._stale.add(user)
 
-    def __getitem__(self, key: Any) -> Any:
-        return super().__getitem__(check_user(key))
-
-    def __contains__(self, key: object) -> bool:
-        return super().__contains__(check_user(key))
+    def _key(self, key: Any) -> Any:
+        return str(key) if is_user(key) else key
 
     def _refresh(self) -> None:
         token = self._source.change_token()

@@ -49,9 +49,7 @@ def at(text: str, zone: str = "UTC", *, fold: int = 0) -> int:
     return periods.from_datetime(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold))
 
 
-def window(
-    t_us: int, duration: str, *, anchor_us: int = 0, align: str = "rolling", zone: str = "UTC"
-) -> Window:
+def window(t_us: int, duration: str, *, anchor_us: int = 0, align: str = "rolling", zone: str = "UTC") -> Window:
     parsed = parse_duration(duration)
     return window_at(
         t_us,
@@ -62,9 +60,7 @@ def window(
     )
 
 
-def starts(
-    duration: str, first: str, last: str, *, anchor: str | None = None, zone: str = "UTC"
-) -> list[str]:
+def starts(duration: str, first: str, last: str, *, anchor: str | None = None, zone: str = "UTC") -> list[str]:
     """What the zone's clock shows at each start between two times: rolling if there is an anchor."""
     anchor_us = at(anchor or first, zone)
     align = "rolling" if anchor else "calendar"
@@ -260,9 +256,7 @@ def test_a_day_follows_the_clock_across_a_shift(day, zone, length):
 
 
 def test_a_boundary_in_a_gap_moves_forward_for_that_day_only():
-    assert starts(
-        "daily", "2024-03-09T02:30", "2024-03-12", anchor="2024-03-09T02:30", zone="America/New_York"
-    ) == [
+    assert starts("daily", "2024-03-09T02:30", "2024-03-12", anchor="2024-03-09T02:30", zone="America/New_York") == [
         "2024-03-09 02:30",
         "2024-03-10 03:30",
         "2024-03-11 02:30",
@@ -290,9 +284,7 @@ def test_an_anchor_in_the_second_pass_of_a_fold_starts_its_window_and_no_other()
     run = window(anchor_us, "yearly", anchor_us=anchor_us, zone="America/New_York")
     assert run.start_us == anchor_us
     # In 2030 the clocks go back on 3 November again.
-    later = window(
-        at("2030-11-03T12:00", "America/New_York"), "yearly", anchor_us=anchor_us, zone="America/New_York"
-    )
+    later = window(at("2030-11-03T12:00", "America/New_York"), "yearly", anchor_us=anchor_us, zone="America/New_York")
     assert later.start_us == at("2030-11-03T01:30", "America/New_York", fold=0)
 
 
@@ -338,9 +330,7 @@ def test_calendar_windows_start_where_the_zones_calendar_does(duration, start, e
 
 def test_the_month_has_begun_in_apia_when_it_has_not_in_new_york():
     t_us = at("2026-06-30T18:00")
-    assert window(t_us, "monthly", align="calendar", zone="Pacific/Apia").start_us == at(
-        "2026-07-01", "Pacific/Apia"
-    )
+    assert window(t_us, "monthly", align="calendar", zone="Pacific/Apia").start_us == at("2026-07-01", "Pacific/Apia")
     assert window(t_us, "monthly", align="calendar", zone="America/New_York").start_us == at(
         "2026-06-01", "America/New_York"
     )
@@ -553,9 +543,7 @@ def test_windows_in_utc_import_no_zone_database():
         "sys.exit(' '.join({'zoneinfo', 'importlib.metadata', 'calendar', 'decimal'} & set(sys.modules)))"
     )
     root = Path(budgetctl.__file__).parent.parent
-    run = subprocess.run(
-        [sys.executable, "-S", "-c", code], cwd=root, capture_output=True, text=True, check=False
-    )
+    run = subprocess.run([sys.executable, "-S", "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert run.stderr.strip() == ""
 
 

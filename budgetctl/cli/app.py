@@ -45,8 +45,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "completion": ("completion", "Complete commands and options in a shell."),
     },
 }
-"""Heading of the help → command → module in `budgetctl.cli.commands` (with a function, or a dictionary of sub-commands, of
-the same name), and the command's line in the help."""
+"""Heading of the help → command → module in `budgetctl.cli.commands`, and the command's line in the help.
+
+The module holds a function, or a dictionary of sub-commands, of its own name.
+"""
 
 ALIASES = {
     "list-users": "list",
@@ -64,9 +66,11 @@ ALIASES = {
 """What people type first, for commands and (without the dashes) options. They work, and no help shows them."""
 
 _EXAMPLES = """\
-budgetctl create alice --budget 10 --duration monthly
-budgetctl update-cost alice --response response.json
-budgetctl show alice"""
+$ budgetctl create alice --budget 10 --duration monthly
+$ budgetctl update-cost alice --response response.json
+$ budgetctl show alice
+
+"""
 
 _SETTINGS: dict[str, Any] = {
     "context_settings": {
@@ -81,14 +85,13 @@ _SETTINGS: dict[str, Any] = {
 
 
 class Command(TyperCommand):
-    """A command whose help begins with an example: the indented lines of its docstring."""
+    """A command whose help begins with examples: the lines of its docstring that start with `$`."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, then the help."""
         lines = (self.help or "").splitlines()
-        examples = [line.strip() for line in lines if line.startswith("    ")]
-        self.help = "\n".join(line for line in lines if not line.startswith("    "))
-        formatter.write("\n".join(f"$ {example}" for example in examples) + "\n\n" if examples else "")
+        formatter.write("\n".join(line for line in lines if line.startswith("$ ")) + "\n\n")
+        self.help = "\n".join(line for line in lines if not line.startswith("$ "))
         super().format_help(ctx, formatter)
 
 
@@ -115,7 +118,7 @@ class Program(TyperGroup):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write examples, then the help."""
-        formatter.write("\n".join(f"$ {example}" for example in _EXAMPLES.splitlines()) + "\n\n")
+        formatter.write(_EXAMPLES)
         super().format_help(ctx, formatter)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002

@@ -58,7 +58,11 @@ BUDGET_COLUMNS = (
     Column("USED", lambda document: f"{document['used_percent']:.0f} %", right=True),
     _usd("remaining", "LEFT"),
     _time("resets_at", "RESETS (UTC)"),
-    Column("STATUS", lambda document: str(document["status"]), style=lambda document: STATUS_STYLES[document["status"]]),
+    Column(
+        "STATUS",
+        lambda document: str(document["status"]),
+        style=lambda document: STATUS_STYLES[document["status"]],
+    ),
 )
 ENTRY_COLUMNS = (
     Column("ENTRY", lambda document: str(document["entry_id"]), right=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from budgetctl.cli.reading import read_json, read_text
 from budgetctl.errors import InvalidValueError
@@ -10,8 +10,7 @@ from budgetctl.models import Price, Usage
 from budgetctl.money import parse_amount
 
 
-@dataclass(frozen=True)
-class CostOptions:
+class CostOptions(NamedTuple):
     """What was given of a response, texts, tokens or a cost."""
 
     response: str | None

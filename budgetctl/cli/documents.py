@@ -123,7 +123,11 @@ def _left(budget: Budget) -> dict[str, Any]:
 
 
 def _closed(closed: ClosedWindow) -> dict[str, Any]:
-    return {"spent": closed.spent, "window_start": rfc3339(closed.start_us), "window_end": rfc3339(closed.end_us)}
+    return {
+        "spent": closed.spent,
+        "window_start": rfc3339(closed.start_us),
+        "window_end": rfc3339(closed.end_us),
+    }
 
 
 def _time(at_us: int | None) -> str | None:

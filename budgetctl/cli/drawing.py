@@ -57,8 +57,22 @@ def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
         )
     )
     # A budget of $0 is used up from the start.
-    console.print(Bar(limit.amount or 1, 0, min(limit.spent, limit.amount) or not limit.amount, width=_BAR_WIDTH, color=style, bgcolor="bright_black"))
-    console.print(Text.assemble((f"{format_usd(budget.remaining)} left", style), f" · {resets(limit, now_us)} · {limit.duration or 'never resets'}"))
+    console.print(
+        Bar(
+            limit.amount or 1,
+            0,
+            min(limit.spent, limit.amount) or not limit.amount,
+            width=_BAR_WIDTH,
+            color=style,
+            bgcolor="bright_black",
+        )
+    )
+    console.print(
+        Text.assemble(
+            (f"{format_usd(budget.remaining)} left", style),
+            f" · {resets(limit, now_us)} · {limit.duration or 'never resets'}",
+        )
+    )
     if limit.window_end_us is not None:
         console.print(
             Text(

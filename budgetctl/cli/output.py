@@ -7,8 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from budgetctl.money import Picodollars, to_text
 
@@ -29,7 +28,9 @@ def dumps(value: Any, indent: str | None = None) -> str:
     if isinstance(value, Picodollars):
         return to_text(value)
     if isinstance(value, Mapping):
-        items = [f"{json.dumps(str(key), ensure_ascii=False)}: {dumps(item, _deeper(indent))}" for key, item in value.items()]
+        items = [
+            f"{json.dumps(str(key), ensure_ascii=False)}: {dumps(item, _deeper(indent))}" for key, item in value.items()
+        ]
         return _enclose("{}", items, indent)
     if isinstance(value, (list, tuple)):
         return _enclose("[]", [dumps(item, _deeper(indent)) for item in value], indent)
@@ -47,8 +48,7 @@ def _enclose(brackets: str, items: list[str], indent: str | None) -> str:
     return f"{brackets[0]}\n{indent}  {inner}\n{indent}{brackets[1]}"
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column of a table: its heading, the text of a document's cell, and whether it is right-aligned."""
 
     heading: str
@@ -57,8 +57,7 @@ class Column:
     style: Callable[[Document], str] | None = None
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """Where results go, in the format that was asked for."""
 
     format: Format

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Sequence
@@ -63,6 +64,6 @@ def _line(word: str, message: str) -> None:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether JSON was asked for. The parser may have failed before it got to the option."""
-    formats = [after for before, after in zip(arguments, arguments[1:], strict=False) if before == "--format"]
+    formats = [after for before, after in itertools.pairwise(arguments) if before == "--format"]
     formats += [argument.partition("=")[2] for argument in arguments if argument.startswith("--format=")]
     return "--json" in arguments or any(name in ("json", "jsonl") for name in formats)

@@ -11,7 +11,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -25,7 +24,8 @@ from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store
 _MAX_WAIT_S = 3600
 
 ProjectOption = Annotated[
-    str | None, typer.Option("--project", "-p", metavar="NAME", help="The project. [env: BUDGETCTL_PROJECT; default: default]")
+    str | None,
+    typer.Option("--project", "-p", metavar="NAME", help="The project. [env: BUDGETCTL_PROJECT; default: default]"),
 ]
 StoreOption = Annotated[
     str | None,
@@ -39,7 +39,11 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing 
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours. [env: NO_COLOR]")]
 WaitOption = Annotated[
     float | None,
-    typer.Option("--wait", metavar="SECONDS", help="How long to wait for other writers. [env: BUDGETCTL_WAIT; default: 10]"),
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        help="How long to wait for other writers. [env: BUDGETCTL_WAIT; default: 10]",
+    ),
 ]
 UserOption = Annotated[str | None, typer.Option("--user", hidden=True)]
 
@@ -54,14 +58,14 @@ SHARED_OPTIONS: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
 class Session:
     """One run of a command: where its budgets are, and where its results go."""
 
-    project: str
-    location: str | None
-    wait_s: float
-    output: Output
+    def __init__(self, project: str, location: str | None, wait_s: float, output: Output) -> None:
+        self.project = project
+        self.location = location
+        self.wait_s = wait_s
+        self.output = output
 
     @cached_property
     def store(self) -> Store:
@@ -83,7 +87,10 @@ class Session:
     def confirm(self, question: str) -> None:
         """Ask before something that cannot be taken back. Without a terminal to ask on, `--yes` is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise InvalidValueError(f"not done: {question[0].lower()}{question[1:]}", hint="add --yes to do it without being asked")
+            raise InvalidValueError(
+                f"not done: {question[0].lower()}{question[1:]}",
+                hint="add --yes to do it without being asked",
+            )
         if not typer.confirm(question, err=True):
             raise typer.Exit(1)
 
@@ -143,7 +150,7 @@ def _session(before: dict[str, Any], after: dict[str, Any]) -> Session:
         return bool(after.get(name) or before.get(name))
 
     as_json = flag("json")
-    format_name = after.get("format") or before.get("format") or ("json" if as_json else "table")
+    format_name: Format = after.get("format") or before.get("format") or ("json" if as_json else "table")
     if as_json and format_name != "json":
         raise InvalidValueError(f"--json and --format {format_name} contradict each other: give one of them")
     color = (

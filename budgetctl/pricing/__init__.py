@@ -81,9 +81,7 @@ def price_prompt(
     """
     text = messages if isinstance(messages, str) else "".join(_texts_of_messages(messages))
     tokens = litellm_pricing.count_text_tokens(_checked_model(model), text) if text else 0
-    return price_tokens(
-        model, tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider
-    )
+    return price_tokens(model, tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
 
 
 def _is_of_litellm(value: Any) -> bool:
@@ -116,9 +114,7 @@ def _texts_of_content(content: Any) -> Iterator[str]:
             if isinstance(part.get("text"), str):
                 yield part["text"]
     elif content is not None:
-        raise InvalidValueError(
-            f"{content!r:.80} is not the content of a message: it is neither text nor parts"
-        )
+        raise InvalidValueError(f"{content!r:.80} is not the content of a message: it is neither text nor parts")
 
 
 def _checked_model(model: Any) -> str:

@@ -269,9 +269,7 @@ def _refuse_unasked(litellm: Any, model: str, provider: str | None) -> None:
 
 def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
     if cost == 0 and not _is_free(listing.entry, usage):
-        raise _unpriced(
-            litellm, listing.model, listing.provider, "has no price per token in litellm's price map"
-        )
+        raise _unpriced(litellm, listing.model, listing.provider, "has no price per token in litellm's price map")
     from litellm._version import version
 
     return Price(

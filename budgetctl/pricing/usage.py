@@ -98,9 +98,7 @@ def _read_chat(body: Mapping[str, Any]) -> _Counts:
     """
     usage, details = body["usage"], "prompt_tokens_details"
     prompt = _count(usage, "prompt_tokens")
-    cached = _repeated(
-        usage, f"{details}.cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens"
-    )
+    cached = _repeated(usage, f"{details}.cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
     written = _repeated(
         usage,
         f"{details}.cache_write_tokens",
@@ -283,9 +281,7 @@ def _require_within(total: _Count, *parts: _Count) -> None:
 def _model(body: Mapping[str, Any], given: str | None) -> str:
     name = given or body.get("model")
     if name is None or name == "":
-        raise InvalidResponseError(
-            "the response does not say which model answered", hint="name it with --model"
-        )
+        raise InvalidResponseError("the response does not say which model answered", hint="name it with --model")
     if not isinstance(name, str) or not name.isprintable() or not name.strip():
         raise InvalidResponseError(f"{_shown(name)} is not the name of a model", hint="name it with --model")
     return name

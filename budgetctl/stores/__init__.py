@@ -14,9 +14,7 @@ from budgetctl.stores.sqlite import DEFAULT_WAIT_S, SqliteStore
 __all__ = ["DEFAULT_WAIT_S", "SqliteStore", "Store", "open_store", "project_stores"]
 
 
-def open_store(
-    location: str | os.PathLike[str] | None, project: str, *, wait_s: float = DEFAULT_WAIT_S
-) -> Store:
+def open_store(location: str | os.PathLike[str] | None, project: str, *, wait_s: float = DEFAULT_WAIT_S) -> Store:
     """The store of a project at a location as `--store` names it. Nothing is opened or made yet.
 
     `wait_s` is how many seconds a writer waits for others. Raises `InvalidValueError` for a bad name or location.
@@ -25,9 +23,7 @@ def open_store(
     return SqliteStore(store_path(location, project), project, wait_s=wait_s)
 
 
-def project_stores(
-    location: str | os.PathLike[str] | None, *, wait_s: float = DEFAULT_WAIT_S
-) -> Iterator[Store]:
+def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[Store]:
     """A store for each project that has one at the location: a directory's files, or the projects in one file."""
     if location is not None and not is_directory(location):
         path = store_path(location, "default")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from budgetctl import ledger
@@ -75,15 +74,16 @@ class Account:
         )
         _check_terms(limit)
         window = ledger.limit_window(limit, tx.now_us)
-        limit = replace(limit, window_start_us=window.start_us, window_end_us=window.end_us)
+        limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
         limit_id = tx.insert(
-            "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us, generation,"
-            " window_start_us, window_end_us) VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models,"
-            " :anchor_us, :generation, :window_start_us, :window_end_us) RETURNING limit_id",
+            "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us,"
+            " generation, window_start_us, window_end_us)"
+            " VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
+            " :generation, :window_start_us, :window_end_us) RETURNING limit_id",
             holder=holder_id,
             **_columns(limit),
         )
-        account = cls(tx, Holder(holder_id, user, 0, created_us, tx.now_us, None), [replace(limit, limit_id=limit_id)])
+        account = cls(tx, Holder(holder_id, user, 0, created_us, tx.now_us, None), [limit._replace(limit_id=limit_id)])
         if change.window_start_us is not None:
             account._reanchor(change.window_start_us)
         account._adjust(change)
@@ -117,10 +117,11 @@ class Account:
         counted = []
         for index, limit in enumerate(self._limits):
             if ledger.counts_against(limit, model):
-                self._limits[index] = replace(limit, spent=_counter(limit.spent + amount))
+                self._limits[index] = limit._replace(spent=_counter(limit.spent + amount))
                 counted.append(limit)
         return self._record(
-            Entry(0, kind, self._tx.now_us, amount, model, usage, pricing, note), posting_set=self._posting_set(counted)
+            Entry(0, kind, self._tx.now_us, amount, model, usage, pricing, note),
+            posting_set=self._posting_set(counted),
         )
 
     def change(self, change: BudgetChange) -> None:
@@ -128,9 +129,8 @@ class Account:
         index = self._primary_index
         limit = self._limits[index]
         if change.amount is not None:
-            limit = self._limits[index] = replace(limit, amount=change.amount)
-        terms = replace(
-            limit,
+            limit = self._limits[index] = limit._replace(amount=change.amount)
+        terms = limit._replace(
             duration=_duration(change.duration, limit.duration),
             align=change.align or limit.align,
             zone=change.zone or limit.zone,
@@ -142,7 +142,7 @@ class Account:
             self._reanchor(change.window_start_us)
         if change.created_us is not None:
             self._changed = True
-            self.holder = replace(self.holder, created_us=min(change.created_us, self._tx.now_us))
+            self.holder = self.holder._replace(created_us=min(change.created_us, self._tx.now_us))
         self._adjust(change)
 
     def reset(self) -> Reset:
@@ -178,7 +178,7 @@ class Account:
             extra=self.holder.extra,
             holder=self.holder.holder,
         )
-        self.holder = replace(self.holder, last_number=self._number, updated_us=tx.now_us)
+        self.holder = self.holder._replace(last_number=self._number, updated_us=tx.now_us)
 
     def _close(self, index: int, opened: Limit) -> None:
         """Replace a limit by its next generation. One that spent nothing leaves no entry."""
@@ -193,14 +193,15 @@ class Account:
     def _reopen(self, index: int, terms: Limit) -> None:
         """Open a generation under new terms, and carry what was spent into it, model by model."""
         spent = self._spent_by_model(self._limits[index])
-        opened = ledger.reopened(
-            terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone
-        )
-        self._close(index, replace(opened, spent=ZERO))
-        for model, amount in spent.items():
-            self._limits[index] = replace(self._limits[index], spent=_counter(self._limits[index].spent + amount))
+        opened = ledger.reopened(terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone)
+        self._close(index, opened._replace(spent=ZERO))
+        for model, amount in spent:
+            if not amount:
+                continue
+            self._limits[index] = self._limits[index]._replace(spent=_counter(self._limits[index].spent + amount))
             self._record(
-                Entry(0, "carry", self._tx.now_us, amount, model), posting_set=self._posting_set([self._limits[index]])
+                Entry(0, "carry", self._tx.now_us, amount, model),
+                posting_set=self._posting_set([self._limits[index]]),
             )
 
     def _reanchor(self, start_us: int) -> None:
@@ -211,15 +212,15 @@ class Account:
         """Make the current generation's spend what `change` states, by entries for the differences."""
         if change.extra is not None:
             self._changed = True
-            self.holder = replace(self.holder, extra=_json(change.extra))
+            self.holder = self.holder._replace(extra=_json(change.extra))
         if change.spent is None and change.models is None:
             return
         limit = self.primary
         differences: dict[str | None, int] = {}
         if change.models is not None:
-            current = self._spent_by_model(limit)
-            for model in [name for name in current if name is not None] + list(change.models):
-                differences[model] = change.models.get(model, ZERO) - current.get(model, ZERO)
+            current = dict(self._spent_by_model(limit))
+            for name in [*filter(None, current), *change.models]:
+                differences[name] = change.models.get(name, ZERO) - current.get(name, ZERO)
         target = limit.spent if change.spent is None else change.spent
         differences[None] = target - limit.spent - sum(differences.values())
         for model, difference in differences.items():
@@ -239,22 +240,19 @@ class Account:
                     model=self._model(model),
                 )
 
-    def _spent_by_model(self, limit: Limit) -> dict[str | None, Picodollars]:
+    def _spent_by_model(self, limit: Limit) -> list[tuple[str | None, Picodollars]]:
         named = model_totals(self._tx, [limit.limit_id]).get(limit.limit_id, {})
-        spent: dict[str | None, Picodollars] = {model: amount for model, amount in named.items() if amount}
-        rest = limit.spent - sum(spent.values())
-        return {**spent, None: Picodollars(rest)} if rest else spent
+        rest = Picodollars(limit.spent - sum(named.values()))
+        return [*named.items(), (None, rest)]
 
-    def _record(
-        self, entry: Entry, *, posting_set: int | None = None, closed_limit: int | None = None
-    ) -> Entry:
+    def _record(self, entry: Entry, *, posting_set: int | None = None, closed_limit: int | None = None) -> Entry:
         self._number += 1
-        entry = replace(entry, number=self._number)
+        entry = entry._replace(number=self._number)
         model = None if entry.model is None else self._model(entry.model)
         closed = entry.closed
         self._tx.run(
-            "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note,"
-            " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
+            "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing,"
+            " note, closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
             " VALUES (:project, :holder, :number, :kind, :at, :amount, :model, :posting_set, :usage, :pricing, :note,"
             " :closed_limit, :closed_generation, :closed_start, :closed_end, :closed_spent)",
             holder=self.holder.holder,
@@ -300,12 +298,14 @@ class Account:
             return None
         members = ",".join(f"{limit.limit_id}:{limit.generation}" for limit in limits)
         row = self._tx.one(
-            "SELECT posting_set FROM posting_sets WHERE project = :project AND members = :members", members=members
+            "SELECT posting_set FROM posting_sets WHERE project = :project AND members = :members",
+            members=members,
         )
         if row is not None:
             return int(row[0])
         posting_set = self._tx.insert(
-            "INSERT INTO posting_sets (project, members) VALUES (:project, :members) RETURNING posting_set", members=members
+            "INSERT INTO posting_sets (project, members) VALUES (:project, :members) RETURNING posting_set",
+            members=members,
         )
         for limit in limits:
             self._tx.run(
@@ -319,7 +319,7 @@ class Account:
 
 
 def _columns(limit: Limit) -> dict[str, Any]:
-    return {name: value for name, value in limit.__dict__.items() if name not in ("limit_id", "spent", "held")}
+    return {name: value for name, value in limit._asdict().items() if name not in ("limit_id", "spent", "held")}
 
 
 def _duration(stated: str | None, current: str | None) -> str | None:
@@ -334,7 +334,8 @@ def _check_terms(limit: Limit) -> None:
     check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
     if limit.amount > MAX_COUNTER:
         raise InvalidValueError(
-            f"a budget of {format_usd(limit.amount)} is too large for a SQLite store: at most {format_usd(MAX_COUNTER)}",
+            f"a budget of {format_usd(limit.amount)} is too large for a SQLite store,"
+            f" which holds {format_usd(MAX_COUNTER)}",
             hint="a PostgreSQL store holds larger amounts",
         )
 

@@ -7,8 +7,7 @@ store. Values are validated before they get here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from budgetctl.models import Align, Budget, Charge, Entry, ProjectSummary, Reset
 from budgetctl.money import Picodollars
@@ -20,8 +19,7 @@ SortKey = Literal["user", "spent", "remaining", "budget"]
 IfExists = Literal["error", "keep", "change"]
 
 
-@dataclass(frozen=True)
-class BudgetChange:
+class BudgetChange(NamedTuple):
     """What to set of a budget; None leaves a field as it is (or at its default in a new budget).
 
     `window_start_us` makes that instant the anchor and the start of the current generation. `spent` and `models`
@@ -41,8 +39,7 @@ class BudgetChange:
     note: str | None = None
 
 
-@dataclass(frozen=True)
-class IdempotencyKey:
+class IdempotencyKey(NamedTuple):
     """Names a request, so that its repetition changes nothing.
 
     `kind` separates keys that callers give from those that are derived from a saved response. `digest` is of the
@@ -54,8 +51,7 @@ class IdempotencyKey:
     request: bytes
 
 
-@dataclass(frozen=True)
-class ChargeRequest:
+class ChargeRequest(NamedTuple):
     """A cost to record for a user."""
 
     user: str

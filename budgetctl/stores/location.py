@@ -52,7 +52,8 @@ def data_directory() -> Path:
 def store_path(location: str | os.PathLike[str] | None, project: str) -> Path:
     """The SQLite file of a project.
 
-    `location` is a file, a directory of stores (one that exists, or that ends in a slash), or None for the data directory.
+    `location` is a file, a directory of stores (one that exists, or that ends in a slash), or None for the data
+    directory.
     """
     file_name = encode_project(project) + SUFFIX
     if location is None:
@@ -66,7 +67,8 @@ def store_path(location: str | os.PathLike[str] | None, project: str) -> Path:
     if separator:
         # Only the scheme is repeated: what follows may hold a password.
         raise InvalidValueError(
-            f"a store at {scheme}:// is not supported: give the path of a file", hint="budgetctl --store ./budgets.db"
+            f"a store at {scheme}:// is not supported: give the path of a file",
+            hint="budgetctl --store ./budgets.db",
         )
     path = Path(text).expanduser()
     return path / file_name if is_directory(text) else path

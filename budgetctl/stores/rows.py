@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from budgetctl.errors import UnknownUserError
 from budgetctl.models import Budget, ClosedWindow, Entry, Limit, Reset
@@ -25,8 +25,7 @@ ENTRY_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(NamedTuple):
     """A user's row: `last_number` is that of the newest entry."""
 
     holder: int
@@ -57,15 +56,15 @@ def unknown_user(user: str) -> UnknownUserError:
     """The error for a user without a budget."""
     import shlex
 
-    return UnknownUserError(
-        f"no budget for {user!r}", hint=f"budgetctl create {shlex.quote(user)} --budget 10"
-    )
+    return UnknownUserError(f"no budget for {user!r}", hint=f"budgetctl create {shlex.quote(user)} --budget 10")
 
 
 def limit_from_row(row: Row) -> Limit:
     """A limit from `LIMIT_COLUMNS`."""
-    limit_id, name, amount, *terms, spent, held = row
-    return Limit(limit_id, name, Picodollars(amount), *terms, Picodollars(spent), Picodollars(held))
+    limit = Limit._make(row)
+    return limit._replace(
+        amount=Picodollars(limit.amount), spent=Picodollars(limit.spent), held=Picodollars(limit.held)
+    )
 
 
 def entry_from_row(row: Row) -> Entry:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 
 from budgetctl import ledger
@@ -87,10 +86,11 @@ class SqlStore(ABC):
                 return account.budget(self.project), True
             if if_exists == "error":
                 raise AlreadyExistsError(
-                    f"{user} has a budget already", hint="budgetctl set changes it; --if-not-exists accepts it"
+                    f"{user} has a budget already",
+                    hint="budgetctl set changes it; --if-not-exists accepts it",
                 )
             if if_exists == "change":
-                account.change(replace(change, created_us=None))
+                account.change(change._replace(created_us=None))
             account.save()
             return account.budget(self.project), False
 
@@ -101,7 +101,8 @@ class SqlStore(ABC):
             self.ensure_project(tx)
             for user, change in changes:
                 is_new = not tx.one(
-                    "SELECT 1 FROM holders WHERE project = :project AND name = :user AND deleted_us = 0", user=user
+                    "SELECT 1 FROM holders WHERE project = :project AND name = :user AND deleted_us = 0",
+                    user=user,
                 )
                 if is_new:
                     Account.create(tx, user, change).save()
@@ -150,9 +151,7 @@ class SqlStore(ABC):
             where = list(filters)
             if position["after_user"] is not None:
                 behind = "h.name > :after_user"
-                where.append(
-                    behind if sort == "user" else f"({key} < :after_key OR ({key} = :after_key AND {behind}))"
-                )
+                where.append(behind if sort == "user" else f"({key} < :after_key OR ({key} = :after_key AND {behind}))")
             with self.read() as tx:
                 page = self._page(tx, " AND ".join(where) or "1 = 1", position, order, size)
             yield from page
@@ -280,9 +279,7 @@ class SqlStore(ABC):
     def location(self) -> str:
         """Where the store is, for a person; never with a password."""
 
-    def _page(
-        self, tx: Transaction, where: str, parameters: dict[str, Any], order: str, size: int
-    ) -> list[Budget]:
+    def _page(self, tx: Transaction, where: str, parameters: dict[str, Any], order: str, size: int) -> list[Budget]:
         rows = tx.all(
             f"SELECT {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
             f" WHERE h.project = :project AND h.deleted_us = 0 AND {where} ORDER BY {order} LIMIT :page",

@@ -131,7 +131,8 @@ class SqliteStore(SqlStore):
         """Record a cost, once for each key."""
         if request.amount > MAX_AMOUNT:
             raise InvalidValueError(
-                f"{format_usd(request.amount)} is too large for one entry of a SQLite store: at most {format_usd(MAX_AMOUNT)}",
+                f"{format_usd(request.amount)} is too large for one entry of a SQLite store,"
+                f" which holds {format_usd(MAX_AMOUNT)}",
                 hint="a PostgreSQL store holds larger amounts",
             )
         with self.write() as tx:
@@ -162,7 +163,8 @@ class SqliteStore(SqlStore):
         """Record the project on its first write."""
         if tx.project is None:
             tx.project = tx.insert(
-                "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project", name=self.project
+                "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project",
+                name=self.project,
             )
 
     def _transaction(self, connection: sqlite3.Connection) -> Transaction:

@@ -109,7 +109,8 @@ def translate_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreUnavailableError(
-            f"cannot use the store {path}: {reason}", hint="check the path, its permissions and the free space"
+            f"cannot use the store {path}: {reason}",
+            hint="check the path, its permissions and the free space",
         ) from error
 
 

@@ -21,9 +21,9 @@ OptionalShell = Annotated[Shells | None, _ARGUMENT]
 def show(session: Session, shell: Shell) -> None:
     """Print the script that completes budgetctl's commands and options in a shell.
 
-        budgetctl completion show bash
+    $ budgetctl completion show bash
     """
-    from typer.completion import get_completion_script
+    from typer._completion_shared import get_completion_script
 
     script = get_completion_script(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, shell=shell)
     session.output.document({"shell": shell, "script": script}, lambda: script)
@@ -32,9 +32,9 @@ def show(session: Session, shell: Shell) -> None:
 def install(session: Session, shell: OptionalShell = None) -> None:
     """Install the script for your shell, in your home directory.
 
-        budgetctl completion install
+    $ budgetctl completion install
     """
-    from typer.completion import install as install_script
+    from typer._completion_shared import install as install_script
 
     name, path = install_script(shell=shell or _detected_shell(), prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
     document = {"shell": name, "path": str(path)}

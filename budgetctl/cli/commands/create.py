@@ -26,14 +26,16 @@ def create(
 ) -> None:
     """Create a user's budget.
 
-        budgetctl create alice 10
-        budgetctl create ci-bot --budget 250 --duration monthly --align calendar --timezone Europe/London
+    $ budgetctl create alice 10
+    $ budgetctl create ci-bot --budget 250 --duration monthly --align calendar --timezone Europe/London
 
     Without --duration it never resets. Windows are counted from now on, or with --align calendar from midnight,
     Monday, or the 1st of the month, quarter or year.
     """
     if (amount is None) == (budget is None):
-        problem = "no amount was given" if amount is None else f"two amounts were given: {amount!r} and --budget {budget!r}"
+        problem = (
+            "no amount was given" if amount is None else f"two amounts were given: {amount!r} and --budget {budget!r}"
+        )
         raise InvalidValueError(problem, hint="budgetctl create alice --budget 10")
     made, is_new = session.manager.create(
         str(user), budget or amount or "", duration=duration, align=align, timezone=timezone,

@@ -9,7 +9,7 @@ from budgetctl.cli.session import Session
 def delete(session: Session, user: options.User = None, yes: options.Yes = False) -> None:
     """Delete a budget. Its history stays, and the name is free for a new one.
 
-        budgetctl delete alice --yes
+    $ budgetctl delete alice --yes
     """
     budget = session.manager.budget(str(user))
     if not yes:

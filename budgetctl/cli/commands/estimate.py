@@ -16,7 +16,9 @@ from budgetctl.errors import InvalidValueError
 
 def estimate(
     session: Session,
-    user: Annotated[str | None, typer.Argument(metavar="[USER]", show_default=False, help="Whose budget to look at.")] = None,
+    user: Annotated[
+        str | None, typer.Argument(metavar="[USER]", show_default=False, help="Whose budget to look at.")
+    ] = None,
     model: options.Model = None,
     input_text: options.InputText = None,
     input_file: options.InputFile = None,
@@ -26,11 +28,13 @@ def estimate(
 ) -> None:
     """Say what a call would cost, and what a user would then have spent. Nothing is recorded.
 
-        budgetctl estimate --model gpt-4o --input-text "Hi" --max-output-tokens 500
-        budgetctl estimate alice --model gpt-4o --input-file prompt.txt
+    $ budgetctl estimate --model gpt-4o --input-text "Hi" --max-output-tokens 500
+    $ budgetctl estimate alice --model gpt-4o --input-file prompt.txt
     """
     if model is None or (input_text is None and input_file is None):
-        raise InvalidValueError("a --model and an --input-text or --input-file are needed", hint="budgetctl estimate --help")
+        raise InvalidValueError(
+            "a --model and an --input-text or --input-file are needed", hint="budgetctl estimate --help"
+        )
     budget = None if user is None else session.manager.budget(user)
     text = text_of(input_text, input_file, "input")
     price = session.manager.estimate(model, text, max_output_tokens=max_output_tokens)

@@ -18,12 +18,14 @@ def history(
     session: Session,
     user: options.User = None,
     max_: Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="At most so many.")] = None,
-    before: Annotated[int | None, typer.Option("--before", metavar="ENTRY", min=1, help="Continue below this entry.")] = None,
+    before: Annotated[
+        int | None, typer.Option("--before", metavar="ENTRY", min=1, help="Continue below this entry.")
+    ] = None,
 ) -> None:
     """List a user's ledger entries, newest first; those of a deleted budget too.
 
-        budgetctl history alice --max 20
-        budgetctl history alice --format csv > alice.csv
+    $ budgetctl history alice --max 20
+    $ budgetctl history alice --format csv > alice.csv
     """
     entries = itertools.islice(session.manager.history(str(user), before=before), max_)
     if not session.output.documents(map(entry_document, entries), ENTRY_COLUMNS, ENTRY_FIELDS):

@@ -19,7 +19,11 @@ def list_budgets(
     due: Annotated[bool, typer.Option("--due", help="Only those whose window has passed.")] = False,
     sort: Annotated[
         Literal["user", "spent", "remaining", "budget"],
-        typer.Option("--sort", metavar="user|spent|remaining|budget", help="Most spent, least remaining, largest budget first."),
+        typer.Option(
+            "--sort",
+            metavar="user|spent|remaining|budget",
+            help="Most spent, least remaining, largest budget first.",
+        ),
     ] = "user",
     max_: Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="At most so many.")] = None,
     after: Annotated[str | None, typer.Option("--after", metavar="USER", help="Continue behind this user.")] = None,
@@ -27,9 +31,9 @@ def list_budgets(
 ) -> None:
     """List the budgets of the project.
 
-        budgetctl list --over
-        budgetctl list --sort spent --max 10
-        budgetctl list --quiet | xargs -n 1 budgetctl show
+    $ budgetctl list --over
+    $ budgetctl list --sort spent --max 10
+    $ budgetctl list --quiet | xargs -n 1 budgetctl show
     """
     session.manager.require_project()
     budgets = session.manager.budgets(after=after, sort=sort, over=over, due=due)

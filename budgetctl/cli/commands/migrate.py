@@ -20,14 +20,20 @@ def migrate(
 ) -> None:
     """Take over the budgets of litellm's user_cost.json, with what was spent.
 
-        budgetctl migrate user_cost.json --project my-app
+    $ budgetctl migrate user_cost.json --project my-app
 
     All of them or none. A user who has a budget here already is left alone, so that it can be run again. The file
     stays as it is.
     """
     taken = session.manager.migrate(read_json(file), dry_run=dry_run)
     documents = [
-        {"user": user, "budget": change.amount, "spent": change.spent or 0, "duration": change.duration, "migrated": is_new}
+        {
+            "user": user,
+            "budget": change.amount,
+            "spent": change.spent or 0,
+            "duration": change.duration,
+            "migrated": is_new,
+        }
         for user, change, is_new in taken
     ]
     session.output.documents(documents, MIGRATED_COLUMNS, ("user", "budget", "spent", "duration", "migrated"))

@@ -16,7 +16,7 @@ from budgetctl.stores import project_stores
 def projects(session: Session) -> None:
     """List the projects that have a store, with their users, what is spent, and their size.
 
-        budgetctl projects
+    $ budgetctl projects
     """
 
     def summaries() -> Iterator[Document]:

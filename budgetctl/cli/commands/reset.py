@@ -22,8 +22,8 @@ def reset(
 ) -> None:
     """Start again from nothing spent, in the same window. History is kept.
 
-        budgetctl reset alice
-        budgetctl reset --all --yes
+    $ budgetctl reset alice
+    $ budgetctl reset --all --yes
     """
     if (user is not None) == all_:
         raise InvalidValueError("name a user or --all, and not both", hint="budgetctl reset alice")

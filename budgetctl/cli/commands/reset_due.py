@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 from budgetctl.cli import options
 from budgetctl.cli.columns import RESET_COLUMNS
 from budgetctl.cli.documents import RESET_FIELDS, reset_document
 from budgetctl.cli.problems import note
 from budgetctl.cli.session import Session
+from budgetctl.models import Reset
 
 
 def reset_due(session: Session, dry_run: options.DryRun = False) -> None:
     """Reset everybody whose window has passed, and list every reset since the last time. Silent when there is none.
 
-        budgetctl reset-due
-        0 * * * *  budgetctl reset-due   # a crontab line
+    $ budgetctl reset-due
+    0 * * * *  budgetctl reset-due
 
     Budgets are right without it: a charge rolls a window that has passed, and show counts it as reset. This
     command makes the ledger say so for everybody, and tells. A window in which nothing was spent is not listed.
     """
     session.manager.require_project()
+    resets: Iterator[Reset]
     if dry_run:
-        resets = (reset for reset in session.manager.due() if reset.closed.spent)
+        resets = filter(lambda reset: reset.closed.spent, session.manager.due())
     else:
         count, resets = session.manager.reset_due()
         if count and sys.stderr.isatty() and not session.output.quiet:

@@ -20,8 +20,8 @@ def set_budget(
 ) -> None:
     """Change a budget; what is not given stays as it is, and what was spent is kept.
 
-        budgetctl set alice --budget 20
-        budgetctl set alice --duration weekly
+    $ budgetctl set alice --budget 20
+    $ budgetctl set alice --duration weekly
 
     A new amount leaves the window alone. A new duration, alignment or zone begins a window of that kind, and takes
     what was spent over into it.

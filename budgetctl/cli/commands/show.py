@@ -11,8 +11,8 @@ from budgetctl.cli.wording import description
 def show(session: Session, user: options.User = None) -> None:
     """Show a budget and what is left of it.
 
-        budgetctl show alice
-        budgetctl show alice --json | jq .remaining
+    $ budgetctl show alice
+    $ budgetctl show alice --json | jq .remaining
 
     Windows that have passed count as reset, whether or not reset-due has run.
     """

@@ -18,36 +18,53 @@ def update_cost(
     session: Session,
     user: options.User = None,
     response: Annotated[
-        str | None, typer.Option("--response", metavar="FILE", help="A saved response: a file, - for stdin, or '{…}' itself.")
+        str | None,
+        typer.Option("--response", metavar="FILE", help="A saved response: a file, - for stdin, or '{…}' itself."),
     ] = None,
     model: options.Model = None,
     input_text: options.InputText = None,
     input_file: options.InputFile = None,
     output_text: Annotated[str | None, typer.Option("--output-text", metavar="TEXT", help="What came back.")] = None,
     output_file: Annotated[
-        str | None, typer.Option("--output-file", metavar="FILE", help="The same from a file, or - for stdin.")
+        str | None,
+        typer.Option("--output-file", metavar="FILE", help="The same from a file, or - for stdin."),
     ] = None,
     input_tokens: Annotated[int | None, typer.Option("--input-tokens", metavar="N", min=0, help="Tokens sent.")] = None,
-    output_tokens: Annotated[int | None, typer.Option("--output-tokens", metavar="N", min=0, help="Tokens that came back.")] = None,
+    output_tokens: Annotated[
+        int | None, typer.Option("--output-tokens", metavar="N", min=0, help="Tokens that came back.")
+    ] = None,
     cost: Annotated[str | None, typer.Option("--cost", metavar="USD", help="The cost itself, in US dollars.")] = None,
     provider: options.Provider = None,
-    key: Annotated[str | None, typer.Option("--id", metavar="KEY", help="Charge this once, however often it is tried.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--id", metavar="KEY", help="Charge this once, however often it is tried.")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Charge a response that was charged before.")] = False,
     note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Kept with the entry.")] = None,
     dry_run: options.DryRun = False,
 ) -> None:
     """Charge a user for a saved response, for text, for tokens, or an amount.
 
-        budgetctl update-cost alice --response response.json
-        curl … | tee response.json | budgetctl update-cost alice --response -
-        budgetctl update-cost alice --model gpt-4o --input-text "Hi" --output-text "Hello!"
-        budgetctl update-cost alice --cost 0.12 --id job-17
+    $ budgetctl update-cost alice --response response.json
+    $ curl … | tee response.json | budgetctl update-cost alice --response -
+    $ budgetctl update-cost alice --model gpt-4o --input-text "Hi" --output-text "Hello!"
+    $ budgetctl update-cost alice --cost 0.12 --id job-17
 
     A response that has an id is charged once; a second time says so and adds nothing. A cost is recorded even
     when it takes the budget over its limit: then a warning is printed, and the exit code is still 0.
     """
     price = price_of(
-        CostOptions(response, model, provider, input_text, input_file, output_text, output_file, input_tokens, output_tokens, cost)
+        CostOptions(
+            response,
+            model,
+            provider,
+            input_text,
+            input_file,
+            output_text,
+            output_file,
+            input_tokens,
+            output_tokens,
+            cost,
+        )
     )
     now_us = session.store.now_us()
     if dry_run:

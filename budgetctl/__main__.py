@@ -1,0 +1,7 @@
+"""`python -m budgetctl`."""
+
+from __future__ import annotations
+
+from budgetctl.cli import main
+
+main()

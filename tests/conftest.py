@@ -1,0 +1,72 @@
+"""Every test gets a home of its own: no test can read or write the data of whoever runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Before anything imports litellm: otherwise it asks the network for its price map.
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+_SETTINGS = ("BUDGETCTL_PROJECT", "BUDGETCTL_STORE", "BUDGETCTL_WAIT", "BUDGETCTL_DEBUG", "NO_COLOR", "PAGER")
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home directory, data directory and current directory that are empty and the test's own."""
+    directory = tmp_path / "home"
+    (directory / "work").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(directory))
+    monkeypatch.setenv("XDG_DATA_HOME", str(directory / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(directory / "config"))
+    for name in _SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(directory / "work")
+    yield directory
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """Run `budgetctl` as a shell would, in a process of its own."""
+
+    def run_program(*arguments: object, stdin: str = "", env: dict[str, str] | None = None) -> Any:
+        return subprocess.run(
+            [sys.executable, "-m", "budgetctl", *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, **(env or {})},
+        )
+
+    return run_program
+
+
+class Clock:
+    """A clock for a store that the test moves."""
+
+    def __init__(self, now_us: int = 1_795_348_800_000_000) -> None:  # 2026-11-22 12:00 UTC
+        self.now_us = now_us
+
+    def __call__(self) -> int:
+        """The time in microseconds since 1970."""
+        return self.now_us
+
+    def advance(self, *, days: float = 0, seconds: float = 0) -> None:
+        """Let time pass, or with negative numbers go back."""
+        self.now_us += round((days * 86_400 + seconds) * 1_000_000)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands at noon of 22 November 2026 UTC until the test moves it."""
+    return Clock()
