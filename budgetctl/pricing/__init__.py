@@ -12,7 +12,7 @@ from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import Price, Usage
 from budgetctl.pricing import litellm_pricing
 from budgetctl.pricing.litellm_pricing import price_usage
-from budgetctl.pricing.usage import read_document, read_usage
+from budgetctl.pricing.usage import MAX_TOKENS, read_document, read_usage, shown
 
 __all__ = [
     "price_prompt",
@@ -90,16 +90,16 @@ def _is_of_litellm(value: Any) -> bool:
 
 def _count_as_message(model: str, name: str, text: str) -> int:
     if not isinstance(text, str):
-        raise InvalidValueError(f"{name} must be text, not {text!r:.80}")
+        raise InvalidValueError(f"{name} must be text, not {shown(text)}")
     return litellm_pricing.count_message_tokens(model, [{"role": "user", "content": text}]) if text else 0
 
 
 def _texts_of_messages(messages: Iterable[Any]) -> Iterator[str]:
     if isinstance(messages, Mapping) or not isinstance(messages, Iterable):
-        raise InvalidValueError(f"messages must be text or a list of messages, not {messages!r:.80}")
+        raise InvalidValueError(f"messages must be text or a list of messages, not {shown(messages)}")
     for message in messages:
         if not isinstance(message, Mapping) and not hasattr(message, "content"):
-            raise InvalidValueError(f"{message!r:.80} is not a message: it has no role and content")
+            raise InvalidValueError(f"{shown(message)} is not a message: it has no role and content")
         content = message.get("content") if isinstance(message, Mapping) else message.content
         yield from _texts_of_content(content)
 
@@ -110,20 +110,20 @@ def _texts_of_content(content: Any) -> Iterator[str]:
     elif isinstance(content, (list, tuple)):
         for part in content:
             if not isinstance(part, Mapping):
-                raise InvalidValueError(f"{part!r:.80} is not a part of a message: it has no type")
+                raise InvalidValueError(f"{shown(part)} is not a part of a message: it has no type")
             if isinstance(part.get("text"), str):
                 yield part["text"]
     elif content is not None:
-        raise InvalidValueError(f"{content!r:.80} is not the content of a message: it is neither text nor parts")
+        raise InvalidValueError(f"{shown(content)} is not the content of a message: it is neither text nor parts")
 
 
 def _checked_model(model: Any) -> str:
     if not isinstance(model, str) or not model.strip() or not model.isprintable():
-        raise InvalidValueError(f"{model!r:.80} is not the name of a model")
+        raise InvalidValueError(f"{shown(model)} is not the name of a model")
     return model
 
 
 def _checked_tokens(name: str, tokens: Any) -> int:
-    if isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 0:
-        raise InvalidValueError(f"{name} must be a whole number of tokens, 0 or more, not {tokens!r:.80}")
+    if isinstance(tokens, bool) or not isinstance(tokens, int) or not 0 <= tokens <= MAX_TOKENS:
+        raise InvalidValueError(f"{name} must be a whole number of tokens from 0 to 10¹², not {shown(tokens)}")
     return tokens

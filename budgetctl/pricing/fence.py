@@ -68,7 +68,7 @@ class _Stdout:
     def mute(self) -> None:
         with self._lock:
             self._inside += 1
-            if not isinstance(sys.stdout, _MutedStdout):
+            if sys.stdout is not None and not isinstance(sys.stdout, _MutedStdout):
                 sys.stdout = _MutedStdout(sys.stdout)
 
     def unmute(self) -> None:

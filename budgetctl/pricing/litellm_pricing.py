@@ -155,7 +155,7 @@ def _litellm() -> Any:
 def _ask(what: str, question: Callable[[], _Answer]) -> _Answer:
     try:
         return question()
-    except Exception as error:  # litellm raises bare ones
+    except Exception as error:  # litellm raises bare Exceptions
         reason = " ".join(str(error).split())[:300]
         raise CannotPriceError(f"litellm cannot {what}: {reason}") from error
 
@@ -186,7 +186,7 @@ def _usage_of(response: Any, *, model: str | None, provider: str | None) -> Usag
 
 
 def _as_response(litellm: Any, usage: Usage) -> Any:
-    """The response object whose cost litellm would compute from the same counts."""
+    """The response whose cost litellm computes from the same counts."""
     said = {name: getattr(usage, name) for name in ("inference_geo", "speed") if getattr(usage, name)}
     tokens = litellm.Usage(
         prompt_tokens=usage.total_input,
@@ -202,14 +202,14 @@ def _as_response(litellm: Any, usage: Usage) -> Any:
         server_tool_use={"web_search_requests": usage.web_searches} if usage.web_searches else None,
         **said,
     )
-    fields = {"model": usage.model, "usage": tokens, "service_tier": usage.service_tier}
+    response = {"model": usage.model, "usage": tokens, "service_tier": usage.service_tier}
     if not usage.web_searches:
-        return litellm.ModelResponse(**fields)
+        return response
     from litellm.types.llms.openai import ResponsesAPIResponse
 
     # In other responses litellm takes the searches of OpenAI's models for one, however many they were.
     return ResponsesAPIResponse.model_construct(
-        **fields,
+        **response,
         output=[{"type": "web_search_call"}],
         tool_usage={"web_search": {"num_requests": usage.web_searches}},
     )
@@ -298,9 +298,12 @@ def _rate(entry: Mapping[str, Any], kind: str) -> float | None:
     return next((entry[name] for name in _RATES[kind] if entry.get(name) is not None), None)
 
 
-def _token_rates(entry: Mapping[str, Any]) -> dict[str, float]:
-    """The prices per token of an entry, in USD."""
-    return {name: rate for name, rate in _numbers(entry).items() if "token" in name}
+def _token_rates(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The prices per token of an entry, in USD, but those of batches, which nothing here is."""
+    tiers = {"tiered_pricing": entry["tiered_pricing"]} if entry.get("tiered_pricing") else {}
+    numbers = _numbers(entry).items()
+    flat = {name: rate for name, rate in numbers if "token" in name and not name.endswith("_batches")}
+    return flat | tiers
 
 
 def _prices(entry: Mapping[str, Any]) -> dict[str, float]:

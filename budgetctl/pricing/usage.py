@@ -17,15 +17,8 @@ from budgetctl.models import Usage
 _Counts = Mapping[str, Any]
 """Numbers of tokens by the field of `Usage` that holds them."""
 
-_MAX_TOKENS = 10**12
+MAX_TOKENS = 10**12
 """More than any response has: it keeps nonsense out of the arithmetic of prices."""
-
-
-class _Count(NamedTuple):
-    """A number of tokens and where in the response it stands, so that an error can name it."""
-
-    name: str
-    value: int
 
 
 class _Format(NamedTuple):
@@ -94,27 +87,26 @@ def _read_chat(body: Mapping[str, Any]) -> _Counts:
     """Read Chat Completions and Embeddings: cached tokens, reasoning and audio are inside the totals.
 
     https://platform.openai.com/docs/api-reference/chat/object. DeepSeek's and litellm's own names for what
-    was cached repeat the same tokens.
+    was cached repeat the same tokens, and any of them may be left at 0.
     """
-    usage, details = body["usage"], "prompt_tokens_details"
-    prompt = _count(usage, "prompt_tokens")
-    cached = _repeated(usage, f"{details}.cached_tokens", "cache_read_input_tokens", "prompt_cache_hit_tokens")
-    written = _repeated(
-        usage,
-        f"{details}.cache_write_tokens",
-        f"{details}.cache_creation_tokens",
-        "cache_creation_input_tokens",
+    usage = body["usage"]
+    details = _section(usage, "prompt_tokens_details")
+    cached = max(
+        _count(details, "cached_tokens"),
+        _count(usage, "cache_read_input_tokens"),
+        _count(usage, "prompt_cache_hit_tokens"),
     )
+    written = max(
+        _count(details, "cache_write_tokens"),
+        _count(details, "cache_creation_tokens"),
+        _count(usage, "cache_creation_input_tokens"),
+    )
+    durations = _section(details, "cache_creation_token_details")
+    searches = _count(_section(usage, "server_tool_use"), "web_search_requests")
     return {
-        **_split_input(
-            prompt,
-            cached,
-            _split_writes(usage, written, f"{details}.cache_creation_token_details"),
-            audio=_count(usage, f"{details}.audio_tokens"),
-            image=_count(usage, f"{details}.image_tokens"),
-        ),
-        **_split_output(_completion(usage, prompt), usage, "completion_tokens_details"),
-        "web_searches": _count(usage, "server_tool_use.web_search_requests").value or _cites_the_web(body),
+        **_split_input(usage, "prompt_tokens", details, cached, _split_writes(written, durations)),
+        **_split_output("completion_tokens", _completion(usage), _section(usage, "completion_tokens_details")),
+        "web_searches": searches or _cites_the_web(body),
     }
 
 
@@ -123,18 +115,13 @@ def _read_responses(body: Mapping[str, Any]) -> _Counts:
 
     https://platform.openai.com/docs/api-reference/responses/object
     """
-    usage, details = body["usage"], "input_tokens_details"
-    written = _count(usage, f"{details}.cache_write_tokens")
+    usage = body["usage"]
+    details = _section(usage, "input_tokens_details")
+    written = _split_writes(_count(details, "cache_write_tokens"), {})
     return {
-        **_split_input(
-            _count(usage, "input_tokens"),
-            _count(usage, f"{details}.cached_tokens"),
-            {"cache_write_5m": written},
-            audio=_count(usage, f"{details}.audio_tokens"),
-            image=_count(usage, f"{details}.image_tokens"),
-        ),
-        **_split_output(_count(usage, "output_tokens"), usage, "output_tokens_details"),
-        "web_searches": sum(_item_type(item) == "web_search_call" for item in _items(body.get("output"))),
+        **_split_input(usage, "input_tokens", details, _count(details, "cached_tokens"), written),
+        **_split_output("output_tokens", _count(usage, "output_tokens"), _section(usage, "output_tokens_details")),
+        "web_searches": sum(item.get("type") == "web_search_call" for item in _items(body.get("output"))),
     }
 
 
@@ -148,21 +135,21 @@ def _read_anthropic(body: Mapping[str, Any]) -> _Counts:
     counts: Counter[str] = Counter()
     for run in _items(usage.get("iterations")) or [usage]:
         counts.update(_read_anthropic_run(run))
-    counts["web_searches"] = _count(usage, "server_tool_use.web_search_requests").value
+    counts["web_searches"] = _count(_section(usage, "server_tool_use"), "web_search_requests")
     return counts
 
 
 def _read_anthropic_run(usage: Mapping[str, Any]) -> _Counts:
-    written = _count(usage, "cache_creation_input_tokens")
     output = _count(usage, "output_tokens")
-    thinking = _count(usage, "output_tokens_details.thinking_tokens")
-    _require_within(output, thinking)
+    thinking = _count(_section(usage, "output_tokens_details"), "thinking_tokens")
+    if thinking > output:
+        _refuse_impossible({"thinking_tokens": thinking}, "output_tokens", output)
     return {
-        "uncached_input": _count(usage, "input_tokens").value,
-        "cache_read": _count(usage, "cache_read_input_tokens").value,
-        **{name: count.value for name, count in _split_writes(usage, written, "cache_creation").items()},
-        "text_output": output.value - thinking.value,
-        "reasoning": thinking.value,
+        "uncached_input": _count(usage, "input_tokens"),
+        "cache_read": _count(usage, "cache_read_input_tokens"),
+        **_split_writes(_count(usage, "cache_creation_input_tokens"), _section(usage, "cache_creation")),
+        "text_output": output - thinking,
+        "reasoning": thinking,
     }
 
 
@@ -192,90 +179,90 @@ _FORMATS = (
 
 
 def _split_input(
-    total: _Count, cached: _Count, written: Mapping[str, _Count], *, audio: _Count, image: _Count
+    usage: Mapping[str, Any], name: str, details: Mapping[str, Any], cached: int, writes: _Counts
 ) -> _Counts:
-    _require_within(total, cached, *written.values())
-    _require_within(total, audio, image)
-    uncached = total.value - cached.value - sum(count.value for count in written.values())
+    total = _count(usage, name)
+    written = sum(writes.values())
+    if cached + written > total:
+        _refuse_impossible({"cached_tokens": cached, "cache_write_tokens": written}, name, total)
+    audio = _count(details, "audio_tokens")
+    image = _count(details, "image_tokens")
+    if audio + image > total:
+        _refuse_impossible({"audio_tokens": audio, "image_tokens": image}, name, total)
     # Audio and images may have been read from the cache, and are then billed as that.
-    audio_left = min(audio.value, uncached)
-    image_left = min(image.value, uncached - audio_left)
+    uncached = total - cached - written
+    audio = min(audio, uncached)
+    image = min(image, uncached - audio)
     return {
-        "uncached_input": uncached - audio_left - image_left,
-        "cache_read": cached.value,
-        **{name: count.value for name, count in written.items()},
-        "audio_input": audio_left,
-        "image_input": image_left,
+        "uncached_input": uncached - audio - image,
+        "cache_read": cached,
+        "audio_input": audio,
+        "image_input": image,
+        **writes,
     }
 
 
-def _split_writes(usage: Mapping[str, Any], written: _Count, details: str) -> dict[str, _Count]:
+def _split_writes(written: int, durations: Mapping[str, Any]) -> _Counts:
     """Split the tokens written to the cache by how long they stay: 5 minutes, where it is not said."""
-    short = _count(usage, f"{details}.ephemeral_5m_input_tokens")
-    long = _count(usage, f"{details}.ephemeral_1h_input_tokens")
-    if not written.value:
-        return {"cache_write_5m": short, "cache_write_1h": long}
-    _require_within(written, short, long)
+    short = _count(durations, "ephemeral_5m_input_tokens")
+    long = _count(durations, "ephemeral_1h_input_tokens")
+    if written and short + long > written:
+        parts = {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": long}
+        _refuse_impossible(parts, "cache_creation_input_tokens", written)
+    return {"cache_write_5m": written - long if written else short, "cache_write_1h": long}
+
+
+def _split_output(name: str, total: int, details: Mapping[str, Any]) -> _Counts:
+    reasoning = _count(details, "reasoning_tokens")
+    audio = _count(details, "audio_tokens")
+    image = _count(details, "image_tokens")
+    if reasoning + audio + image > total:
+        parts = {"reasoning_tokens": reasoning, "audio_tokens": audio, "image_tokens": image}
+        _refuse_impossible(parts, name, total)
     return {
-        "cache_write_5m": _Count(written.name, written.value - long.value),
-        "cache_write_1h": long,
+        "text_output": total - reasoning - audio - image,
+        "reasoning": reasoning,
+        "audio_output": audio,
+        "image_output": image,
     }
 
 
-def _split_output(total: _Count, usage: Mapping[str, Any], details: str) -> _Counts:
-    reasoning, audio, image = (
-        _count(usage, f"{details}.{kind}") for kind in ("reasoning_tokens", "audio_tokens", "image_tokens")
-    )
-    _require_within(total, reasoning, audio, image)
-    return {
-        "text_output": total.value - reasoning.value - audio.value - image.value,
-        "reasoning": reasoning.value,
-        "audio_output": audio.value,
-        "image_output": image.value,
-    }
-
-
-def _completion(usage: Mapping[str, Any], prompt: _Count) -> _Count:
+def _completion(usage: Mapping[str, Any]) -> int:
     """The whole output. xAI counts reasoning beside completion_tokens, and its total_tokens says so."""
     completion = _count(usage, "completion_tokens")
-    reasoning = _count(usage, "completion_tokens_details.reasoning_tokens")
-    together = completion.value + reasoning.value
-    if reasoning.value and _count(usage, "total_tokens").value == prompt.value + together:
-        return _Count("usage.completion_tokens with reasoning_tokens", together)
+    reasoning = _count(_section(usage, "completion_tokens_details"), "reasoning_tokens")
+    if reasoning:
+        together = completion + reasoning
+        if _count(usage, "total_tokens") == _count(usage, "prompt_tokens") + together:
+            return together
     return completion
 
 
 # Reading and checking values
 
 
-def _count(section: Mapping[str, Any], path: str) -> _Count:
-    """The number of tokens at a dotted path below the usage; 0 where there is none."""
-    name = f"usage.{path}"
-    value: Any = section
-    for key in path.split("."):
-        if not isinstance(value, Mapping):
-            raise InvalidResponseError(f"{name} cannot be read: {_kind(value)} stands in its place")
-        value = value.get(key)
-        if value is None:
-            return _Count(name, 0)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidResponseError(f"{name} is {_shown(value)}, which is not a whole number of tokens")
-    if not 0 <= value <= _MAX_TOKENS:
-        raise InvalidResponseError(f"{name} is {_shown(value)}, which is not a possible number of tokens")
-    return _Count(name, value)
+def _count(section: Mapping[str, Any], name: str) -> int:
+    """The number of tokens of that name; 0 where there is none."""
+    value = section.get(name)
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_TOKENS:
+        raise InvalidResponseError(f"{name} is {shown(value)}, which is not a possible number of tokens")
+    return value
 
 
-def _repeated(usage: Mapping[str, Any], *paths: str) -> _Count:
-    """One count that a response gives under several names, some of which may be left at 0."""
-    return max((_count(usage, path) for path in paths), key=lambda count: count.value)
+def _section(section: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = section.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidResponseError(f"{name} is {_kind(value)}, which holds no numbers of tokens")
+    return value
 
 
-def _require_within(total: _Count, *parts: _Count) -> None:
-    if sum(part.value for part in parts) > total.value:
-        given = " and ".join(f"{part.name} is {part.value}" for part in parts if part.value)
-        raise InvalidResponseError(
-            f"impossible usage: {given}, but {total.name}, which includes that, is {total.value}"
-        )
+def _refuse_impossible(parts: Mapping[str, int], total_name: str, total: int) -> NoReturn:
+    given = " and ".join(f"{name} is {value}" for name, value in parts.items() if value)
+    raise InvalidResponseError(f"impossible usage: {given}, but {total_name}, which includes that, is {total}")
 
 
 def _model(body: Mapping[str, Any], given: str | None) -> str:
@@ -283,7 +270,7 @@ def _model(body: Mapping[str, Any], given: str | None) -> str:
     if name is None or name == "":
         raise InvalidResponseError("the response does not say which model answered", hint="name it with --model")
     if not isinstance(name, str) or not name.isprintable() or not name.strip():
-        raise InvalidResponseError(f"{_shown(name)} is not the name of a model", hint="name it with --model")
+        raise InvalidResponseError(f"{shown(name)} is not the name of a model", hint="name it with --model")
     return name
 
 
@@ -291,7 +278,10 @@ def _text(value: Any) -> str | None:
     """An identifier or a time as text, whichever type the provider gives it."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)) or value == "":
         return None
-    return str(value)
+    text = value if isinstance(value, str) else shown(value)
+    if not text.isprintable():
+        raise InvalidResponseError(f"{shown(text)} is neither an id nor a time")
+    return text
 
 
 def _word(value: Any) -> str | None:
@@ -302,15 +292,11 @@ def _items(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _item_type(item: Mapping[str, Any]) -> Any:
-    return item.get("type")
-
-
 def _cites_the_web(body: Mapping[str, Any]) -> int:
     """1 if a chat answer searched the web: it cites pages, but never says how often it searched."""
     return int(
         any(
-            _item_type(annotation) == "url_citation"
+            annotation.get("type") == "url_citation"
             for choice in _items(body.get("choices"))
             for message in _items([choice.get("message")])
             for annotation in _items(message.get("annotations"))
@@ -323,7 +309,7 @@ def _refuse_without_usage(body: Mapping[str, Any]) -> NoReturn:
     if error:
         detail = error.get("message") if isinstance(error, Mapping) else error
         raise InvalidResponseError(
-            f"the provider answered with an error, which carries no usage: {_shown(detail or error)}"
+            f"the provider answered with an error, which carries no usage: {shown(detail or error)}"
         )
     if "usage" in body:
         raise InvalidResponseError(
@@ -350,7 +336,8 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number" if isinstance(value, (int, float)) else "something else")
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Any value as one short line for an error."""
     try:
         text = value if isinstance(value, str) else json.dumps(value)
     except ValueError:  # an integer of thousands of digits

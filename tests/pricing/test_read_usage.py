@@ -1,0 +1,318 @@
+"""What is read from the responses of each provider."""
+
+import json
+
+import pytest
+
+from budgetctl.errors import InvalidResponseError
+from budgetctl.models import Usage
+from budgetctl.pricing import read_document, read_usage
+
+
+def chat(prompt=100, completion=20, **usage):
+    return {
+        "model": "gpt-4o",
+        "usage": {"prompt_tokens": prompt, "completion_tokens": completion, **usage},
+    }
+
+
+def responses(input_tokens=100, output_tokens=20, **usage):
+    return {
+        "object": "response",
+        "model": "gpt-5",
+        "usage": {"input_tokens": input_tokens, "output_tokens": output_tokens, **usage},
+    }
+
+
+def anthropic(input_tokens=100, output_tokens=20, **usage):
+    return {
+        "type": "message",
+        "model": "claude-sonnet-4-5",
+        "usage": {"input_tokens": input_tokens, "output_tokens": output_tokens, **usage},
+    }
+
+
+# The examples
+
+
+def test_openai_chat(example):
+    assert read_usage(example("openai-chat")) == Usage(
+        model="gpt-4o",
+        request_id="chatcmpl-CeR4pVtJ2mQx8sZbW1nKd5uYh0aLf",
+        created="1763792475",
+        uncached_input=1204,
+        text_output=87,
+        service_tier="default",
+    )
+
+
+def test_openai_responses_count_cached_and_reasoning_tokens_inside(example):
+    usage = read_usage(example("openai-responses"))
+    assert (usage.uncached_input, usage.cache_read) == (3842 - 3328, 3328)
+    assert (usage.text_output, usage.reasoning) == (691 - 640, 640)
+    assert (usage.total_input, usage.total_output) == (3842, 691)
+    assert usage.created == "1763792511"
+
+
+def test_anthropic_counts_cached_tokens_beside_the_input(example):
+    usage = read_usage(example("anthropic-message"))
+    assert (usage.uncached_input, usage.cache_read) == (318, 18432)
+    assert (usage.cache_write_5m, usage.cache_write_1h) == (1536, 512)
+    assert usage.total_input == 318 + 18432 + 2048
+    assert usage.created is None
+    assert usage.service_tier == "standard"
+
+
+# Chat Completions and what is compatible
+
+
+def test_the_same_cached_tokens_mean_less_uncached_input_at_openai_than_at_anthropic():
+    openai = read_usage(chat(prompt_tokens_details={"cached_tokens": 60}))
+    claude = read_usage(anthropic(cache_read_input_tokens=60))
+    assert (openai.uncached_input, openai.total_input) == (40, 100)
+    assert (claude.uncached_input, claude.total_input) == (100, 160)
+
+
+def test_audio_is_inside_the_totals_of_chat():
+    usage = read_usage(chat(prompt_tokens_details={"audio_tokens": 70}, completion_tokens_details={"audio_tokens": 15}))
+    assert (usage.uncached_input, usage.audio_input) == (30, 70)
+    assert (usage.text_output, usage.audio_output) == (5, 15)
+
+
+def test_audio_from_the_cache_counts_as_cached():
+    usage = read_usage(chat(prompt_tokens_details={"cached_tokens": 60, "audio_tokens": 70}))
+    assert (usage.uncached_input, usage.cache_read, usage.audio_input) == (0, 60, 40)
+
+
+def test_embeddings_have_input_only():
+    body = {"object": "list", "model": "text-embedding-3-small", "usage": {"prompt_tokens": 8}}
+    usage = read_usage(body)
+    assert (usage.total_input, usage.total_output) == (8, 0)
+
+
+def test_deepseek_names_its_cached_tokens_twice():
+    usage = read_usage(chat(prompt_cache_hit_tokens=60, prompt_tokens_details={"cached_tokens": 60}))
+    assert (usage.uncached_input, usage.cache_read) == (40, 60)
+
+
+def test_reasoning_beside_the_completion_is_told_by_the_total():
+    details = {"reasoning_tokens": 300}
+    beside = read_usage(chat(total_tokens=420, completion_tokens_details=details))
+    assert (beside.text_output, beside.reasoning, beside.total_output) == (20, 300, 320)
+    inside = read_usage(chat(completion=320, total_tokens=420, completion_tokens_details=details))
+    assert (inside.text_output, inside.reasoning, inside.total_output) == (20, 300, 320)
+
+
+def test_cache_writes_in_all_three_places_of_a_litellm_dump_are_counted_once(litellm):
+    response = litellm.ModelResponse(
+        model="claude-sonnet-4-5",
+        usage=litellm.Usage(
+            prompt_tokens=1000,
+            completion_tokens=20,
+            total_tokens=1020,
+            cache_creation_input_tokens=300,
+            cache_read_input_tokens=500,
+            prompt_tokens_details={
+                "cached_tokens": 500,
+                "cache_creation_tokens": 300,
+                "cache_creation_token_details": {
+                    "ephemeral_5m_input_tokens": 100,
+                    "ephemeral_1h_input_tokens": 200,
+                },
+            },
+        ),
+    )
+    usage = read_usage(response.model_dump())
+    assert (usage.cache_write_5m, usage.cache_write_1h) == (100, 200)
+    assert (usage.uncached_input, usage.cache_read, usage.total_input) == (200, 500, 1000)
+
+
+def test_cited_pages_mean_that_the_web_was_searched():
+    body = chat() | {"choices": [{"message": {"annotations": [{"type": "url_citation"}]}}]}
+    assert read_usage(body).to_json()["web_searches"] == 1
+
+
+# Responses
+
+
+def test_searches_of_a_response_are_counted():
+    body = responses() | {"output": [{"type": "web_search_call"}, {"type": "message"}] * 2}
+    assert read_usage(body).web_searches == 2
+
+
+def test_usage_without_cache_counts_reads_the_same_for_both_formats():
+    plain = {"model": "m", "usage": {"input_tokens": 100, "output_tokens": 20}}
+    assert read_usage(plain) == read_usage(plain | {"type": "message"}) == read_usage(plain | {"output": []})
+
+
+# Anthropic Messages
+
+
+def test_cache_writes_that_no_duration_is_given_for_stay_five_minutes():
+    usage = read_usage(anthropic(cache_creation_input_tokens=50))
+    assert (usage.cache_write_5m, usage.cache_write_1h) == (50, 0)
+
+
+def test_thinking_is_inside_the_output():
+    usage = read_usage(anthropic(output_tokens_details={"thinking_tokens": 15}))
+    assert (usage.text_output, usage.reasoning) == (5, 15)
+
+
+def test_the_iterations_of_a_compaction_add_up():
+    runs = [{"input_tokens": 900, "output_tokens": 30, "type": "compaction"}, anthropic()["usage"]]
+    usage = read_usage(anthropic(iterations=runs))
+    assert (usage.total_input, usage.total_output) == (1000, 50)
+
+
+def test_what_changes_anthropics_price_is_kept():
+    usage = read_usage(anthropic(inference_geo="us", speed="fast", server_tool_use={"web_search_requests": 3}))
+    assert (usage.inference_geo, usage.speed, usage.web_searches) == ("us", "fast", 3)
+
+
+# The model and the rest
+
+
+def test_the_given_model_replaces_the_one_in_the_body():
+    usage = read_usage(chat(), model="gpt-4.1", provider="azure")
+    assert (usage.model, usage.provider) == ("gpt-4.1", "azure")
+
+
+def test_a_body_without_a_model_asks_for_one():
+    body = {"usage": {"prompt_tokens": 1}}
+    with pytest.raises(InvalidResponseError, match="which model") as caught:
+        read_usage(body)
+    assert "--model" in caught.value.hint
+    assert read_usage(body, model="gpt-4o").model == "gpt-4o"
+
+
+@pytest.mark.parametrize("model", [7, ["gpt-4o"], "gpt\n4o", "\ud800", "  "])
+def test_what_is_no_name_is_not_taken_for_a_model(model):
+    with pytest.raises(InvalidResponseError, match="not the name of a model"):
+        read_usage(chat() | {"model": model})
+
+
+def test_the_service_tier_stands_at_the_root_or_in_the_usage():
+    assert read_usage(chat() | {"service_tier": "flex"}).service_tier == "flex"
+    assert read_usage(chat(service_tier="priority")).service_tier == "priority"
+
+
+@pytest.mark.parametrize("text", ["a\nb", "\ud800", "\x00"])
+def test_an_id_that_no_file_could_hold_is_refused(text):
+    with pytest.raises(InvalidResponseError, match="neither an id nor a time"):
+        read_usage(chat() | {"id": text})
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("body", "counts"),
+    [
+        (
+            chat(prompt_tokens_details={"cached_tokens": 120}),
+            ["cached_tokens is 120", "prompt_tokens,", "is 100"],
+        ),
+        (
+            chat(prompt_tokens_details={"cached_tokens": 60, "cache_write_tokens": 50}),
+            ["cached_tokens is 60", "cache_write_tokens is 50", "is 100"],
+        ),
+        (
+            chat(completion_tokens_details={"reasoning_tokens": 30}),
+            ["reasoning_tokens is 30", "completion_tokens,", "is 20"],
+        ),
+        (chat(prompt_tokens_details={"audio_tokens": 101}), ["audio_tokens is 101", "is 100"]),
+        (responses(input_tokens_details={"cached_tokens": 120}), ["cached_tokens is 120", "is 100"]),
+        (responses(output_tokens_details={"reasoning_tokens": 21}), ["reasoning_tokens is 21", "is 20"]),
+        (
+            anthropic(cache_creation_input_tokens=9, cache_creation={"ephemeral_1h_input_tokens": 10}),
+            ["ephemeral_1h_input_tokens is 10", "cache_creation_input_tokens,", "is 9"],
+        ),
+    ],
+)
+def test_impossible_usage_names_both_counts(body, counts):
+    with pytest.raises(InvalidResponseError, match="impossible usage") as caught:
+        read_usage(body)
+    for count in counts:
+        assert count in caught.value.message
+
+
+@pytest.mark.parametrize("value", [-1, True, 1.0, 1.5, "12", [1], {}, float("nan"), 10**13])
+@pytest.mark.parametrize("body", [chat, responses, anthropic])
+def test_a_count_is_a_whole_number_of_tokens(body, value):
+    with pytest.raises(InvalidResponseError, match=r"(completion|output)_tokens is .* number of tokens") as caught:
+        read_usage(body(100, value))
+    assert len(caught.value.message) < 300
+
+
+def test_details_that_are_no_object_are_refused():
+    with pytest.raises(InvalidResponseError, match="prompt_tokens_details is an array"):
+        read_usage(chat(prompt_tokens_details=[60]))
+
+
+@pytest.mark.parametrize("body", [{}, {"choices": []}, {"usage": {}}, {"usage": {"tokens": 3}}])
+def test_an_unknown_shape_lists_what_was_looked_for(body):
+    with pytest.raises(InvalidResponseError, match="no known shape") as caught:
+        read_usage(body)
+    for format_name in ("OpenAI Chat Completions", "OpenAI Responses", "Anthropic"):
+        assert format_name in caught.value.message
+
+
+def test_a_body_with_null_as_its_usage_says_so():
+    with pytest.raises(InvalidResponseError, match="no usage: null"):
+        read_usage({"model": "gpt-4o", "usage": None})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"}},
+        {"type": "error", "error": {"type": "rate_limit_error", "message": "Rate limit reached"}},
+        {"error": "Rate limit reached"},
+    ],
+)
+def test_an_error_body_is_told_as_one(body):
+    with pytest.raises(InvalidResponseError, match=r"answered with an error.*: Rate limit reached"):
+        read_usage(body)
+
+
+# Documents
+
+
+def test_a_document_is_a_json_object():
+    assert read_document('\ufeff {"model": "gpt-4o"}\n') == {"model": "gpt-4o"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "empty"),
+        (" \n", "empty"),
+        ("hello", "not JSON"),
+        ('{"usage": NaN}', "NaN is not a JSON number"),
+        ('{"usage": -Infinity}', "-Infinity is not a JSON number"),
+        ("[1]", "an array and not an object"),
+        ("null", "null and not an object"),
+        ('"text"', "a string and not an object"),
+        ("12", "a number and not an object"),
+        ('{"a":' + "1" * 5000 + "}", "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_is_no_document_is_refused(text, message):
+    with pytest.raises(InvalidResponseError, match=message):
+        read_document(text)
+
+
+def test_numbers_beyond_a_float_are_no_counts():
+    with pytest.raises(InvalidResponseError, match="number of tokens"):
+        read_usage(read_document('{"model": "m", "usage": {"prompt_tokens": 1e999}}'))
+
+
+def test_usage_is_json():
+    usage = read_usage(chat(prompt_tokens_details={"cached_tokens": 60}))
+    assert json.loads(json.dumps(usage.to_json())) == {
+        "model": "gpt-4o",
+        "uncached_input": 40,
+        "cache_read": 60,
+        "text_output": 20,
+    }
