@@ -17,13 +17,13 @@ from budgetctl.stores.base import IdempotencyKey
 _MAX_KEY_LENGTH = 1024
 
 
-def caller_key(key: str, *, amount: Picodollars, usage: Mapping[str, Any] | None) -> IdempotencyKey:
-    """The key that a caller gives to a charge of this usage, or of this amount when no usage is known."""
+def caller_key(key: str, *, amount: Picodollars, model: str | None, usage: Mapping[str, Any] | None) -> IdempotencyKey:
+    """The key that a caller gives to a charge of this usage, or of this amount for a model when no usage is known."""
     if not isinstance(key, str) or not key.strip():
         raise InvalidValueError(f"{key!r} is not an idempotency key: pass some text")
     if len(key) > _MAX_KEY_LENGTH:
         raise InvalidValueError(f"the idempotency key {key[:40]!r}… is longer than {_MAX_KEY_LENGTH} characters")
-    request = dict(usage) if usage else {"amount": to_text(amount)}
+    request = dict(usage) if usage else {"amount": to_text(amount), "model": model}
     return IdempotencyKey("caller", _digest(key), _digest(request))
 
 

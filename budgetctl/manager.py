@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,21 +13,19 @@ from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUser
 from budgetctl.idempotency import caller_key, response_key
 from budgetctl.models import Align, Budget, Charge, Entry, Price, ProjectSummary, Reset, Usage
 from budgetctl.money import Picodollars, from_number, parse_amount, to_float
-from budgetctl.names import check_text, check_user, is_user
-from budgetctl.periods import check_alignment, from_timestamp, load_zone, parse_duration
+from budgetctl.names import check_document, check_model, check_note, check_user, is_user
+from budgetctl.periods import from_timestamp
 from budgetctl.stores import Store, open_store
 from budgetctl.stores.base import NEVER, BudgetChange, ChargeRequest, IfExists, SortKey
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from budgetctl.records import Record, UserDict
+    from budgetctl.records import Record
+    from budgetctl.user_dict import UserDict
 
 LITELLM_FILE = "user_cost.json"
 """Where litellm's own local manager keeps its dictionary: in the current directory, whatever the project."""
-
-
-_MAX_TEXT = 1_000
 
 
 class BudgetManager:
@@ -61,8 +60,11 @@ class BudgetManager:
         self.headers = headers
         if store is None or isinstance(store, (str, os.PathLike)):
             store = open_store(store or os.environ.get("BUDGETCTL_STORE") or None, project_name)
+        elif store.project != project_name:
+            raise InvalidValueError(f"the store is of the project {store.project!r}, not {project_name!r}")
         self._store = store
         self._user_dict: UserDict | None = None
+        self._lock = threading.Lock()
         self._warn_of_litellm_file()
 
     # litellm's methods
@@ -82,7 +84,7 @@ class BudgetManager:
         For a user who has one, change its amount and duration, and keep what was spent. `created_at` (seconds since
         1970; by default now) is where its windows are counted from.
         """
-        change = self._change(from_number(total_budget), duration or NEVER, align, timezone)
+        change = self._change(from_number(total_budget), NEVER if duration is None else duration, align, timezone)
         if created_at is not None:
             change = change._replace(created_us=from_timestamp(created_at))
         return self._record(self._create(user, change, "change")[0])
@@ -124,7 +126,7 @@ class BudgetManager:
         elif model and has_text:
             from budgetctl.pricing import price_text
 
-            price = price_text(model, input_text or "", output_text or "")
+            price = price_text(model, *("" if text is None else text for text in (input_text, output_text)))
         else:
             raise InvalidValueError("nothing to charge: pass a response, or a model with its input and output text")
         return {"user": self._record(self.charge_price(user, price, key=idempotency_key).budget)}
@@ -173,17 +175,17 @@ class BudgetManager:
     @property
     def user_dict(self) -> UserDict:
         """`{user: record}`, live: it shows what is stored now, and what is written to it is stored."""
-        if self._user_dict is None:
-            from budgetctl.records import UserDict
+        from budgetctl.user_dict import UserDict
 
-            self._user_dict = UserDict(self)
+        with self._lock:
+            if self._user_dict is None:
+                self._user_dict = UserDict(self._store)
         self._user_dict._refresh()
         return self._user_dict
 
     @user_dict.setter
     def user_dict(self, records: Mapping[str, Any]) -> None:
-        current = self.user_dict
-        current._commit({check_user(user): record for user, record in dict(records).items()})
+        self.user_dict.assign(records)
 
     # Budgets
 
@@ -225,10 +227,10 @@ class BudgetManager:
         changes = []
         for name, record in records.items():
             try:
-                change = _validated(change_of(record, {}))
+                change = change_of(record, None)._replace(note="taken over from litellm")
+                changes.append((check_user(name), change))
             except InvalidValueError as error:
-                raise InvalidValueError(f"the record of {name!r}: {error}; nothing was taken over") from error
-            changes.append((check_user(name), change._replace(note="taken over from litellm")))
+                raise InvalidValueError(f"the record of {name!r:.80}: {error}; nothing was taken over") from error
         if dry_run:
             new = [self.find_budget(user) is None for user, _ in changes]
         else:
@@ -238,8 +240,9 @@ class BudgetManager:
 
     def delete_budget(self, user: str) -> None:
         """Delete the user's budget. Its history stays."""
-        self._store.delete_budget(check_user(user))
-        self._touch()
+        user = check_user(user)
+        self._store.delete_budget(user)
+        self._touch(user)
 
     def budget(self, user: str) -> Budget:
         """The user's budget as it stands now."""
@@ -284,14 +287,15 @@ class BudgetManager:
         usage is given) it raises `KeyConflictError`.
         """
         exact = parse_amount(amount)
-        consumed = usage.to_json() if isinstance(usage, Usage) else usage
+        stated = usage.to_json() if isinstance(usage, Usage) else usage
+        consumed = None if stated is None else check_document(stated, "usage")
         request = ChargeRequest(
             check_user(user),
             exact,
             model=model,
             usage=consumed,
             note=note,
-            key=None if key is None else caller_key(key, amount=exact, usage=consumed),
+            key=None if key is None else caller_key(key, amount=exact, model=model, usage=consumed),
         )
         return self._charge(request)
 
@@ -304,6 +308,8 @@ class BudgetManager:
         """
         usage = price.usage.to_json()
         own = response_key(price.usage) if once else None
+        # A stated cost is the request itself: its usage says at most for which model.
+        measured = None if price.pricing.get("source") == "stated" else usage
         request = ChargeRequest(
             check_user(user),
             price.amount,
@@ -311,7 +317,7 @@ class BudgetManager:
             usage=usage,
             pricing=price.pricing,
             note=note,
-            key=own if key is None else caller_key(key, amount=price.amount, usage=usage),
+            key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=measured),
         )
         return self._charge(request)
 
@@ -359,26 +365,6 @@ class BudgetManager:
         """Let go of the store's connections."""
         self._store.close()
 
-    # What `user_dict` needs
-
-    def now_us(self) -> int:
-        """The store's time: microseconds since 1970, UTC."""
-        return self._store.now_us()
-
-    def change_token(self) -> object:
-        """Equal tokens mean that nobody else has committed anything in between."""
-        return self._store.change_token()
-
-    def write_record(self, user: str, after: Any, before: Record) -> None:
-        """Make the user's record, which was `before`, read `after`; an empty `before` means that there was none."""
-        from budgetctl.records import change_of
-
-        change = _validated(change_of(after, before))
-        if before:
-            self._written(self._store.change_budget(check_user(user), change))
-        else:
-            self._create(user, change, "change")
-
     # Within
 
     def _create(self, user: str, change: BudgetChange, if_exists: IfExists) -> tuple[Budget, bool]:
@@ -388,12 +374,15 @@ class BudgetManager:
     def _change(
         self, amount: Picodollars | None, duration: str | None, align: Align | None, timezone: str | None
     ) -> BudgetChange:
-        return _validated(BudgetChange(amount=amount, duration=duration, align=align, zone=timezone))
+        from budgetctl.records import check_terms
+
+        return check_terms(BudgetChange(amount=amount, duration=duration, align=align, zone=timezone))
 
     def _charge(self, request: ChargeRequest) -> Charge:
-        for what, text in (("model", request.model), ("note", request.note)):
-            if text is not None:
-                check_text(text, what, _MAX_TEXT)
+        if request.model is not None:
+            check_model(request.model)
+        if request.note is not None:
+            check_note(request.note)
         charge = self._store.charge(request)
         self._written(charge.budget)
         return charge
@@ -426,13 +415,3 @@ class BudgetManager:
                 f"litellm's ./{LITELLM_FILE} is not used: 'budgetctl migrate' takes it over with what was spent",
                 stacklevel=3,
             )
-
-
-def _validated(change: BudgetChange) -> BudgetChange:
-    """The change with its terms checked before any transaction begins."""
-    duration = None if change.duration is None else parse_duration(change.duration)
-    if change.align is not None:
-        check_alignment(duration, change.align)
-    if change.zone is not None:
-        load_zone(change.zone)
-    return change

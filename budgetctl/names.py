@@ -1,13 +1,16 @@
-"""What users and projects may be called."""
+"""What users and projects may be called, and what else a caller's text and documents may be."""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidValueError
 
 MAX_LENGTH = 256
+MAX_TEXT_LENGTH = 1_000
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters forge lines in a terminal; a lone surrogate is no UTF-8. No database takes either."""
@@ -17,7 +20,7 @@ def check_user(user: Any) -> str:
     """The user's name. `int` and `UUID` are taken as text, as keys of litellm's dictionary often are."""
     if not is_user(user):
         raise InvalidValueError(f"{user!r:.80} is not a user: pass text, an int or a UUID")
-    return _checked(str(user), "user")
+    return _checked(user_name(user), "user", MAX_LENGTH)
 
 
 def is_user(value: Any) -> bool:
@@ -29,23 +32,55 @@ def is_user(value: Any) -> bool:
     return isinstance(value, (int, UUID)) and not isinstance(value, bool)
 
 
+def user_name(user: Any) -> str:
+    """The text of a value that names a user. Of a member of an enumeration that is its value, as in JSON."""
+    if isinstance(user, str):
+        return str.__str__(user)
+    return int.__repr__(user) if isinstance(user, int) else str(user)
+
+
 def check_project(name: Any) -> str:
     """The project's name."""
     if not isinstance(name, str):
         raise InvalidValueError(f"{name!r:.80} is not a project name: pass text")
-    return _checked(name, "project name")
+    return _checked(name, "project name", MAX_LENGTH)
 
 
-def check_text(text: str, what: str, max_length: int) -> str:
-    """A model's name or a note: shorter than `max_length`, and nothing in it that acts on a terminal."""
+def check_model(name: Any) -> str:
+    """A model's name."""
+    if not isinstance(name, str):
+        raise InvalidValueError(f"{name!r:.80} is not the name of a model: pass text")
+    return _checked(name, "model", MAX_TEXT_LENGTH)
+
+
+def check_note(note: Any) -> str:
+    """A note that is kept with an entry."""
+    if not isinstance(note, str):
+        raise InvalidValueError(f"{note!r:.80} is not a note: pass text")
+    return _storable(note, "note", MAX_TEXT_LENGTH)
+
+
+def check_document(value: Any, what: str) -> dict[str, Any]:
+    """A copy of a caller's dictionary as it is once it has been stored as JSON."""
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(f"the {what} {value!r:.80} is no dictionary")
+    try:
+        document: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidValueError(f"the {what} cannot be stored as JSON: {error}") from error
+    return document
+
+
+def _checked(name: str, what: str, max_length: int) -> str:
+    if not name.strip():
+        raise InvalidValueError(f"the {what} is empty")
+    return _storable(name, what, max_length)
+
+
+def _storable(text: str, what: str, max_length: int) -> str:
+    """The text, if it is no longer than that and nothing in it acts on a terminal."""
     if len(text) > max_length:
         raise InvalidValueError(f"the {what} {text[:40]!r}… has {len(text)} characters: at most {max_length}")
     if _UNSTORABLE.search(text):
         raise InvalidValueError(f"the {what} {text[:80]!r} has a control character or a lone surrogate in it")
     return text
-
-
-def _checked(name: str, what: str) -> str:
-    if not name.strip():
-        raise InvalidValueError(f"the {what} is empty")
-    return check_text(name, what, MAX_LENGTH)

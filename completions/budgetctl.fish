@@ -1,0 +1,1 @@
+complete --command budgetctl --no-files --arguments "(env _BUDGETCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) budgetctl)" --condition "env _BUDGETCTL_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) budgetctl"

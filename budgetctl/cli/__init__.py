@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
 
 PROGRAM = "budgetctl"
+COMPLETE_VARIABLE = "_BUDGETCTL_COMPLETE"
+"""Set by a shell that asks for completions instead of running a command."""
+
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code. The only place where errors become text and codes."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")
-    code = _run(arguments)
+    if arguments is None:
+        # As a program: it ends before there is anything to collect, and looking costs 7 ms of every start.
+        gc.disable()
+        arguments = sys.argv[1:]
+    _prepare_streams()
     try:
+        code = _run(arguments)
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
     except OSError:
         # A closed pipe or a full device: what was done is done, and nobody is there to be told.
         code = 1
@@ -26,28 +33,44 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+def _prepare_streams() -> None:
+    """Make stdin, stdout and stderr usable, whatever the caller has left of them.
+
+    One that was closed is replaced before anything else is opened, which would take its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
 def _run(arguments: Sequence[str]) -> int:
     import typer
 
     from budgetctl.cli.app import root_command
-    from budgetctl.cli.problems import report, report_bug, report_usage
+    from budgetctl.cli.problems import report, report_bug, report_interrupt, report_usage, system_error
     from budgetctl.errors import BudgetctlError
 
     try:
         code = root_command().main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
-        return code if isinstance(code, int) else 0
     except BudgetctlError as error:
         report(error, arguments)
         return error.exit_code
     except typer.TyperException as error:
         report_usage(error, arguments)
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        print("\ninterrupted", file=sys.stderr)  # noqa: T201
-        return 130
-    except OSError:
-        # Nothing but the output is written outside a store, which names its own errors.
-        return 1
+    except OSError as error:
+        if error.filename is None:  # it was not opening a file that failed, but writing the output
+            raise
+        unavailable = system_error(error)
+        report(unavailable, arguments)
+        return unavailable.exit_code
     except Exception as error:  # noqa: BLE001  # never a traceback to a user
         report_bug(error, arguments)
         return 1
+    if code == _INTERRUPTED:  # what Typer makes of Ctrl-C
+        report_interrupt(arguments)
+    return code if isinstance(code, int) else 0

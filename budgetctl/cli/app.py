@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from budgetctl import __version__
+from budgetctl.cli import COMPLETE_VARIABLE
 from budgetctl.cli.session import (
     SHARED_OPTIONS,
     FormatOption,
@@ -20,6 +22,7 @@ from budgetctl.cli.session import (
     StoreOption,
     WaitOption,
     command,
+    examples,
 )
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
@@ -50,6 +53,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 The module holds a function, or a dictionary of sub-commands, of its own name.
 """
 
+_MODULES = {name: module for section in COMMANDS.values() for name, (module, _) in section.items()}
+_LINES = {name: line for section in COMMANDS.values() for name, (_, line) in section.items()}
+
 ALIASES = {
     "list-users": "list",
     "users": "list",
@@ -65,12 +71,21 @@ ALIASES = {
 }
 """What people type first, for commands and (without the dashes) options. They work, and no help shows them."""
 
-_EXAMPLES = """\
-$ budgetctl create alice --budget 10 --duration monthly
-$ budgetctl update-cost alice --response response.json
-$ budgetctl show alice
+_EXAMPLES = (
+    "budgetctl create alice --budget 10 --duration monthly",
+    "budgetctl update-cost alice --response response.json",
+    "budgetctl show alice",
+)
 
-"""
+_EXIT_CODES = {
+    "0": "done",
+    "1": "failed",
+    "2": "the command line, or a value in it, is not right",
+    "4": "no such user or project",
+    "5": "the store cannot be reached, or is busy: try again",
+    "6": "nobody knows what the call costs; nothing was recorded",
+    "130": "interrupted",
+}
 
 _SETTINGS: dict[str, Any] = {
     "context_settings": {
@@ -89,9 +104,35 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, then the help."""
-        lines = (self.help or "").splitlines()
-        formatter.write("\n".join(line for line in lines if line.startswith("$ ")) + "\n\n")
-        self.help = "\n".join(line for line in lines if not line.startswith("$ "))
+        _write_examples(formatter, examples(self.help))
+        self.help = "\n".join(line for line in (self.help or "").splitlines() if not line.startswith("$ "))
+        super().format_help(ctx, formatter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse. Not every error that Typer raises here says of which command it is."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            vars(error)["ctx"] = ctx
+            raise
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """`[OPTIONS] USER [AMOUNT]`: the metavar of an argument says itself whether it may be left out."""
+        return ["[OPTIONS]", *(str(param.metavar) for param in self.get_params(ctx) if _heading(param) == "Arguments")]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options that are the command's own apart from those of every command."""
+        for heading in ("Arguments", "Options", "Global options"):
+            params = [param for param in self.get_params(ctx) if _heading(param) == heading]
+            _write_list(formatter, heading, filter(None, (param.get_help_record(ctx) for param in params)))
+
+
+class Group(TyperGroup):
+    """A command that has commands of its own. Its help begins with an example of each."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples, then the help."""
+        _write_examples(formatter, [examples(command.help)[0] for command in self.commands.values()])
         super().format_help(ctx, formatter)
 
 
@@ -100,33 +141,48 @@ class Program(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        modules = {name: entry for section in COMMANDS.values() for name, entry in section.items()}
-        self.commands = dict.fromkeys(modules)  # type: ignore[assignment]  # for suggestions, by name
-        self._modules = {name: module for name, (module, _) in modules.items()}
+        self.commands = dict.fromkeys(_MODULES)  # type: ignore[assignment]  # for suggestions, by name
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """The names, in the order of the help."""
-        return list(self._modules)
+        return list(_MODULES)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Import the command. None for one that does not exist."""
-        module = self._modules.get(cmd_name)
+        module = _MODULES.get(cmd_name)
         if module is None:
             return None
         target = getattr(importlib.import_module(f"budgetctl.cli.commands.{module}"), module)
         return _group(cmd_name, target) if isinstance(target, dict) else _command(cmd_name, target)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write examples, then the help."""
-        formatter.write(_EXAMPLES)
+        """Write examples, the help, and what the program's exit codes say."""
+        _write_examples(formatter, _EXAMPLES)
         super().format_help(ctx, formatter)
+        _write_list(formatter, "Exit codes", _EXIT_CODES.items())
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the commands under their headings, from the table: nothing is imported for it."""
-        width = max(map(len, self._modules))
+        width = max(map(len, _MODULES))
         for heading, section in COMMANDS.items():
-            with formatter.section(heading):
-                formatter.write_dl([(name.ljust(width), line) for name, (_, line) in section.items()])
+            _write_list(formatter, heading, ((name.ljust(width), line) for name, (_, line) in section.items()))
+
+
+def _heading(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return "Arguments"
+    return "Global options" if param.name in (*SHARED_OPTIONS, "help") else "Options"
+
+
+def _write_examples(formatter: Any, lines: Iterable[str]) -> None:
+    formatter.write("".join(f"$ {line}\n" for line in lines) + "\n")
+
+
+def _write_list(formatter: Any, heading: str, rows: Iterable[tuple[str, str]]) -> None:
+    rows = list(rows)
+    if rows:
+        with formatter.section(heading):
+            formatter.write_dl(rows)
 
 
 def _command(name: str, function: Callable[..., Any]) -> Any:
@@ -137,9 +193,9 @@ def _command(name: str, function: Callable[..., Any]) -> Any:
 
 
 def _group(name: str, functions: dict[str, Callable[..., Any]]) -> Any:
-    """The parser of a command that has commands of its own."""
-    app = typer.Typer(name=name, no_args_is_help=True, **_SETTINGS)
-    app.callback()(lambda: None)
+    """The parser of a command that has commands of its own, and prints its help without one."""
+    app = typer.Typer(name=name, cls=Group, invoke_without_command=True, **_SETTINGS)
+    app.callback(help=_LINES[name])(_help_without_command)
     for sub_name, function in functions.items():
         app.command(sub_name, cls=Command)(command(function))
     return typer.main.get_command(app)
@@ -153,6 +209,11 @@ def _print_version(wanted: bool) -> None:
 
 def root_command() -> Any:
     """The whole program."""
+    if os.environ.get(COMPLETE_VARIABLE):
+        # Without its own options for completion, Typer does not register the shells that it knows.
+        from typer._completion_classes import completion_init
+
+        completion_init()
     app = typer.Typer(cls=Program, invoke_without_command=True, **_SETTINGS)
     app.callback()(_root)
     return typer.main.get_command(app)
@@ -174,5 +235,9 @@ def _root(
     """Keep people, agents and scripts that call LLM APIs inside a budget."""
     given = (project, store, format, json, quiet, no_color, wait)
     context.obj = dict(zip(SHARED_OPTIONS, given, strict=True))
+    _help_without_command(context)
+
+
+def _help_without_command(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

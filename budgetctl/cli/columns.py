@@ -11,11 +11,15 @@ STATUS_STYLES = {"ok": "green", "warning": "yellow", "exceeded": "red"}
 
 
 def _usd(field: str, heading: str | None = None) -> Column:
-    return Column(heading or field.upper(), lambda document: format_usd(document[field]), right=True)
+    return Column(heading or field.upper(), lambda document: format_usd(document[field]), is_number=True)
 
 
-def _text(field: str, heading: str | None = None) -> Column:
-    return Column(heading or field.upper(), lambda document: _shown(document[field]))
+def _text(field: str) -> Column:
+    return Column(field.upper(), lambda document: _shown(document[field]))
+
+
+def _name(field: str) -> Column:
+    return Column(field.upper(), lambda document: _shown(document[field]), is_name=True)
 
 
 def _time(field: str, heading: str) -> Column:
@@ -25,6 +29,14 @@ def _time(field: str, heading: str) -> Column:
 
 def _shown(value: Any) -> str:
     return "-" if value is None else str(value)
+
+
+def _next_reset(document: Document) -> str:
+    """The day, and for windows of hours the minute: `2026-12-22` or `12-22 15:15`."""
+    time, duration = document["resets_at"], document["duration"] or ""
+    if time is None:
+        return "-"
+    return _minute(time)[5:] if duration in ("hourly", "daily") or duration.endswith("h") else time[:10]
 
 
 def _minute(time: str | None) -> str:
@@ -39,11 +51,8 @@ def _entry_cost(document: Document) -> str:
 
 
 def _tokens(document: Document) -> str:
-    usage = document["usage"] or {}
-    if not usage:
-        return "-"
-    reads, writes = usage.get("input_tokens", 0), usage.get("output_tokens", 0)
-    return f"{reads:,}/{writes:,}"
+    usage = document["usage"]
+    return f"{usage['input_tokens']:,}/{usage['output_tokens']:,}" if usage else "-"
 
 
 def _size(document: Document) -> str:
@@ -52,12 +61,12 @@ def _size(document: Document) -> str:
 
 
 BUDGET_COLUMNS = (
-    _text("user"),
+    _name("user"),
     _usd("spent"),
     _usd("budget"),
-    Column("USED", lambda document: f"{document['used_percent']:.0f} %", right=True),
+    Column("USED", lambda document: f"{document['used_percent']:.0f} %", is_number=True),
     _usd("remaining", "LEFT"),
-    _time("resets_at", "RESETS (UTC)"),
+    Column("RESETS UTC", _next_reset),
     Column(
         "STATUS",
         lambda document: str(document["status"]),
@@ -65,29 +74,29 @@ BUDGET_COLUMNS = (
     ),
 )
 ENTRY_COLUMNS = (
-    Column("ENTRY", lambda document: str(document["entry_id"]), right=True),
+    Column("ENTRY", lambda document: str(document["entry_id"]), is_number=True),
     _time("at", "AT (UTC)"),
     _text("kind"),
-    Column("COST", _entry_cost, right=True),
-    _text("model"),
-    Column("TOKENS", _tokens, right=True),
-    Column("NOTE", lambda document: document["note"] or ""),
+    Column("COST", _entry_cost, is_number=True),
+    _name("model"),
+    Column("TOKENS", _tokens, is_number=True),
+    Column("NOTE", lambda document: document["note"] or "", is_name=True),
 )
 RESET_COLUMNS = (
-    _text("user"),
+    _name("user"),
     _usd("spent"),
     _time("window_start", "FROM (UTC)"),
     _time("window_end", "TO (UTC)"),
 )
 PROJECT_COLUMNS = (
-    _text("project"),
-    Column("USERS", lambda document: f"{document['users']:,}", right=True),
+    _name("project"),
+    Column("USERS", lambda document: f"{document['users']:,}", is_number=True),
     _usd("spent"),
-    Column("SIZE", _size, right=True),
-    _text("store"),
+    Column("SIZE", _size, is_number=True),
+    _name("store"),
 )
 MIGRATED_COLUMNS = (
-    _text("user"),
+    _name("user"),
     _usd("spent"),
     _usd("budget"),
     _text("duration"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from budgetctl.cli.reading import read_json, read_text
+from budgetctl.cli.reading import read_response, read_text
 from budgetctl.errors import InvalidValueError
 from budgetctl.models import Price, Usage
 from budgetctl.money import parse_amount
@@ -42,23 +42,28 @@ def price_of(options: CostOptions) -> Price:
         what = f"{' and '.join(used)} were given" if used else "nothing to charge was given"
         raise InvalidValueError(f"{what}: give one of {', '.join(options.ways())}", hint="budgetctl update-cost --help")
     if options.cost is not None:
-        return Price(parse_amount(options.cost), Usage(model=options.model), options.model, {"source": "stated"})
+        return Price(parse_amount(options.cost), Usage(), options.model, {"source": "stated"})
     if options.response is not None:
         from budgetctl.pricing import price_response
 
-        return price_response(read_json(options.response), model=options.model, provider=options.provider)
+        return price_response(read_response(options.response), model=options.model, provider=options.provider)
     if options.model is None:
         raise InvalidValueError(f"{used[0]} need a --model", hint="add --model gpt-4o")
     if options.input_tokens is not None or options.output_tokens is not None:
         from budgetctl.pricing import price_tokens
 
-        return price_tokens(options.model, options.input_tokens or 0, options.output_tokens or 0)
+        return price_tokens(
+            options.model, options.input_tokens or 0, options.output_tokens or 0, provider=options.provider
+        )
+    if options.input_file == options.output_file == "-":
+        raise InvalidValueError("--input-file and --output-file cannot both be read from stdin")
     from budgetctl.pricing import price_text
 
     return price_text(
         options.model,
         text_of(options.input_text, options.input_file, "input"),
         text_of(options.output_text, options.output_file, "output"),
+        provider=options.provider,
     )
 
 

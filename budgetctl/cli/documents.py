@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from budgetctl import ledger
@@ -48,7 +49,7 @@ def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
         "charged": not charge.replayed,
         "cost": charge.entry.amount,
         "model": charge.entry.model,
-        "usage": usage_document(price.usage),
+        "usage": usage_document(price.usage.to_json()),
         "entry_id": charge.entry.number,
         **_left(charge.budget),
     }
@@ -76,15 +77,22 @@ def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
         "charged": False,
         "cost": price.amount,
         "model": price.model,
-        "usage": usage_document(price.usage),
+        "usage": usage_document(price.usage.to_json()),
         "entry_id": None,
         **_left(budget),
     }
 
 
-def usage_document(usage: Usage) -> dict[str, Any]:
-    """What was consumed: the disjoint counts and what they add up to."""
-    return {"input_tokens": usage.total_input, "output_tokens": usage.total_output, **usage.to_json()}
+def usage_document(usage: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What was recorded of a usage, and what its counts add up to. None where only a cost was stated."""
+    if not usage:
+        return None
+    # A caller of the library may have recorded a mapping of any kind.
+    counts = Usage(**{name: usage[name] for name in Usage._fields if isinstance(usage.get(name), int)})
+    document = {"input_tokens": counts.total_input, "output_tokens": counts.total_output, **usage}
+    if counts.cost is not None:
+        document["cost"] = Picodollars(counts.cost)
+    return document
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
@@ -95,7 +103,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "cost": entry.amount,
         "model": entry.model,
-        "usage": None if entry.usage is None else usage_document(Usage(**entry.usage)),
+        "usage": usage_document(entry.usage),
         "pricing": entry.pricing,
         "note": entry.note,
         "closed": None if entry.closed is None else {"limit": entry.closed.limit, **_closed(entry.closed)},

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
-from rich.bar import Bar
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,27 +22,34 @@ from budgetctl.cli.columns import STATUS_STYLES
 from budgetctl.cli.output import Column, Document, printable
 from budgetctl.cli.wording import moment, resets
 from budgetctl.models import Budget
-from budgetctl.money import format_usd
+from budgetctl.money import Picodollars, format_usd
 
 _BAR_WIDTH = 40
+_MIN_NAME_WIDTH = 8
+_PADDING = 2
 
 
 def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *, color: bool) -> None:
     """Tables of a page each, through the pager when they are longer than the screen."""
     with _pager() as stream:
-        console = _console(color, stream)
-        for page in pages:
-            table = Table(box=None, pad_edge=False, header_style="bold")
-            for column in columns:
+        for number, page in enumerate(pages):
+            rows = [[Text(printable(column.text(document)), _style(column, document)) for column in columns]
+                    for document in page]  # fmt: skip
+            widths = _fitted(columns, rows, shutil.get_terminal_size().columns)
+            table = Table(
+                box=None, pad_edge=False, padding=(0, _PADDING, 0, 0), header_style="bold", show_header=number == 0
+            )
+            for column, width in zip(columns, widths, strict=True):
                 table.add_column(
                     column.heading,
-                    justify="right" if column.right else "left",
+                    justify="right" if column.is_number else "left",
+                    width=width,
                     no_wrap=True,
                     overflow="ellipsis",
                 )
-            for document in page:
-                table.add_row(*(_cell(column, document) for column in columns))
-            console.print(table)
+            for row in rows:
+                table.add_row(*row)
+            _console(color, stream, width=sum(widths) + _PADDING * len(widths)).print(table)
 
 
 def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
@@ -49,88 +57,111 @@ def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
     console = _console(color)
     limit = budget.limit
     style = STATUS_STYLES[ledger.status(limit)]
-    console.print(Text.assemble((budget.user, "bold"), (f"  project {budget.project}", "dim")))
-    console.print(
+    left = f"{format_usd(abs(budget.remaining))} {'over' if budget.remaining < 0 else 'left'}"
+    lines = [
+        Text.assemble((printable(budget.user), "bold"), (f"  project {printable(budget.project)}", "dim")),
+        # A budget of $0 is used up from the start.
         Text.assemble(
-            (format_usd(limit.spent), "bold"),
-            f" of {format_usd(limit.amount)} spent ({ledger.used_percent(limit):g} %)",
-        )
-    )
-    # A budget of $0 is used up from the start.
-    console.print(
-        Bar(
-            limit.amount or 1,
-            0,
-            min(limit.spent, limit.amount) or not limit.amount,
-            width=_BAR_WIDTH,
-            color=style,
-            bgcolor="bright_black",
-        )
-    )
-    console.print(
+            _bar(console, limit.spent if limit.amount else 1, limit.amount or 1, _BAR_WIDTH, style),
+            f"  {ledger.used_percent(limit):g} %",
+        ),
         Text.assemble(
-            (f"{format_usd(budget.remaining)} left", style),
-            f" · {resets(limit, now_us)} · {limit.duration or 'never resets'}",
-        )
-    )
+            (f"{format_usd(limit.spent)}", "bold"), f" of {format_usd(limit.amount)} spent · ", (left, style)
+        ),
+        Text(f"{limit.duration} · {resets(limit, now_us)}" if limit.duration else resets(limit, now_us)),
+    ]
     if limit.window_end_us is not None:
-        console.print(
-            Text(
-                f"{limit.align} window since {moment(limit.window_start_us, limit.zone)},"
-                f" until {moment(limit.window_end_us, limit.zone)} {limit.zone}",
-                "dim",
-            )
-        )
+        since, until = (moment(at_us, limit.zone) for at_us in (limit.window_start_us, limit.window_end_us))
+        lines.append(Text(f"{since} to {until} {limit.zone}, {limit.align}", "dim"))
+    for line in lines:
+        console.print(line)
     if budget.models:
         console.print()
-        console.print(_shares(budget))
+        console.print(_shares(console, budget))
 
 
-def _shares(budget: Budget) -> Table:
-    table = Table.grid(padding=(0, 2))
+def _shares(console: Console, budget: Budget) -> Table:
+    """The models, each with its share of what was spent and a bar of it."""
+    table = Table.grid(padding=(0, _PADDING, 0, 0))
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=36)
-    table.add_column(justify="right")
-    table.add_column(justify="right")
-    table.add_column()
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, overflow="crop")
     whole = max(budget.limit.spent, 1)
     for model, spent in budget.models.items():
-        share = max(0, min(spent, whole))
         table.add_row(
             Text(printable(model)),
             format_usd(spent),
-            f"{share * 100 / whole:.0f} %",
-            Bar(whole, 0, share, width=_BAR_WIDTH // 2, color="cyan"),
+            f"{spent * 100 / whole:.0f} %",
+            _bar(console, spent, Picodollars(whole), _BAR_WIDTH // 2, "cyan"),
         )
     return table
 
 
-def _cell(column: Column, document: Document) -> Text:
-    return Text(printable(column.text(document)), style=column.style(document) if column.style else "")
+def _bar(console: Console, part: int, whole: int, width: int, style: str) -> Text:
+    """A bar of which `part` of `whole` is filled: at least a cell of what is more than nothing."""
+    full, empty = ("█", "░") if console.encoding.startswith("utf") else ("#", ".")
+    filled = max(min(part * width // whole, width), 1) if part > 0 else 0
+    return Text.assemble((full * filled, style), (empty * (width - filled), "bright_black"))
 
 
-def _console(color: bool, stream: IO[str] | None = None) -> Console:
-    return Console(
+def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available: int) -> list[int]:
+    """The columns' widths. Where they do not fit, names are cut, the widest first; numbers and times never."""
+    widths = [
+        max(cell_len(column.heading), *(row[index].cell_len for row in rows)) for index, column in enumerate(columns)
+    ]
+    names = [index for index, column in enumerate(columns) if column.is_name]
+    for _ in range(sum(widths) + _PADDING * (len(widths) - 1) - available):
+        widest = max(names, key=widths.__getitem__, default=None)
+        if widest is None or widths[widest] <= _MIN_NAME_WIDTH:
+            break
+        widths[widest] -= 1
+    return widths
+
+
+def _style(column: Column, document: Document) -> str:
+    return column.style(document) if column.style else ""
+
+
+class _Console(Console):
+    """A console that leaves it to its caller what a closed pipe means."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass the error on."""
+        raise BrokenPipeError
+
+
+def _console(color: bool, stream: IO[str] | None = None, *, width: int | None = None) -> Console:
+    return _Console(
         file=stream or sys.stdout,
         force_terminal=color,
         color_system="auto" if color else None,
         highlight=False,
-        width=shutil.get_terminal_size().columns,
+        width=width or shutil.get_terminal_size().columns,
     )
 
 
 @contextmanager
 def _pager() -> Iterator[IO[str]]:
     """The user's pager, which leaves what fits on the screen there; stdout when there is none."""
-    command = shlex.split(os.environ.get("BUDGETCTL_PAGER", os.environ.get("PAGER", "less")))
-    if not command or command == ["cat"] or shutil.which(command[0]) is None:
+    command = _pager_command()
+    if not command:
         yield sys.stdout
         return
     environment = {"LESS": "FRX", "LESSCHARSET": "utf-8", **os.environ}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, text=True, encoding="utf-8", env=environment) as process:
+    with (
+        suppress(BrokenPipeError),  # the reader has seen enough and quit the pager
+        subprocess.Popen(command, stdin=subprocess.PIPE, text=True, encoding="utf-8", env=environment) as process,
+    ):
         assert process.stdin is not None  # noqa: S101  # asked for above
-        try:
-            yield process.stdin
-            process.stdin.close()
-        except BrokenPipeError:
-            # The reader has seen enough and quit the pager.
-            pass
+        # Ctrl-C belongs to the pager: it stops a search, and must not take the terminal away from it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        yield process.stdin
+
+
+def _pager_command() -> list[str]:
+    try:
+        command = shlex.split(os.environ.get("BUDGETCTL_PAGER", os.environ.get("PAGER", "less")))
+    except ValueError:  # a quote without its pair
+        return []
+    return command if command and command != ["cat"] and shutil.which(command[0]) else []

@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import typer
 
-User = Annotated[str | None, typer.Argument(metavar="USER", show_default=False, help="Whose budget.")]
+from budgetctl.cli.completing import users
+
+_MAX_DIGITS = 15
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `minimum` up to what a store can count."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) >= minimum):
+            raise typer.BadParameter(f"{text!r} is not a whole number from {minimum} up")
+        return int(text)
+
+    return parse
+
+
+User = Annotated[
+    str, typer.Argument(metavar="USER", show_default=False, help="Whose budget it is.", autocompletion=users)
+]
+OptionalUser = Annotated[
+    str | None,
+    typer.Argument(metavar="[USER]", show_default=False, help="Whose budget it is.", autocompletion=users),
+]
 Amount = Annotated[
     str | None,
     typer.Argument(metavar="[AMOUNT]", show_default=False, help="The budget in US dollars, as in 10 or 0.50."),
 ]
-Budget = Annotated[str | None, typer.Option("--budget", metavar="USD", help="The budget in US dollars.")]
+Budget = Annotated[str | None, typer.Option("--budget", metavar="USD", help="The same as AMOUNT.")]
 Duration = Annotated[
     str | None,
     typer.Option(
         "--duration",
         metavar="DURATION",
-        help="hourly, daily, weekly, monthly, quarterly, yearly, 36h, 14d, 2w, 6mo, 2y, or none (never resets).",
+        help="hourly, daily, weekly, monthly, quarterly, yearly, a count as in 36h, 14d, 2w, 6mo or 2y, or none.",
     ),
 ]
 Align = Annotated[
     Literal["rolling", "calendar"] | None,
-    typer.Option(
-        "--align",
-        metavar="rolling|calendar",
-        help="Windows from the creation on (the default), or from midnight, Monday, the 1st.",
-    ),
+    typer.Option("--align", metavar="ALIGN", help="rolling (the default) or calendar."),
 ]
 Timezone = Annotated[
     str | None,
-    typer.Option("--timezone", metavar="TZ", help="IANA zone of days and months, as Europe/London. Default UTC."),
+    typer.Option("--timezone", metavar="TZ", help="Whose days and months, as in Europe/London; UTC by default."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Max = Annotated[int | None, typer.Option("--max", metavar="N", parser=at_least(1), help="At most so many.")]
 Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="The model, as litellm names it.")]
 InputText = Annotated[str | None, typer.Option("--input-text", metavar="TEXT", help="What was sent.")]
 InputFile = Annotated[

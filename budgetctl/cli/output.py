@@ -14,7 +14,7 @@ from budgetctl.money import Picodollars, to_text
 Format = Literal["table", "json", "jsonl", "csv"]
 Document = Mapping[str, Any]
 
-_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TABLE_PAGE = 1_000
 
 
@@ -28,13 +28,16 @@ def dumps(value: Any, indent: str | None = None) -> str:
     if isinstance(value, Picodollars):
         return to_text(value)
     if isinstance(value, Mapping):
-        items = [
-            f"{json.dumps(str(key), ensure_ascii=False)}: {dumps(item, _deeper(indent))}" for key, item in value.items()
-        ]
+        items = [f"{dumps(str(key))}: {dumps(item, _deeper(indent))}" for key, item in value.items()]
         return _enclose("{}", items, indent)
     if isinstance(value, (list, tuple)):
         return _enclose("[]", [dumps(item, _deeper(indent)) for item in value], indent)
-    return json.dumps(value, ensure_ascii=False)
+    return _CONTROL.sub(_escape, json.dumps(value, ensure_ascii=False))
+
+
+def _escape(match: re.Match[str]) -> str:
+    """What `json` leaves as it is, though a terminal acts on it and no encoding has it."""
+    return f"\\u{ord(match[0]):04x}"
 
 
 def _deeper(indent: str | None) -> str | None:
@@ -49,11 +52,15 @@ def _enclose(brackets: str, items: list[str], indent: str | None) -> str:
 
 
 class Column(NamedTuple):
-    """A column of a table: its heading, the text of a document's cell, and whether it is right-aligned."""
+    """A column of a table: its heading and the text of a document's cell.
+
+    A number is aligned to the right. A name may be cut where the terminal is too narrow; nothing else is.
+    """
 
     heading: str
     text: Callable[[Document], str]
-    right: bool = False
+    is_number: bool = False
+    is_name: bool = False
     style: Callable[[Document], str] | None = None
 
 
@@ -100,8 +107,8 @@ class Output(NamedTuple):
 
             draw_table(_pages(counted), columns, color=self.color)
         else:
-            for page in _pages(counted):
-                self._plain_table(page, columns)
+            for number, page in enumerate(_pages(counted)):
+                self._plain_table(page, columns, with_heading=number == 0)
         return counted.count
 
     def names(self, documents: Iterable[Document], field: str) -> None:
@@ -124,13 +131,13 @@ class Output(NamedTuple):
         for document in documents:
             writer.writerow([_csv_cell(document.get(field)) for field in fields])
 
-    def _plain_table(self, page: Sequence[Document], columns: Sequence[Column]) -> None:
+    def _plain_table(self, page: Sequence[Document], columns: Sequence[Column], *, with_heading: bool) -> None:
         rows = [[column.heading for column in columns]]
         rows += [[printable(column.text(document)) for column in columns] for document in page]
         widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-        for row in rows:
+        for row in rows if with_heading else rows[1:]:
             cells = [
-                cell.rjust(width) if column.right else cell.ljust(width)
+                cell.rjust(width) if column.is_number else cell.ljust(width)
                 for cell, width, column in zip(row, widths, columns, strict=True)
             ]
             self._write("  ".join(cells).rstrip())
@@ -164,6 +171,6 @@ def _csv_cell(value: Any) -> str:
         return ""
     if isinstance(value, Picodollars):
         return to_text(value)
-    text = value if isinstance(value, str) else dumps(value)
+    text = printable(value) if isinstance(value, str) else dumps(value)
     # A spreadsheet runs a cell that begins like a formula.
     return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@")) else text

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 
 from budgetctl.cli.output import dumps, printable
-from budgetctl.errors import BudgetctlError
+from budgetctl.errors import BudgetctlError, StoreUnavailableError
 
 
 def report(error: BudgetctlError, arguments: Sequence[str]) -> None:
@@ -22,7 +22,22 @@ def report_usage(error: typer.TyperException, arguments: Sequence[str]) -> None:
     """What the command line's parser could not understand."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "budgetctl"
-    _write("usage", error.format_message(), f"{path} --help", arguments)
+    message = " ".join(error.format_message().split())
+    _write("usage", message[:1].lower() + message[1:], f"{path} --help", arguments)
+
+
+def report_interrupt(arguments: Sequence[str]) -> None:
+    """That somebody pressed Ctrl-C, which a terminal shows as `^C` on the line."""
+    if sys.stderr.isatty():
+        print(file=sys.stderr)  # noqa: T201
+    _write("interrupted", "interrupted", None, arguments)
+
+
+def system_error(error: OSError) -> BudgetctlError:
+    """What the operating system refused, where no store and no reader has named it already."""
+    return StoreUnavailableError(
+        f"{error.filename}: {error.strerror}", hint="check the path, its permissions and the free space"
+    )
 
 
 def report_bug(error: Exception, arguments: Sequence[str]) -> None:
@@ -59,7 +74,7 @@ def _write(code: str, message: str, hint: str | None, arguments: Sequence[str]) 
 
 
 def _line(word: str, message: str) -> None:
-    print(f"{word}: {printable(message)}", file=sys.stderr)  # noqa: T201
+    print(f"{word}: {printable(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

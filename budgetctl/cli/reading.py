@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", 
 
 def read_text(source: str) -> str:
     """The text of a file, or of stdin for `-`. Raises `InvalidValueError` when it cannot be read."""
-    name = "stdin" if source == "-" else source
+    name = _name(source)
     try:
         if source == "-":
             content = sys.stdin.buffer.read(_MAX_BYTES + 1)
@@ -24,7 +25,7 @@ def read_text(source: str) -> str:
                 content = file.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InvalidValueError(f"cannot read {name!r}: {reason}") from error
+        raise InvalidValueError(f"cannot read {name}: {reason}") from error
     if len(content) > _MAX_BYTES:
         raise InvalidValueError(f"{name} is larger than {_MAX_BYTES // 2**20} MiB")
     encoding = next((encoding for bom, encoding in _BOMS if content.startswith(bom)), "utf-8")
@@ -34,14 +35,27 @@ def read_text(source: str) -> str:
         raise InvalidValueError(f"{name} is not text in UTF-8: byte {error.start} does not fit") from error
 
 
-def read_json(source: str) -> Any:
-    """The JSON document of a file, of stdin for `-`, or of the text itself when it begins with `{`."""
+def read_response(source: str) -> Any:
+    """A provider's response: of a file, of stdin for `-`, or the text itself when it begins with `{`."""
     from budgetctl.pricing import read_document
 
-    inline = source.lstrip().startswith("{")
-    text = source if inline else read_text(source)
+    if source.lstrip().startswith("{"):
+        return read_document(source)
+    text = read_text(source)
     try:
         return read_document(text)
     except InvalidResponseError as error:
-        where = "the response given" if inline else "stdin" if source == "-" else source
-        raise InvalidResponseError(f"{where}: {error.message}", hint=error.hint) from error
+        raise InvalidResponseError(f"{_name(source)}: {error.message}", hint=error.hint) from error
+
+
+def read_json(source: str) -> Any:
+    """The JSON document of a file, or of stdin for `-`."""
+    text = read_text(source)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidValueError(f"{_name(source)} is not JSON: {error}") from error
+
+
+def _name(source: str) -> str:
+    return "stdin" if source == "-" else source

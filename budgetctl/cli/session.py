@@ -10,14 +10,15 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
 
 from budgetctl.cli.output import Format, Output
-from budgetctl.errors import InvalidValueError
+from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.manager import BudgetManager
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store
 
@@ -25,25 +26,21 @@ _MAX_WAIT_S = 3600
 
 ProjectOption = Annotated[
     str | None,
-    typer.Option("--project", "-p", metavar="NAME", help="The project. [env: BUDGETCTL_PROJECT; default: default]"),
+    typer.Option("--project", "-p", metavar="NAME", help="The project. [env: BUDGETCTL_PROJECT]"),
 ]
 StoreOption = Annotated[
     str | None,
-    typer.Option("--store", metavar="PATH", help="A store's file, or a directory of stores. [env: BUDGETCTL_STORE]"),
+    typer.Option("--store", metavar="PATH", help="A file, or a directory of files. [env: BUDGETCTL_STORE]"),
 ]
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", metavar="table|json|jsonl|csv", help="How to print the result.")
+    Format | None, typer.Option("--format", metavar="FORMAT", help="table (the default), json, jsonl or csv.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on success.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours. [env: NO_COLOR]")]
 WaitOption = Annotated[
-    float | None,
-    typer.Option(
-        "--wait",
-        metavar="SECONDS",
-        help="How long to wait for other writers. [env: BUDGETCTL_WAIT; default: 10]",
-    ),
+    str | None,
+    typer.Option("--wait", metavar="SECONDS", help="How long to wait for writers; 10. [env: BUDGETCTL_WAIT]"),
 ]
 UserOption = Annotated[str | None, typer.Option("--user", hidden=True)]
 
@@ -61,11 +58,34 @@ SHARED_OPTIONS: dict[str, Any] = {
 class Session:
     """One run of a command: where its budgets are, and where its results go."""
 
-    def __init__(self, project: str, location: str | None, wait_s: float, output: Output) -> None:
+    def __init__(self, project: str, location: str | None, wait_s: float, output: Output, place: Sequence[str]) -> None:
         self.project = project
         self.location = location
         self.wait_s = wait_s
         self.output = output
+        self.warnings: list[str] = []
+        self._place = place
+
+    def __enter__(self) -> Session:
+        """Begin; nothing is opened yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Let go of the store, and tell what was noticed on the way: an error in JSON stands alone on stderr."""
+        from budgetctl.cli.problems import warn
+
+        if "store" in self.__dict__:
+            self.store.close()
+        if error is None or self.output.format not in ("json", "jsonl"):
+            for warning in self.warnings:
+                warn(warning)
+        if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
+            import shlex
+
+            # A command to type means the project and the store of this one.
+            error.hint = " ".join([str(error.hint), *map(shlex.quote, self._place)])
 
     @cached_property
     def store(self) -> Store:
@@ -75,23 +95,32 @@ class Session:
     @cached_property
     def manager(self) -> BudgetManager:
         """The project's budgets."""
-        from budgetctl.cli.problems import warn
-
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             manager = BudgetManager(self.project, store=self.store)
-        for warning in caught:
-            warn(warning.message)
+        self.warnings += [str(warning.message) for warning in caught]
         return manager
 
-    def confirm(self, question: str) -> None:
+    def note(self, message: str) -> None:
+        """A remark for a person, beside the result."""
+        from budgetctl.cli.problems import note
+
+        if self.output.format == "table" and not self.output.quiet:
+            note(message)
+
+    def confirm(self, action: str, command: str) -> None:
         """Ask before something that cannot be taken back. Without a terminal to ask on, `--yes` is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise InvalidValueError(
-                f"not done: {question[0].lower()}{question[1:]}",
-                hint="add --yes to do it without being asked",
+                f"cannot ask whether to {action}: there is no terminal", hint=f"budgetctl {command} --yes"
             )
-        if not typer.confirm(question, err=True):
+        sys.stderr.write(f"{action[0].upper()}{action[1:]}? [y/N] ")
+        sys.stderr.flush()
+        answer = sys.stdin.readline()
+        if not answer:  # Ctrl-D leaves the cursor on the line
+            sys.stderr.write("\n")
+        if answer.strip().lower() not in ("y", "yes"):
+            self.note("nothing was changed")
             raise typer.Exit(1)
 
 
@@ -104,16 +133,26 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         for name, annotation in SHARED_OPTIONS.items()
         if name not in signature.parameters
     ]
-    if "user" in signature.parameters:
+    user = signature.parameters.get("user")
+    if user is not None:
+        # Optional to the parser, since --user may stand for it.
+        own[own.index(user)] = user.replace(default=None)
         shared.append(
             inspect.Parameter("user_option", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=UserOption)
         )
 
     def run(context: typer.Context, **values: Any) -> Any:
         given = {name: values.pop(name) for name in SHARED_OPTIONS if name in values}
-        if "user" in values:
-            _place_user(values, values.pop("user_option"), required=signature.parameters["user"].default is not None)
-        return function(_session(context.obj or {}, given), **values)
+        try:
+            if user is not None:
+                _place_user(values, values.pop("user_option"))
+                if values["user"] is None and user.default is inspect.Parameter.empty:
+                    raise InvalidValueError("no user was given", hint=examples(function.__doc__)[0])
+            with open_session(context.obj or {}, given) as session:
+                return function(session, **values)
+        except BudgetctlError as error:
+            error.hint = error.hint or f"{context.command_path} --help"
+            raise
 
     keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
     context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
@@ -123,51 +162,67 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def examples(text: str | None) -> list[str]:
+    """The command lines in a command's help: what follows `$ ` at the beginning of a line."""
+    lines = map(str.strip, (text or "").splitlines())
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
 def _default(annotation: Any) -> Any:
     return False if annotation.__origin__ is bool else None
 
 
-def _place_user(values: dict[str, Any], option: str | None, *, required: bool) -> None:
+def _place_user(values: dict[str, Any], option: str | None) -> None:
     """Let `--user` stand for the first argument; what stands there is then the second one."""
-    if option is not None:
-        if values["user"] is not None:
-            if values.get("amount", "") is not None:
-                raise InvalidValueError(f"two users were given: {values['user']!r} and --user {option!r}")
-            values["amount"] = values["user"]
-        values["user"] = option
-    if values["user"] is None and required:
-        raise InvalidValueError("no user was given: name one, as in 'alice'")
+    if option is None:
+        return
+    if values["user"] is not None:
+        if values.get("amount", "") is not None:
+            raise InvalidValueError(f"two users were given: {values['user']!r} and --user {option!r}")
+        values["amount"] = values["user"]
+    values["user"] = option
 
 
-def _session(before: dict[str, Any], after: dict[str, Any]) -> Session:
+def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
+    """The session for the shared options given before and after the command's name, and the environment."""
+
+    def given(name: str) -> Any:
+        return before.get(name) if after.get(name) is None else after[name]
+
     def setting(name: str, variable: str) -> Any:
-        for value in (after.get(name), before.get(name), os.environ.get(variable)):
-            if value is not None and value != "":
-                return value
-        return None
+        """An option, also an empty one, which is an error; or the environment, where empty means unset."""
+        return os.environ.get(variable) or None if given(name) is None else given(name)
 
     def flag(name: str) -> bool:
         return bool(after.get(name) or before.get(name))
 
-    as_json = flag("json")
-    format_name: Format = after.get("format") or before.get("format") or ("json" if as_json else "table")
-    if as_json and format_name != "json":
-        raise InvalidValueError(f"--json and --format {format_name} contradict each other: give one of them")
     color = (
         sys.stdout.isatty()
         and not flag("no_color")
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM") != "dumb"
     )
+    project = setting("project", "BUDGETCTL_PROJECT")
+    place = [(f"--{name}", given(name)) for name in ("project", "store") if given(name) is not None]
     return Session(
-        project=setting("project", "BUDGETCTL_PROJECT") or "default",
+        project="default" if project is None else project,
         location=setting("store", "BUDGETCTL_STORE"),
         wait_s=_wait_s(setting("wait", "BUDGETCTL_WAIT")),
-        output=Output(format_name, quiet=flag("quiet"), color=color),
+        output=Output(_format(after) or _format(before) or "table", quiet=flag("quiet"), color=color),
+        place=[word for option in place for word in option],
     )
 
 
-def _wait_s(value: Any) -> float:
+def _format(given: dict[str, Any]) -> Format | None:
+    name: Format | None = given.get("format")
+    if not given.get("json"):
+        return name
+    if name not in (None, "json"):
+        raise InvalidValueError(f"--json and --format {name} contradict each other: give one of them")
+    return "json"
+
+
+def _wait_s(value: str | None) -> float:
     if value is None:
         return DEFAULT_WAIT_S
     try:

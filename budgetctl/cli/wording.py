@@ -58,14 +58,19 @@ def estimated(price: Price, budget: Budget | None) -> str:
     return f"{line} · {budget.user} would have spent {projected} of {format_usd(budget.limit.amount)}"
 
 
-def already_charged(charge: Charge, request_id: str | None) -> str:
-    """That a key or a response was charged before."""
-    what = f" for {request_id}" if request_id else ""
+def would_be_charged(price: Price, budget: Budget) -> str:
+    """What a charge would record."""
+    return f"{budget.user} would be charged {cost_of(price)}"
+
+
+def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
+    """What was charged, or that the key, or without one the response, was charged before."""
+    if not charge.replayed:
+        return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
+    what = key or price.usage.request_id
     at = day(charge.entry.at_us, charge.budget.limit.zone, charge.entry.at_us)
-    return (
-        f"{charge.budget.user}: already charged {format_usd(charge.entry.amount)}{what} on {at}; nothing added"
-        " (--again to charge it again)"
-    )
+    line = f"{charge.budget.user}: already charged {format_usd(charge.entry.amount)}{f' for {what}' if what else ''}"
+    return f"{line} on {at}; nothing added{'' if key else ' (--again to charge it again)'}"
 
 
 def over_budget(budget: Budget, now_us: int) -> str | None:

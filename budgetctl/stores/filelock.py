@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,9 +34,7 @@ class FileLock:
         if self._fd is None:
             self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fd = self._fd
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken_at_once(fd):
             self._wait(fd, timeout_s)
         try:
             yield
@@ -57,9 +54,9 @@ class FileLock:
         given_up = False
 
         def block() -> None:
+            result = None
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
-                result = None
             except OSError as error:
                 result = error
             with decided:
@@ -67,17 +64,30 @@ class FileLock:
                 if given_up:
                     os.close(fd)
 
+        def give_up() -> None:
+            nonlocal given_up
+            with decided:
+                self._fd, given_up = None, True
+                if results:
+                    os.close(fd)
+
         waiter = threading.Thread(target=block, name="budgetctl-lock", daemon=True)
         waiter.start()
         try:
             waiter.join(timeout_s)
-        finally:
-            with decided:
-                if not results or sys.exc_info()[0] is not None:
-                    self._fd, given_up = None, True
-                    if results:
-                        os.close(fd)
-        if given_up:
+        except BaseException:
+            give_up()
+            raise
+        if waiter.is_alive():
+            give_up()
             raise TimeoutError
         if results[0] is not None:
             raise results[0]
+
+
+def _taken_at_once(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Annotated, Literal, get_args
 
 import typer
 
-from budgetctl.cli import PROGRAM
+from budgetctl.cli import COMPLETE_VARIABLE, PROGRAM
 from budgetctl.cli.session import Session
-from budgetctl.errors import InvalidValueError
-
-COMPLETE_VARIABLE = "_BUDGETCTL_COMPLETE"
+from budgetctl.errors import BudgetctlError, InvalidValueError
 
 Shells = Literal["bash", "zsh", "fish", "powershell"]
 _ARGUMENT = typer.Argument(metavar="SHELL", show_default=False, help="bash, zsh, fish or powershell.")
@@ -19,7 +18,7 @@ OptionalShell = Annotated[Shells | None, _ARGUMENT]
 
 
 def show(session: Session, shell: Shell) -> None:
-    """Print the script that completes budgetctl's commands and options in a shell.
+    """Print the script for a shell.
 
     $ budgetctl completion show bash
     """
@@ -30,13 +29,21 @@ def show(session: Session, shell: Shell) -> None:
 
 
 def install(session: Session, shell: OptionalShell = None) -> None:
-    """Install the script for your shell, in your home directory.
+    """Install the script for your shell in your home.
 
     $ budgetctl completion install
+
+    Without SHELL it is the one that this runs in. Installing again replaces the script.
     """
     from typer._completion_shared import install as install_script
 
-    name, path = install_script(shell=shell or _detected_shell(), prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
+    name = shell or _detected_shell()
+    try:
+        _, path = install_script(shell=name, prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BudgetctlError(
+            f"cannot install the completion of {name}: {error}", hint=f"budgetctl completion show {name}"
+        ) from error
     document = {"shell": name, "path": str(path)}
     session.output.document(document, lambda: f"{name} completion installed in {path}; open a new shell to use it")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
-from budgetctl.cli.problems import note
 from budgetctl.cli.session import Session
 from budgetctl.cli.wording import created
 from budgetctl.errors import InvalidValueError
@@ -16,7 +16,7 @@ from budgetctl.errors import InvalidValueError
 
 def create(
     session: Session,
-    user: options.User = None,
+    user: options.User,
     amount: options.Amount = None,
     budget: options.Budget = None,
     duration: options.Duration = None,
@@ -27,20 +27,22 @@ def create(
     """Create a user's budget.
 
     $ budgetctl create alice 10
-    $ budgetctl create ci-bot --budget 250 --duration monthly --align calendar --timezone Europe/London
+    $ budgetctl create bob --budget 25 --duration monthly --align calendar
 
     Without --duration it never resets. Windows are counted from now on, or with --align calendar from midnight,
-    Monday, or the 1st of the month, quarter or year.
+    Monday, or the 1st of the month, quarter or year, on the clock of --timezone.
     """
     if (amount is None) == (budget is None):
         problem = (
             "no amount was given" if amount is None else f"two amounts were given: {amount!r} and --budget {budget!r}"
         )
-        raise InvalidValueError(problem, hint="budgetctl create alice --budget 10")
+        raise InvalidValueError(problem, hint=f"budgetctl create {shlex.quote(user)} --budget 10")
     made, is_new = session.manager.create(
-        str(user), budget or amount or "", duration=duration, align=align, timezone=timezone,
+        user, str(amount if budget is None else budget), duration=duration, align=align, timezone=timezone,
         if_exists="keep" if if_not_exists else "error",
     )  # fmt: skip
     session.output.document(budget_document(made), lambda: created(made, is_new, session.store.now_us()))
     if is_new and not made.limit.amount:
-        note("the budget is $0: nothing may be spent. In a shell, write an amount as 10 or '$10'; \"$10\" becomes 0")
+        session.note(
+            "the budget is $0: nothing may be spent. In a shell, write an amount as 10 or '$10'; \"$10\" becomes 0"
+        )

@@ -10,16 +10,16 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.columns import ENTRY_COLUMNS
 from budgetctl.cli.documents import ENTRY_FIELDS, entry_document
-from budgetctl.cli.problems import note
 from budgetctl.cli.session import Session
 
 
 def history(
     session: Session,
-    user: options.User = None,
-    max_: Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="At most so many.")] = None,
+    user: options.User,
+    max_: options.Max = None,
     before: Annotated[
-        int | None, typer.Option("--before", metavar="ENTRY", min=1, help="Continue below this entry.")
+        int | None,
+        typer.Option("--before", metavar="ENTRY", parser=options.at_least(1), help="Continue below this entry."),
     ] = None,
 ) -> None:
     """List a user's ledger entries, newest first; those of a deleted budget too.
@@ -27,6 +27,6 @@ def history(
     $ budgetctl history alice --max 20
     $ budgetctl history alice --format csv > alice.csv
     """
-    entries = itertools.islice(session.manager.history(str(user), before=before), max_)
+    entries = itertools.islice(session.manager.history(user, before=before), max_)
     if not session.output.documents(map(entry_document, entries), ENTRY_COLUMNS, ENTRY_FIELDS):
-        note(f"nothing was charged to {user} yet")
+        session.note(f"nothing was charged to {user} yet")

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from budgetctl.cli import options
 from budgetctl.cli.columns import BUDGET_COLUMNS
 from budgetctl.cli.documents import BUDGET_FIELDS, budget_document
-from budgetctl.cli.problems import note
 from budgetctl.cli.session import Session
 
 
@@ -21,11 +21,11 @@ def list_budgets(
         Literal["user", "spent", "remaining", "budget"],
         typer.Option(
             "--sort",
-            metavar="user|spent|remaining|budget",
-            help="Most spent, least remaining, largest budget first.",
+            metavar="KEY",
+            help="user, or most spent, least remaining or largest budget first.",
         ),
     ] = "user",
-    max_: Annotated[int | None, typer.Option("--max", metavar="N", min=1, help="At most so many.")] = None,
+    max_: options.Max = None,
     after: Annotated[str | None, typer.Option("--after", metavar="USER", help="Continue behind this user.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the users, a line each.")] = False,
 ) -> None:
@@ -38,7 +38,8 @@ def list_budgets(
     session.manager.require_project()
     budgets = session.manager.budgets(after=after, sort=sort, over=over, due=due)
     documents = map(budget_document, itertools.islice(budgets, max_))
-    if quiet or session.output.quiet:
+    if (quiet or session.output.quiet) and session.output.format == "table":
         session.output.names(documents, "user")
     elif not session.output.documents(documents, BUDGET_COLUMNS, BUDGET_FIELDS):
-        note("no budget is like that" if over or due or after else "no budgets yet: budgetctl create alice --budget 10")
+        narrowed = over or due or after is not None
+        session.note("no budget is like that" if narrowed else "no budgets yet: budgetctl create alice --budget 10")

@@ -11,6 +11,7 @@ from budgetctl.cli.columns import MIGRATED_COLUMNS
 from budgetctl.cli.reading import read_json
 from budgetctl.cli.session import Session
 from budgetctl.manager import LITELLM_FILE
+from budgetctl.stores.base import NEVER
 
 
 def migrate(
@@ -25,13 +26,15 @@ def migrate(
     All of them or none. A user who has a budget here already is left alone, so that it can be run again. The file
     stays as it is.
     """
-    taken = session.manager.migrate(read_json(file), dry_run=dry_run)
+    manager = session.manager
+    session.warnings.clear()  # that the file is not used yet
+    taken = manager.migrate(read_json(file), dry_run=dry_run)
     documents = [
         {
             "user": user,
             "budget": change.amount,
             "spent": change.spent or 0,
-            "duration": change.duration,
+            "duration": None if change.duration == NEVER else change.duration,
             "migrated": is_new,
         }
         for user, change, is_new in taken

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from budgetctl.cli.columns import PROJECT_COLUMNS
 from budgetctl.cli.documents import PROJECT_FIELDS, project_document
 from budgetctl.cli.output import Document
-from budgetctl.cli.problems import note, warn
+from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
 from budgetctl.errors import BudgetctlError
 from budgetctl.stores import project_stores
@@ -27,4 +27,4 @@ def projects(session: Session) -> None:
                 warn(error)
 
     if not session.output.documents(summaries(), PROJECT_COLUMNS, PROJECT_FIELDS):
-        note("no projects yet: budgetctl create alice --budget 10")
+        session.note("no projects yet: budgetctl create alice --budget 10")

@@ -16,7 +16,7 @@ from budgetctl.errors import InvalidValueError
 
 def reset(
     session: Session,
-    user: options.User = None,
+    user: options.OptionalUser = None,
     all_: Annotated[bool, typer.Option("--all", help="Every user of the project.")] = False,
     yes: options.Yes = False,
 ) -> None:
@@ -33,5 +33,5 @@ def reset(
         return
     session.manager.require_project()
     if not yes:
-        session.confirm(f"Reset every user of the project {session.project}?")
+        session.confirm(f"reset every user of the project {session.project}", "reset --all")
     session.output.documents(map(reset_document, session.manager.reset_all()), RESET_COLUMNS, RESET_FIELDS)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from budgetctl.cli import options
 from budgetctl.cli.columns import RESET_COLUMNS
 from budgetctl.cli.documents import RESET_FIELDS, reset_document
-from budgetctl.cli.problems import note
 from budgetctl.cli.session import Session
 from budgetctl.models import Reset
 
@@ -17,10 +16,11 @@ def reset_due(session: Session, dry_run: options.DryRun = False) -> None:
     """Reset everybody whose window has passed, and list every reset since the last time. Silent when there is none.
 
     $ budgetctl reset-due
-    0 * * * *  budgetctl reset-due
 
     Budgets are right without it: a charge rolls a window that has passed, and show counts it as reset. This
     command makes the ledger say so for everybody, and tells. A window in which nothing was spent is not listed.
+
+    In a crontab, every hour:  0 * * * *  budgetctl reset-due
     """
     session.manager.require_project()
     resets: Iterator[Reset]
@@ -28,6 +28,6 @@ def reset_due(session: Session, dry_run: options.DryRun = False) -> None:
         resets = filter(lambda reset: reset.closed.spent, session.manager.due())
     else:
         count, resets = session.manager.reset_due()
-        if count and sys.stderr.isatty() and not session.output.quiet:
-            note(f"{count:,} windows have passed" if count > 1 else "1 window has passed")
+        if count and sys.stderr.isatty():
+            session.note(f"{count:,} windows have passed" if count > 1 else "1 window has passed")
     session.output.documents(map(reset_document, resets), RESET_COLUMNS, RESET_FIELDS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
@@ -11,7 +13,7 @@ from budgetctl.errors import InvalidValueError
 
 def set_budget(
     session: Session,
-    user: options.User = None,
+    user: options.User,
     amount: options.Amount = None,
     budget: options.Budget = None,
     duration: options.Duration = None,
@@ -28,8 +30,13 @@ def set_budget(
     """
     if amount is not None and budget is not None:
         raise InvalidValueError(f"two amounts were given: {amount!r} and --budget {budget!r}")
-    wanted = {"amount": budget or amount, "duration": duration, "align": align, "timezone": timezone}
-    if not any(wanted.values()):
-        raise InvalidValueError("nothing to change was given", hint=f"budgetctl set {user} --budget 20")
-    made = session.manager.set(str(user), **wanted)  # type: ignore[arg-type]
+    wanted = {
+        "amount": amount if budget is None else budget,
+        "duration": duration,
+        "align": align,
+        "timezone": timezone,
+    }
+    if all(value is None for value in wanted.values()):
+        raise InvalidValueError("nothing to change was given", hint=f"budgetctl set {shlex.quote(user)} --budget 20")
+    made = session.manager.set(user, **wanted)  # type: ignore[arg-type]
     session.output.document(budget_document(made), lambda: changed(made, session.store.now_us()))

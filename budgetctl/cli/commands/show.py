@@ -8,7 +8,7 @@ from budgetctl.cli.session import Session
 from budgetctl.cli.wording import description
 
 
-def show(session: Session, user: options.User = None) -> None:
+def show(session: Session, user: options.User) -> None:
     """Show a budget and what is left of it.
 
     $ budgetctl show alice
@@ -16,7 +16,7 @@ def show(session: Session, user: options.User = None) -> None:
 
     Windows that have passed count as reset, whether or not reset-due has run.
     """
-    budget = session.manager.budget(str(user))
+    budget = session.manager.budget(user)
 
     def text() -> str | None:
         if not session.output.is_terminal:

@@ -11,12 +11,13 @@ from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.cli.documents import charge_document, dry_charge_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import already_charged, cost_of, over_budget, standing
+from budgetctl.cli.wording import charged, over_budget, would_be_charged
+from budgetctl.errors import InvalidValueError
 
 
 def update_cost(
     session: Session,
-    user: options.User = None,
+    user: options.User,
     response: Annotated[
         str | None,
         typer.Option("--response", metavar="FILE", help="A saved response: a file, - for stdin, or '{…}' itself."),
@@ -29,9 +30,12 @@ def update_cost(
         str | None,
         typer.Option("--output-file", metavar="FILE", help="The same from a file, or - for stdin."),
     ] = None,
-    input_tokens: Annotated[int | None, typer.Option("--input-tokens", metavar="N", min=0, help="Tokens sent.")] = None,
+    input_tokens: Annotated[
+        int | None, typer.Option("--input-tokens", metavar="N", parser=options.at_least(0), help="Tokens sent.")
+    ] = None,
     output_tokens: Annotated[
-        int | None, typer.Option("--output-tokens", metavar="N", min=0, help="Tokens that came back.")
+        int | None,
+        typer.Option("--output-tokens", metavar="N", parser=options.at_least(0), help="Tokens that came back."),
     ] = None,
     cost: Annotated[str | None, typer.Option("--cost", metavar="USD", help="The cost itself, in US dollars.")] = None,
     provider: options.Provider = None,
@@ -45,42 +49,25 @@ def update_cost(
     """Charge a user for a saved response, for text, for tokens, or an amount.
 
     $ budgetctl update-cost alice --response response.json
-    $ curl … | tee response.json | budgetctl update-cost alice --response -
-    $ budgetctl update-cost alice --model gpt-4o --input-text "Hi" --output-text "Hello!"
+    $ budgetctl update-cost alice --model gpt-4o --input-text Hi --output-text Hello
     $ budgetctl update-cost alice --cost 0.12 --id job-17
 
     A response that has an id is charged once; a second time says so and adds nothing. A cost is recorded even
     when it takes the budget over its limit: then a warning is printed, and the exit code is still 0.
     """
+    if key is not None and again:
+        raise InvalidValueError("--id charges once, --again charges again: give one of them")
     price = price_of(
-        CostOptions(
-            response,
-            model,
-            provider,
-            input_text,
-            input_file,
-            output_text,
-            output_file,
-            input_tokens,
-            output_tokens,
-            cost,
-        )
-    )
-    now_us = session.store.now_us()
+        CostOptions(response, model, provider, input_text, input_file, output_text, output_file,
+                    input_tokens, output_tokens, cost)
+    )  # fmt: skip
     if dry_run:
-        budget = session.manager.budget(str(user))
-        session.output.document(
-            dry_charge_document(price, budget), lambda: f"{budget.user} would be charged {cost_of(price)}"
-        )
+        budget = session.manager.budget(user)
+        session.output.document(dry_charge_document(price, budget), lambda: would_be_charged(price, budget))
         return
-    charge = session.manager.charge_price(str(user), price, key=key, once=not again and response is not None, note=note)
-
-    def text() -> str:
-        if charge.replayed:
-            return already_charged(charge, key or price.usage.request_id)
-        return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
-
-    session.output.document(charge_document(charge, price), text)
+    charge = session.manager.charge_price(user, price, key=key, once=not again and response is not None, note=note)
+    now_us = session.store.now_us()
+    session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us))
     if response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
         warn("the response has no id: charging it again will not be noticed (--id KEY gives it one)")
     exceeded = over_budget(charge.budget, now_us)

@@ -1,0 +1,26 @@
+"""What a shell may complete beyond commands and options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice, takewhile
+
+import typer
+
+from budgetctl.errors import BudgetctlError
+
+_MAX_USERS = 100
+
+
+def users(context: typer.Context, incomplete: str) -> Iterator[str]:
+    """The users of the project whose names begin so; none where the project cannot be read."""
+    from budgetctl.cli.session import open_session
+
+    before = context.parent.params if context.parent else {}
+    with suppress(BudgetctlError), open_session(before, context.params) as session:
+        with suppress(BudgetctlError):
+            yield session.store.budget(incomplete).user
+        # In the order of names, those that begin with a text follow right behind it.
+        names = (budget.user for budget in session.store.budgets(after=incomplete))
+        yield from islice(takewhile(lambda name: name.startswith(incomplete), names), _MAX_USERS)

@@ -1,0 +1,116 @@
+"""The command line as its users meet it: in this process where many cases are needed, and on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import pty
+import sqlite3
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from budgetctl import BudgetManager
+from budgetctl.cli import main
+from budgetctl.stores import SqliteStore
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+class Result(NamedTuple):
+    """What a command printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document that is on stdout. Amounts are read as they are written: as text."""
+        return json.loads(self.stdout, parse_float=str, parse_int=str)
+
+
+Cli = Callable[..., Result]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run `budgetctl` in this process."""
+
+    def run_main(*arguments: object, stdin: bytes = b"") -> Result:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return Result(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run_main
+
+
+@pytest.fixture
+def terminal(home: Path) -> Cli:
+    """Run `budgetctl` on a terminal of 80 columns, and type `keys` into it. What it shows is its stdout."""
+
+    def run_on_terminal(*arguments: object, keys: str = "", columns: int = 80, **env: str) -> Result:
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.write(master, keys.encode())
+        settings = {"TERM": "xterm-256color", "PAGER": "cat", "PYTHONIOENCODING": "utf-8", **env}
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        with subprocess.Popen(
+            [sys.executable, "-m", "budgetctl", *map(str, arguments)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**inherited, **settings},
+        ) as process:
+            os.close(slave)
+            shown = b""
+            with contextlib.suppress(OSError):  # Linux reports the other end's close so
+                while chunk := os.read(master, 65_536):
+                    shown += chunk
+        os.close(master)
+        return Result(process.returncode, shown.decode(errors="replace").replace("\r\n", "\n"), "")
+
+    return run_on_terminal
+
+
+@pytest.fixture
+def store_path(home: Path) -> Path:
+    """Where the project `default` is kept."""
+    return home / "data" / "budgetctl" / "default.db"
+
+
+@pytest.fixture
+def budgets(home: Path) -> Iterator[BudgetManager]:
+    """The project `default`, to prepare what a command shall find."""
+    manager = BudgetManager("default")
+    yield manager
+    manager.close()
+
+
+@pytest.fixture
+def past_store(store_path: Path, clock: Any) -> Iterator[SqliteStore]:
+    """The project `default` as somebody has left it long ago: its clock stands in 2024 until the test moves it."""
+    clock.now_us = 1_710_000_000_000_000  # 2024-03-09 16:00 UTC
+    store_path.parent.mkdir(parents=True)
+    store = SqliteStore(store_path, "default", clock=clock)
+    yield store
+    store.close()
+
+
+def dump(path: Path) -> list[str]:
+    """Everything that a store holds, as SQL; nothing for one that is not there."""
+    if not path.exists():
+        return []
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())

@@ -1,0 +1,159 @@
+"""Completion in four shells. Those that a machine does not have are tested by what they would ask."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budgetctl import BudgetManager
+
+from .conftest import Cli
+
+SCRIPTS = Path(__file__).parents[2] / "completions"
+FILES = {"bash": "budgetctl.bash", "zsh": "_budgetctl", "fish": "budgetctl.fish", "powershell": "budgetctl.ps1"}
+
+
+def ask(run: Any, shell: str, line: str) -> list[str]:
+    """What a shell is answered that asks for the end of a command line."""
+    words = shlex.split(line) + ([""] if line.endswith(" ") else [])
+    env = {
+        "_BUDGETCTL_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_WORD_TO_COMPLETE": words[-1],
+    }
+    result = run(env=env)
+    assert (result.returncode, result.stderr) == (0, "")
+    return list(result.stdout.splitlines())
+
+
+class TestScripts:
+    """What makes a shell ask."""
+
+    @pytest.mark.parametrize(("shell", "file"), FILES.items())
+    def test_the_files_are_what_the_command_prints(self, cli: Cli, shell: str, file: str) -> None:
+        assert (SCRIPTS / file).read_text() == cli("completion", "show", shell).stdout
+
+    def test_bash_completes_a_command_and_a_user(self, budgets: BudgetManager, tmp_path: Path) -> None:
+        bash = shutil.which("bash")
+        if bash is None:
+            pytest.skip("there is no bash here; the other tests ask as it would")
+        budgets.create("alice", "10")
+        program = tmp_path / "budgetctl"
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m budgetctl "$@"\n')
+        program.chmod(0o755)
+        script = f"""
+            source {shlex.quote(str(SCRIPTS / "budgetctl.bash"))}
+            complete -p budgetctl
+            COMP_WORDS=(budgetctl update) COMP_CWORD=1; _budgetctl_completion budgetctl; echo "${{COMPREPLY[@]}}"
+            COMP_WORDS=(budgetctl show a) COMP_CWORD=2; _budgetctl_completion budgetctl; echo "${{COMPREPLY[@]}}"
+        """
+        path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            [bash, "--norc", "-c", script],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PATH": path},
+        )
+        assert done.stderr == ""
+        assert done.stdout.splitlines() == [
+            "complete -o default -F _budgetctl_completion budgetctl",
+            "update-cost",
+            "alice",
+        ]
+
+
+class TestAnswers:
+    """What a shell is told."""
+
+    @pytest.mark.parametrize(
+        ("shell", "answer"),
+        [
+            ("bash", "delete"),
+            ("zsh", """_arguments '*: :(("delete":"Delete a budget."))'"""),
+            ("fish", "delete\tDelete a budget."),
+            ("powershell", "delete:::Delete a budget."),
+        ],
+    )
+    def test_a_command(self, run: Any, shell: str, answer: str) -> None:
+        assert ask(run, shell, "budgetctl del") == [answer]
+
+    @pytest.mark.parametrize(
+        ("line", "answer"),
+        [
+            ("budgetctl reset", "reset reset-due"),
+            ("budgetctl completion ", "show install"),
+            ("budgetctl completion show ", "bash zsh fish powershell"),
+            ("budgetctl update-cost --input-t", "--input-text --input-tokens"),
+            ("budgetctl list --sort ", "user spent remaining budget"),
+            ("budgetctl list --format j", "json jsonl"),
+            ("budgetctl show al", "alice alina"),
+            ("budgetctl show alice", "alice"),
+            ("budgetctl show -p other ", "zoe"),
+            ("budgetctl -p other show ", "zoe"),
+            ("budgetctl show -p missing ", ""),
+            ("budgetctl create bob ", ""),
+        ],
+    )
+    def test_commands_options_values_and_users(self, budgets: BudgetManager, run: Any, line: str, answer: str) -> None:
+        for user in ("alice", "alina", "bob"):
+            budgets.create(user, "1")
+        other = BudgetManager("other")
+        other.create("zoe", "1")
+        other.close()
+        assert " ".join(ask(run, "bash", line)) == answer
+
+    def test_no_alias(self, run: Any) -> None:
+        assert ask(run, "bash", "budgetctl l") == ["list"]
+        assert ask(run, "bash", "budgetctl show --us") == [""]
+
+    def test_a_store_that_cannot_be_read_has_no_users(self, run: Any, store_path: Path) -> None:
+        store_path.parent.mkdir(parents=True)
+        store_path.write_text("not a database" * 100)
+        assert ask(run, "bash", "budgetctl show ") == [""]
+
+
+class TestInstall:
+    """In the home directory."""
+
+    @pytest.mark.parametrize(
+        ("shell", "file"),
+        [("bash", ".bash_completions/budgetctl.sh"), ("zsh", ".zfunc/_budgetctl"),
+         ("fish", ".config/fish/completions/budgetctl.fish")],
+    )  # fmt: skip
+    def test_writes_the_script_where_the_shell_looks(self, cli: Cli, home: Path, shell: str, file: str) -> None:
+        result = cli("completion", "install", shell)
+        assert result.stdout == f"{shell} completion installed in {home / file}; open a new shell to use it\n"
+        assert (home / file).read_text().strip() == cli("completion", "show", shell).stdout.strip()
+
+    @pytest.mark.parametrize(("shell", "file"), [("bash", ".bashrc"), ("zsh", ".zshrc")])
+    def test_keeps_what_the_shell_reads_and_can_be_repeated(self, cli: Cli, home: Path, shell: str, file: str) -> None:
+        (home / file).write_text("alias ll='ls -l'\n")
+        cli("completion", "install", shell)
+        installed = (home / file).read_text().split("\n")
+        cli("completion", "install", shell)
+        assert installed[0] == "alias ll='ls -l'"
+        assert [line for line in (home / file).read_text().split("\n") if line] == [line for line in installed if line]
+
+    def test_a_home_that_cannot_be_written_is_an_error(self, cli: Cli, home: Path) -> None:
+        (home / ".bash_completions").write_text("a file in the way")
+        result = cli("completion", "install", "bash")
+        assert (result.returncode, result.stdout) == (1, "")
+        assert result.stderr.startswith("error: cannot install the completion of bash: ")
+        assert "try: budgetctl completion show bash" in result.stderr
+
+    def test_a_shell_that_is_not_there_is_an_error(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "")
+        result = cli("completion", "install", "powershell")
+        assert result.returncode == 1
+        assert result.stderr.startswith("error: cannot install the completion of powershell: ")

@@ -1,0 +1,228 @@
+"""update-cost and estimate: a response, a text, tokens or an amount, charged once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budgetctl import BudgetManager
+
+from .conftest import EXAMPLES, Cli
+
+CHAT = EXAMPLES / "openai-chat.json"
+CHAT_ID = json.loads(CHAT.read_text())["id"]
+CHAT_COST = "0.00388"  # 1,204 tokens at $2.50 and 87 at $10 for a million
+
+
+@pytest.fixture(autouse=True)
+def alice(budgets: BudgetManager) -> None:
+    """Alice has $10."""
+    budgets.create("alice", "10")
+
+
+@pytest.fixture
+def litellm(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """litellm, for the numbers to compare with."""
+    import litellm
+
+    monkeypatch.setattr(litellm, "suppress_debug_info", True)
+    return litellm
+
+
+def spent(cli: Cli) -> str:
+    """What alice has spent."""
+    return str(cli("show", "alice", "--json").document["spent"])
+
+
+class TestResponses:
+    """Saved answers of providers."""
+
+    def test_one_line_says_what_was_charged_and_what_is_left(self, cli: Cli) -> None:
+        assert cli("update-cost", "alice", "--response", CHAT) == (
+            0, "alice +$0.0039 gpt-4o (1,204 in, 87 out) · $0.0039 of $10.00, never resets\n", ""
+        )  # fmt: skip
+
+    def test_the_document_has_the_exact_cost_and_the_usage(self, cli: Cli) -> None:
+        document = cli("update-cost", "alice", "--response", CHAT, "--json").document
+        assert (document["charged"], document["cost"], document["entry_id"]) == (True, CHAT_COST, "1")
+        assert (document["usage"]["input_tokens"], document["usage"]["output_tokens"]) == ("1204", "87")
+
+    def test_the_same_response_is_charged_once(self, cli: Cli) -> None:
+        cli("update-cost", "alice", "--response", CHAT)
+        again = cli("update-cost", "alice", "--response", CHAT)
+        assert again.returncode == 0
+        assert again.stdout.startswith(f"alice: already charged $0.0039 for {CHAT_ID} on ")
+        assert again.stdout.endswith("; nothing added (--again to charge it again)\n")
+        assert spent(cli) == CHAT_COST
+
+    def test_a_replay_is_not_charged_in_json(self, cli: Cli) -> None:
+        first = cli("update-cost", "alice", "--response", CHAT, "--json").document
+        again = cli("update-cost", "alice", "--response", CHAT, "--json").document
+        assert again == {**first, "charged": False}
+
+    def test_again_charges_once_more(self, cli: Cli) -> None:
+        cli("update-cost", "alice", "--response", CHAT)
+        assert cli("update-cost", "alice", "--response", CHAT, "--again", "--json").document["charged"] is True
+        assert spent(cli) == "0.00776"
+
+    def test_two_users_may_be_charged_for_one_response(self, budgets: BudgetManager, cli: Cli) -> None:
+        budgets.create("bob", "10")
+        for user in ("alice", "bob"):
+            assert cli("update-cost", user, "--response", CHAT, "--json").document["charged"] is True
+
+    def test_a_response_without_an_id_is_charged_every_time_and_says_so(self, cli: Cli) -> None:
+        body = {**json.loads(CHAT.read_text()), "id": None}
+        for _ in range(2):
+            result = cli("update-cost", "alice", "--response", "-", stdin=json.dumps(body).encode())
+            assert result.stderr.startswith("warning: the response has no id: charging it again will not be noticed")
+        assert spent(cli) == "0.00776"
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+    def test_files_of_other_programs_may_begin_with_a_byte_order_mark(self, cli: Cli, encoding: str) -> None:
+        bom = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+        Path("answer.json").write_text(bom + CHAT.read_text(), encoding=encoding)
+        assert cli("update-cost", "alice", "--response", "answer.json", "--json").document["cost"] == CHAT_COST
+
+    def test_stdin(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "--response", "-", "--json", stdin=CHAT.read_bytes())
+        assert result.document["cost"] == CHAT_COST
+
+    def test_the_json_itself(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "--response", f"\n {CHAT.read_text()}", "--json")
+        assert result.document["cost"] == CHAT_COST
+
+    def test_model_replaces_the_one_that_the_response_names(self, cli: Cli) -> None:
+        document = cli("update-cost", "alice", "--response", CHAT, "--model", "gpt-4o-mini", "--json").document
+        assert (document["model"], document["cost"]) == ("gpt-4o-mini", "0.0002328")
+
+    def test_from_a_shell(self, run: Any) -> None:
+        result = run("update-cost", "alice", "--response", "-", "--quiet", stdin=CHAT.read_text())
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+        assert run("history", "alice", "--json").stdout.count(f'"cost": {CHAT_COST},') == 1
+
+
+class TestTextsAndTokens:
+    """What litellm would charge."""
+
+    @pytest.mark.parametrize("model", ["gpt-4o", "claude-sonnet-4-5"])
+    @pytest.mark.parametrize(
+        ("asked", "answered"), [("Hi", "Hello!"), ("Où est Paris ? 日本", "In France.\n" * 50), ("only asked", "")]
+    )
+    def test_a_text_costs_what_litellm_says_to_the_picodollar(
+        self, cli: Cli, litellm: Any, model: str, asked: str, answered: str
+    ) -> None:
+        def count(text: str) -> int:
+            return litellm.token_counter(model=model, messages=[{"role": "user", "content": text}]) if text else 0
+
+        expected = sum(
+            litellm.cost_per_token(model=model, prompt_tokens=count(asked), completion_tokens=count(answered))
+        )
+        document = cli(
+            "update-cost", "alice", "--model", model, "--input-text", asked, "--output-text", answered, "--json"
+        ).document
+        assert document["cost"] == f"{expected:.12f}".rstrip("0")
+        assert document["usage"]["input_tokens"] == str(count(asked))
+
+    def test_texts_may_come_from_a_file_and_stdin(self, cli: Cli) -> None:
+        Path("prompt.txt").write_text("Hi")
+        line = ("update-cost", "alice", "--model", "gpt-4o", "--dry-run", "--json")
+        from_files = cli(*line, "--input-file", "prompt.txt", "--output-file", "-", stdin=b"Hello!").document
+        assert from_files == cli(*line, "--input-text", "Hi", "--output-text", "Hello!").document
+
+    def test_tokens(self, cli: Cli) -> None:
+        line = ("update-cost", "alice", "--model", "gpt-4o", "--input-tokens", "1000", "--output-tokens", "100")
+        assert cli(*line).stdout == "alice +$0.0035 gpt-4o (1,000 in, 100 out) · $0.0035 of $10.00, never resets\n"
+
+    def test_tokens_of_one_side(self, cli: Cli) -> None:
+        line = ("update-cost", "alice", "--model", "gpt-4o", "--output-tokens", "100", "--json")
+        assert cli(*line).document["cost"] == "0.001"
+
+
+class TestStatedCosts:
+    """An amount that somebody else has found."""
+
+    def test_with_a_model_counts_for_it(self, cli: Cli) -> None:
+        document = cli("update-cost", "alice", "--cost", "0.12", "--model", "my-model", "--json").document
+        assert (document["cost"], document["model"], document["usage"]) == ("0.12", "my-model", None)
+        assert cli("show", "alice", "--json").document["models"] == {"my-model": "0.12"}
+
+    def test_without_a_model(self, cli: Cli) -> None:
+        assert cli("update-cost", "alice", "--cost", "$0.12").stdout == (
+            "alice +$0.12 · $0.12 of $10.00, never resets\n"
+        )
+
+    def test_a_note_is_kept(self, cli: Cli) -> None:
+        cli("update-cost", "alice", "--cost", "1", "--note", "GPU minutes")
+        assert cli("history", "alice", "--json").document[0]["note"] == "GPU minutes"
+
+    def test_over_budget_is_recorded_with_one_warning(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "--cost", "12", "--json")
+        assert (result.returncode, result.document["status"]) == (0, "exceeded")
+        assert result.stderr == "warning: alice is over budget: $12.00 of $10.00, never resets\n"
+
+    def test_the_last_dollar_is_told(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "--cost", "10")
+        assert result.stderr == "warning: alice has used up the budget: $10.00 of $10.00, never resets\n"
+
+
+class TestKeys:
+    """`--id` charges once, however often it is tried."""
+
+    def test_the_same_charge_is_replayed(self, cli: Cli) -> None:
+        line = ("update-cost", "alice", "--cost", "2", "--model", "m", "--id", "job-17")
+        cli(*line)
+        again = cli(*line)
+        assert again.returncode == 0
+        assert again.stdout.startswith("alice: already charged $2.00 for job-17 on ")
+        assert again.stdout.endswith("; nothing added\n")
+        assert spent(cli) == "2"
+
+    def test_another_charge_under_the_same_key_is_refused(self, cli: Cli) -> None:
+        cli("update-cost", "alice", "--cost", "2", "--model", "m", "--id", "job-17")
+        result = cli("update-cost", "alice", "--cost", "3", "--model", "m", "--id", "job-17", "--json")
+        assert result.returncode == 1
+        assert json.loads(result.stderr)["error"]["code"] == "key_conflict"
+        assert spent(cli) == "2"
+
+    def test_a_response_may_have_a_key_of_its_callers(self, cli: Cli) -> None:
+        line = ("update-cost", "alice", "--response", CHAT, "--json", "--id")
+        assert [cli(*line, key).document["charged"] for key in ("a", "a", "b")] == [True, False, True]
+
+
+class TestDryRun:
+    """What would be charged."""
+
+    def test_writes_nothing(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "--response", CHAT, "--dry-run")
+        assert result.stdout == "alice would be charged +$0.0039 gpt-4o (1,204 in, 87 out)\n"
+        assert cli("history", "alice", "--json").document == []
+
+    def test_has_the_document_of_a_charge_that_was_not_made(self, cli: Cli) -> None:
+        document = cli("update-cost", "alice", "--cost", "1", "--dry-run", "--json").document
+        assert (document["charged"], document["cost"], document["entry_id"], document["spent"]) == (
+            False, "1", None, "0",
+        )  # fmt: skip
+
+
+class TestEstimate:
+    """What a call would cost, before it is made."""
+
+    LINE = ("estimate", "--model", "gpt-4o", "--input-text", "hello world", "--max-output-tokens", "500")
+
+    def test_without_a_user(self, cli: Cli) -> None:
+        assert cli(*self.LINE).stdout == "$0.005 gpt-4o (2 in, 500 out)\n"
+
+    def test_says_what_the_user_would_have_spent(self, budgets: BudgetManager, cli: Cli) -> None:
+        budgets.charge("alice", "4")
+        document = cli(*self.LINE, "alice", "--json").document
+        assert (document["cost"], document["projected"], document["remaining"]) == ("0.005005", "4.005005", "5.994995")
+
+    def test_records_nothing(self, cli: Cli) -> None:
+        cli(*self.LINE, "alice")
+        assert cli("history", "alice", "--json").document == []
+
+    def test_an_unknown_user_is_an_error(self, cli: Cli) -> None:
+        assert cli(*self.LINE, "nobody").returncode == 4

@@ -1,0 +1,81 @@
+"""A start is fast because little is imported: counted in fresh interpreters, at their end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from budgetctl import BudgetManager
+
+PROGRAM = """
+import atexit, sys
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+from budgetctl.cli import main
+main(sys.argv[1:])
+"""
+LIBRARY = """
+import sys
+import budgetctl
+budgetctl.BudgetManager("default").create("carol", "10")
+print(*sys.modules, file=sys.stderr)
+"""
+
+HEAVY = {"litellm", "pydantic"}
+DRAWING = {"rich"}
+NEVER_FOR_JSON = HEAVY | DRAWING | {"httpx", "asyncio", "psycopg", "importlib.metadata"}
+
+
+@pytest.fixture(autouse=True)
+def alice(home: Path) -> None:
+    """A budget to look at."""
+    budgets = BudgetManager("default")
+    budgets.create("alice", "10", duration="monthly")
+    budgets.charge("alice", "1", model="gpt-4o")
+    budgets.close()
+
+
+def imported(code: str, *arguments: str) -> set[str]:
+    """The modules that a fresh interpreter has imported when the code has ended."""
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+def test_show_in_json_imports_next_to_nothing() -> None:
+    assert not imported(PROGRAM, "show", "alice", "--json") & NEVER_FOR_JSON
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "show alice",
+        "list",
+        "list --quiet",
+        "list --format csv",
+        "history alice",
+        "create bob 10",
+        "set alice 20",
+        "update-cost alice --cost 1",
+        "reset alice",
+        "reset-due",
+        "projects",
+        "delete alice --yes",
+        "--help",
+        "create --help",
+        "--version",
+    ],
+)
+def test_no_command_imports_what_it_does_not_need(command: str) -> None:
+    assert not imported(PROGRAM, *command.split()) & (HEAVY | DRAWING)
+
+
+def test_a_command_imports_no_other_command() -> None:
+    modules = imported(PROGRAM, "show", "alice")
+    prefix = "budgetctl.cli.commands."
+    assert [module for module in modules if module.startswith(prefix)] == [f"{prefix}show"]
+
+
+def test_the_library_does_not_import_litellm_nor_the_command_line() -> None:
+    assert not imported(LIBRARY) & (HEAVY | DRAWING | {"typer", "budgetctl.cli"})
