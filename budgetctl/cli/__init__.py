@@ -48,7 +48,7 @@ def _prepare_streams() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    import typer
+    from typer._click.exceptions import ClickException  # which Typer names itself only from 0.28 on
 
     from budgetctl.cli.app import root_command
     from budgetctl.cli.problems import report, report_bug, report_interrupt, report_usage, system_error
@@ -59,7 +59,7 @@ def _run(arguments: Sequence[str]) -> int:
     except BudgetctlError as error:
         report(error, arguments)
         return error.exit_code
-    except typer.TyperException as error:
+    except ClickException as error:
         report_usage(error, arguments)
         return error.exit_code
     except OSError as error:

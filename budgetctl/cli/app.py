@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
+from typer._click.exceptions import UsageError
 from typer.core import TyperCommand, TyperGroup
 
 from budgetctl import __version__
@@ -112,8 +113,8 @@ class Command(TyperCommand):
         """Parse. Not every error that Typer raises here says of which command it is."""
         try:
             return super().parse_args(ctx, args)
-        except typer.TyperException as error:
-            vars(error)["ctx"] = ctx
+        except UsageError as error:
+            error.ctx = ctx
             raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

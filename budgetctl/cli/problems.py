@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-import typer
+from typer._click.exceptions import ClickException
 
 from budgetctl.cli.output import dumps, printable
 from budgetctl.errors import BudgetctlError, StoreUnavailableError
@@ -18,7 +18,7 @@ def report(error: BudgetctlError, arguments: Sequence[str]) -> None:
     _write(error.code, error.message, error.hint, arguments)
 
 
-def report_usage(error: typer.TyperException, arguments: Sequence[str]) -> None:
+def report_usage(error: ClickException, arguments: Sequence[str]) -> None:
     """What the command line's parser could not understand."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "budgetctl"

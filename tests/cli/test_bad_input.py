@@ -232,7 +232,8 @@ class TestStores:
         Path("blocker").write_text("a file")
         result = cli("create", "alice", "10", "--store", path)
         assert (result.returncode, result.stdout) == (5, "")
-        assert result.stderr.startswith("error: cannot use the store blocker")
+        assert result.stderr.startswith("error: cannot use the store ")
+        assert path in result.stderr
         assert Path("blocker").read_text() == "a file"
 
     @pytest.mark.parametrize("command", ["show alice", "create alice 10", "list", "reset-due", "history alice"])

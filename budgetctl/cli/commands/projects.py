@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 from budgetctl.cli.columns import PROJECT_COLUMNS
 from budgetctl.cli.documents import PROJECT_FIELDS, project_document
@@ -21,10 +22,11 @@ def projects(session: Session) -> None:
 
     def summaries() -> Iterator[Document]:
         for store in project_stores(session.location, wait_s=session.wait_s):
-            try:
-                yield project_document(store.summary())
-            except BudgetctlError as error:
-                warn(error)
+            with closing(store):
+                try:
+                    yield project_document(store.summary())
+                except BudgetctlError as error:
+                    warn(error)
 
     if not session.output.documents(summaries(), PROJECT_COLUMNS, PROJECT_FIELDS):
         session.note("no projects yet: budgetctl create alice --budget 10")
