@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from budgetctl.models import Align, ClosedWindow, Limit, Status
 from budgetctl.money import ZERO
-from budgetctl.periods import Window, parse_duration, window_at
+from budgetctl.periods import Duration, Window, parse_duration, window_at
 
 WARNING_PERCENT = 80
 """From this share of the amount on, a budget's status is `warning`."""
@@ -67,9 +67,20 @@ def limit_window(limit: Limit, at_us: int) -> Window:
     )
 
 
+def fixed_length_us(duration: Duration, zone: str) -> int | None:
+    """How long every window of the duration is, where all are alike: hours, and in UTC days and weeks."""
+    if duration.unit != "h" and (zone != "UTC" or duration.unit not in ("d", "w")):
+        return None
+    window = window_at(0, anchor_us=0, duration=duration, align="rolling", zone="UTC")
+    return window.end_us
+
+
 def closed_window(limit: Limit, now_us: int) -> ClosedWindow:
     """What a reset entry keeps of the generation it closes."""
-    end_us = limit.window_end_us if is_due(limit, now_us) and limit.window_end_us is not None else now_us
+    # While the clock stands before the window, a reset ends it where it starts.
+    end_us = max(now_us, limit.window_start_us)
+    if limit.window_end_us is not None:
+        end_us = min(end_us, limit.window_end_us)
     return ClosedWindow(limit.name, limit.generation, limit.window_start_us, end_us, limit.spent)
 
 

@@ -15,7 +15,7 @@ from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
 from budgetctl.stores.base import BudgetChange
-from budgetctl.stores.rows import LIMIT_COLUMNS, Holder, find_holder, limit_from_row, model_totals
+from budgetctl.stores.rows import LIMIT_COLUMNS, Holder, find_holder, limit_from_row, spent_by_model
 from budgetctl.stores.transaction import Transaction
 
 MAX_COUNTER = Picodollars(9_000_000 * 10**12)
@@ -31,6 +31,7 @@ class Account:
         self._number = holder.last_number
         self._limits = limits
         self._saved = list(limits)
+        self._primary = next(index for index, limit in enumerate(limits) if limit.name == PRIMARY)
         self._changed = False
 
     @classmethod
@@ -92,16 +93,11 @@ class Account:
     @property
     def primary(self) -> Limit:
         """The limit that every budget has."""
-        return self._limits[self._primary_index]
-
-    @property
-    def _primary_index(self) -> int:
-        return next(index for index, limit in enumerate(self._limits) if limit.name == PRIMARY)
+        return self._limits[self._primary]
 
     def budget(self, project: str) -> Budget:
         """The budget as the account has it now."""
-        limit = self.primary
-        return self.holder.budget(project, limit, model_totals(self._tx, [limit.limit_id]).get(limit.limit_id, {}))
+        return self.holder.budget(project, self.primary, spent_by_model(self._tx, self.primary))
 
     def post(
         self,
@@ -119,14 +115,11 @@ class Account:
             if ledger.counts_against(limit, model):
                 self._limits[index] = limit._replace(spent=_counter(limit.spent + amount))
                 counted.append(limit)
-        return self._record(
-            Entry(0, kind, self._tx.now_us, amount, model, usage, pricing, note),
-            posting_set=self._posting_set(counted),
-        )
+        return self._record(kind, amount, counted, model=model, usage=usage, pricing=pricing, note=note)
 
     def change(self, change: BudgetChange) -> None:
         """Apply what `change` states to the primary limit and to what was spent against it."""
-        index = self._primary_index
+        index = self._primary
         limit = self._limits[index]
         if change.amount is not None:
             limit = self._limits[index] = limit._replace(amount=change.amount)
@@ -147,7 +140,7 @@ class Account:
 
     def reset(self) -> Reset:
         """Close the current generation of every limit. Returns the primary limit's."""
-        index = self._primary_index
+        index = self._primary
         closed = ledger.closed_window(self._limits[index], self._tx.now_us)
         for each, limit in enumerate(self._limits):
             self._close(each, ledger.next_generation(limit, self._tx.now_us))
@@ -159,7 +152,15 @@ class Account:
         if not self._changed and self._number == self.holder.last_number and self._limits == self._saved:
             return
         for limit, saved in zip(self._limits, self._saved, strict=True):
-            if limit is not saved:
+            if limit is saved:
+                continue
+            if limit == saved._replace(spent=limit.spent):
+                tx.run(
+                    "UPDATE limits SET spent = :spent WHERE project = :project AND limit_id = :limit_id",
+                    limit_id=limit.limit_id,
+                    spent=limit.spent,
+                )
+            else:
                 tx.run(
                     "UPDATE limits SET amount = :amount, duration = :duration, align = :align, zone = :zone,"
                     " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
@@ -184,9 +185,19 @@ class Account:
         """Replace a limit by its next generation. One that spent nothing leaves no entry."""
         limit = self._limits[index]
         if limit.spent:
-            self._record(
-                Entry(0, "reset", self._tx.now_us, ZERO, closed=ledger.closed_window(limit, self._tx.now_us)),
-                closed_limit=limit.limit_id,
+            closed = ledger.closed_window(limit, self._tx.now_us)
+            self._number += 1
+            self._tx.run(
+                "INSERT INTO entries (project, holder, number, kind, at_us, amount,"
+                " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
+                " VALUES (:project, :holder, :number, 'reset', :now, 0, :limit_id, :generation, :start, :end, :spent)",
+                holder=self.holder.holder,
+                number=self._number,
+                limit_id=limit.limit_id,
+                generation=closed.generation,
+                start=closed.start_us,
+                end=closed.end_us,
+                spent=closed.spent,
             )
         self._limits[index] = opened
 
@@ -194,18 +205,15 @@ class Account:
         """Open a generation under new terms, and carry what was spent into it, model by model."""
         spent = self._spent_by_model(self._limits[index])
         opened = ledger.reopened(terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone)
-        self._close(index, opened._replace(spent=ZERO))
+        self._close(index, opened)
         for model, amount in spent:
-            if not amount:
-                continue
-            self._limits[index] = self._limits[index]._replace(spent=_counter(self._limits[index].spent + amount))
-            self._record(
-                Entry(0, "carry", self._tx.now_us, amount, model),
-                posting_set=self._posting_set([self._limits[index]]),
-            )
+            if amount:
+                self._record("carry", amount, [opened], model=model)
+            elif model is not None:
+                self._count_model(self._model(model), ZERO)
 
     def _reanchor(self, start_us: int) -> None:
-        index = self._primary_index
+        index = self._primary
         self._limits[index] = ledger.reanchored(self._limits[index], min(start_us, self._tx.now_us))
 
     def _adjust(self, change: BudgetChange) -> None:
@@ -223,57 +231,63 @@ class Account:
                 differences[name] = change.models.get(name, ZERO) - current.get(name, ZERO)
         target = limit.spent if change.spent is None else change.spent
         differences[None] = target - limit.spent - sum(differences.values())
-        for model, difference in differences.items():
+        # Downward first: on the way, the counter must not pass its maximum.
+        for model, difference in sorted(differences.items(), key=lambda item: item[1]):
             if difference:
                 self.post("adjustment", Picodollars(difference), model=model, note=change.note)
         if change.models is not None:
-            self._forget_models_without_spend(keep=change.models)
+            self._show_models(change.models)
 
-    def _forget_models_without_spend(self, *, keep: Mapping[str, Picodollars]) -> None:
-        for model, spent in self.budget("").models.items():
-            if not spent and model not in keep:
-                self._tx.run(
-                    "DELETE FROM model_totals WHERE project = :project AND limit_id = :limit_id"
-                    " AND generation = :generation AND model = :model",
-                    limit_id=self.primary.limit_id,
-                    generation=self.primary.generation,
-                    model=self._model(model),
-                )
+    def _show_models(self, models: Mapping[str, Picodollars]) -> None:
+        """Have a total for each of these models, also where nothing is spent, and for no other."""
+        for model in models:
+            self._count_model(self._model(model), ZERO)
+        for model in spent_by_model(self._tx, self.primary).keys() - models.keys():
+            self._tx.run(
+                "DELETE FROM model_totals WHERE project = :project AND limit_id = :limit_id"
+                " AND generation = :generation AND model = :model",
+                limit_id=self.primary.limit_id,
+                generation=self.primary.generation,
+                model=self._model(model),
+            )
 
     def _spent_by_model(self, limit: Limit) -> list[tuple[str | None, Picodollars]]:
-        named = model_totals(self._tx, [limit.limit_id]).get(limit.limit_id, {})
+        named = spent_by_model(self._tx, limit)
         rest = Picodollars(limit.spent - sum(named.values()))
         return [*named.items(), (None, rest)]
 
-    def _record(self, entry: Entry, *, posting_set: int | None = None, closed_limit: int | None = None) -> Entry:
+    def _record(
+        self,
+        kind: EntryKind,
+        amount: Picodollars,
+        limits: list[Limit],
+        *,
+        model: str | None = None,
+        usage: Mapping[str, Any] | None = None,
+        pricing: Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> Entry:
+        """Add an entry that counts against these limits."""
         self._number += 1
-        entry = entry._replace(number=self._number)
-        model = None if entry.model is None else self._model(entry.model)
-        closed = entry.closed
+        posting_set = self._posting_set(limits)
+        model_id = None if model is None else self._model(model)
         self._tx.run(
             "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing,"
-            " note, closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
-            " VALUES (:project, :holder, :number, :kind, :at, :amount, :model, :posting_set, :usage, :pricing, :note,"
-            " :closed_limit, :closed_generation, :closed_start, :closed_end, :closed_spent)",
+            " note) VALUES (:project, :holder, :number, :kind, :now, :amount, :model, :posting_set, :usage, :pricing,"
+            " :note)",
             holder=self.holder.holder,
-            number=entry.number,
-            kind=entry.kind,
-            at=entry.at_us,
-            amount=entry.amount,
-            model=model,
+            number=self._number,
+            kind=kind,
+            amount=amount,
+            model=model_id,
             posting_set=posting_set,
-            usage=_json(entry.usage),
-            pricing=_json(entry.pricing),
-            note=entry.note,
-            closed_limit=closed_limit,
-            closed_generation=closed and closed.generation,
-            closed_start=closed and closed.start_us,
-            closed_end=closed and closed.end_us,
-            closed_spent=closed and closed.spent,
+            usage=_json(usage),
+            pricing=_json(pricing),
+            note=note,
         )
         if posting_set is not None:
-            self._count_model(model or 0, entry.amount)
-        return entry
+            self._count_model(model_id or 0, amount)
+        return Entry(self._number, kind, self._tx.now_us, amount, model, usage, pricing, note)
 
     def _count_model(self, model: int, amount: Picodollars) -> None:
         self._tx.run(
@@ -349,5 +363,8 @@ def _counter(value: int) -> Picodollars:
     return Picodollars(value)
 
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _json(value: Mapping[str, Any] | None) -> str | None:
-    return None if not value else json.dumps(value, separators=(",", ":"))
+    return _encode(value) if value else None

@@ -1,15 +1,14 @@
 """Waiting in line for a file, with an end to the waiting.
 
 SQLite's own busy handler polls with growing pauses, which is unfair: of 64 writers one waited 5.8 s. Whoever blocks
-in `flock` is woken as soon as the lock is free.
+in `flock` is served in turn, and woken as soon as the lock is free.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 try:
@@ -19,75 +18,139 @@ except ImportError:  # Windows: SQLite's own busy handler orders the writers
 
 
 class FileLock:
-    """An exclusive lock on a file between processes. Threads of one process must exclude each other before."""
+    """An exclusive lock on a file, between threads and processes. It is not reentrant."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._threads = threading.Lock()
         self._fd: int | None = None
+        self._waiter: _Waiter | None = None
 
-    @contextlib.contextmanager
-    def held(self, timeout_s: float) -> Iterator[None]:
-        """Hold the lock for the block. Raises `TimeoutError`, or `OSError` when the file cannot be opened."""
-        if fcntl is None:
-            yield
-            return
-        if self._fd is None:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fd = self._fd
-        if not _taken_at_once(fd):
-            self._wait(fd, timeout_s)
+    def acquire(self, timeout_s: float) -> bool:
+        """Wait for the lock, and say whether it came in time. Raises `OSError` when the file cannot be opened.
+
+        An exception while waiting, such as `KeyboardInterrupt`, leaves no lock behind.
+        """
+        deadline = time.monotonic() + timeout_s
+        if not self._threads.acquire(timeout=max(0.0, timeout_s)):
+            return False
+        acquired = False
         try:
-            yield
+            acquired = fcntl is None or self._acquire_file(deadline)
         finally:
-            fcntl.flock(fd, fcntl.LOCK_UN)
+            if not acquired:
+                self._release_file()
+                self._threads.release()
+        return acquired
+
+    def release(self) -> None:
+        """Let the next one in."""
+        self._release_file()
+        self._threads.release()
 
     def close(self) -> None:
-        """Let go of the file. After a fork the child calls this: a lock belongs to parent and child together."""
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
+        """Let go of the file, once the lock is free. The next use opens it again."""
+        with self._threads:
+            if self._waiter is not None:
+                self._waiter.close()
+            elif self._fd is not None:
+                os.close(self._fd)
+            self._fd = self._waiter = None
 
-    def _wait(self, fd: int, timeout_s: float) -> None:
-        """Block in a thread, since `flock` itself knows no timeout. A wait given up closes its descriptor."""
-        decided = threading.Lock()
-        results: list[OSError | None] = []
-        given_up = False
+    def begin_process(self) -> None:
+        """Start anew in a forked child: the open file, and a lock on it, belong to the parent too."""
+        if self._fd is not None:
+            os.close(self._fd)
+        self._threads = threading.Lock()
+        self._fd = self._waiter = None
 
-        def block() -> None:
-            result = None
+    def __del__(self) -> None:
+        """Close the file of a lock that nobody closed."""
+        self.close()
+
+    def _acquire_file(self, deadline: float) -> bool:
+        if self._fd is None:
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if self._waiter is None or not self._waiter.rejoin():
+            self._waiter = None
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX)
-            except OSError as error:
-                result = error
-            with decided:
-                results.append(result)
-                if given_up:
-                    os.close(fd)
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return False
+            else:
+                return True
+            self._waiter = _Waiter(self._fd)
+            self._waiter.start()
+        if not self._waiter.wait(deadline - time.monotonic()):
+            return False
+        self._waiter = None
+        return True
 
-        def give_up() -> None:
-            nonlocal given_up
-            with decided:
-                self._fd, given_up = None, True
-                if results:
-                    os.close(fd)
-
-        waiter = threading.Thread(target=block, name="budgetctl-lock", daemon=True)
-        waiter.start()
-        try:
-            waiter.join(timeout_s)
-        except BaseException:
-            give_up()
-            raise
-        if waiter.is_alive():
-            give_up()
-            raise TimeoutError
-        if results[0] is not None:
-            raise results[0]
+    def _release_file(self) -> None:
+        if self._waiter is not None:
+            self._waiter.give_up()
+        elif self._fd is not None:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
 
 
-def _taken_at_once(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+class _Waiter:
+    """A thread that blocks in `flock`, which itself knows no timeout.
+
+    When its owner gives up it stays in line, and the owner finds it there when it comes back: whoever tries again and
+    again has one thread, not many. A lock that it gets for nobody is passed on.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._state = threading.Condition()
+        self._is_wanted = True
+        self._is_granted = False
+        self._owns_file = False
+        self._thread = threading.Thread(target=self._stand_in_line, name="budgetctl-lock", daemon=True)
+
+    def start(self) -> None:
+        """Go to the end of the line."""
+        self._thread.start()
+
+    def rejoin(self) -> bool:
+        """Wait for the owner again, if it is still in line."""
+        with self._state:
+            self._is_wanted = self._is_in_line()
+            return self._is_wanted
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether the owner has the lock within this time."""
+        with self._state:
+            return self._state.wait_for(lambda: self._is_granted, timeout_s)
+
+    def give_up(self) -> None:
+        """Do without the lock, for now."""
+        with self._state:
+            self._is_wanted = False
+            if self._is_granted:
+                self._pass_on()
+
+    def close(self) -> None:
+        """Close the file, as soon as nobody blocks on it."""
+        with self._state:
+            self._owns_file = True
+            if not self._is_in_line():
+                os.close(self._fd)
+
+    def _is_in_line(self) -> bool:
+        return self._thread.is_alive() and not self._is_granted
+
+    def _stand_in_line(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        with self._state:
+            self._is_granted = True
+            self._state.notify()
+            if not self._is_wanted:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        # Not by closing alone: a process forked meanwhile may have the same open file.
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        if self._owns_file:
+            os.close(self._fd)

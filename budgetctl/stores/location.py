@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,10 @@ _MAX_FILE_NAME = 240
 """Of the 255 bytes that file systems allow, `.db.lock` and `.db-journal` need the rest."""
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
+_DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]")
+"""Names that Windows keeps for devices, whatever the suffix."""
+
+_MOUNTS = Path("/proc/self/mounts")
 _NETWORK_FILESYSTEMS = frozenset(
     "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.sshfs glusterfs lustre ncpfs nfs nfs4 smb3 smbfs".split()
 )
@@ -25,7 +30,8 @@ def encode_project(name: str) -> str:
     Everything but lower-case ASCII letters, digits, `-` and `_` is percent-encoded, upper case too: file systems that
     ignore case or normalise Unicode must not make two projects one.
     """
-    encoded = "".join(chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in name.encode())
+    plain = frozenset() if _DEVICE.fullmatch(name) else _PLAIN
+    encoded = "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in name.encode())
     if len(encoded) > _MAX_FILE_NAME:
         raise InvalidValueError(f"the project name {name[:40]!r}… is too long for a file name: shorten it")
     return encoded
@@ -91,13 +97,13 @@ def project_files(directory: Path) -> Iterator[tuple[str, Path]]:
     yield from sorted(found)
 
 
-def network_filesystem(directory: Path) -> str | None:
-    """The type of the network file system that holds the directory, or None. Known on Linux only."""
+def network_filesystem(path: Path) -> str | None:
+    """The type of the network file system that holds the path, or None. Known on Linux only."""
     try:
-        mounts = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+        mounts = _MOUNTS.read_text(errors="replace").splitlines()
     except OSError:
         return None
-    resolved = str(directory.resolve())
+    resolved = str(path.resolve())
     best, kind = "", None
     for line in mounts:
         _, point, filesystem, *_ = line.split(" ")

@@ -1,7 +1,8 @@
 """The schema of a SQLite store, as numbered steps that are never edited once released.
 
-Shapes that hold everywhere: `project` is in every table, as it leads every key where one database serves many projects;
-whatever is joined is an integer; amounts are picodollars; instants are microseconds since 1970, UTC.
+Shapes that hold everywhere: `project` is in every table, as it leads every key where one database serves many projects,
+and is checked where it enters, not again in each row that belongs to a holder or limit; whatever is joined is an
+integer; amounts are picodollars; instants are microseconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
 
         -- spent is the sum of the postings of (limit_id, generation); held that of hold_postings.
         CREATE TABLE limits (
-            project INTEGER NOT NULL REFERENCES projects,
+            project INTEGER NOT NULL,
             limit_id INTEGER PRIMARY KEY,
             holder INTEGER NOT NULL REFERENCES holders,
             name TEXT NOT NULL,
@@ -69,7 +70,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             UNIQUE (project, members)
         ) STRICT;
         CREATE TABLE postings (
-            project INTEGER NOT NULL REFERENCES projects,
+            project INTEGER NOT NULL,
             posting_set INTEGER NOT NULL REFERENCES posting_sets,
             limit_id INTEGER NOT NULL REFERENCES limits,
             generation INTEGER NOT NULL,
@@ -79,7 +80,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         -- entry is the order of recording; people see number, which has no gaps within a holder.
         -- The closed columns are a reset's: the generation that it ended.
         CREATE TABLE entries (
-            project INTEGER NOT NULL REFERENCES projects,
+            project INTEGER NOT NULL,
             entry INTEGER PRIMARY KEY,
             holder INTEGER NOT NULL REFERENCES holders,
             number INTEGER NOT NULL,
@@ -103,7 +104,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
 
         -- What the primary limit's generations spent, by model; 0 stands for entries without one.
         CREATE TABLE model_totals (
-            project INTEGER NOT NULL REFERENCES projects,
+            project INTEGER NOT NULL,
             limit_id INTEGER NOT NULL REFERENCES limits,
             generation INTEGER NOT NULL,
             model INTEGER NOT NULL,
@@ -112,7 +113,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE idempotency_keys (
-            project INTEGER NOT NULL REFERENCES projects,
+            project INTEGER NOT NULL,
             holder INTEGER NOT NULL REFERENCES holders,
             kind TEXT NOT NULL,
             digest BLOB NOT NULL CHECK (length(digest) = 16),
@@ -123,7 +124,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
 
         -- Money set aside. It counts against each limit of hold_postings until it is resolved or has expired.
         CREATE TABLE holds (
-            project INTEGER NOT NULL REFERENCES projects,
+            project INTEGER NOT NULL,
             hold INTEGER PRIMARY KEY,
             name TEXT NOT NULL,
             holder INTEGER NOT NULL REFERENCES holders,
@@ -139,7 +140,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) STRICT;
         CREATE INDEX holds_by_holder ON holds (holder, hold);
         CREATE TABLE hold_postings (
-            project INTEGER NOT NULL REFERENCES projects,
+            project INTEGER NOT NULL,
             limit_id INTEGER NOT NULL REFERENCES limits,
             expires_us INTEGER NOT NULL,
             hold INTEGER NOT NULL REFERENCES holds,

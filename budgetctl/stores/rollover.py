@@ -1,7 +1,7 @@
 """Rolling every window that has passed, a million of them if need be.
 
 Batches go in key order, a transaction and a commit each, with a pause between, so that no other writer waits long.
-Rows are rolled set-wise: the ledger's rule gives the next window, four statements write the batch.
+A batch is a range of keys, and rolled by a few statements over that range: row by row it would take a minute.
 """
 
 from __future__ import annotations
@@ -9,17 +9,41 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 from budgetctl import ledger
-from budgetctl.models import Limit, Reset
+from budgetctl.models import Align, Reset
+from budgetctl.periods import Duration, Window, parse_duration, window_at
 from budgetctl.stores.rows import LIMIT_COLUMNS, limit_from_row
-from budgetctl.stores.transaction import Transaction
+from budgetctl.stores.transaction import Row, Transaction
 
-_BATCH = 5_000
-_PAUSE_S = 0.005
+_PAGE = 1_000
+_MIN_BATCH, _MAX_BATCH = 100, 5_000
+_LOCK_S = 0.03
+"""How long a batch should keep other writers waiting; nobody may wait for 0.1 s."""
+
+_PAUSE_S = 0.001
+_DAY_US = 24 * 3600 * 1_000_000
+
+_DUE = "l.project = :project AND l.window_end_us <= :now AND l.deleted_us = 0"
+_DUE_IN_BATCH = f"{_DUE} AND l.limit_id BETWEEN :first AND :last"
 
 Begin = Callable[[], AbstractContextManager[Transaction]]
+
+
+class _Batch(NamedTuple):
+    """A range of keys of limits."""
+
+    first: int
+    last: int
+
+
+class _Terms(NamedTuple):
+    """What the windows of a limit follow from, but for its anchor."""
+
+    duration: str
+    align: Align
+    zone: str
 
 
 def due_resets(read: Begin) -> Iterator[Reset]:
@@ -27,87 +51,126 @@ def due_resets(read: Begin) -> Iterator[Reset]:
     after = 0
     while True:
         with read() as tx:
-            batch = _due(tx, after)
-        for _, _, user, limit in batch:
+            # A cross join keeps the tables in this order: from the holders on, each batch would read all of them.
+            rows = tx.all(
+                f"SELECT h.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN holders h"
+                f" WHERE {_DUE} AND l.limit_id > :after AND h.project = l.project AND h.holder = l.holder"
+                " ORDER BY l.limit_id LIMIT :size",
+                after=after,
+                size=_PAGE,
+            )
+        for user, *columns in rows:
+            limit = limit_from_row(tuple(columns))
             yield Reset(user, ledger.closed_window(limit, tx.now_us), tx.now_us)
-        if len(batch) < _BATCH:
+            after = limit.limit_id
+        if len(rows) < _PAGE:
             return
-        after = batch[-1][3].limit_id
 
 
 def roll_due(read: Begin, write: Begin) -> int:
-    """Roll them all, and return how many there were. A read comes first: when nothing is due, nobody waits."""
-    with read() as tx:
-        if not _due(tx, 0, size=1):
-            return 0
+    """Roll them all, and return how many there were.
+
+    A snapshot tells where the next ones are, so that no writer waits while there is nothing to do.
+    """
     count = after = 0
+    size = _PAGE
     while True:
-        with write() as tx:
-            batch = _due(tx, after)
-            _roll(tx, batch)
-        count += len(batch)
-        if len(batch) < _BATCH:
+        with read() as tx:
+            row = tx.one(
+                f"SELECT l.limit_id FROM limits l WHERE {_DUE} AND l.limit_id > :after ORDER BY l.limit_id LIMIT 1",
+                after=after,
+            )
+        if row is None:
             return count
-        after = batch[-1][3].limit_id
-        time.sleep(_PAUSE_S)
+        if count:
+            time.sleep(_PAUSE_S)
+        batch = _Batch(row[0], row[0] + size - 1)
+        with write() as tx:
+            began = time.monotonic()
+            count += _roll(tx, batch)
+        after = batch.last
+        pace = _LOCK_S / max(time.monotonic() - began, 0.001)
+        size = min(max(round(size * min(pace, 2)), _MIN_BATCH), _MAX_BATCH)
 
 
-def _due(tx: Transaction, after: int, size: int = _BATCH) -> list[tuple[int, int, str, Limit]]:
-    """The next limits whose window has passed: holder, number of its last entry, user, limit."""
-    rows = tx.all(
-        f"SELECT h.holder, h.last_number, h.name, {LIMIT_COLUMNS} FROM limits l"
-        " JOIN holders h ON h.project = l.project AND h.holder = l.holder"
-        " WHERE l.project = :project AND l.limit_id > :after AND l.window_end_us <= :now AND l.deleted_us = 0"
-        " ORDER BY l.limit_id LIMIT :size",
-        after=after,
-        size=size,
+def _roll(tx: Transaction, batch: _Batch) -> int:
+    """Roll what is due in the batch: record what closes, then open what is next."""
+    groups = tx.all(
+        f"SELECT l.name, l.duration, l.align, l.zone, COUNT(*) FROM limits l WHERE {_DUE_IN_BATCH}"
+        " GROUP BY l.name, l.duration, l.align, l.zone",
+        **batch._asdict(),
     )
-    return [(row[0], row[1], row[2], limit_from_row(row[3:])) for row in rows]
+    for name in {row[0] for row in groups}:
+        _record(tx, batch, name)
+    for terms in {_Terms(*row[1:4]) for row in groups}:
+        _open_next(tx, batch, terms)
+    return sum(row[4] for row in groups)
 
 
-def _roll(tx: Transaction, batch: list[tuple[int, int, str, Limit]]) -> None:
-    limits: list[dict[str, Any]] = []
-    entries: list[dict[str, Any]] = []
-    numbers: dict[int, int] = {}
-    common = {"project": tx.project, "now": tx.now_us}
-    for holder, last_number, _, limit in batch:
-        opened = ledger.next_generation(limit, tx.now_us)
-        limits.append(
-            {
-                **common,
-                "limit_id": limit.limit_id,
-                "generation": opened.generation,
-                "start": opened.window_start_us,
-                "end": opened.window_end_us,
-            }
-        )
-        if not limit.spent:
-            continue
-        numbers[holder] = numbers.get(holder, last_number) + 1
-        entries.append(
-            {
-                **common,
-                "holder": holder,
-                "number": numbers[holder],
-                "limit_id": limit.limit_id,
-                "generation": limit.generation,
-                "start": limit.window_start_us,
-                "end": limit.window_end_us,
-                "spent": limit.spent,
-            }
-        )
-    tx.run_many(
-        "UPDATE limits SET generation = :generation, window_start_us = :start, window_end_us = :end, spent = 0"
-        " WHERE project = :project AND limit_id = :limit_id",
-        limits,
-    )
-    tx.run_many(
+def _record(tx: Transaction, batch: _Batch, name: str) -> None:
+    """Record the resets of the limits of a name. A holder has at most one of that name, and gets at most one entry."""
+    spent = f"{_DUE_IN_BATCH} AND l.name = :name AND l.spent <> 0"
+    tx.run(
         "INSERT INTO entries (project, holder, number, kind, at_us, amount,"
         " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
-        " VALUES (:project, :holder, :number, 'reset', :now, 0, :limit_id, :generation, :start, :end, :spent)",
-        entries,
+        " SELECT l.project, l.holder, h.last_number + 1, 'reset', :now, 0,"
+        " l.limit_id, l.generation, l.window_start_us, l.window_end_us, l.spent"
+        f" FROM limits l CROSS JOIN holders h WHERE {spent} AND h.project = l.project AND h.holder = l.holder",
+        name=name,
+        **batch._asdict(),
     )
-    tx.run_many(
-        "UPDATE holders SET last_number = :number, updated_us = :now WHERE project = :project AND holder = :holder",
-        ({**common, "holder": holder, "number": number} for holder, number in numbers.items()),
+    tx.run(
+        "UPDATE holders SET last_number = last_number + 1, updated_us = :now"
+        f" WHERE (project, holder) IN (SELECT l.project, l.holder FROM limits l WHERE {spent})",
+        name=name,
+        **batch._asdict(),
     )
+
+
+def _open_next(tx: Transaction, batch: _Batch, terms: _Terms) -> None:
+    """Open the next generation of the limits of these terms: for many what `ledger.next_generation` is for one."""
+    duration = parse_duration(terms.duration)
+    if duration is None:
+        raise ValueError("a limit without a duration is never due")
+    update = (
+        "UPDATE limits AS l SET generation = l.generation + 1, spent = 0,"
+        " window_start_us = {}, window_end_us = {} WHERE "
+    )
+    matching = f"{_DUE_IN_BATCH} AND l.duration = :duration AND l.align = :align AND l.zone = :zone"
+    values: dict[str, Any] = {**batch._asdict(), **terms._asdict()}
+    length_us = ledger.fixed_length_us(duration, terms.zone)
+    if length_us is not None:
+        passed = "(:now - l.window_start_us) / :length"
+        start, end = (f"l.window_start_us + ({passed} + {more}) * :length" for more in (0, 1))
+        tx.run(update.format(start, end) + matching, length=length_us, **values)
+    elif terms.align == "calendar":
+        window = window_at(tx.now_us, anchor_us=0, duration=duration, align="calendar", zone=terms.zone)
+        tx.run(update.format(":start", ":end") + matching, start=window.start_us, end=window.end_us, **values)
+    else:
+        anchors = tx.all(f"SELECT l.limit_id, l.anchor_us FROM limits l WHERE {matching}", **values)
+        tx.run_many(
+            update.format(":start", ":end") + "l.project = :project AND l.limit_id = :limit_id",
+            _rolling_windows(tx, anchors, duration, terms.zone),
+        )
+
+
+def _rolling_windows(tx: Transaction, anchors: list[Row], duration: Duration, zone: str) -> Iterator[dict[str, Any]]:
+    """The windows of now that count from these anchors, with the keys of their limits.
+
+    In UTC all that count from one day are alike but for the time of day, so that few have to be computed.
+    """
+    windows: dict[tuple[int, int], Window] = {}
+    for limit_id, anchor_us in anchors:
+        time_us = anchor_us % _DAY_US if zone == "UTC" else 0
+        now_us = (tx.now_us - time_us) // _DAY_US * _DAY_US if zone == "UTC" else tx.now_us
+        key = (anchor_us - time_us, now_us)
+        window = windows.get(key)
+        if window is None:
+            window = windows[key] = window_at(now_us, anchor_us=key[0], duration=duration, align="rolling", zone=zone)
+        start_us, end_us = window
+        yield {
+            "project": tx.project,
+            "limit_id": limit_id,
+            "start": start_us + time_us,
+            "end": end_us and end_us + time_us,
+        }

@@ -61,9 +61,21 @@ def unknown_user(user: str) -> UnknownUserError:
 
 def limit_from_row(row: Row) -> Limit:
     """A limit from `LIMIT_COLUMNS`."""
-    limit = Limit._make(row)
-    return limit._replace(
-        amount=Picodollars(limit.amount), spent=Picodollars(limit.spent), held=Picodollars(limit.held)
+    limit_id, name, amount, duration, align, zone, models, anchor_us, generation, start_us, end_us, spent, held = row
+    return Limit(
+        limit_id,
+        name,
+        Picodollars(amount),
+        duration,
+        align,
+        zone,
+        models,
+        anchor_us,
+        generation,
+        start_us,
+        end_us,
+        Picodollars(spent),
+        Picodollars(held),
     )
 
 
@@ -91,15 +103,29 @@ def reset_from_row(user: str, row: Row) -> Reset:
     return Reset(user, entry.closed, entry.at_us)
 
 
-def model_totals(tx: Transaction, limit_ids: Sequence[int]) -> dict[int, dict[str, Picodollars]]:
-    """What the current generations of the limits have spent by model, the most expensive model first."""
+def spent_by_model(tx: Transaction, limit: Limit) -> dict[str, Picodollars]:
+    """What the limit's generation has spent by model, the most expensive model first."""
+    rows = tx.all(
+        "SELECT m.name, t.spent FROM model_totals t JOIN models m ON m.project = t.project AND m.model = t.model"
+        " WHERE t.project = :project AND t.limit_id = :limit_id AND t.generation = :generation"
+        " ORDER BY t.spent DESC, m.name",
+        limit_id=limit.limit_id,
+        generation=limit.generation,
+    )
+    return {model: Picodollars(spent) for model, spent in rows}
+
+
+def stored_model_totals(tx: Transaction, limit_ids: Sequence[int]) -> dict[int, dict[str, Picodollars]]:
+    """The same for many limits, in the generations that are stored."""
+    ids = {f"id_{index}": limit_id for index, limit_id in enumerate(limit_ids)}
     totals: dict[int, dict[str, Picodollars]] = {}
     for limit_id, model, spent in tx.all(
         "SELECT t.limit_id, m.name, t.spent FROM limits l"
         " JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation"
         " JOIN models m ON m.project = t.project AND m.model = t.model"
-        f" WHERE l.project = :project AND l.limit_id IN ({','.join(map(str, limit_ids))})"
-        " ORDER BY l.limit_id, t.spent DESC, m.name"
+        f" WHERE l.project = :project AND l.limit_id IN ({','.join(f':{name}' for name in ids)})"
+        " ORDER BY l.limit_id, t.spent DESC, m.name",
+        **ids,
     ):
         totals.setdefault(limit_id, {})[model] = Picodollars(spent)
     return totals

@@ -26,8 +26,8 @@ from budgetctl.stores.rows import (
     entry_from_row,
     find_holder,
     limit_from_row,
-    model_totals,
     reset_from_row,
+    stored_model_totals,
     unknown_user,
 )
 from budgetctl.stores.transaction import Transaction
@@ -58,16 +58,16 @@ class SqlStore(ABC):
         """A snapshot to read from."""
 
     @abstractmethod
-    def write(self) -> AbstractContextManager[Transaction]:
-        """A transaction that commits at the end of the block, or leaves nothing behind."""
+    def write(self, *, create: bool = False) -> AbstractContextManager[Transaction]:
+        """A transaction that commits at the end of the block, or leaves nothing behind.
+
+        `create` makes the store and the project, should they not be there. Otherwise there is nothing to change, and
+        nothing is made.
+        """
 
     @abstractmethod
     def now_us(self) -> int:
         """The store's time."""
-
-    @abstractmethod
-    def ensure_project(self, tx: Transaction) -> None:
-        """Record the project on its first write."""
 
     def exists(self) -> bool:
         """Whether anything was ever stored for the project."""
@@ -76,8 +76,7 @@ class SqlStore(ABC):
 
     def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
         """Create the user's budget, and say whether it is new."""
-        with self.write() as tx:
-            self.ensure_project(tx)
+        with self.write(create=True) as tx:
             try:
                 account = Account.open(tx, user)
             except UnknownUserError:
@@ -97,8 +96,7 @@ class SqlStore(ABC):
     def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
         """Create budgets for those who have none, all in one transaction, and say who was new."""
         created = []
-        with self.write() as tx:
-            self.ensure_project(tx)
+        with self.write(create=True) as tx:
             for user, change in changes:
                 is_new = not tx.one(
                     "SELECT 1 FROM holders WHERE project = :project AND name = :user AND deleted_us = 0",
@@ -121,10 +119,14 @@ class SqlStore(ABC):
         """Delete the budget, and keep its entries."""
         with self.write() as tx:
             holder = find_holder(tx, user).holder
+            # It tells the deleted of one name apart, also where the clock stands still or goes back.
+            row = tx.one("SELECT MAX(deleted_us) FROM holders WHERE project = :project AND name = :user", user=user)
+            deleted_us = max(tx.now_us, row[0] + 1 if row else 1)
             for table in ("holders", "limits"):
                 tx.run(
-                    f"UPDATE {table} SET deleted_us = :now WHERE project = :project AND holder = :holder"
+                    f"UPDATE {table} SET deleted_us = :deleted_us WHERE project = :project AND holder = :holder"
                     " AND deleted_us = 0",
+                    deleted_us=deleted_us,
                     holder=holder,
                 )
 
@@ -237,7 +239,7 @@ class SqlStore(ABC):
                 if holder is None:
                     row = tx.one(
                         "SELECT holder FROM holders WHERE project = :project AND name = :user"
-                        " ORDER BY CASE WHEN deleted_us = 0 THEN 0 ELSE 1 END, deleted_us DESC LIMIT 1",
+                        " ORDER BY holder DESC LIMIT 1",
                         user=user,
                     )
                     if row is None:
@@ -287,7 +289,7 @@ class SqlStore(ABC):
             **parameters,
         )
         stored = [(Holder(*row[:HOLDER_WIDTH]), limit_from_row(row[HOLDER_WIDTH:])) for row in rows]
-        totals = model_totals(tx, [limit.limit_id for _, limit in stored if not ledger.is_due(limit, tx.now_us)])
+        totals = stored_model_totals(tx, [limit.limit_id for _, limit in stored if not ledger.is_due(limit, tx.now_us)])
         return [
             holder.budget(self.project, ledger.rolled(limit, tx.now_us), totals.get(limit.limit_id, {}))
             for holder, limit in stored

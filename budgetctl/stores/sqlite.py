@@ -21,17 +21,9 @@ from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import ChargeRequest, IdempotencyKey
 from budgetctl.stores.filelock import FileLock
-from budgetctl.stores.migrations import VERSION
 from budgetctl.stores.rows import ENTRY_COLUMNS, entry_from_row
 from budgetctl.stores.sql import SqlStore
-from budgetctl.stores.sqlite_file import (
-    connect,
-    connect_empty,
-    create_file,
-    migrate,
-    translate_errors,
-    version,
-)
+from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
 from budgetctl.stores.transaction import Transaction
 
 MAX_AMOUNT = Picodollars(1_000_000 * PICODOLLARS_PER_USD)
@@ -56,16 +48,18 @@ class SqliteStore(SqlStore):
         wait_s: float = DEFAULT_WAIT_S,
         clock: Callable[[], int] = system_clock,
     ) -> None:
-        self.path = path
+        self.path = path = path.absolute()
         self.project = project
         self._wait_s = wait_s
         self._clock = clock
-        self._lock = FileLock(path.with_name(path.name + ".lock"))
-        self._connection: sqlite3.Connection | None = None
-        self._empty: sqlite3.Connection | None = None
-        self._project_id: int | None = None
+        self._line = FileLock(path.with_name(path.name + ".lock"))
         self._mutex = threading.RLock()
-        _stores.add(self)
+        self._connection: sqlite3.Connection | None = None
+        self._file: FileId | None = None
+        self._connections = 0
+        self._project_id: int | None = None
+        with _registry:
+            _stores.add(self)
 
     def now_us(self) -> int:
         """This machine's clock."""
@@ -77,14 +71,16 @@ class SqliteStore(SqlStore):
 
     def size_bytes(self) -> int:
         """The file and its write-ahead log."""
-        files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        size = 0
+        for file in (self.path, self.path.with_name(self.path.name + "-wal")):
+            with contextlib.suppress(FileNotFoundError):
+                size += file.stat().st_size
+        return size
 
     def change_token(self) -> object:
         """Another connection's commit changes it, this store's own do not."""
-        with self._exclusive(), translate_errors(self.path):
-            connection = self._reader()
-            return id(connection), connection.execute("PRAGMA data_version").fetchone()
+        with self.read() as tx:
+            return self._connections, tx.one("PRAGMA data_version")
 
     def projects(self) -> list[str]:
         """The projects that the file holds, by name."""
@@ -94,38 +90,39 @@ class SqliteStore(SqlStore):
     def close(self) -> None:
         """Close the file. It is opened again on the next use."""
         with self._exclusive():
-            for connection in (self._connection, self._empty):
-                if connection is not None:
-                    connection.close()
-            self._connection = self._empty = self._project_id = None
-            self._lock.close()
+            self._disconnect()
+        self._line.close()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Transaction]:
         """A snapshot. While there is no file, an empty one."""
-        with self._exclusive(), translate_errors(self.path):
-            connection = self._reader()
+        with translate_errors(self.path), self._exclusive():
+            connection = self._connected()
             connection.execute("BEGIN")
             try:
                 yield self._transaction(connection)
             finally:
-                connection.execute("ROLLBACK")
-
-    @contextlib.contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """A transaction, durable when the block has ended. Waits for other writers."""
-        deadline = time.monotonic() + self._wait_s
-        with self._exclusive(), translate_errors(self.path), self._in_line(deadline):
-            connection = self._writer()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._transaction(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                self._project_id = None
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                raise
+
+    @contextlib.contextmanager
+    def write(self, *, create: bool = False) -> Iterator[Transaction]:
+        """A transaction, durable when the block has ended. Waits for other writers."""
+        with translate_errors(self.path), self._in_line(create=create), self._exclusive():
+            connection = self._connected(create=create)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                tx = self._transaction(connection)
+                if create and tx.project is None:
+                    tx.project = tx.insert(
+                        "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project",
+                        name=self.project,
+                    )
+                yield tx
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""
@@ -159,14 +156,6 @@ class SqliteStore(SqlStore):
             account.save()
             return Charge(entry, account.budget(self.project), replayed=earlier is not None)
 
-    def ensure_project(self, tx: Transaction) -> None:
-        """Record the project on its first write."""
-        if tx.project is None:
-            tx.project = tx.insert(
-                "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project",
-                name=self.project,
-            )
-
     def _transaction(self, connection: sqlite3.Connection) -> Transaction:
         if self._project_id is None:
             row = connection.execute("SELECT project FROM projects WHERE name = ?", (self.project,)).fetchone()
@@ -174,8 +163,23 @@ class SqliteStore(SqlStore):
         return Transaction(connection, self._project_id, self.now_us())
 
     @contextlib.contextmanager
+    def _in_line(self, *, create: bool) -> Iterator[None]:
+        """One writer at a time. Without a file there is no line, and none is made unless the file will be."""
+        if create:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        elif self._file is None and find_file(self.path) is None:
+            yield
+            return
+        if not self._line.acquire(self._wait_s):
+            raise self._busy()
+        try:
+            yield
+        finally:
+            self._line.release()
+
+    @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """One thread at a time: they share a connection."""
+        """One thread at a time: they share a connection. A writer stands in line before, so that others can read."""
         if not self._mutex.acquire(timeout=self._wait_s):
             raise self._busy()
         try:
@@ -183,89 +187,75 @@ class SqliteStore(SqlStore):
         finally:
             self._mutex.release()
 
-    @contextlib.contextmanager
-    def _in_line(self, deadline: float) -> Iterator[None]:
-        """One writing process at a time."""
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with contextlib.ExitStack() as line:
-            try:
-                line.enter_context(self._lock.held(max(0.0, deadline - time.monotonic())))
-            except TimeoutError as error:
-                raise self._busy() from error
-            yield
-
     def _busy(self) -> StoreBusyError:
         return StoreBusyError(
             f"other writers have held {self.path} for {self._wait_s:g} s; nothing was changed",
             hint="try again, or wait longer: --wait 60",
         )
 
-    def _reader(self) -> sqlite3.Connection:
-        """A connection to read with. While there is no file, one to an empty store in memory."""
-        if self._connection is None and self._has_data():
-            connection = connect(self.path, self._wait_s)
-            try:
-                outdated = version(connection, self.path) < VERSION
-            except BaseException:
-                connection.close()
-                raise
-            if not outdated:
-                self._connection = connection
-                return connection
-            connection.close()
-            with self._in_line(time.monotonic() + self._wait_s):
-                return self._writer()
-        if self._connection is not None:
-            return self._connection
-        if self._empty is None:
-            self._empty = connect_empty()
-        return self._empty
+    def _connected(self, *, create: bool = False) -> sqlite3.Connection:
+        """A connection to the file that is there now, or to an empty store in memory while there is none.
 
-    def _writer(self) -> sqlite3.Connection:
-        """A connection to write with, to a file that has the current schema. The caller stands in line."""
-        if self._connection is not None:
-            return self._connection
-        if not self.path.exists():
-            create_file(self.path)
-        connection = connect(self.path, self._wait_s)
-        try:
-            if version(connection, self.path) < VERSION:
-                migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return connection
+        A file may be deleted or replaced: what is written to one that has lost its name would be lost.
+        """
+        file = find_file(self.path)
+        if file is None and create:
+            file = create_file(self.path)
+        if self._connection is None or file != self._file:
+            self._disconnect()
+            self._connection = connect_empty() if file is None else connect(self.path, self._wait_s)
+            self._file = file
+            self._connections += 1
+        return self._connection
 
-    def _has_data(self) -> bool:
-        """Whether there is a file that a writer has begun to fill."""
-        try:
-            return self.path.stat().st_size > 0
-        except (FileNotFoundError, NotADirectoryError):
-            return False
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._project_id = None
 
     def _begin_process(self) -> None:
-        """Start without a connection in a new process.
-
-        A connection must not cross a fork, not even to be closed: the child keeps it untouched.
-        """
-        _inherited.append(self._connection)
-        self._connection = self._empty = self._project_id = None
+        if self._connection is not None:
+            # In use while the process was forked. Even to close it here would harm the parent's.
+            _inherited.append(self._connection)
+        self._connection = self._project_id = None
         self._mutex = threading.RLock()
-        self._lock.close()
+        self._line.begin_process()
 
 
-_inherited: list[sqlite3.Connection | None] = []
+# SQLite counts locks by process: a child that has a copy of an open connection takes the parent's locks for its own,
+# and what it writes is lost when the parent closes. So connections are closed before a fork, and opened again after it.
+
 _stores: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
+_registry = threading.Lock()
+_paused: list[SqliteStore] = []
+_inherited: list[sqlite3.Connection] = []
+
+
+def _before_fork() -> None:
+    _registry.acquire()
+    for store in _stores:
+        if store._mutex.acquire(timeout=store._wait_s):
+            _paused.append(store)
+            if store._connection is not None and not store._connection.in_transaction:
+                store._disconnect()
+
+
+def _after_fork_in_parent() -> None:
+    while _paused:
+        _paused.pop()._mutex.release()
+    _registry.release()
 
 
 def _after_fork_in_child() -> None:
+    global _registry  # noqa: PLW0603  # as each store's own lock, it may not have survived the fork
+    _paused.clear()
+    _registry = threading.Lock()
     for store in _stores:
         store._begin_process()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 def _replayed(tx: Transaction, holder: int, key: IdempotencyKey) -> Entry | None:

@@ -10,6 +10,7 @@ import sys
 from contextlib import ExitStack, closing
 
 import pytest
+from soundness import assert_sound
 
 from budgetctl.errors import StoreBusyError, StoreUnavailableError
 from budgetctl.money import parse_amount
@@ -57,30 +58,6 @@ def let_go(process):
     process.stdin.flush()
 
 
-def assert_sound(store):
-    """The counters say what the postings add up to, by limit and by model, and numbers have no gaps."""
-    with closing(sqlite3.connect(store.path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        by_limit = """
-            SELECT l.spent, COALESCE(SUM(e.amount), 0) FROM limits l
-            LEFT JOIN postings p ON p.limit_id = l.limit_id AND p.generation = l.generation
-            LEFT JOIN entries e ON e.posting_set = p.posting_set GROUP BY l.limit_id
-        """
-        for counter, postings in connection.execute(by_limit):
-            assert counter == postings
-        by_model = """
-            SELECT t.spent, SUM(e.amount) FROM model_totals t
-            JOIN postings p ON p.limit_id = t.limit_id AND p.generation = t.generation
-            JOIN entries e ON e.posting_set = p.posting_set AND COALESCE(e.model, 0) = t.model
-            GROUP BY t.limit_id, t.generation, t.model
-        """
-        for counter, postings in connection.execute(by_model):
-            assert counter == postings
-        numbers = "SELECT COUNT(*), MAX(number), MIN(number) FROM entries GROUP BY holder"
-        for count, highest, lowest in connection.execute(numbers):
-            assert (lowest, highest) == (1, count)
-
-
 def test_killed_processes_lose_no_charge_that_they_had_acknowledged(store):
     acknowledged = []
     for round_number in range(8):
@@ -102,7 +79,7 @@ def test_killed_processes_lose_no_charge_that_they_had_acknowledged(store):
     entries = {entry.number: entry.amount for entry in store.history("alice")}
     assert set(acknowledged) <= set(entries)
     assert store.budget("alice").limit.spent == CENT * len(entries)
-    assert_sound(store)
+    assert_sound(store.path)
 
 
 def test_64_processes_at_once_all_get_their_turn(store):
@@ -114,7 +91,7 @@ def test_64_processes_at_once_all_get_their_turn(store):
             process.communicate(timeout=60)
             assert process.returncode == 0
     assert store.budget("alice").limit.spent == 64 * 3 * CENT
-    assert_sound(store)
+    assert_sound(store.path)
 
 
 def test_a_forked_child_and_its_parent_both_charge(store):
@@ -134,7 +111,7 @@ def test_a_forked_child_and_its_parent_both_charge(store):
     assert os.waitstatus_to_exitcode(status) == 0
     store.close()
     assert store.budget("alice").limit.spent == 41 * CENT
-    assert_sound(store)
+    assert_sound(store.path)
 
 
 def test_a_program_that_holds_the_database_makes_writers_give_up_with_nothing_lost(store):
@@ -147,7 +124,7 @@ def test_a_program_that_holds_the_database_makes_writers_give_up_with_nothing_lo
         other.execute("ROLLBACK")
         impatient.charge(ChargeRequest("alice", CENT))
     assert store.budget("alice").limit.spent == CENT
-    assert_sound(store)
+    assert_sound(store.path)
 
 
 FULL_DISK = """
@@ -181,4 +158,4 @@ def test_a_full_disk_is_a_clear_error_after_which_the_store_works_again(store):
     assert str(store.path) in done.stdout
     assert StoreUnavailableError.exit_code == 5
     assert store.budget("alice").limit.spent == CENT * len(list(store.history("alice")))
-    assert_sound(store)
+    assert_sound(store.path)
