@@ -10,6 +10,8 @@ from typing import Any
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 
 _MAX_BYTES = 64 * 2**20
+_DOCUMENTS = ("{", "[{", "data:", "event:")
+"""How a response or a saved stream begins, and no name of a file."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 """PowerShell's `>` writes UTF-16."""
 
@@ -36,10 +38,10 @@ def read_text(source: str) -> str:
 
 
 def read_response(source: str) -> Any:
-    """A provider's response: of a file, of stdin for `-`, or the text itself when it begins with `{`."""
+    """A provider's response or saved stream: of a file, of stdin for `-`, or the text itself when it is one."""
     from budgetctl.pricing import read_document
 
-    if source.lstrip().startswith("{"):
+    if source.lstrip().startswith(_DOCUMENTS):
         return read_document(source)
     text = read_text(source)
     try:
