@@ -96,6 +96,8 @@ def dollars(name: str, value: Any) -> Picodollars | None:
     """An amount in USD; None where there is none."""
     if value is None:
         return None
+    if not isinstance(value, (int, float)):
+        raise InvalidResponseError(f"{name} is not an amount that was billed, but {kind(value)}")
     try:
         return money.from_number(value)
     except InvalidValueError as error:
@@ -216,5 +218,7 @@ def shown(value: Any) -> str:
         return "a number of too many digits"
     except TypeError:
         line = repr(value)
+    except RecursionError:
+        return "something nested too deeply to show"
     line = " ".join(line.split())
     return line if len(line) <= 200 else f"{line[:200]}…"

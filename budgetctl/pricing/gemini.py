@@ -39,15 +39,20 @@ def is_gemini(body: Mapping[str, Any]) -> bool:
 def read_gemini(body: Mapping[str, Any]) -> Fields:
     """Read generateContent: the input includes what was cached; thoughts and tool prompts are counted beside.
 
-    https://ai.google.dev/api/generate-content#UsageMetadata. Video and documents cost what text does.
+    https://ai.google.dev/api/generate-content#UsageMetadata. Video and documents cost what text does. What a
+    search on the web found is paid with the search: https://ai.google.dev/gemini-api/docs/pricing.
     """
     body = _camel(body)
     usage = _camel(body["usageMetadata"])
+    searches = {query for answer in items(body.get("candidates")) for query in _searches(answer)}
     prompt, tools = count(usage, "promptTokenCount"), count(usage, "toolUsePromptTokenCount")
+    output = _output(usage, prompt + tools)
+    kinds = ("promptTokensDetails",) if searches else ("promptTokensDetails", "toolUsePromptTokensDetails")
+    billed = prompt if searches else prompt + tools
     audio, image = (
         without(
             f"promptTokensDetails of {modality}",
-            _of(usage, "promptTokensDetails", modality) + _of(usage, "toolUsePromptTokensDetails", modality),
+            sum(_of(usage, kind, modality) for kind in kinds),
             f"cacheTokensDetails of {modality}",
             _of(usage, "cacheTokensDetails", modality),
         )
@@ -59,9 +64,9 @@ def read_gemini(body: Mapping[str, Any]) -> Fields:
         "request_id": text(body.get("responseId")),
         "created": text(body.get("createTime")),
         "service_tier": word(usage.get("serviceTier")) or _TIERS.get(str(usage.get("trafficType"))),
-        **split_input("promptTokenCount", prompt + tools, cached, audio=audio, image=image, names=_INPUT_NAMES),
-        **_output(usage, prompt + tools),
-        "web_searches": len({query for answer in items(body.get("candidates")) for query in _searches(answer)}),
+        **split_input("promptTokenCount", billed, cached, audio=audio, image=image, names=_INPUT_NAMES),
+        **output,
+        "web_searches": len(searches),
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.pricing.counts import is_object, items, part, section, shown
-from budgetctl.pricing.formats import error_text
+from budgetctl.pricing.formats import BODIES, error_text
 from budgetctl.pricing.gemini import is_gemini
 
 _Event = Mapping[str, Any]
@@ -80,7 +80,7 @@ def assemble(events: Sequence[_Event]) -> Mapping[str, Any]:
 
     Raises `InvalidResponseError` for events without usage, and for those of several answers.
     """
-    if len(events) == 1 and not _is_event(events[0]):
+    if len(events) == 1 and not _is_event(events[0]) and any(form.matches(events[0]) for form in BODIES):
         return events[0]  # a whole body in the frame of a stream
     for read in (_anthropic, _responses, _chat, _gemini, _cohere, _converse):
         body = read(events)
@@ -92,7 +92,7 @@ def assemble(events: Sequence[_Event]) -> Mapping[str, Any]:
             raise InvalidResponseError(f"the stream ended in an error, without usage: {what}")
     if events and not any(map(_is_event, events)):
         raise InvalidResponseError(
-            f"the response is {len(events)} JSON documents, and not the chunks of one stream",
+            f"the response is a list of JSON documents ({len(events)}), and not the chunks of one stream",
             hint="save one response, or one stream, in a file",
         )
     raise InvalidResponseError(
@@ -126,7 +126,7 @@ def _anthropic(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     return {**message, "usage": usage}
 
 
-_ENDS_OF_RESPONSES = {"response.completed", "response.incomplete", "response.failed", "response.done"}
+_ENDS_OF_RESPONSES = ("response.completed", "response.incomplete", "response.failed", "response.done")
 
 
 def _responses(events: Sequence[_Event]) -> Mapping[str, Any] | None:
