@@ -87,9 +87,9 @@ def text(value: Any) -> str | None:
         if value.isprintable():
             return value
         raise InvalidResponseError(f"{shown(value)} is neither an id nor a time")
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    return str(value) if type(value) is int and -MAX_TOKENS < value < MAX_TOKENS else shown(value)
+    if type(value) is int and -MAX_TOKENS < value < MAX_TOKENS:
+        return str(value)
+    return None if isinstance(value, bool) or not isinstance(value, (int, float)) else shown(value)
 
 
 def dollars(name: str, value: Any) -> Picodollars | None:

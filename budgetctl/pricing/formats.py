@@ -88,10 +88,11 @@ def _refuse_other_units(body: Mapping[str, Any]) -> None:
 
 def _about(body: Mapping[str, Any], usage: Mapping[str, Any]) -> Fields:
     """What stands beside the counts in most bodies."""
+    created = body.get("created")
     return {
         "model": body.get("model"),
         "request_id": text(body.get("id")),
-        "created": text(body.get("created", body.get("created_at"))),
+        "created": text(body.get("created_at") if created is None else created),
         "service_tier": word(body.get("service_tier")) or word(usage.get("service_tier")),
         "inference_geo": word(usage.get("inference_geo")),
         "speed": word(usage.get("speed")),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.pricing.counts import is_object, items, part, section, shown
+from budgetctl.pricing.counts import is_object, items, part, section, shown, word
 from budgetctl.pricing.formats import BODIES, error_text
 from budgetctl.pricing.gemini import is_gemini
 
@@ -101,9 +101,13 @@ def assemble(events: Sequence[_Event]) -> Mapping[str, Any]:
     )
 
 
+_EVENT_TYPES = ("response.", "message_", "message-", "content_block_", "content-", "tool-", "ping", "error")
+"""How the types of events begin, of OpenAI, Anthropic and Cohere."""
+
+
 def _is_event(event: _Event) -> bool:
     """Whether an object is a piece of a stream, and not an answer by itself."""
-    return (isinstance(event.get("type"), str) and event["type"] not in {"message", "assistant"}) or _is_chunk(event)
+    return (word(event.get("type")) or "").startswith(_EVENT_TYPES) or _is_chunk(event)
 
 
 def _anthropic(events: Sequence[_Event]) -> Mapping[str, Any] | None:

@@ -228,6 +228,12 @@ def test_whole_responses_are_not_taken_for_chunks(separate, example):
         read_document(separate(bodies))
 
 
+def test_a_whole_session_of_an_agent_is_not_taken_for_a_stream():
+    lines = [json.loads((BODIES / f"{name}.json").read_text()) for name in ("claude-code-line", "codex-token-count")]
+    with pytest.raises(InvalidResponseError, match="a list of JSON documents"):
+        read_document("\n".join(json.dumps(line) for line in [*lines, {"type": "user", "message": {}}]))
+
+
 def test_a_line_that_is_no_json_among_others_is_told_as_such():
     with pytest.raises(InvalidResponseError, match="not JSON"):
         read_document('{"a": 1}\n{"b":\n')
