@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from budgetctl.cli.reading import read_response
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
 from budgetctl.pricing import read_document, read_usage
@@ -57,7 +58,6 @@ READ = {
 }
 
 CHAT = (EXAMPLES / "openai-chat-stream.sse").read_text()
-ANTHROPIC = (EXAMPLES / "anthropic-stream.sse").read_text()
 
 
 def read(text, model=None):
@@ -129,6 +129,19 @@ def test_lines_without_end_are_not_joined_for_ever():
 def test_a_whole_body_in_the_frame_of_a_stream_is_that_body(example):
     whole = example("openai-chat")
     assert read(sse(whole)) == read(json.dumps([whole])) == read_usage(whole)
+
+
+@pytest.mark.parametrize("given", [str, lambda path: f"\n{path.read_text()}"], ids=["a file", "the text itself"])
+@pytest.mark.parametrize("path", READ, ids=lambda path: path.name)
+def test_the_command_line_takes_a_stream_as_it_takes_a_response(path, given):
+    assert read_response(given(path)) == read_document(path.read_text())
+
+
+def test_an_error_in_a_file_names_the_file(tmp_path):
+    file = tmp_path / "cut.sse"
+    file.write_text(CHAT[:200])
+    with pytest.raises(InvalidResponseError, match=r"cut\.sse: the response is not JSON"):
+        read_response(str(file))
 
 
 # OpenAI
