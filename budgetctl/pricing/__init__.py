@@ -32,7 +32,7 @@ def price_response(body: Any, *, model: str | None = None, provider: str | None 
     the one that parsed JSON names, `provider` is litellm's word for who served it. Raises `InvalidResponseError`
     and `CannotPriceError`.
     """
-    if isinstance(body, Mapping):
+    if isinstance(body, (dict, Mapping)):  # a dict is told faster
         return price_usage(read_usage(body, model=model, provider=provider))
     if _is_of_litellm(body):
         return litellm_pricing.price_object(body, model=model, provider=provider)

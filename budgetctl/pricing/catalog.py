@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import mmap
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -105,11 +106,17 @@ class _UnclearError(LookupError):
 class _Map:
     """The text of the map: an object of entries by model, one field to a line. Entries are decoded when asked for."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes | mmap.mmap) -> None:
         self._text = text
+        self._known: dict[str, Mapping[str, Any] | None] = {}
 
     def entry(self, key: str) -> Mapping[str, Any] | None:
         """What stands under a key of the outermost object; None if the key is not there. Raises `_UnclearError`."""
+        if key not in self._known:
+            self._known[key] = self._found(key)
+        return self._known[key]
+
+    def _found(self, key: str) -> Mapping[str, Any] | None:
         name = json.dumps(key).encode() + b":"
         found = self._text.rfind(name)  # of equal keys, a parser takes the last
         while found >= 0:
@@ -159,8 +166,9 @@ def find(model: str, provider: str | None) -> Listing | None:
     if version is None:
         return None
     try:
-        return _find(_Map(installed.read_bytes()), version, model, provider)
-    except (OSError, _UnclearError):
+        with installed.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            return _find(_Map(text), version, model, provider)
+    except (OSError, ValueError, _UnclearError):  # ValueError is an empty file
         return None
 
 

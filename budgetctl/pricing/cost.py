@@ -131,9 +131,11 @@ class Tariff:
         if self._seller in _WITHOUT_TIERS:
             suffix = ""
             usage = _folded(usage, self._seller, self._info)
-        length = usage.total_input
-        # A range of lengths starts above its threshold, but for xAI at it (_uses_inclusive_token_thresholds).
-        band = (bisect_right if self._seller == "xai" else bisect_left)(self._bands, length) if self._bands else 0
+        band = length = 0
+        if self._bands:
+            length = usage.total_input
+            # A range of lengths starts above its threshold, but for xAI at it (_uses_inclusive_token_thresholds).
+            band = (bisect_right if self._seller == "xai" else bisect_left)(self._bands, length)
         rates = self._known.get((suffix, band))
         if rates is None:
             rates = self._known[suffix, band] = self._rates(suffix, length)
