@@ -48,6 +48,7 @@ def in_process() -> None:
     print(f"price of a response     {_microseconds(lambda: price_response(body)):7.1f} µs")
     print(f"  of that, read usage   {_microseconds(lambda: read_usage(body)):7.1f} µs")
     print(f"  of that, price usage  {_microseconds(lambda: price_usage(usage)):7.1f} µs")
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # not one from the network
     import litellm
 
     from budgetctl.pricing.litellm_pricing import price_usage as price_by_litellm

@@ -221,6 +221,8 @@ def _is_left_to_litellm(seller: str, bare: str) -> bool:
     """Whether more than an entry decides on the price of a seller's name."""
     if seller in {"azure", "azure_ai"} and "router" in bare:
         return True  # a fee is added
+    if seller == "vertex_ai" and bare.startswith(("openai/", "xai/")):
+        return True  # litellm does not find these when the seller is stated
     if seller == "azure":
         return bare.startswith(("mistral", "command"))  # litellm takes these for OpenAI's
     return bare.startswith("ft:o")  # which litellm does not know for OpenAI's

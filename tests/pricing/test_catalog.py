@@ -78,6 +78,7 @@ def test_a_name_is_found_at_its_seller(model, provider, key):
         ("gpt-4o", "anthropic"),
         ("sample_spec", None),
         ("GPT-4O", None),
+        ("xai/grok-4.20-reasoning", "vertex_ai"),
         ('gpt-4o": {', None),
         ("", None),
         ("dall-e-3", None),
