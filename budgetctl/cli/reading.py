@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 
 _MAX_BYTES = 64 * 2**20
+_DOCUMENT = re.compile(r"\s*(?:\{|\[\s*\{|data:|event:)")
+"""How a response or a saved stream begins, and no name of a file."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 """PowerShell's `>` writes UTF-16."""
 
@@ -36,10 +39,10 @@ def read_text(source: str) -> str:
 
 
 def read_response(source: str) -> Any:
-    """A provider's response: of a file, of stdin for `-`, or the text itself when it begins with `{`."""
+    """A provider's response or saved stream: of a file, of stdin for `-`, or the text itself when it is one."""
     from budgetctl.pricing import read_document
 
-    if source.lstrip().startswith("{"):
+    if _DOCUMENT.match(source):
         return read_document(source)
     text = read_text(source)
     try:

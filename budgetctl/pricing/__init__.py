@@ -1,6 +1,7 @@
 """What a call to a model cost, or would cost: a saved response, text or numbers of tokens in, a `Price` out.
 
-Light to import: litellm is loaded by the first price that is asked for.
+Light to import, and mostly light to use: prices per token are worked out from the price map that litellm ships, to
+litellm's number. litellm itself is loaded by the first price that needs it, and by the first text to be counted.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import Price, Usage
-from budgetctl.pricing import litellm_pricing
-from budgetctl.pricing.litellm_pricing import price_usage
+from budgetctl.pricing import catalog, litellm_pricing
 from budgetctl.pricing.usage import MAX_TOKENS, read_document, read_usage, shown
 
 __all__ = [
@@ -28,11 +28,11 @@ __all__ = [
 def price_response(body: Any, *, model: str | None = None, provider: str | None = None) -> Price:
     """Price a provider's response: parsed JSON of any format that `read_usage` knows, or a response object.
 
-    litellm's own objects are priced by `litellm.completion_cost`. `model` replaces the one that parsed JSON
-    names, `provider` is litellm's word for who served it. Raises `InvalidResponseError` and
-    `CannotPriceError`.
+    litellm's own objects are priced by `litellm.completion_cost`, everything else to its number. `model` replaces
+    the one that parsed JSON names, `provider` is litellm's word for who served it. Raises `InvalidResponseError`
+    and `CannotPriceError`.
     """
-    if isinstance(body, Mapping):
+    if isinstance(body, (dict, Mapping)):  # a dict is told faster
         return price_usage(read_usage(body, model=model, provider=provider))
     if _is_of_litellm(body):
         return litellm_pricing.price_object(body, model=model, provider=provider)
@@ -41,6 +41,16 @@ def price_response(body: Any, *, model: str | None = None, provider: str | None 
     raise InvalidResponseError(
         f"a {type(body).__name__} is not a response: pass its parsed JSON, or litellm's response object"
     )
+
+
+def price_usage(usage: Usage) -> Price:
+    """Price disjoint counts of tokens as `litellm.completion_cost` prices the response they were read from.
+
+    What the provider itself says it billed comes first. Raises `CannotPriceError` for a model without a price.
+    """
+    if usage.cost is not None:
+        return Price(usage.cost, usage, usage.model, {"source": "provider"})
+    return _price_by_map(usage) or litellm_pricing.price_usage(usage)
 
 
 def price_text(model: str, input_text: str, output_text: str, *, provider: str | None = None) -> Price:
@@ -61,14 +71,13 @@ def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider:
 
     Raises `InvalidValueError` for what is not a number of tokens, and `CannotPriceError`.
     """
-    return litellm_pricing.price_counts(
-        Usage(
-            model=_checked_model(model),
-            provider=provider,
-            uncached_input=_checked_tokens("input_tokens", input_tokens),
-            text_output=_checked_tokens("output_tokens", output_tokens),
-        )
+    usage = Usage(
+        model=_checked_model(model),
+        provider=provider,
+        uncached_input=_checked_tokens("input_tokens", input_tokens),
+        text_output=_checked_tokens("output_tokens", output_tokens),
     )
+    return _price_by_map(usage, as_counts=True) or litellm_pricing.price_counts(usage)
 
 
 def price_prompt(
@@ -82,6 +91,26 @@ def price_prompt(
     text = messages if isinstance(messages, str) else "".join(_texts_of_messages(messages))
     tokens = litellm_pricing.count_text_tokens(_checked_model(model), text) if text else 0
     return price_tokens(model, tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
+
+
+def _price_by_map(usage: Usage, *, as_counts: bool = False) -> Price | None:
+    """The price by litellm's price map, or None if litellm has to be asked.
+
+    A process that has imported litellm may have changed its prices: then the entry has to be the one that is shipped.
+    """
+    if not usage.model:
+        return None
+    listing = catalog.find(usage.model, usage.provider)
+    if listing is None or (as_counts and listing.by_region):
+        return None
+    litellm = catalog.imported_litellm()
+    if litellm is not None and not listing.holds_in(litellm):
+        return None
+    amount = listing.tariff.price(usage)
+    if amount is None:
+        return None
+    pricing = {"source": "litellm", "version": listing.version, "key": listing.key, "rates": listing.rates.copy()}
+    return Price(amount, usage, usage.model, pricing)
 
 
 def _is_of_litellm(value: Any) -> bool:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from budgetctl import money
 from budgetctl.errors import CannotPriceError, InvalidResponseError
 from budgetctl.models import Price, Usage
+from budgetctl.pricing.catalog import NOT_MODELS, names_of
+from budgetctl.pricing.cost import is_free, prices, token_rates
 from budgetctl.pricing.fence import fenced
 from budgetctl.pricing.usage import read_usage
 
@@ -25,36 +27,6 @@ _Answer = TypeVar("_Answer")
 
 _NEVER_ASKED = frozenset({"github_copilot", "chatgpt", "huggingface"})
 """Providers for which litellm starts a login in the browser, or fetches files, to answer a question."""
-
-_NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
-
-_MAKERS = (
-    (("mistral-", "ministral-", "magistral-", "codestral-"), "mistral"),
-    (("deepseek-",), "deepseek"),
-    (("grok-",), "xai"),
-    (("sonar",), "perplexity"),
-    (("glm-",), "zai"),
-    (("voyage-",), "voyage"),
-)
-"""Families of models whose own makers answer with the bare name, where litellm's map has `maker/name`."""
-
-_RATES = {
-    "uncached_input": ("input_cost_per_token",),
-    "cache_read": ("cache_read_input_token_cost", "input_cost_per_token"),
-    "cache_write_5m": ("cache_creation_input_token_cost", "input_cost_per_token"),
-    "cache_write_1h": (
-        "cache_creation_input_token_cost_above_1hr",
-        "cache_creation_input_token_cost",
-        "input_cost_per_token",
-    ),
-    "audio_input": ("input_cost_per_audio_token", "input_cost_per_token"),
-    "image_input": ("input_cost_per_image_token", "input_cost_per_token"),
-    "text_output": ("output_cost_per_token",),
-    "reasoning": ("output_cost_per_reasoning_token", "output_cost_per_token"),
-    "audio_output": ("output_cost_per_audio_token", "output_cost_per_token"),
-    "image_output": ("output_cost_per_image_token", "output_cost_per_token"),
-}
-"""Which rates of the map apply to each kind of token; the first that is given wins."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +47,7 @@ def price_usage(usage: Usage) -> Price:
     """
     litellm = _litellm()
     listing = _find(litellm, [usage.model or ""], usage.provider)
-    response = _as_response(litellm, usage)
+    response = _as_response(litellm, usage, listing.model)
     cost = _ask(
         f"price {listing.model}",
         lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=listing.provider),
@@ -185,7 +157,7 @@ def _usage_of(response: Any, *, model: str | None, provider: str | None) -> Usag
     return read_usage(response.model_dump(warnings=False), model=model, provider=provider)
 
 
-def _as_response(litellm: Any, usage: Usage) -> Any:
+def _as_response(litellm: Any, usage: Usage, model: str) -> Any:
     """The response whose cost litellm computes from the same counts."""
     said = {name: getattr(usage, name) for name in ("inference_geo", "speed") if getattr(usage, name)}
     tokens = litellm.Usage(
@@ -202,7 +174,7 @@ def _as_response(litellm: Any, usage: Usage) -> Any:
         server_tool_use={"web_search_requests": usage.web_searches} if usage.web_searches else None,
         **said,
     )
-    response = {"model": usage.model, "usage": tokens, "service_tier": usage.service_tier}
+    response = {"model": model, "usage": tokens, "service_tier": usage.service_tier}
     if not usage.web_searches:
         return response
     from litellm.types.llms.openai import ResponsesAPIResponse
@@ -238,17 +210,11 @@ def _find(litellm: Any, models: Sequence[str], provider: str | None) -> _Listing
     """Find the first of some names that litellm's price map lists. Raises `CannotPriceError`."""
     for model in models:
         _refuse_unasked(litellm, model, provider)
-        for seller in _sellers(model, provider):
-            key = _key(litellm, model, seller)
+        for name, seller in names_of(model, provider):
+            key = _key(litellm, name, seller)
             if key is not None:
-                return _Listing(model, seller, key, litellm.model_cost[key])
+                return _Listing(name, seller, key, litellm.model_cost[key])
     raise _unpriced(litellm, models[0], provider, "is not in litellm's price map")
-
-
-def _sellers(model: str, provider: str | None) -> Iterator[str | None]:
-    yield provider
-    if not provider:
-        yield from (maker for prefixes, maker in _MAKERS if model.startswith(prefixes))
 
 
 def _key(litellm: Any, model: str, provider: str | None) -> str | None:
@@ -257,7 +223,7 @@ def _key(litellm: Any, model: str, provider: str | None) -> str | None:
     except Exception:  # noqa: BLE001 - litellm raises bare Exceptions
         return None
     # For names it does not know, litellm makes up an entry without prices from patterns.
-    return key if key in litellm.model_cost and key not in _NOT_MODELS else None
+    return key if key in litellm.model_cost and key not in NOT_MODELS else None
 
 
 def _refuse_unasked(litellm: Any, model: str, provider: str | None) -> None:
@@ -268,7 +234,7 @@ def _refuse_unasked(litellm: Any, model: str, provider: str | None) -> None:
 
 
 def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
-    if cost == 0 and not _is_free(listing.entry, usage):
+    if cost == 0 and not is_free(listing.entry, usage):
         raise _unpriced(litellm, listing.model, listing.provider, "has no price per token in litellm's price map")
     from litellm._version import version
 
@@ -280,43 +246,9 @@ def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
             "source": "litellm",
             "version": version,
             "key": listing.key,
-            "rates": _token_rates(listing.entry),
+            "rates": token_rates(listing.entry),
         },
     )
-
-
-def _is_free(entry: Mapping[str, Any], usage: Usage) -> bool:
-    """Whether the map itself says that these tokens cost 0; litellm also says 0 where it knows no price."""
-    used = [kind for kind in _RATES if getattr(usage, kind)]
-    if not used:
-        return bool(_token_rates(entry))
-    sold_otherwise = any("token" not in name for name in _prices(entry))
-    return not sold_otherwise and all(_rate(entry, kind) == 0 for kind in used)
-
-
-def _rate(entry: Mapping[str, Any], kind: str) -> float | None:
-    return next((entry[name] for name in _RATES[kind] if entry.get(name) is not None), None)
-
-
-def _token_rates(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The prices per token of an entry, in USD, but those of batches, which nothing here is."""
-    tiers = {"tiered_pricing": entry["tiered_pricing"]} if entry.get("tiered_pricing") else {}
-    numbers = _numbers(entry).items()
-    flat = {name: rate for name, rate in numbers if "token" in name and not name.endswith("_batches")}
-    return flat | tiers
-
-
-def _prices(entry: Mapping[str, Any]) -> dict[str, float]:
-    """All prices of an entry, but those which are 0."""
-    return {name: rate for name, rate in _numbers(entry).items() if rate}
-
-
-def _numbers(entry: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        name: value
-        for name, value in entry.items()
-        if "cost" in name and isinstance(value, (int, float)) and not isinstance(value, bool)
-    }
 
 
 # What to say about a model without a price
@@ -337,7 +269,7 @@ def _candidates(litellm: Any, model: str) -> Iterator[str]:
 
     keys: dict[str, list[str]] = {}
     for key, entry in litellm.model_cost.items():
-        if key.partition("/")[0] not in _NEVER_ASKED and any("token" in name for name in _prices(entry)):
+        if key.partition("/")[0] not in _NEVER_ASKED and any("token" in name for name in prices(entry)):
             keys.setdefault(key.rpartition("/")[2].lower(), []).append(key)
     wanted = model.rpartition("/")[2].lower()[:100]
     for name in difflib.get_close_matches(wanted, keys, n=5):

@@ -1,0 +1,123 @@
+"""The rules by which usage and an entry of the price map become an amount, on entries that are small and made up."""
+
+import pytest
+
+from budgetctl import money
+from budgetctl.models import Usage
+from budgetctl.pricing.cost import _picodollars, tariff
+
+FLAT = {"litellm_provider": "openai", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6}
+LONG = FLAT | {"input_cost_per_token_above_200k_tokens": 4e-6, "output_cost_per_token_above_200k_tokens": 1e-5}
+TIERED = {
+    "tiered_pricing": [
+        {"range": [0, 1000], "input_cost_per_token": 1e-6, "output_cost_per_token": 2e-6},
+        {"range": [1000, 5000], "input_cost_per_token": 3e-6, "output_cost_per_token": 4e-6},
+    ]
+}
+
+
+def micro(entry, seller="openai", **usage):
+    """The price in millionths of a dollar."""
+    amount = tariff(entry, seller).price(Usage(**usage))
+    return None if amount is None else amount / 10**6
+
+
+@pytest.mark.parametrize(
+    ("rates", "usage", "expected"),
+    [
+        ({}, {"uncached_input": 10, "text_output": 5}, 60),
+        ({}, {"cache_read": 10}, 20),
+        ({}, {"cache_write_5m": 10, "cache_write_1h": 10}, 40),
+        ({"cache_read_input_token_cost": 0.0}, {"cache_read": 10, "uncached_input": 1}, 2),
+        ({"cache_creation_input_token_cost": 3e-6}, {"cache_write_5m": 10, "cache_write_1h": 10}, 60),
+        ({"cache_creation_input_token_cost_above_1hr": 5e-6}, {"cache_write_5m": 10, "cache_write_1h": 10}, 70),
+        ({}, {"reasoning": 10}, 80),
+        ({"output_cost_per_reasoning_token": 1e-6}, {"reasoning": 10}, 10),
+        ({"input_cost_per_audio_token": 9e-6}, {"audio_input": 10, "image_input": 10}, 110),
+        ({"output_cost_per_image_token": 9e-6}, {"audio_output": 10, "image_output": 10}, 170),
+    ],
+)
+def test_a_missing_rate_is_that_of_text_and_a_rate_of_zero_is_a_price(rates, usage, expected):
+    assert micro(FLAT | rates, **usage) == expected
+
+
+@pytest.mark.parametrize(("length", "seller", "expected"), [
+    (199_999, "openai", 399_998),
+    (200_000, "openai", 400_000),
+    (200_001, "openai", 800_004),
+    (200_000, "xai", 800_000),
+])  # fmt: skip
+def test_a_long_input_reprices_the_whole_request(length, seller, expected):
+    assert micro(LONG, seller, uncached_input=length) == expected
+    assert micro(LONG, seller, uncached_input=length - 10, cache_read=10) == expected
+
+
+@pytest.mark.parametrize(("length", "expected"), [(1_000, 1_000), (1_001, 3_003), (5_000, 15_000), (9_000, 27_000)])
+def test_a_tier_holds_for_every_token(length, expected):
+    assert micro(TIERED, "dashscope", uncached_input=length) == expected
+    assert micro(TIERED, "volcengine", uncached_input=length) == expected
+
+
+@pytest.mark.parametrize(
+    ("tier", "expected"),
+    [(None, 20), ("default", 20), ("flex", 10), ("FLEX", 10), ("priority", 40), ("fast", 40), ("balanced", 20)],
+)
+def test_a_service_tier_has_its_rate_or_the_usual_one(tier, expected):
+    entry = FLAT | {"input_cost_per_token_flex": 1e-6, "input_cost_per_token_priority": 4e-6}
+    assert micro(entry, uncached_input=10, service_tier=tier) == expected
+    assert micro(entry, "xai", uncached_input=10, service_tier=tier) == 20
+
+
+def test_anthropic_charges_more_for_a_place_and_for_speed():
+    entry = FLAT | {"provider_specific_entry": {"us": 1.5, "fast": 2.0}}
+    assert micro(entry, "anthropic", uncached_input=10, inference_geo="US", speed="fast") == 60
+    assert micro(entry, "anthropic", uncached_input=10, inference_geo="global") == 20
+    assert micro(entry, "openai", uncached_input=10, inference_geo="us", speed="fast") == 20
+
+
+def test_fireworks_reads_its_cache_at_half_the_input():
+    assert micro(FLAT | {"litellm_provider": "fireworks_ai"}, "fireworks_ai", cache_read=10) == 10
+
+
+def test_perplexity_knows_no_cache():
+    entry = FLAT | {"cache_read_input_token_cost": 1e-9}
+    assert micro(entry, "perplexity", cache_read=10) == 20
+
+
+@pytest.mark.parametrize("usage", [{"web_searches": 1}, {"service_tier": "scale"}])
+def test_what_these_rules_do_not_know_is_left_to_litellm(usage):
+    assert micro(FLAT, uncached_input=10, **usage) is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "seller"),
+    [
+        (FLAT | {"off_peak_pricing": {}}, "deepseek"),
+        (FLAT | {"input_cost_per_token_on_sundays": 1e-6}, "openai"),
+        (FLAT | {"input_cost_per_token": "2e-6"}, "openai"),
+        (FLAT | {"input_cost_per_token_above_128k_tokens": 4e-6}, "vertex_ai"),
+        ({"output_cost_per_image": 0.04}, "openai"),
+        ({"input_cost_per_second": 0.04, "input_cost_per_token": 0}, "openai"),
+        ({"tiered_pricing": [{"range": [0], "input_cost_per_token": 1e-6}]}, "dashscope"),
+        ({"tiered_pricing": {"range": []}}, "dashscope"),
+    ],
+)
+def test_entries_that_these_rules_do_not_cover_are_left_to_litellm(entry, seller):
+    assert tariff(entry, seller) is None
+
+
+def test_zero_is_a_price_only_where_the_map_says_so():
+    assert micro({"input_cost_per_token": 0, "output_cost_per_token": 0}, uncached_input=10, text_output=1) == 0
+    assert micro({"input_cost_per_token": 0}, uncached_input=10, text_output=1) is None
+    assert micro({"input_cost_per_token": 1e-6}, text_output=1) is None
+    assert micro({"mode": "chat"}, uncached_input=10) is None
+    assert micro({"mode": "chat"}) is None
+    assert micro(FLAT) == 0
+
+
+@pytest.mark.parametrize(
+    "usd",
+    [0.0, 5e-13, 1.5e-12, 2.5e-12, 4.9999e-13, 0.1 + 0.2, 0.0123456789012345, 0.999999999999, 1.0, 12345.678901234567],
+)
+def test_rounding_is_that_of_money(usd):
+    assert _picodollars(usd) == money.from_number(usd)
