@@ -43,10 +43,14 @@ class _Listing:
 def price_usage(usage: Usage) -> Price:
     """Price disjoint counts of tokens as `litellm.completion_cost` prices the response they were read from.
 
-    Raises `CannotPriceError` for a model that litellm has no price for.
+    What was answered in a batch is priced by litellm's `batch_cost_calculator`. Raises `CannotPriceError` for a
+    model that litellm has no price for.
     """
     litellm = _litellm()
     listing = _find(litellm, [usage.model or ""], usage.provider)
+    if usage.service_tier == "batch":
+        cost = _ask(f"price {listing.model} in a batch", lambda: _batch_cost(litellm, usage, listing))
+        return _price(litellm, listing, usage, cost)
     response = _as_response(litellm, usage, listing.model)
     cost = _ask(
         f"price {listing.model}",
@@ -157,10 +161,31 @@ def _usage_of(response: Any, *, model: str | None, provider: str | None) -> Usag
     return read_usage(response.model_dump(warnings=False), model=model, provider=provider)
 
 
+def _batch_cost(litellm: Any, usage: Usage, listing: _Listing) -> float:
+    from litellm.cost_calculator import batch_cost_calculator
+
+    tokens = _as_usage(litellm, usage)
+    return float(sum(batch_cost_calculator(tokens, listing.model, listing.provider)))
+
+
 def _as_response(litellm: Any, usage: Usage, model: str) -> Any:
     """The response whose cost litellm computes from the same counts."""
+    response = {"model": model, "usage": _as_usage(litellm, usage), "service_tier": usage.service_tier}
+    if not usage.web_searches:
+        return response
+    from litellm.types.llms.openai import ResponsesAPIResponse
+
+    # In other responses litellm takes the searches of OpenAI's models for one, however many they were.
+    return ResponsesAPIResponse.model_construct(
+        **response,
+        output=[{"type": "web_search_call"}],
+        tool_usage={"web_search": {"num_requests": usage.web_searches}},
+    )
+
+
+def _as_usage(litellm: Any, usage: Usage) -> Any:
     said = {name: getattr(usage, name) for name in ("inference_geo", "speed") if getattr(usage, name)}
-    tokens = litellm.Usage(
+    return litellm.Usage(
         prompt_tokens=usage.total_input,
         completion_tokens=usage.total_output,
         total_tokens=usage.total_input + usage.total_output,
@@ -173,17 +198,6 @@ def _as_response(litellm: Any, usage: Usage, model: str) -> Any:
         },
         server_tool_use={"web_search_requests": usage.web_searches} if usage.web_searches else None,
         **said,
-    )
-    response = {"model": model, "usage": tokens, "service_tier": usage.service_tier}
-    if not usage.web_searches:
-        return response
-    from litellm.types.llms.openai import ResponsesAPIResponse
-
-    # In other responses litellm takes the searches of OpenAI's models for one, however many they were.
-    return ResponsesAPIResponse.model_construct(
-        **response,
-        output=[{"type": "web_search_call"}],
-        tool_usage={"web_search": {"num_requests": usage.web_searches}},
     )
 
 

@@ -130,6 +130,12 @@ def test_every_search_of_a_response_is_charged(litellm):
     assert price_response(ResponsesAPIResponse(**body)).amount == picodollars(expected)
 
 
+def test_an_answer_of_a_batch_costs_half(example):
+    body = example("openai-chat")
+    line = {"custom_id": "request-1", "response": {"status_code": 200, "body": body}, "error": None}
+    assert price_response(line).amount * 2 == price_response(body).amount
+
+
 def test_embeddings(litellm):
     body = {"object": "list", "model": "text-embedding-3-small", "usage": {"prompt_tokens": 1_234}}
     response = litellm.EmbeddingResponse(
