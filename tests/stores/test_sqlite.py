@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import stat
@@ -62,7 +61,9 @@ def test_no_two_projects_share_a_file_even_where_case_and_composition_do_not_cou
     assert (folded(one) == folded(other)) == (one == other)
 
 
-@pytest.mark.parametrize("name", ["..", ".", "../up", "/etc/passwd", "a/b", "a\\b", "con:", "~", "%2F", "a.db-wal", "é"])
+@pytest.mark.parametrize(
+    "name", ["..", ".", "../up", "/etc/passwd", "a/b", "a\\b", "con:", "~", "%2F", "a.db-wal", "é"]
+)
 def test_no_project_leaves_its_directory(name, home):
     with closing(open_store(f"{home}/stores/", name)) as store:
         store.create_budget("alice", CHANGE, if_exists="error")
@@ -209,7 +210,7 @@ def test_a_store_that_is_replaced_is_opened_anew(store, home):
     shutil.copy(store.path, home / "backup.db")
     store.charge(ChargeRequest("alice", CENT))
     store.close()
-    os.replace(home / "backup.db", store.path)
+    (home / "backup.db").replace(store.path)
     assert store.charge(ChargeRequest("alice", CENT)).entry.number == 1
 
 
