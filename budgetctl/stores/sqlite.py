@@ -98,8 +98,8 @@ class SqliteStore(SqlStore):
         """A snapshot. While there is no file, an empty one."""
         with translate_errors(self.path), self._exclusive():
             connection = self._connected()
-            connection.execute("BEGIN")
-            try:
+            try:  # from the first statement on: an interrupt may come right behind it
+                connection.execute("BEGIN")
                 yield self._transaction(connection)
             finally:
                 if connection.in_transaction:
@@ -110,8 +110,8 @@ class SqliteStore(SqlStore):
         """A transaction, durable when the block has ended. Waits for other writers."""
         with translate_errors(self.path), self._in_line(create=create), self._exclusive():
             connection = self._connected(create=create)
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 tx = self._transaction(connection)
                 if create and tx.project is None:
                     tx.project = tx.insert(

@@ -96,15 +96,17 @@ def _refuse_network(path: Path) -> None:
 
 def _version(connection: sqlite3.Connection, path: Path) -> int:
     """The store's schema version, 0 for an empty file. Raises for a newer one and for what is no store."""
+    # In one snapshot, as another process may be making the store right now.
+    connection.execute("BEGIN")
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (found,) = connection.execute("PRAGMA user_version").fetchone()
-    if application_id != APPLICATION_ID:
-        (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        if tables or found or application_id:
-            raise CorruptStoreError(
-                f"{path} is a SQLite database, but not a budgetctl store; it was left as it is",
-                hint="name another file with --store",
-            )
+    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    connection.execute("ROLLBACK")
+    if application_id != APPLICATION_ID and (tables or found or application_id):
+        raise CorruptStoreError(
+            f"{path} is a SQLite database, but not a budgetctl store; it was left as it is",
+            hint="name another file with --store",
+        )
     if found > VERSION:
         raise NewerStoreError(
             f"{path} was written by a newer budgetctl (schema {found}, this one knows {VERSION}); it was left as it is",
@@ -171,9 +173,10 @@ def _translated(error: sqlite3.Error, path: Path) -> BudgetctlError:
 
 
 def _statements(script: str) -> Iterator[str]:
+    *pieces, _ = script.split(";")
     pending = ""
-    for line in script.splitlines(keepends=True):
-        pending += line
-        if sqlite3.complete_statement(pending):
+    for piece in pieces:
+        pending += piece + ";"
+        if sqlite3.complete_statement(pending):  # not one within a comment, a text or a trigger
             yield pending
             pending = ""

@@ -399,3 +399,106 @@ def test_others_commits_change_the_token_and_own_ones_do_not(store, make_store):
     with closing(make_store()) as other:
         charge(other, "1")
     assert store.change_token() != token
+
+
+# Changes when the clock has moved
+
+
+@pytest.mark.parametrize("terms", [{"duration": "weekly"}, {"align": "calendar"}, {"zone": "Asia/Kolkata"}])
+def test_new_terms_after_the_window_has_passed_carry_nothing(store, clock, terms):
+    create(store, duration="daily")
+    charge(store, "1", model="m")
+    clock.advance(days=3)
+    budget = store.change_budget("alice", BudgetChange(**terms))
+    assert (budget.limit.spent, budget.models) == (ZERO, {})
+    assert [entry.kind for entry in store.history("alice")] == ["reset", "spend"]
+
+
+def test_what_was_spent_can_be_set_after_the_window_has_passed(store, clock):
+    create(store, duration="daily")
+    charge(store, "5", model="m")
+    clock.advance(days=3)
+    budget = store.change_budget("alice", BudgetChange(spent=usd("2"), models={"m": usd("2")}))
+    assert (budget.limit.spent, budget.models) == (usd("2"), {"m": usd("2")})
+    newest = next(store.history("alice"))
+    assert (newest.kind, newest.amount, newest.model) == ("adjustment", usd("2"), "m")
+
+
+def test_what_was_spent_can_be_set_together_with_new_terms(store):
+    create(store, duration="daily")
+    charge(store, "5", model="m")
+    change = BudgetChange(duration="weekly", spent=usd("3"), models={"m": usd("1"), "n": usd("2")})
+    budget = store.change_budget("alice", change)
+    assert (budget.limit.spent, budget.models) == (usd("3"), {"n": usd("2"), "m": usd("1")})
+
+
+def test_a_model_without_spend_is_kept_when_it_is_set(store):
+    create(store)
+    assert store.change_budget("alice", BudgetChange(spent=ZERO, models={"m": ZERO})).models == {"m": ZERO}
+    assert store.change_budget("alice", BudgetChange(duration="daily")).models == {"m": ZERO}
+    assert store.change_budget("alice", BudgetChange(models={})).models == {}
+
+
+def test_what_was_spent_can_move_between_models_near_the_most_that_is_counted(store):
+    most = usd("9000000")
+    create(store, amount="9000000", spent=most, models={"m": most})
+    assert store.change_budget("alice", BudgetChange(models={"n": most})).models == {"n": most}
+
+
+@pytest.mark.parametrize("when", ["created_us", "window_start_us"])
+def test_a_time_in_the_future_is_taken_as_now(store, clock, when):
+    budget = create(store, duration="daily", **{when: clock.now_us + 5 * DAY_US})
+    assert (budget.created_us, budget.limit.window_start_us) == (clock.now_us, clock.now_us)
+
+
+def test_a_budget_created_in_the_past_starts_in_the_window_of_now(store, clock):
+    limit = create(store, duration="weekly", created_us=clock.now_us - 10 * DAY_US).limit
+    assert (limit.generation, limit.window_start_us) == (1, clock.now_us - 3 * DAY_US)
+
+
+def test_a_window_that_is_moved_to_the_past_is_due_at_the_next_touch(store, clock):
+    create(store, duration="daily")
+    charge(store, "1")
+    moved = store.change_budget("alice", BudgetChange(window_start_us=clock.now_us - 3 * DAY_US)).limit
+    assert (moved.generation, moved.spent) == (1, usd("1"))
+    assert store.budget("alice").limit.spent == ZERO
+    assert store.reset_due() == 1
+
+
+def test_a_reset_while_the_clock_stands_before_the_window_ends_it_where_it_starts(store, clock):
+    create(store, duration="daily")
+    clock.advance(days=1)
+    start_us = charge(store, "1").budget.limit.window_start_us
+    clock.advance(days=-5)
+    closed = store.reset("alice").closed
+    assert (closed.start_us, closed.end_us) == (start_us, start_us)
+
+
+def test_windows_that_passed_while_the_clock_was_wrong_are_rolled_once_it_is_right(store, clock):
+    create(store, duration="daily")
+    clock.advance(days=1_000)
+    charge(store, "1")
+    clock.advance(days=-1_000)
+    assert charge(store, "1").budget.limit.generation == 2
+    clock.advance(days=1_001)
+    assert charge(store, "1").budget.limit.spent == usd("1")
+
+
+# Replays
+
+
+def test_a_key_is_remembered_when_the_window_has_passed(store, clock):
+    create(store, duration="daily")
+    key = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
+    charge(store, "1", key=key)
+    clock.advance(days=2)
+    again = charge(store, "7", key=key)
+    assert (again.replayed, again.entry.amount, again.budget.limit.spent) == (True, usd("1"), ZERO)
+
+
+def test_a_charge_that_is_refused_leaves_its_key_unused(store):
+    create(store)
+    key = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
+    with pytest.raises(InvalidValueError):
+        charge(store, "1000001", key=key)
+    assert not charge(store, "1", key=key).replayed

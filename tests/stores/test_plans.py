@@ -1,0 +1,73 @@
+"""No operation on one user may read all of them: what a charge takes must not grow with their number."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+
+import pytest
+
+from budgetctl.money import parse_amount
+from budgetctl.stores import SqliteStore
+from budgetctl.stores.base import BudgetChange, ChargeRequest, IdempotencyKey
+
+CENT = parse_amount("0.01")
+KEY = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
+DAILY = BudgetChange(amount=parse_amount("10"), duration="daily")
+
+# The second is what only looks like a search: every row has the same project.
+READS_EVERYTHING = re.compile(r"SCAN (?!CONSTANT|\d+ CONSTANT)|\(project=\?\)")
+
+
+@pytest.fixture
+def store(home, clock):
+    with closing(SqliteStore(home / "p.db", "p", clock=clock)) as store:
+        store.create_budgets([(user, DAILY) for user in ("alice", "bob", "carol")])
+        store.charge(ChargeRequest("bob", CENT, model="m"))
+        yield store
+
+
+def plans(store, operation):
+    """How SQLite goes about each statement of an operation."""
+    statements = []
+    store._connection.set_trace_callback(statements.append)
+    operation()
+    store._connection.set_trace_callback(None)
+    found = []
+    for statement in statements:
+        # The plan of a plain INSERT lists checks of foreign keys that are skipped, as none are deferred.
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")) or " SELECT " in statement:
+            steps = store._connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+            found += [(statement, step[3]) for step in steps]
+    assert found
+    return found
+
+
+OPERATIONS = {
+    "create": lambda store: store.create_budget("dave", DAILY, if_exists="error"),
+    "budget": lambda store: store.budget("bob"),
+    "charge": lambda store: store.charge(ChargeRequest("bob", CENT, model="m", usage={"text_output": 1})),
+    "charge with a key": lambda store: [store.charge(ChargeRequest("bob", CENT, key=KEY)) for _ in range(2)],
+    "change": lambda store: store.change_budget("bob", BudgetChange(duration="weekly", spent=CENT, models={"a": CENT})),
+    "reset": lambda store: store.reset("bob"),
+    "delete": lambda store: store.delete_budget("bob"),
+    "history": lambda store: list(store.history("bob", before=100)),
+    "budgets": lambda store: list(store.budgets(after="alice")),
+    "unreported resets": lambda store: list(store.unreported_resets()),
+    "report resets": lambda store: store.report_resets(1),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_no_operation_on_one_user_reads_all_of_them(store, operation):
+    for statement, step in plans(store, lambda: operation(store)):
+        assert not READS_EVERYTHING.search(step), statement
+
+
+@pytest.mark.parametrize("roll", [lambda store: list(store.due()), lambda store: store.reset_due()])
+def test_rolling_goes_through_the_limits_once_in_key_order(store, clock, roll):
+    store.create_budget("dave", DAILY._replace(duration="monthly", zone="Asia/Tokyo"), if_exists="error")
+    clock.advance(days=70)
+    for statement, step in plans(store, lambda: roll(store)):
+        assert not READS_EVERYTHING.search(step), statement
+        assert "ORDER BY" not in step, statement
