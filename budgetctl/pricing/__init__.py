@@ -11,7 +11,7 @@ from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import Price, Usage
-from budgetctl.pricing import catalog, litellm_pricing
+from budgetctl.pricing import catalog, litellm_pricing, own_prices
 from budgetctl.pricing.usage import MAX_TOKENS, read_document, read_usage, shown
 
 __all__ = [
@@ -50,7 +50,7 @@ def price_usage(usage: Usage) -> Price:
     """
     if usage.cost is not None:
         return Price(usage.cost, usage, usage.model, {"source": "provider"})
-    return _price_by_map(usage) or litellm_pricing.price_usage(usage)
+    return _price_here(usage) or litellm_pricing.price_usage(usage)
 
 
 def price_text(model: str, input_text: str, output_text: str, *, provider: str | None = None) -> Price:
@@ -77,7 +77,7 @@ def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider:
         uncached_input=_checked_tokens("input_tokens", input_tokens),
         text_output=_checked_tokens("output_tokens", output_tokens),
     )
-    return _price_by_map(usage, as_counts=True) or litellm_pricing.price_counts(usage)
+    return _price_here(usage, as_counts=True) or litellm_pricing.price_counts(usage)
 
 
 def price_prompt(
@@ -93,13 +93,16 @@ def price_prompt(
     return price_tokens(model, tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
 
 
-def _price_by_map(usage: Usage, *, as_counts: bool = False) -> Price | None:
-    """The price by litellm's price map, or None if litellm has to be asked.
+def _price_here(usage: Usage, *, as_counts: bool = False) -> Price | None:
+    """The price by the user's own prices or the price map, or None if litellm has to be asked.
 
     A process that has imported litellm may have changed its prices: then the entry has to be the one that is shipped.
     """
     if not usage.model:
         return None
+    own = own_prices.find(usage.model, usage.provider)
+    if own is not None:
+        return own.price(usage)
     listing = catalog.find(usage.model, usage.provider)
     if listing is None or (as_counts and listing.by_region):
         return None
@@ -109,7 +112,7 @@ def _price_by_map(usage: Usage, *, as_counts: bool = False) -> Price | None:
     amount = listing.tariff.price(usage)
     if amount is None:
         return None
-    pricing = {"source": "litellm", "version": listing.version, "key": listing.key, "rates": listing.rates.copy()}
+    pricing = {"source": "litellm", "version": listing.source.version, "key": listing.key, "rates": listing.rates.copy()}
     return Price(amount, usage, usage.model, pricing)
 
 

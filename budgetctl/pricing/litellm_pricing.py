@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from budgetctl import money
 from budgetctl.errors import CannotPriceError, InvalidResponseError
 from budgetctl.models import Price, Usage
-from budgetctl.pricing.catalog import NOT_MODELS, names_of
+from budgetctl.pricing import own_prices, price_map
+from budgetctl.pricing.catalog import names_of
 from budgetctl.pricing.cost import is_free, prices, token_rates
 from budgetctl.pricing.fence import fenced
+from budgetctl.pricing.price_map import NOT_MODELS
 from budgetctl.pricing.usage import read_usage
 
 if TYPE_CHECKING:
@@ -95,6 +98,9 @@ def price_object(response: Any, *, model: str | None = None, provider: str | Non
     names = [name for name in (hidden.get("provider_response_model"), *named) if name]
     served_by = provider or hidden.get("custom_llm_provider")
     usage = _usage_of(response, model=next(filter(None, named), None), provider=served_by)
+    own = next(filter(None, (own_prices.find(name, served_by) for name in names)), None)
+    if own is not None:
+        return own.price(usage)
     listing = _find(litellm, names, served_by)
     cost = _ask(
         f"price {listing.model}",
@@ -121,11 +127,23 @@ def count_message_tokens(model: str, messages: Sequence[Mapping[str, Any]]) -> i
 
 
 def _litellm() -> Any:
+    loaded = "litellm" in sys.modules
     # Without this, the import of litellm first tries to fetch its price map.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
 
+    if not loaded:
+        _adopt_map()
     return litellm
+
+
+def _adopt_map() -> None:
+    """Give litellm, imported for a price, the map that is in force. Who has imported it before us has chosen one."""
+    newer = price_map.in_force()
+    if newer is not None and newer.installed_us is not None:
+        from litellm.litellm_core_utils.get_model_cost_map import adopt_model_cost_map
+
+        adopt_model_cost_map(newer.load())
 
 
 def _ask(what: str, question: Callable[[], _Answer]) -> _Answer:
