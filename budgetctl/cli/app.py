@@ -44,6 +44,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "reset-due": ("reset_due", "Reset everybody whose window has passed (for cron)."),
     },
     "Set-up": {
+        "prices": ("prices", "Show and set what models cost."),
         "projects": ("projects", "List the projects that have a store."),
         "migrate": ("migrate", "Take over litellm's user_cost.json."),
         "completion": ("completion", "Complete commands and options in a shell."),

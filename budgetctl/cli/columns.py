@@ -14,12 +14,22 @@ def _usd(field: str, heading: str | None = None) -> Column:
     return Column(heading or field.upper(), lambda document: format_usd(document[field]), is_number=True)
 
 
-def _text(field: str) -> Column:
-    return Column(field.upper(), lambda document: _shown(document[field]))
+def _text(field: str, heading: str | None = None) -> Column:
+    return Column(heading or field.upper(), lambda document: _shown(document[field]))
 
 
-def _name(field: str) -> Column:
-    return Column(field.upper(), lambda document: _shown(document[field]), is_name=True)
+def _name(field: str, heading: str | None = None) -> Column:
+    return Column(heading or field.upper(), lambda document: _shown(document[field]), is_name=True)
+
+
+def _rate(name: str) -> Column:
+    """USD for a million tokens."""
+
+    def text(document: Document) -> str:
+        rate = document["rates"].get(name)
+        return "-" if rate is None else format_usd(rate * 10**6 // document["per"])
+
+    return Column(name.replace("_", " ").upper(), text, is_number=True)
 
 
 def _time(field: str, heading: str) -> Column:
@@ -87,6 +97,14 @@ RESET_COLUMNS = (
     _usd("spent"),
     _time("window_start", "FROM (UTC)"),
     _time("window_end", "TO (UTC)"),
+)
+PRICE_COLUMNS = (
+    _name("key", "MODEL"),
+    _name("provider"),
+    _rate("input"),
+    _rate("output"),
+    _rate("cache_read"),
+    _text("source", "FROM"),
 )
 PROJECT_COLUMNS = (
     _name("project"),

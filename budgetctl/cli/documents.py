@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
 from budgetctl.models import Budget, Charge, ClosedWindow, Entry, Price, ProjectSummary, Reset, Usage
 from budgetctl.money import Picodollars
 from budgetctl.periods import rfc3339
+
+if TYPE_CHECKING:
+    from budgetctl.pricing.own_prices import OwnPrice
+    from budgetctl.pricing.quotes import Quote, Sources
 
 BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
@@ -16,6 +20,7 @@ BUDGET_FIELDS = (
 ).split()
 ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
+PRICE_FIELDS = "key source provider per rates others".split()
 PROJECT_FIELDS = "project users spent size_bytes store".split()
 
 
@@ -123,6 +128,36 @@ def project_document(summary: ProjectSummary) -> dict[str, Any]:
         "spent": summary.spent,
         "size_bytes": summary.size_bytes,
         "store": summary.location,
+    }
+
+
+def own_price_document(price: OwnPrice) -> dict[str, Any]:
+    """What a user has set for a model."""
+    return {"model": price.model, "per": price.per, "rates": price.stated()}
+
+
+def quote_document(quote: Quote) -> dict[str, Any]:
+    """What a model costs: `rates` are USD for `per` tokens, `others` what stands in litellm's price map beside them."""
+    return {
+        "key": quote.key,
+        "source": quote.source,
+        "provider": quote.provider,
+        "per": quote.per,
+        "rates": dict(quote.rates),
+        "others": dict(quote.others),
+    }
+
+
+def price_sources_document(sources: Sources) -> dict[str, Any]:
+    """The files that prices come from."""
+    return {
+        "own": {"path": str(sources.own), "models": sources.own_models},
+        "map": {
+            "path": None if sources.map is None else str(sources.map),
+            "models": sources.map_models,
+            "litellm_version": sources.version,
+            "installed_at": _time(sources.installed_us),
+        },
     }
 
 

@@ -112,7 +112,12 @@ def _price_here(usage: Usage, *, as_counts: bool = False) -> Price | None:
     amount = listing.tariff.price(usage)
     if amount is None:
         return None
-    pricing = {"source": "litellm", "version": listing.source.version, "key": listing.key, "rates": listing.rates.copy()}
+    pricing = {
+        "source": "litellm",
+        "version": listing.source.version,
+        "key": listing.key,
+        "rates": listing.rates.copy(),
+    }
     return Price(amount, usage, usage.model, pricing)
 
 

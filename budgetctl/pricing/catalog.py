@@ -1,6 +1,6 @@
-"""Under which key of the price map a model stands, and by whose rules it is priced: litellm's answer, without its import.
+"""Under which key of the price map a model stands, and by whose rules it is priced, as litellm decides it.
 
-Where the entry that litellm would use is not certain, there is no listing, and litellm is asked itself.
+litellm itself is not imported. Where the entry that it would use is not certain, there is no listing, and it is asked.
 """
 
 from __future__ import annotations

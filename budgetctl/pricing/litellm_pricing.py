@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -238,6 +239,13 @@ def _input_details(usage: Usage) -> dict[str, Any]:
 # The price map
 
 
+@fenced()
+def find_entry(model: str, provider: str | None) -> tuple[str, Mapping[str, Any]]:
+    """A model's key in litellm's price map, and what stands there. Raises `CannotPriceError`."""
+    listing = _find(_litellm(), [model], provider)
+    return listing.key, listing.entry
+
+
 def _find(litellm: Any, models: Sequence[str], provider: str | None) -> _Listing:
     """Find the first of some names that litellm's price map lists. Raises `CannotPriceError`."""
     for model in models:
@@ -289,9 +297,9 @@ def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
 def _unpriced(litellm: Any, model: str, provider: str | None, why: str) -> CannotPriceError:
     seller = f" of {provider}" if provider else ""
     candidates = list(itertools.islice(_candidates(litellm, model), 5))
-    hint = "give the cost yourself, or name a model that is in it"
+    hint = f"budgetctl prices set {shlex.quote(model)} --input 2.5 --output 10"
     if candidates:
-        hint = f"perhaps {', '.join(f'--model {name}' for name in candidates)}; or give the cost yourself"
+        hint = f"perhaps {', '.join(f'--model {name}' for name in candidates)}; or set its price: {hint}"
     return CannotPriceError(f"{model}{seller} {why}", hint=hint)
 
 

@@ -39,8 +39,9 @@ class Changes(NamedTuple):
 
 
 def fetch(url: str | None = None) -> str:
-    """The text at an address, by default where litellm's newest map is. Raises `InvalidValueError` for an address that
-    is not https, and `StoreUnavailableError`.
+    """The text at an address, by default where litellm's newest map is.
+
+    Raises `InvalidValueError` for an address that is not https, and `StoreUnavailableError`.
     """
     from http.client import HTTPException
     from urllib.request import build_opener
@@ -49,7 +50,7 @@ def fetch(url: str | None = None) -> str:
     _check_address(url)
     try:
         with build_opener(_redirects()).open(url, timeout=_TIMEOUT_S) as answer:
-            content = answer.read(_MAX_BYTES + 1)
+            content: bytes = answer.read(_MAX_BYTES + 1)
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise StoreUnavailableError(
@@ -72,10 +73,10 @@ def check(text: str) -> dict[str, dict[str, Any]]:
     entries = {key: entry for key, entry in document.items() if key not in NOT_MODELS}
     for key, entry in entries.items():
         _check_entry(key, entry)
-    for key, entry in list(entries.items()):
+    for entry in list(entries.values()):
         for alias in entry.pop("aliases", None) or ():
             entries.setdefault(alias, entry)
-    now = _priced(_required().load())
+    now = _priced(shipped())
     kept = sum(key in entries for key in now)
     if kept < len(now) * _MIN_SHARE:
         raise InvalidValueError(
@@ -86,7 +87,8 @@ def check(text: str) -> dict[str, dict[str, Any]]:
 
 def compare(entries: Entries) -> Changes:
     """What would change if these entries were in force."""
-    before = (price_map.in_force() or _required()).load()
+    in_force = price_map.in_force()
+    before = shipped() if in_force is None else in_force.load()
     return Changes(
         models=len(entries),
         added=sorted(entries.keys() - before.keys()),
@@ -105,14 +107,16 @@ def install(entries: Entries) -> None:
         price_files.replace(path, json.dumps(entries, indent=4).encode())
 
 
-def uninstall() -> bool:
-    """Go back to the map that litellm ships, and say whether there was another."""
+def shipped() -> dict[str, dict[str, Any]]:
+    """The models of the map that litellm ships."""
+    return _required().load()
+
+
+def uninstall() -> None:
+    """Go back to the map that litellm ships."""
     path = price_files.seen().map
-    if price_files.seen().map_state is None:
-        return False
     with price_files.locked(path):
         path.unlink(missing_ok=True)
-    return True
 
 
 def _required() -> PriceMap:
@@ -138,7 +142,9 @@ def _check_entry(key: str, entry: Any) -> None:
             continue
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not is_number or not 0 <= value < float("inf"):
-            raise InvalidValueError(f"this map is not right: {name} of {key[:80]!r} is {value!r:.80}, which is no price")
+            raise InvalidValueError(
+                f"this map is not right: {name} of {key[:80]!r} is {value!r:.80}, which is no price"
+            )
     aliases = entry.get("aliases")
     if aliases is not None and not (isinstance(aliases, list) and all(isinstance(alias, str) for alias in aliases)):
         raise InvalidValueError(f"this map is not right: the aliases of {key[:80]!r} are no list of names")

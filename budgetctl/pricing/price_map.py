@@ -112,11 +112,10 @@ def in_force(files: PriceFiles | None = None) -> PriceMap | None:
 def shipped() -> PriceMap | None:
     """The map of the litellm that an import would find."""
     package = package_directory()
-    version = package and _version(package)
-    if package is None or version is None:
+    if package is None or not (package / MAP_NAME).is_file():
         return None
-    path = package / MAP_NAME
-    return PriceMap(path, version) if path.is_file() else None
+    version = _version(package)
+    return None if version is None else PriceMap(package / MAP_NAME, version)
 
 
 @functools.cache
