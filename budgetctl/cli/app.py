@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Spending": {
         "update-cost": ("update_cost", "Charge a user for a response, a text, or an amount."),
         "estimate": ("estimate", "Say what a call would cost; nothing is recorded."),
+        "reprice": ("reprice", "Correct charges that were made at a wrong price, or at none."),
         "history": ("history", "List a user's ledger entries."),
     },
     "Resets": {

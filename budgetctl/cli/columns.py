@@ -60,6 +60,14 @@ def _entry_cost(document: Document) -> str:
     return format_usd(document["cost"])
 
 
+def _entry_note(document: Document) -> str:
+    """The note, behind what the entry itself says."""
+    parts = ["unpriced"] if document["unpriced"] else []
+    if document["refers_to"] is not None:
+        parts.append(f"corrects {document['refers_to']}")
+    return "; ".join(filter(None, [*parts, document["note"]]))
+
+
 def _tokens(document: Document) -> str:
     usage = document["usage"]
     return f"{usage['input_tokens']:,}/{usage['output_tokens']:,}" if usage else "-"
@@ -90,7 +98,16 @@ ENTRY_COLUMNS = (
     Column("COST", _entry_cost, is_number=True),
     _name("model"),
     Column("TOKENS", _tokens, is_number=True),
-    Column("NOTE", lambda document: document["note"] or "", is_name=True),
+    Column("NOTE", _entry_note, is_name=True),
+)
+CORRECTION_COLUMNS = (
+    _name("user"),
+    Column("ENTRY", lambda document: str(document["entry_id"]), is_number=True),
+    _time("at", "AT (UTC)"),
+    _name("model"),
+    _usd("cost_before", "BEFORE"),
+    _usd("cost", "NOW"),
+    Column("", lambda document: "history only" if document["counted"] is False else ""),
 )
 RESET_COLUMNS = (
     _name("user"),

@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
-from budgetctl.models import Budget, Charge, ClosedWindow, Entry, Price, ProjectSummary, Reset, Usage
+from budgetctl.models import (
+    UNKNOWN_PRICE,
+    Budget,
+    Charge,
+    ClosedWindow,
+    Correction,
+    Entry,
+    Price,
+    ProjectSummary,
+    Reset,
+    Usage,
+)
 from budgetctl.money import Picodollars
 from budgetctl.periods import rfc3339
 
@@ -18,7 +29,8 @@ BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
     " created_at updated_at"
 ).split()
-ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed".split()
+ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed refers_to unpriced".split()
+CORRECTION_FIELDS = "user entry_id at model cost_before cost corrected_by counted".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
 PRICE_FIELDS = "key source provider per rates others".split()
 PROJECT_FIELDS = "project users spent size_bytes store".split()
@@ -57,6 +69,7 @@ def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
         "usage": usage_document(price.usage.to_json()),
         "entry_id": charge.entry.number,
         **_left(charge.budget),
+        "unpriced": charge.entry.is_unpriced,
     }
 
 
@@ -85,6 +98,7 @@ def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
         "usage": usage_document(price.usage.to_json()),
         "entry_id": None,
         **_left(budget),
+        "unpriced": price.pricing.get("source") == UNKNOWN_PRICE,
     }
 
 
@@ -112,6 +126,22 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "pricing": entry.pricing,
         "note": entry.note,
         "closed": None if entry.closed is None else {"limit": entry.closed.limit, **_closed(entry.closed)},
+        "refers_to": entry.refers_to,
+        "unpriced": entry.is_unpriced,
+    }
+
+
+def correction_document(correction: Correction) -> dict[str, Any]:
+    """What an entry had cost, what it costs now, and the entry that makes up the difference."""
+    return {
+        "user": correction.user,
+        "entry_id": correction.number,
+        "at": rfc3339(correction.at_us),
+        "model": correction.model,
+        "cost_before": correction.before,
+        "cost": correction.after,
+        "corrected_by": correction.entry,
+        "counted": correction.is_counted,
     }
 
 

@@ -59,6 +59,7 @@ InputText = Annotated[str | None, typer.Option("--input-text", metavar="TEXT", h
 InputFile = Annotated[
     str | None, typer.Option("--input-file", metavar="FILE", help="The same from a file, or - for stdin.")
 ]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Kept with the entry.")]
 Provider = Annotated[
     str | None,
     typer.Option("--provider", metavar="NAME", help="Who was called, where the model's name does not say it."),

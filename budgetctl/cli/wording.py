@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
 from budgetctl.cli.output import dumps
-from budgetctl.models import Budget, Charge, Limit, Price, Reset, Usage
+from budgetctl.models import Budget, Charge, Entry, Limit, Price, Reset, Usage
 from budgetctl.money import Picodollars, format_usd, from_number
 from budgetctl.periods import load_zone, to_datetime
 
@@ -79,6 +80,12 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
     at = day(charge.entry.at_us, charge.budget.limit.zone, charge.entry.at_us)
     line = f"{charge.budget.user}: already charged {format_usd(charge.entry.amount)}{f' for {what}' if what else ''}"
     return f"{line} on {at}; nothing added{'' if key else ' (--again to charge it again)'}"
+
+
+def unpriced(entry: Entry) -> str:
+    """The warning for a charge that nobody knew the price of."""
+    model = shlex.quote(entry.model or "")
+    return f"{entry.model} has no price: entry {entry.number} is unpriced until budgetctl reprice --model {model}"
 
 
 def over_budget(budget: Budget, now_us: int) -> str | None:

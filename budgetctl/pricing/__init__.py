@@ -10,19 +10,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
-from budgetctl.models import Price, Usage
+from budgetctl.models import UNKNOWN_PRICE, Price, Usage
+from budgetctl.money import Picodollars
 from budgetctl.pricing import catalog, litellm_pricing, own_prices
 from budgetctl.pricing.usage import MAX_TOKENS, read_document, read_usage, shown
 
 __all__ = [
     "price_prompt",
+    "price_recorded",
     "price_response",
     "price_text",
     "price_tokens",
     "price_usage",
     "read_document",
     "read_usage",
+    "without_price",
 ]
+
+_OF_COUNTS = "cost_per_token"
+"""litellm's function for plain numbers of tokens, which for some models says something else than that for responses."""
 
 
 def price_response(body: Any, *, model: str | None = None, provider: str | None = None) -> Price:
@@ -53,6 +59,19 @@ def price_usage(usage: Usage) -> Price:
     return _price_here(usage) or litellm_pricing.price_usage(usage)
 
 
+def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any]) -> Price:
+    """Price again what an entry recorded, by the prices of now. Raises `CannotPriceError`."""
+    again = Usage(**{name: usage[name] for name in Usage._fields if name in usage})
+    if pricing.get("calculator") == _OF_COUNTS and again.model:
+        return price_tokens(again.model, again.total_input, again.total_output, provider=again.provider)
+    return price_usage(again)
+
+
+def without_price(usage: Usage, amount: Picodollars) -> Price:
+    """What is recorded of a usage whose price nobody knows: an amount, until `reprice` corrects it."""
+    return Price(amount, usage, usage.model, {"source": UNKNOWN_PRICE})
+
+
 def price_text(model: str, input_text: str, output_text: str, *, provider: str | None = None) -> Price:
     """Price a call by its texts, to the number of litellm's `BudgetManager.update_cost`.
 
@@ -77,7 +96,8 @@ def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider:
         uncached_input=_checked_tokens("input_tokens", input_tokens),
         text_output=_checked_tokens("output_tokens", output_tokens),
     )
-    return _price_here(usage, as_counts=True) or litellm_pricing.price_counts(usage)
+    price = _price_here(usage, as_counts=True) or litellm_pricing.price_counts(usage)
+    return price._replace(pricing={**price.pricing, "calculator": _OF_COUNTS})
 
 
 def price_prompt(

@@ -66,13 +66,15 @@ class Listing(NamedTuple):
     tariff: Tariff
     rates: dict[str, Any]
     source: PriceMap
-    considered: tuple[tuple[str, Mapping[str, Any] | None], ...]
-    """The keys that decide on the price, and what stands there."""
+    considered: tuple[str, ...]
+    """The keys that decide on the price."""
+    known: tuple[tuple[Mapping[str, Any] | None, ...], ...]
+    """What stands there: in the map in force, and in the one that litellm ships."""
     by_region: bool
     """Whether the name has a region, whose own entry litellm uses for plain numbers of tokens only."""
 
     def holds_in(self, litellm: ModuleType) -> bool:
-        """Whether litellm, imported in this process, would still use this entry.
+        """Whether nobody has told litellm, imported in this process, of other prices.
 
         `register_model`, a map fetched from the network, and configured discounts and margins change prices.
         """
@@ -81,7 +83,10 @@ class Listing(NamedTuple):
             return False
         if getattr(litellm, "cost_discount_config", None) or getattr(litellm, "cost_margin_config", None):
             return False
-        return all(entries.get(key) == entry for key, entry in self.considered)
+        return any(
+            all(entries.get(key) == entry for key, entry in zip(self.considered, known, strict=True))
+            for known in self.known
+        )
 
 
 def names_of(model: str, provider: str | None) -> Iterator[tuple[str, str | None]]:
@@ -112,9 +117,19 @@ def _find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | N
         return None
     try:
         with source.entries() as entries:
-            return _find(entries, source, model, provider)
+            listing = _find(entries, source, model, provider)
+        return listing if listing is None or source.installed_us is None else _with_shipped(listing)
     except (OSError, ValueError, UnclearError):  # ValueError is an empty file
         return None
+
+
+def _with_shipped(listing: Listing) -> Listing:
+    """A listing of a newer map, which also holds while litellm has the one that it ships."""
+    shipped = price_map.shipped()
+    if shipped is None:
+        return listing
+    with shipped.entries() as entries:
+        return listing._replace(known=(*listing.known, tuple(map(entries.get, listing.considered))))
 
 
 def _find(entries: Entries, source: PriceMap, model: str, provider: str | None) -> Listing | None:
@@ -124,10 +139,10 @@ def _find(entries: Entries, source: PriceMap, model: str, provider: str | None) 
         if seller not in _SELLERS or _is_left_to_litellm(seller, bare):
             return None
         region_free = _region_free(bare) if seller == "bedrock_mantle" and not provider else bare
-        considered = tuple((key, entries.get(key)) for key in (f"{seller}/{region_free}", region_free))
-        if bare.startswith(f"{seller}/") and considered[1][1]:
+        considered = {key: entries.get(key) for key in (f"{seller}/{region_free}", region_free)}
+        if bare.startswith(f"{seller}/") and considered[region_free]:
             return None  # litellm drops a seller that is repeated, or does not
-        found = next(((key, entry) for key, entry in considered if entry is not None), None)
+        found = next(((key, entry) for key, entry in considered.items() if entry is not None), None)
         if found is not None:
             return _listing(*found, seller, source, considered, by_region=region_free != bare)
     return None
@@ -138,14 +153,17 @@ def _listing(
     entry: Mapping[str, Any],
     seller: str,
     source: PriceMap,
-    considered: tuple[tuple[str, Mapping[str, Any] | None], ...],
+    considered: Mapping[str, Mapping[str, Any] | None],
     *,
     by_region: bool,
 ) -> Listing | None:
     if key in NOT_MODELS or not _is_sold_by(seller, entry):
         return None
     rules = tariff(entry, seller)
-    return None if rules is None else Listing(key, rules, token_rates(entry), source, considered, by_region)
+    if rules is None:
+        return None
+    known = (tuple(considered.values()),)
+    return Listing(key, rules, token_rates(entry), source, tuple(considered), known, by_region)
 
 
 def imported_litellm() -> ModuleType | None:

@@ -11,6 +11,7 @@ import itertools
 import os
 import shlex
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,16 +52,17 @@ def price_usage(usage: Usage) -> Price:
     model that litellm has no price for.
     """
     litellm = _litellm()
-    listing = _find(litellm, [usage.model or ""], usage.provider)
-    if usage.service_tier == "batch":
-        cost = _ask(f"price {listing.model} in a batch", lambda: _batch_cost(litellm, usage, listing))
+    with _usage_is_known(usage):
+        listing = _find(litellm, [usage.model or ""], usage.provider)
+        if usage.service_tier == "batch":
+            cost = _ask(f"price {listing.model} in a batch", lambda: _batch_cost(litellm, usage, listing))
+            return _price(litellm, listing, usage, cost)
+        response = _as_response(litellm, usage, listing.model)
+        cost = _ask(
+            f"price {listing.model}",
+            lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=listing.provider),
+        )
         return _price(litellm, listing, usage, cost)
-    response = _as_response(litellm, usage, listing.model)
-    cost = _ask(
-        f"price {listing.model}",
-        lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=listing.provider),
-    )
-    return _price(litellm, listing, usage, cost)
 
 
 @fenced()
@@ -71,19 +73,20 @@ def price_counts(usage: Usage) -> Price:
     by this one. Raises `CannotPriceError` for a model that litellm has no price for.
     """
     litellm = _litellm()
-    listing = _find(litellm, [usage.model or ""], usage.provider)
-    cost = _ask(
-        f"price {listing.model}",
-        lambda: sum(
-            litellm.cost_per_token(
-                model=listing.model,
-                custom_llm_provider=listing.provider,
-                prompt_tokens=usage.total_input,
-                completion_tokens=usage.total_output,
-            )
-        ),
-    )
-    return _price(litellm, listing, usage, cost)
+    with _usage_is_known(usage):
+        listing = _find(litellm, [usage.model or ""], usage.provider)
+        cost = _ask(
+            f"price {listing.model}",
+            lambda: sum(
+                litellm.cost_per_token(
+                    model=listing.model,
+                    custom_llm_provider=listing.provider,
+                    prompt_tokens=usage.total_input,
+                    completion_tokens=usage.total_output,
+                )
+            ),
+        )
+        return _price(litellm, listing, usage, cost)
 
 
 @fenced()
@@ -102,17 +105,18 @@ def price_object(response: Any, *, model: str | None = None, provider: str | Non
     own = next(filter(None, (own_prices.find(name, served_by) for name in names)), None)
     if own is not None:
         return own.price(usage)
-    listing = _find(litellm, names, served_by)
-    cost = _ask(
-        f"price {listing.model}",
-        lambda: litellm.completion_cost(
-            completion_response=response,
-            model=model,
-            # litellm finds by itself what the object says; only the maker of a bare name is news to it.
-            custom_llm_provider=provider if listing.provider == served_by else listing.provider,
-        ),
-    )
-    return _price(litellm, listing, usage, cost)
+    with _usage_is_known(usage):
+        listing = _find(litellm, names, served_by)
+        cost = _ask(
+            f"price {listing.model}",
+            lambda: litellm.completion_cost(
+                completion_response=response,
+                model=model,
+                # litellm finds by itself what the object says; only the maker of a bare name is news to it.
+                custom_llm_provider=provider if listing.provider == served_by else listing.provider,
+            ),
+        )
+        return _price(litellm, listing, usage, cost)
 
 
 @fenced()
@@ -145,6 +149,16 @@ def _adopt_map() -> None:
         from litellm.litellm_core_utils.get_model_cost_map import adopt_model_cost_map
 
         adopt_model_cost_map(newer.load())
+
+
+@contextmanager
+def _usage_is_known(usage: Usage) -> Iterator[None]:
+    """Have a `CannotPriceError` say what was used."""
+    try:
+        yield
+    except CannotPriceError as error:
+        error.usage = usage
+        raise
 
 
 def _ask(what: str, question: Callable[[], _Answer]) -> _Answer:

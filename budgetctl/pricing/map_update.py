@@ -44,19 +44,23 @@ def fetch(url: str | None = None) -> str:
     Raises `InvalidValueError` for an address that is not https, and `StoreUnavailableError`.
     """
     from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.request import build_opener
 
     url = url or os.environ.get(_URL_VARIABLE) or PUBLISHED
-    _check_address(url)
+    if not _is_safe(url):
+        raise InvalidValueError(
+            f"a price map is fetched by https, not from {urlsplit(url).scheme or 'no scheme'}://{_host(url)}",
+            hint="save it yourself and give it with --file",
+        )
     try:
         with build_opener(_redirects()).open(url, timeout=_TIMEOUT_S) as answer:
             content: bytes = answer.read(_MAX_BYTES + 1)
+    except HTTPError as error:
+        error.close()
+        raise _unavailable(url, error) from error
     except (OSError, ValueError, HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise StoreUnavailableError(
-            f"the price map cannot be fetched from {_host(url)}: {reason}",
-            hint="try again, or save it yourself and give it with --file",
-        ) from error
+        raise _unavailable(url, getattr(error, "reason", error)) from error
     if len(content) > _MAX_BYTES:
         raise InvalidValueError(f"what {_host(url)} answered is larger than {_MAX_BYTES // 2**20} MiB: no price map")
     return content.decode(errors="replace")
@@ -150,14 +154,10 @@ def _check_entry(key: str, entry: Any) -> None:
         raise InvalidValueError(f"this map is not right: the aliases of {key[:80]!r} are no list of names")
 
 
-def _check_address(url: str) -> None:
+def _is_safe(url: str) -> bool:
+    """Whether nobody on the way can change what an address answers."""
     parts = urlsplit(url)
-    # Prices that somebody on the way can change are nobody's prices.
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-        raise InvalidValueError(
-            f"a price map is fetched by https, not from {parts.scheme or 'no scheme'}://{_host(url)}",
-            hint="save it yourself and give it with --file",
-        )
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 def _host(url: str) -> str:
@@ -165,12 +165,21 @@ def _host(url: str) -> str:
     return urlsplit(url).hostname or "there"
 
 
+def _unavailable(url: str, reason: object) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"the price map cannot be fetched from {_host(url)}: {reason}",
+        hint="try again, or save it yourself and give it with --file",
+    )
+
+
 def _redirects() -> Any:
     from urllib.request import HTTPRedirectHandler
 
     class Redirects(HTTPRedirectHandler):
         def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-            _check_address(newurl)
+            """Follow to where one may be sent; otherwise the answer counts as an error."""
+            if not _is_safe(newurl):
+                return None
             return super().redirect_request(req, fp, code, msg, headers, newurl)
 
     return Redirects

@@ -59,22 +59,22 @@ class OwnPrice(NamedTuple):
         for name, (kind, _) in RATES.items():
             tokens = getattr(usage, kind)
             if tokens:
-                total += tokens * self.rate(name)
+                total += tokens * self._rate(name, usage)
         amount = divide_half_even(total, self.per)
         if usage.web_searches:
             if self.web_search is None:
-                raise self._lacks(WEB_SEARCH, "web searches")
+                raise self._lacks(WEB_SEARCH, usage)
             amount += usage.web_searches * self.web_search
         return Price(Picodollars(amount), usage, usage.model, self.snapshot())
 
-    def rate(self, name: str) -> Picodollars:
+    def _rate(self, name: str, usage: Usage) -> Picodollars:
         """The rate of that name, or of the one that stands in for it."""
         wanted: str | None = name
         while wanted is not None:
             if wanted in self.rates:
                 return self.rates[wanted]
             wanted = RATES[wanted][1]
-        raise self._lacks(name, "such tokens")
+        raise self._lacks(name, usage)
 
     def stated(self) -> dict[str, Picodollars]:
         """All that is set, by name."""
@@ -85,11 +85,12 @@ class OwnPrice(NamedTuple):
         rates = {name: to_float(rate) for name, rate in self.stated().items()}
         return {"source": "user", "key": self.model, "per": self.per, "rates": rates}
 
-    def _lacks(self, name: str, what: str) -> CannotPriceError:
+    def _lacks(self, name: str, usage: Usage) -> CannotPriceError:
         option = name.replace("_", "-")
         return CannotPriceError(
-            f"your own price of {self.model} says nothing of {what} ({option})",
+            f"your own price of {self.model} has no rate for --{option}, and this used some",
             hint=f"set it with the others: budgetctl prices set {self.model} … --{option} USD",
+            usage=usage,
         )
 
 

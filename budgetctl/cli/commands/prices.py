@@ -67,8 +67,8 @@ def set_price(
     $ budgetctl prices set my-model --input 2.5 --output 10
     $ budgetctl prices set openai/my-model --input 0.0025 --output 0.01 --per 1K
 
-    It goes before litellm's, in place of all that was set for the model before. PROVIDER/MODEL is for calls with that --provider. Charges that
-    were made keep their prices: budgetctl reprice corrects them.
+    It goes before litellm's, in place of all that was set for the model before. PROVIDER/MODEL is for calls with
+    that --provider. Charges that were made keep their prices: budgetctl reprice corrects them.
     """
     from budgetctl.pricing import own_prices
 
