@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from budgetctl import BudgetManager
+from budgetctl.models import Usage
+from budgetctl.money import ZERO
+from budgetctl.pricing import own_prices, without_price
 
 from .conftest import Cli
 
@@ -60,6 +63,9 @@ def alice(budgets: BudgetManager) -> None:
     budgets.charge("alice", "1.5", model="gpt-4o")
     budgets.reset("alice")
     budgets.charge("alice", "0.25", model="gpt-4o", note="again")
+    budgets.create("zoe", "1")
+    budgets.charge_price("zoe", without_price(Usage(model="old", uncached_input=5), ZERO))
+    own_prices.save(own_prices.own_price("old", {"input": 1}))
     Path("user_cost.json").write_text('{"carol": {"total_budget": 3}}')
 
 
