@@ -1,7 +1,7 @@
 """What a call to a model cost, or would cost: a saved response, text or numbers of tokens in, a `Price` out.
 
-Light to import, and mostly light to use: prices per token are worked out from the price map that litellm ships, to
-litellm's number. litellm itself is loaded by the first price that needs it, and by the first text to be counted.
+Light to import, and mostly light to use: prices per token are worked out from the price map that litellm ships, and
+tokens counted by its vocabularies, to litellm's number. litellm itself is loaded by the first question that needs it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import Price, Usage
-from budgetctl.pricing import catalog, litellm_pricing
+from budgetctl.pricing import catalog, litellm_pricing, tokens
 from budgetctl.pricing.usage import MAX_TOKENS, read_document, read_usage, shown
 
 __all__ = [
@@ -89,8 +89,8 @@ def price_prompt(
     `InvalidValueError` for anything else, and `CannotPriceError`.
     """
     text = messages if isinstance(messages, str) else "".join(_texts_of_messages(messages))
-    tokens = litellm_pricing.count_text_tokens(_checked_model(model), text) if text else 0
-    return price_tokens(model, tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
+    input_tokens = _count_as_text(_checked_model(model), text) if text else 0
+    return price_tokens(model, input_tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
 
 
 def _price_by_map(usage: Usage, *, as_counts: bool = False) -> Price | None:
@@ -120,7 +120,16 @@ def _is_of_litellm(value: Any) -> bool:
 def _count_as_message(model: str, name: str, text: str) -> int:
     if not isinstance(text, str):
         raise InvalidValueError(f"{name} must be text, not {shown(text)}")
-    return litellm_pricing.count_message_tokens(model, [{"role": "user", "content": text}]) if text else 0
+    if not text:
+        return 0
+    messages = [{"role": "user", "content": text}]
+    count = tokens.count_messages(model, messages)
+    return litellm_pricing.count_message_tokens(model, messages) if count is None else count
+
+
+def _count_as_text(model: str, text: str) -> int:
+    count = tokens.count_text(model, text)
+    return litellm_pricing.count_text_tokens(model, text) if count is None else count
 
 
 def _texts_of_messages(messages: Iterable[Any]) -> Iterator[str]:

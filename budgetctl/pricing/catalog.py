@@ -12,10 +12,10 @@ import json
 import mmap
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from budgetctl.pricing.cost import Tariff, tariff, token_rates
 
@@ -74,6 +74,16 @@ _SELLERS_OF_BARE_NAMES = {
 """To whom litellm attributes a bare name, by the `litellm_provider` of its entry."""
 
 
+_Answer = TypeVar("_Answer")
+
+
+class Package(NamedTuple):
+    """An installed litellm."""
+
+    directory: Path
+    version: str
+
+
 class Listing(NamedTuple):
     """A model in the map: its key, how its seller prices by the entry, and what is kept with a price."""
 
@@ -115,6 +125,10 @@ class _Map:
         if key not in self._known:
             self._known[key] = self._found(key)
         return self._known[key]
+
+    def has_aliases(self) -> bool:
+        """Whether entries stand under further keys, which litellm adds when it is imported."""
+        return self._text.find(b'"aliases":') >= 0
 
     def _found(self, key: str) -> Mapping[str, Any] | None:
         name = json.dumps(key).encode() + b":"
@@ -159,15 +173,33 @@ def names_of(model: str, provider: str | None) -> Iterator[tuple[str, str | None
 @functools.lru_cache(maxsize=4096)
 def find(model: str, provider: str | None) -> Listing | None:
     """The listing by which litellm prices a model, or None if litellm has to be asked for that."""
+    return _read(lambda entries, version: _find(entries, version, model, provider))
+
+
+@functools.lru_cache(maxsize=4096)
+def provider_of(key: str) -> str | None:
+    """The `litellm_provider` under exactly this key; empty if the map has no such key, None if that is not certain."""
+    return _read(lambda entries, _: _provider_of(entries, key))
+
+
+def package() -> Package | None:
+    """The litellm that an import would find, if it is one whose rules are known here."""
     installed = _installed()
-    if installed is None:
-        return None
-    version = _version(installed.parent)
-    if version is None:
+    version = _version(installed.parent) if installed is not None else None
+    return Package(installed.parent, version) if installed is not None and version is not None else None
+
+
+def _read(question: Callable[[_Map, str], _Answer | None]) -> _Answer | None:
+    """What the map, of a version of litellm, says to a question; None without it, or if it is not written as known."""
+    found = package()
+    if found is None:
         return None
     try:
-        with installed.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            return _find(_Map(text), version, model, provider)
+        with (
+            (found.directory / MAP_NAME).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text,
+        ):
+            return question(_Map(text), found.version)
     except (OSError, ValueError, _UnclearError):  # ValueError is an empty file
         return None
 
@@ -186,6 +218,13 @@ def _find(entries: _Map, version: str, model: str, provider: str | None) -> List
         if found is not None:
             return _listing(*found, seller, version, considered, by_region=region_free != bare)
     return None
+
+
+def _provider_of(entries: _Map, key: str) -> str | None:
+    entry = entries.entry(key)
+    if entry is None:
+        return None if entries.has_aliases() else ""
+    return None if key in NOT_MODELS else str(entry.get("litellm_provider", ""))
 
 
 def _listing(
