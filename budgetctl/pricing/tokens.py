@@ -47,18 +47,19 @@ _ELABORATE = frozenset({"tool_calls", "function_call", "search_results"})
 class _Vocabulary(NamedTuple):
     """What defines an encoding of OpenAI: the file of its tokens, and how text is split before they are looked for.
 
-    The file is named as tiktoken names it in its cache, and the pattern is the one of tiktoken_ext/openai_public.py.
-    Both are given here because tiktoken, asked by the encoding's name, takes half as long again to read the file,
-    and fetches a file that is not as it expects.
+    The file has the name that it has in tiktoken's cache; hash and pattern are those of tiktoken_ext/openai_public.py.
+    Asked for the encoding by its name, tiktoken takes half as long again, and fetches a file that is not as it expects.
     """
 
     file: str
+    sha256: str
     pattern: str
 
 
 _VOCABULARIES = {
     "cl100k_base": _Vocabulary(
         "9b5ad71b2ce5302211f9c61530b329a4922fc6a4",
+        "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
         r"'(?i:[sdmt]|ll|ve|re)"
         r"|[^\r\n\p{L}\p{N}]?+\p{L}++"
         r"|\p{N}{1,3}+"
@@ -70,6 +71,7 @@ _VOCABULARIES = {
     ),
     "o200k_base": _Vocabulary(
         "fb374d419588a4632f3f557e76b4b70aebbca790",
+        "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
         r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
         r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
         r"|\p{N}{1,3}"
@@ -144,7 +146,7 @@ def _counter(model: str) -> _Counter:
         if provider == "anthropic" and "claude-3" not in model:
             return functools.partial(_count_by_tokenizer, _tokenizer(directory / _ANTHROPIC))
         vocabulary = _VOCABULARIES[_encoding_name(model, provider)]
-        return functools.partial(_count_by_encoding, _encoding(directory / vocabulary.file, vocabulary.pattern))
+        return functools.partial(_count_by_encoding, _encoding(directory, vocabulary))
     except (ImportError, OSError, ValueError, KeyError) as error:
         raise _UndecidedError from error
 
@@ -168,16 +170,20 @@ def _encoding_name(model: str, provider: str) -> str:
 
 
 @functools.cache
-def _encoding(path: Path, pattern: str) -> Encoding:
+def _encoding(directory: Path, vocabulary: _Vocabulary) -> Encoding:
     """An encoding, from a file with a line for each token: the token in base64, and its number."""
+    import hashlib
     from binascii import a2b_base64
 
     from tiktoken import Encoding
 
-    fields = path.read_bytes().split()
+    lines = (directory / vocabulary.file).read_bytes()
+    if hashlib.sha256(lines).hexdigest() != vocabulary.sha256:
+        raise ValueError(vocabulary.file)
+    fields = lines.split()
     ranks = dict(zip(map(a2b_base64, fields[::2]), map(int, fields[1::2]), strict=True))
-    # The name says that it is none of tiktoken's: litellm's counts take special tokens for the text that they are.
-    return Encoding("ordinary", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+    # The name says that it is none of tiktoken's: special tokens count as the text that they are written as.
+    return Encoding("ordinary", pat_str=vocabulary.pattern, mergeable_ranks=ranks, special_tokens={})
 
 
 def _count_by_encoding(encoding: Encoding, text: str) -> int:
