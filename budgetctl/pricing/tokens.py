@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,8 +22,6 @@ from budgetctl.pricing import catalog
 if TYPE_CHECKING:
     from tiktoken import Encoding
     from tokenizers import Tokenizer
-
-_Counter = Callable[[str], int]
 
 _DIRECTORY = Path("litellm_core_utils", "tokenizers")
 """Where litellm's vocabularies are in its package."""
@@ -42,6 +42,13 @@ _PER_MESSAGE, _PER_NAME, _PER_REPLY = 3, 1, 3
 
 _ELABORATE = frozenset({"tool_calls", "function_call", "search_results"})
 """Fields of a message from which litellm picks what counts."""
+
+
+_FIRST_COUNTS, _SHORT = 4, 4096
+"""How many counts, of how many characters at most, are made before all of an encoding is built."""
+
+_PART = 15
+"""Bytes that most tokens have at most, and that base64 does not pad."""
 
 
 class _Vocabulary(NamedTuple):
@@ -90,7 +97,7 @@ class _UndecidedError(LookupError):
 def count_text(model: str, text: str) -> int | None:
     """The tokens of plain text, as `litellm.token_counter(text=…)` counts them; None if litellm has to be asked."""
     try:
-        return _counter(model)(text)
+        return _count(model, [text])
     except _UndecidedError:
         return None
 
@@ -102,27 +109,24 @@ def count_messages(model: str, messages: Sequence[Mapping[str, Any]]) -> int | N
     tools litellm works out the tokens in its own ways.
     """
     try:
-        count = _counter(model)
-        return _PER_REPLY + sum(_count_message(count, message) for message in messages)
+        texts = [text for message in messages for text in _texts_of(message)]
+        names = sum(isinstance(message.get("name"), str) for message in messages)
+        return _PER_REPLY + _PER_MESSAGE * len(messages) + _PER_NAME * names + _count(model, texts)
     except _UndecidedError:
         return None
 
 
-def _count_message(count: _Counter, message: Mapping[str, Any]) -> int:
+def _texts_of(message: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(message, dict):
         raise _UndecidedError
-    tokens = _PER_MESSAGE
     for key, value in message.items():
-        if value is None:
-            continue
-        if key in _ELABORATE:
+        if key in _ELABORATE and value is not None:
             raise _UndecidedError(key)
         if isinstance(value, str):
-            tokens += count(value) + (_PER_NAME if key == "name" else 0)
+            yield value
         elif key == "content" and isinstance(value, list):
-            tokens += sum(count(_text_of_part(part)) for part in value)
+            yield from map(_text_of_part, value)
         # Numbers, objects and the like under other keys are no tokens to litellm.
-    return tokens
 
 
 def _text_of_part(part: Any) -> str:
@@ -132,21 +136,20 @@ def _text_of_part(part: Any) -> str:
     return text
 
 
-def _counter(model: str) -> _Counter:
-    """What counts the tokens of a text for a model. Raises `_UndecidedError`, as may what it returns."""
+def _count(model: str, texts: list[str]) -> int:
     # A program that has imported litellm may have registered models, or told it how to count, or not to. Its import
     # is paid for by then, so it is asked.
     if catalog.imported_litellm() is not None or any(name in os.environ for name in _SETTINGS):
         raise _UndecidedError
     package, provider = catalog.package(), catalog.provider_of(model)
-    if package is None or provider is None:
+    if package is None or provider is None or any(len(text) > _LONGEST for text in texts):
         raise _UndecidedError
     directory = package.directory / _DIRECTORY
     try:
         if provider == "anthropic" and "claude-3" not in model:
-            return functools.partial(_count_by_tokenizer, _tokenizer(directory / _ANTHROPIC))
+            return _count_by_tokenizer(_tokenizer(directory / _ANTHROPIC), texts)
         vocabulary = _VOCABULARIES[_encoding_name(model, provider)]
-        return functools.partial(_count_by_encoding, _encoding(directory, vocabulary))
+        return _encoding(directory, vocabulary).count(texts)
     except (ImportError, OSError, ValueError, KeyError) as error:
         raise _UndecidedError from error
 
@@ -169,26 +172,66 @@ def _encoding_name(model: str, provider: str) -> str:
         return default
 
 
-@functools.cache
-def _encoding(directory: Path, vocabulary: _Vocabulary) -> Encoding:
-    """An encoding, from a file with a line for each token: the token in base64, and its number."""
-    import hashlib
-    from binascii import a2b_base64
+class _Encoding:
+    """An encoding of OpenAI's, of which no more is built than its texts need.
 
-    from tiktoken import Encoding
+    To build all of it takes a third of a second. But a text is split into parts of itself, so that the tokens that
+    occur in it split it alike. By these the first short texts are counted: a command counts two and ends, while a
+    program that counts more is better served by all of them.
+    """
+
+    def __init__(self, lines: bytes, pattern: str) -> None:
+        """Take a line for each token: the token in base64, and its number."""
+        self._lines = lines
+        self._pattern = pattern
+        self._first = _FIRST_COUNTS
+        self._whole: Encoding | None = None
+
+    def count(self, texts: list[str]) -> int:
+        if not any(texts):
+            return 0
+        encode = self._enough_for("\n".join(texts)).encode_ordinary
+        return sum(len(encode(text[start : start + _CHUNK])) for text in texts for start in range(0, len(text), _CHUNK))
+
+    def _enough_for(self, text: str) -> Encoding:
+        if self._whole is None and self._first and len(text) <= _SHORT:
+            self._first -= 1
+            with suppress(UnicodeEncodeError):  # half a character, for which tiktoken puts another
+                return self._built(_tokens_in(text.encode(), self._tokens()))
+        if self._whole is None:
+            self._whole = self._built(self._tokens())
+        return self._whole
+
+    def _tokens(self) -> Iterator[tuple[bytes, bytes]]:
+        fields = self._lines.split()
+        return zip(fields[::2], fields[1::2], strict=True)
+
+    def _built(self, tokens: Iterable[tuple[bytes, bytes]]) -> Encoding:
+        from tiktoken import Encoding
+
+        ranks = {a2b_base64(token): int(rank) for token, rank in tokens}
+        # The name says that it is none of tiktoken's: special tokens count as the text that they are written as.
+        return Encoding("ordinary", pat_str=self._pattern, mergeable_ranks=ranks, special_tokens={})
+
+
+def _tokens_in(data: bytes, tokens: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Those of some tokens, in base64 and with their numbers, that occur in a text."""
+    starts, lengths = range(len(data)), range(1, _PART + 1)
+    parts = {b2a_base64(data[start : start + length], newline=False) for start in starts for length in lengths}
+    longest = len(b2a_base64(bytes(_PART), newline=False))
+    for token, rank in tokens:
+        if token in parts or (len(token) > longest and a2b_base64(token) in data):
+            yield token, rank
+
+
+@functools.cache
+def _encoding(directory: Path, vocabulary: _Vocabulary) -> _Encoding:
+    import hashlib
 
     lines = (directory / vocabulary.file).read_bytes()
     if hashlib.sha256(lines).hexdigest() != vocabulary.sha256:
         raise ValueError(vocabulary.file)
-    fields = lines.split()
-    ranks = dict(zip(map(a2b_base64, fields[::2]), map(int, fields[1::2]), strict=True))
-    # The name says that it is none of tiktoken's: special tokens count as the text that they are written as.
-    return Encoding("ordinary", pat_str=vocabulary.pattern, mergeable_ranks=ranks, special_tokens={})
-
-
-def _count_by_encoding(encoding: Encoding, text: str) -> int:
-    chunks = (text[start : start + _CHUNK] for start in range(0, len(_checked(text)), _CHUNK))
-    return sum(len(encoding.encode_ordinary(chunk)) for chunk in chunks)
+    return _Encoding(lines, vocabulary.pattern)
 
 
 @functools.cache
@@ -198,14 +241,8 @@ def _tokenizer(path: Path) -> Tokenizer:
     return Tokenizer.from_buffer(path.read_bytes())
 
 
-def _count_by_tokenizer(tokenizer: Tokenizer, text: str) -> int:
+def _count_by_tokenizer(tokenizer: Tokenizer, texts: list[str]) -> int:
     try:
-        return len(tokenizer.encode(_checked(text)))
+        return sum(len(tokenizer.encode(text)) for text in texts)
     except TypeError:  # a lone surrogate, which litellm does not count either
         raise _UndecidedError from None
-
-
-def _checked(text: str) -> str:
-    if len(text) > _LONGEST:
-        raise _UndecidedError
-    return text
