@@ -43,6 +43,8 @@ _PER_MESSAGE, _PER_NAME, _PER_REPLY = 3, 1, 3
 _ELABORATE = frozenset({"tool_calls", "function_call", "search_results"})
 """Fields of a message from which litellm picks what counts."""
 
+_OF_OLD = "gpt-3.5-turbo-0301"
+"""The model whose messages and names are other numbers of tokens."""
 
 _FIRST_COUNTS, _SHORT = 4, 4096
 """How many counts, of how many characters at most, are made before all of an encoding is built."""
@@ -108,6 +110,8 @@ def count_messages(model: str, messages: Sequence[Mapping[str, Any]]) -> int | N
     Messages of text are counted: under any key, and in the parts of a content. Of images, documents and calls of
     tools litellm works out the tokens in its own ways.
     """
+    if model == _OF_OLD:
+        return None
     try:
         texts = [text for message in messages for text in _texts_of(message)]
         names = sum(isinstance(message.get("name"), str) for message in messages)

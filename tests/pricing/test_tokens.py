@@ -60,6 +60,9 @@ WORKER = """
 import ast, sys
 from budgetctl.pricing import tokens
 for line in sys.stdin:
+    if line.startswith("as if none had been counted"):
+        tokens._encoding.cache_clear()
+        continue
     answers = [getattr(tokens, name)(*arguments) for name, *arguments in ast.literal_eval(line)]
     assert "litellm" not in sys.modules
     print(answers, flush=True)
@@ -115,7 +118,9 @@ def counts():
         [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="ascii"
     ) as process:
 
-        def ask(*questions):
+        def ask(*questions, first=False):
+            if first:
+                process.stdin.write("as if none had been counted\n")
             process.stdin.write(ascii(list(questions)) + "\n")
             process.stdin.flush()
             return ast.literal_eval(process.stdout.readline())
@@ -163,6 +168,28 @@ def test_any_text_is_counted(model, counts, text):
     assert counts(("count_text", model, text)) == [count_text_tokens(model, text)]
 
 
+@pytest.mark.parametrize("model", [O200K, CL100K])
+@settings(same_every_time, max_examples=50)
+@given(text=TEXTS)
+def test_the_first_text_of_a_process_is_counted(model, counts, text):
+    """For which only those tokens are looked at that occur in it."""
+    assert counts(("count_text", model, text), first=True) == [count_text_tokens(model, text)]
+
+
+@pytest.mark.parametrize("model", [O200K, CL100K])
+@pytest.mark.parametrize(
+    "text",
+    [*ODD, *(text[:4096] for text in LONG), "a\ud800b", "\ud83d\ude00" * 600],
+    ids=lambda text: ascii(text[:12]),
+)
+def test_an_odd_first_text_is_counted(model, counts, text):
+    messages = [{"role": "user", "content": text}, {"role": "assistant", "content": "Hello."}]
+    assert counts(("count_text", model, text), ("count_messages", model, messages), first=True) == [
+        count_text_tokens(model, text),
+        count_message_tokens(model, messages),
+    ]
+
+
 @pytest.mark.parametrize("model", [O200K, CL100K, ANTHROPIC])
 @pytest.mark.parametrize("text", LONG, ids=lambda text: text[:1])
 def test_long_text_is_counted(model, counts, text):
@@ -193,6 +220,10 @@ def test_a_model_of_the_map_has_the_tokenizer_that_litellm_gives_it(litellm, cou
     assert counts(*(("count_text", name, TELLING) for name in asked)) == [
         count_text_tokens(name, TELLING) for name in asked
     ]
+
+
+def test_messages_that_litellm_counts_by_an_old_rule_are_left_to_it(counts):
+    assert counts(("count_messages", "gpt-3.5-turbo-0301", [])) == [None]
 
 
 def test_text_that_litellm_extrapolates_is_left_to_it(counts):
