@@ -46,7 +46,7 @@ _ELABORATE = frozenset({"tool_calls", "function_call", "search_results"})
 _OF_OLD = "gpt-3.5-turbo-0301"
 """The model whose messages and names are other numbers of tokens."""
 
-_FIRST_COUNTS, _SHORT = 4, 4096
+_FIRST_COUNTS, _SHORT = 4, 8192
 """How many counts, of how many characters at most, are made before all of an encoding is built."""
 
 _PART = 15
