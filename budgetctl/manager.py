@@ -91,8 +91,10 @@ class BudgetManager:
 
     def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> float:
         """What the user will have spent, in USD, once this prompt is paid for."""
+        from budgetctl.pricing.prompts import text_of
+
         spent = self.budget(user).limit.spent
-        return to_float(spent + self.estimate(model, messages).amount)
+        return to_float(spent + self.estimate(model, text_of(messages)).amount)
 
     def get_total_budget(self, user: str) -> float:
         """The user's budget in USD."""
@@ -329,7 +331,10 @@ class BudgetManager:
         max_output_tokens: int = 0,
         provider: str | None = None,
     ) -> Price:
-        """What a prompt (text, or messages) and so many output tokens would cost. Nothing is recorded."""
+        """What a prompt (text, or chat messages as they are sent) and so many output tokens would cost.
+
+        Nothing is recorded.
+        """
         from budgetctl.pricing import price_prompt
 
         return price_prompt(model, prompt, max_output_tokens, provider=provider)

@@ -1,18 +1,18 @@
 """What a call to a model cost, or would cost: a saved response, text or numbers of tokens in, a `Price` out.
 
-Light to import, and mostly light to use: prices per token are worked out from the price map that litellm ships, to
-litellm's number. litellm itself is loaded by the first price that needs it, and by the first text to be counted.
+Light to import, and mostly light to use: prices per token are worked out from the price map that litellm ships, and
+tokens counted by its vocabularies, to litellm's number. litellm itself is loaded by the first question that needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, litellm_pricing, own_prices
+from budgetctl.pricing import catalog, litellm_pricing, own_prices, prompts
 from budgetctl.pricing.usage import MAX_TOKENS, read_document, read_usage, shown
 
 __all__ = [
@@ -101,16 +101,15 @@ def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider:
 
 
 def price_prompt(
-    model: str, messages: str | Iterable[Any], max_output_tokens: int = 0, *, provider: str | None = None
+    model: str, prompt: str | Iterable[Any], max_output_tokens: int = 0, *, provider: str | None = None
 ) -> Price:
-    """Price a call before it is made, as litellm's `projected_cost`: by the joined text of all messages.
+    """Price a call before it is made: by the tokens of its text, or of its chat messages as they are sent.
 
-    A message's content may be text, a list of parts, of which the text counts, or missing. Raises
-    `InvalidValueError` for anything else, and `CannotPriceError`.
+    Raises `InvalidValueError` for what is neither, and `CannotPriceError`.
     """
-    text = messages if isinstance(messages, str) else "".join(_texts_of_messages(messages))
-    tokens = litellm_pricing.count_text_tokens(_checked_model(model), text) if text else 0
-    return price_tokens(model, tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
+    count = prompts.count_text if isinstance(prompt, str) else prompts.count_messages
+    input_tokens = count(_checked_model(model), prompt)  # type: ignore[arg-type]
+    return price_tokens(model, input_tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
 
 
 def _price_here(usage: Usage, *, as_counts: bool = False) -> Price | None:
@@ -148,30 +147,7 @@ def _is_of_litellm(value: Any) -> bool:
 def _count_as_message(model: str, name: str, text: str) -> int:
     if not isinstance(text, str):
         raise InvalidValueError(f"{name} must be text, not {shown(text)}")
-    return litellm_pricing.count_message_tokens(model, [{"role": "user", "content": text}]) if text else 0
-
-
-def _texts_of_messages(messages: Iterable[Any]) -> Iterator[str]:
-    if isinstance(messages, Mapping) or not isinstance(messages, Iterable):
-        raise InvalidValueError(f"messages must be text or a list of messages, not {shown(messages)}")
-    for message in messages:
-        if not isinstance(message, Mapping) and not hasattr(message, "content"):
-            raise InvalidValueError(f"{shown(message)} is not a message: it has no role and content")
-        content = message.get("content") if isinstance(message, Mapping) else message.content
-        yield from _texts_of_content(content)
-
-
-def _texts_of_content(content: Any) -> Iterator[str]:
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, (list, tuple)):
-        for part in content:
-            if not isinstance(part, Mapping):
-                raise InvalidValueError(f"{shown(part)} is not a part of a message: it has no type")
-            if isinstance(part.get("text"), str):
-                yield part["text"]
-    elif content is not None:
-        raise InvalidValueError(f"{shown(content)} is not the content of a message: it is neither text nor parts")
+    return prompts.count_messages(model, [{"role": "user", "content": text}]) if text else 0
 
 
 def _checked_model(model: Any) -> str:

@@ -123,6 +123,26 @@ def _find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | N
         return None
 
 
+def provider_of(key: str) -> str | None:
+    """The `litellm_provider` under exactly this key; empty if the map has no such key, None if that is not certain."""
+    return _provider_in(price_files.seen(), key)
+
+
+@functools.lru_cache(maxsize=4096)
+def _provider_in(files: PriceFiles, key: str) -> str | None:
+    source = price_map.in_force(files)
+    if source is None or not source.has_known_rules or key in NOT_MODELS:
+        return None
+    try:
+        with source.entries() as entries:
+            entry = entries.get(key)
+            if entry is None:
+                return None if entries.has_aliases() else ""
+            return str(entry.get("litellm_provider", ""))
+    except (OSError, ValueError, UnclearError):
+        return None
+
+
 def _with_shipped(listing: Listing) -> Listing:
     """A listing of a newer map, which also holds while litellm has the one that it ships."""
     shipped = price_map.shipped()

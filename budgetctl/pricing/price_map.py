@@ -75,6 +75,10 @@ class Entries:
             self._known[key] = self._found(key)
         return self._known[key]
 
+    def has_aliases(self) -> bool:
+        """Whether entries stand under further keys, which litellm adds when it is imported."""
+        return self._text.find(b'"aliases":') >= 0
+
     def _found(self, key: str) -> Mapping[str, Any] | None:
         name = json.dumps(key).encode() + b":"
         found = self._text.rfind(name)  # of equal keys, a parser takes the last

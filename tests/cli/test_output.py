@@ -136,7 +136,11 @@ class TestText:
         cli("create", "b", "1234567.891")
         heading, *rows = cli("list").stdout.splitlines()
         assert heading.split() == "USER SPENT BUDGET USED LEFT RESETS UTC STATUS".split()
-        assert [row.split()[:3] for row in rows] == [["alice", "$0.25", "$10.00"], ["b", "$0.00", "$1,234,567.89"]]
+        assert [row.split()[:3] for row in rows] == [
+            ["alice", "$0.25", "$10.00"],
+            ["b", "$0.00", "$1,234,567.89"],
+            ["zoe", "$0.00", "$1.00"],
+        ]
         assert {row.index("ok") for row in rows} == {heading.index("STATUS")}
 
     def test_history_shows_what_a_reset_closed(self, cli: Cli) -> None:

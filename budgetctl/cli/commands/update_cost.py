@@ -30,9 +30,7 @@ def update_cost(
         str | None,
         typer.Option("--output-file", metavar="FILE", help="The same from a file, or - for stdin."),
     ] = None,
-    input_tokens: Annotated[
-        int | None, typer.Option("--input-tokens", metavar="N", parser=options.at_least(0), help="Tokens sent.")
-    ] = None,
+    input_tokens: options.InputTokens = None,
     output_tokens: Annotated[
         int | None,
         typer.Option("--output-tokens", metavar="N", parser=options.at_least(0), help="Tokens that came back."),
