@@ -25,8 +25,10 @@ class CostOptions(NamedTuple):
     cost: str | None
 
     def ways(self) -> dict[str, bool]:
-        """The ways to state a cost, and whether each was used."""
-        texts = (self.input_text, self.input_file, self.output_text, self.output_file)
+        """The ways to state a cost, and whether each was used. A response may come with the text that was sent."""
+        texts = [self.output_text, self.output_file]
+        if self.response is None:
+            texts += [self.input_text, self.input_file]
         return {
             "--response": self.response is not None,
             "--input-text and --output-text": any(text is not None for text in texts),
@@ -68,9 +70,7 @@ def _price_of(options: CostOptions) -> Price:
     if options.cost is not None:
         return Price(parse_amount(options.cost), Usage(), options.model, {"source": "stated"})
     if options.response is not None:
-        from budgetctl.pricing import price_response
-
-        return price_response(read_response(options.response), model=options.model, provider=options.provider)
+        return _price_of_response(options, options.response)
     if options.model is None:
         raise InvalidValueError(f"{used[0]} need a --model", hint="add --model gpt-4o")
     if options.input_tokens is not None or options.output_tokens is not None:
@@ -89,6 +89,22 @@ def _price_of(options: CostOptions) -> Price:
         text_of(options.output_text, options.output_file, "output"),
         provider=options.provider,
     )
+
+
+def _price_of_response(options: CostOptions, source: str) -> Price:
+    """The price of a saved response; of a stream without usage, by its text and the one that was sent."""
+    from budgetctl.pricing import price_partial, price_response
+    from budgetctl.pricing.partial import UncountedStreamError
+
+    has_input = options.input_text is not None or options.input_file is not None
+    try:
+        document = read_response(source)
+    except UncountedStreamError as error:
+        sent = text_of(options.input_text, options.input_file, "input")
+        return price_partial(error.answer, sent, model=options.model, provider=options.provider)
+    if has_input:
+        raise InvalidValueError("the response says how much was sent: leave out --input-text and --input-file")
+    return price_response(document, model=options.model, provider=options.provider)
 
 
 def text_of(text: str | None, file: str | None, which: str) -> str:

@@ -50,7 +50,8 @@ def read_response(source: str) -> Any:
     try:
         return read_document(text)
     except InvalidResponseError as error:
-        raise InvalidResponseError(f"{_name(source)}: {error.message}", hint=error.hint) from error
+        error.message = f"{_name(source)}: {error.message}"
+        raise
 
 
 def read_json(source: str) -> Any:

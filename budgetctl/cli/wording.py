@@ -82,8 +82,18 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
     return f"{line} on {at}; nothing added{'' if key else ' (--again to charge it again)'}"
 
 
-def unpriced(entry: Entry) -> str:
+def counted(price: Price) -> str | None:
+    """The warning for a stream that did not say what was used."""
+    if "counted" not in price.pricing:
+        return None
+    line = f"the stream does not say what was used: {price.usage.total_output:,} tokens were counted from its text"
+    return line if price.usage.total_input else f"{line}, and none of what was sent (--input-file gives it)"
+
+
+def unpriced(entry: Entry) -> str | None:
     """The warning for a charge that nobody knew the price of."""
+    if not entry.is_unpriced:
+        return None
     model = shlex.quote(entry.model or "")
     return f"{entry.model} has no price: entry {entry.number} is unpriced until budgetctl reprice --model {model}"
 

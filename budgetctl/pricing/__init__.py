@@ -13,9 +13,11 @@ from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import catalog, litellm_pricing, own_prices, prompts
-from budgetctl.pricing.usage import MAX_TOKENS, read_document, read_usage, shown
+from budgetctl.pricing.partial import PartialAnswer
+from budgetctl.pricing.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
 
 __all__ = [
+    "price_partial",
     "price_prompt",
     "price_recorded",
     "price_response",
@@ -83,6 +85,25 @@ def price_text(model: str, input_text: str, output_text: str, *, provider: str |
         for name, text in (("input_text", input_text), ("output_text", output_text))
     )
     return price_tokens(model, input_tokens, output_tokens, provider=provider)
+
+
+def price_partial(
+    answer: PartialAnswer, input_text: str = "", *, model: str | None = None, provider: str | None = None
+) -> Price:
+    """Price a stream that does not say what was used, by the text that came back, and the text that was sent.
+
+    As litellm builds a response from such a stream: what was sent counts as a chat message, what came back as text.
+    Where the stream says how many tokens were sent, `input_text` is not asked for. Raises `InvalidResponseError` for
+    one that names no model, and `CannotPriceError`.
+    """
+    name = checked_name(model or answer.fields.get("model"))
+    fields = {**answer.fields, "model": name, "text_output": prompts.count_text(name, answer.text)}
+    if not answer.has_input:
+        fields["uncached_input"] = _count_as_message(name, "input_text", input_text)
+    if provider:
+        fields["provider"] = provider
+    price = price_usage(Usage(**fields))
+    return price._replace(pricing={**price.pricing, "counted": "text"})
 
 
 def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider: str | None = None) -> Price:

@@ -15,6 +15,7 @@ from budgetctl.errors import InvalidResponseError
 from budgetctl.pricing.counts import is_object, items, part, section, shown, word
 from budgetctl.pricing.formats import BODIES, error_text
 from budgetctl.pricing.gemini import is_gemini
+from budgetctl.pricing.partial import UncountedStreamError, partial_answer
 
 _Event = Mapping[str, Any]
 _Parse = Callable[[str], Any]
@@ -95,10 +96,19 @@ def assemble(events: Sequence[_Event]) -> Mapping[str, Any]:
             f"the response is a list of JSON documents ({len(events)}), and not the chunks of one stream",
             hint="save one response, or one stream, in a file",
         )
-    raise InvalidResponseError(
+    raise _uncounted(
+        events,
         f"the stream has no usage: none of its {len(events)} events says how many tokens were used",
-        hint="ask for it with stream_options.include_usage, or give the texts or the tokens yourself",
+        "ask for it with stream_options.include_usage, or give the texts or the tokens yourself",
     )
+
+
+def _uncounted(events: Sequence[_Event], why: str, hint: str) -> InvalidResponseError:
+    """The error for a stream without usage, with its answer where there is one to count."""
+    answer = partial_answer(events)
+    if answer is None:
+        return InvalidResponseError(why, hint=hint)
+    return UncountedStreamError(why, answer, hint=hint)
 
 
 _EVENT_TYPES = ("response.", "message_", "message-", "content_block_", "content-", "tool-", "ping", "error")
@@ -120,10 +130,8 @@ def _anthropic(events: Sequence[_Event]) -> Mapping[str, Any] | None:
         return None
     deltas = [event for event in events if event.get("type") == "message_delta"]
     if not deltas:
-        raise InvalidResponseError(
-            "the stream ends before its message_delta, which has the tokens of the output",
-            hint="save the whole stream, or give the tokens yourself",
-        )
+        why = "the stream ends before its message_delta, which has the tokens of the output"
+        raise _uncounted(events, why, "save the whole stream, or give the tokens yourself")
     usage = dict(section(message, "usage"))
     for event in deltas:
         usage |= {name: value for name, value in section(event, "usage").items() if value is not None}
@@ -144,7 +152,7 @@ def _responses(events: Sequence[_Event]) -> Mapping[str, Any] | None:
 
 def _is_chunk(event: _Event) -> bool:
     kind = event.get("object")
-    return kind == "chat.completion.chunk" or any("delta" in choice for choice in items(event.get("choices")))
+    return kind in ("chat.completion.chunk", "text_completion") or any("delta" in choice for choice in items(event.get("choices")))
 
 
 def _chat(events: Sequence[_Event]) -> Mapping[str, Any] | None:
@@ -152,7 +160,7 @@ def _chat(events: Sequence[_Event]) -> Mapping[str, Any] | None:
 
     https://platform.openai.com/docs/api-reference/chat-streaming. What names the answer may stand in any chunk.
     """
-    chunks = [event for event in events if _is_chunk(event) or event.get("object") == "text_completion"]
+    chunks = [event for event in events if _is_chunk(event)]
     counted = [
         {**chunk, "usage": usage}
         for chunk in chunks

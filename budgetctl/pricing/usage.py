@@ -63,7 +63,7 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
             break
     else:
         refuse(body, _FORMATS)
-    fields["model"] = _model(model or fields.get("model"))
+    fields["model"] = checked_name(model or fields.get("model"))
     if provider:
         fields["provider"] = provider
     return Usage(**fields)
@@ -82,7 +82,8 @@ def _parse(text: str) -> Any:
         ) from None
 
 
-def _model(name: Any) -> str:
+def checked_name(name: Any) -> str:
+    """The name of the model that answered. Raises `InvalidResponseError` where there is none."""
     if name is None or name == "":
         raise InvalidResponseError("the response does not say which model answered", hint="name it with --model")
     if not isinstance(name, str) or not name.isprintable() or not name.strip():

@@ -207,6 +207,39 @@ class TestDryRun:
         )  # fmt: skip
 
 
+class TestStreamsWithoutUsage:
+    """Their text is counted, and that is said."""
+
+    @pytest.fixture
+    def stream(self, tmp_path: Path) -> Path:
+        """The example's stream, without the chunk that says what was used."""
+        lines = (EXAMPLES / "openai-chat-stream.sse").read_text().splitlines(keepends=True)
+        path = tmp_path / "stream.sse"
+        path.write_text("".join(line for line in lines if '"prompt_tokens"' not in line))
+        return path
+
+    def test_what_came_back_is_charged_with_a_warning(self, cli: Cli, stream: Path) -> None:
+        result = cli("update-cost", "alice", "--response", stream, "--json")
+        assert (result.document["usage"]["input_tokens"], result.document["usage"]["output_tokens"]) == ("0", "7")
+        assert "7 tokens were counted from its text, and none of what was sent" in result.stderr
+
+    def test_what_was_sent_can_be_given(self, cli: Cli, stream: Path) -> None:
+        result = cli("update-cost", "alice", "--response", stream, "--input-text", "hello", "--json")
+        assert result.document["usage"]["input_tokens"] == "8"
+        assert "and none of what was sent" not in result.stderr
+
+    def test_they_are_charged_once(self, cli: Cli, stream: Path) -> None:
+        cli("update-cost", "alice", "--response", stream)
+        result = cli("update-cost", "alice", "--response", stream)
+        assert "already charged" in result.stdout
+        assert result.stderr == ""
+
+    def test_a_response_that_says_what_was_sent_takes_no_text(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "--response", CHAT, "--input-text", "hello")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "leave out --input-text" in result.stderr
+
+
 class TestEstimate:
     """What a call would cost, before it is made."""
 

@@ -11,7 +11,7 @@ from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.cli.documents import charge_document, dry_charge_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import charged, over_budget, unpriced, would_be_charged
+from budgetctl.cli.wording import charged, counted, over_budget, unpriced, would_be_charged
 from budgetctl.errors import InvalidValueError
 
 
@@ -62,7 +62,8 @@ def update_cost(
     when it takes the budget over its limit: then a warning is printed, and the exit code is still 0.
 
     With --on-unknown-price record, or an amount, what has no price is an entry that is marked as unpriced until
-    budgetctl reprice corrects it.
+    budgetctl reprice corrects it. Of a saved stream that does not say what was used, the text is counted; what was
+    sent is not in it, and can be given by --input-text or --input-file.
     """
     if key is not None and again:
         raise InvalidValueError("--id charges once, --again charges again: give one of them")
@@ -80,8 +81,9 @@ def update_cost(
     session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us))
     if response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
         warn("the response has no id: charging it again will not be noticed (--id KEY gives it one)")
-    if charge.entry.is_unpriced:
-        warn(unpriced(charge.entry))
+    for warning in (counted(price), unpriced(charge.entry)):
+        if warning and not charge.replayed:
+            warn(warning)
     exceeded = over_budget(charge.budget, now_us)
     if exceeded:
         warn(exceeded)

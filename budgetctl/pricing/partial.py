@@ -1,0 +1,77 @@
+"""Streams that never say what was used: what is known of the answer, so that its text can be counted.
+
+OpenAI's chat streams say it only when they are asked to, and one that was cut off does not get that far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from budgetctl.errors import InvalidResponseError
+from budgetctl.pricing.counts import Fields, items, part, text, word
+from budgetctl.pricing.formats import read_anthropic
+
+_Event = Mapping[str, Any]
+
+
+class PartialAnswer(NamedTuple):
+    """What a stream without usage says: values of `Usage` by field, and the text that came back."""
+
+    fields: Fields
+    text: str
+
+    @property
+    def has_input(self) -> bool:
+        """Whether the stream says how many tokens were sent, as Anthropic's do at their start."""
+        return "uncached_input" in self.fields
+
+
+class UncountedStreamError(InvalidResponseError):
+    """A saved stream does not say what was used. Its text may be counted: see `pricing.price_partial`."""
+
+    def __init__(self, message: str, answer: PartialAnswer, *, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.answer = answer
+
+
+def partial_answer(events: Sequence[_Event]) -> PartialAnswer | None:
+    """What is known of the answer of these events; None where they hold no text, or more than one answer."""
+    came_back = "".join(fragment for event in events for fragment in _fragments(event))
+    about = [_about(event) for event in events]
+    if not came_back or len({each["id"] for each in about if each.get("id")}) > 1:
+        return None
+    fields: Fields = {"request_id": _first(about, "id"), "created": _first(about, "created")}
+    start = next((event for event in events if event.get("type") == "message_start"), None)
+    if start is not None:
+        fields |= read_anthropic(part(start, "message"))
+        fields.pop("text_output", None)
+        fields.pop("reasoning", None)
+    return PartialAnswer({"model": _first(about, "model")} | fields, came_back)
+
+
+def _about(event: _Event) -> Mapping[str, Any]:
+    """Where an event names the answer that it is of."""
+    return part(event, "message") or part(event, "response") or event
+
+
+def _first(about: Sequence[Mapping[str, Any]], name: str) -> str | None:
+    return next((text(each[name]) for each in about if each.get(name)), None)
+
+
+def _fragments(event: _Event) -> Iterator[str]:
+    """The pieces of text that an event adds to the answer: of its words, its reasoning, and its calls of tools."""
+    yield from filter(None, [word(event.get("delta"))])  # OpenAI Responses
+    delta = part(event, "delta")  # Anthropic, Cohere
+    yield from _words(delta, "text", "thinking", "partial_json")
+    yield from _words(part(delta, "message", "content"), "text")
+    for choice in items(event.get("choices")):  # Chat Completions, and completions of old
+        yield from _words(choice, "text")
+        made = part(choice, "delta")
+        yield from _words(made, "content", "reasoning_content", "reasoning", "refusal")
+        for call in items(made.get("tool_calls")):
+            yield from _words(part(call, "function"), "name", "arguments")
+
+
+def _words(section: Mapping[str, Any], *names: str) -> Iterator[str]:
+    yield from (found for name in names if (found := word(section.get(name))))
