@@ -47,21 +47,19 @@ class Usage(NamedTuple):
     cost: Picodollars | None = None
 
     @property
+    def tokens(self) -> tuple[int, int, int, int, int, int, int, int, int, int]:
+        """The counts of tokens, from `uncached_input` to `image_output`."""
+        return self[4:14]
+
+    @property
     def total_input(self) -> int:
         """All input tokens, cached or not."""
-        return (
-            self.uncached_input
-            + self.cache_read
-            + self.cache_write_5m
-            + self.cache_write_1h
-            + self.audio_input
-            + self.image_input
-        )
+        return sum(self.tokens[:6])
 
     @property
     def total_output(self) -> int:
         """All output tokens, reasoning included."""
-        return self.text_output + self.reasoning + self.audio_output + self.image_output
+        return sum(self.tokens[6:])
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for storing and printing."""

@@ -264,13 +264,24 @@ def prices(entry: Mapping[str, Any]) -> dict[str, float]:
 
 def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
-    prompt = usage.uncached_input * rates.uncached_input + usage.cache_read * rates.cache_read
-    prompt += usage.audio_input * rates.audio_input
-    prompt += usage.image_input * rates.image_input
-    prompt += usage.cache_write_5m * rates.cache_write_5m + usage.cache_write_1h * rates.cache_write_1h
-    completion = usage.text_output * rates.text_output + usage.audio_output * rates.audio_output
-    completion += usage.reasoning * rates.reasoning
-    completion += usage.image_output * rates.image_output
+    uncached, read, write, write_1h, audio_in, image_in, text, reasoning, audio_out, image_out = usage.tokens
+    prompt = uncached * rates.uncached_input
+    # Most kinds are seldom used, and a test takes less than a product.
+    if read:
+        prompt += read * rates.cache_read
+    if audio_in:
+        prompt += audio_in * rates.audio_input
+    if image_in:
+        prompt += image_in * rates.image_input
+    if write or write_1h:
+        prompt += write * rates.cache_write_5m + write_1h * rates.cache_write_1h
+    completion = text * rates.text_output
+    if audio_out:
+        completion += audio_out * rates.audio_output
+    if reasoning:
+        completion += reasoning * rates.reasoning
+    if image_out:
+        completion += image_out * rates.image_output
     return prompt, completion
 
 
@@ -377,7 +388,7 @@ def _picodollars(usd: float) -> Picodollars:
     it round to the other side.
     """
     product = usd * money.PICODOLLARS_PER_USD
-    nearest = round(product)
-    if product < money.PICODOLLARS_PER_USD and abs(product - nearest) < 0.499:
-        return Picodollars(nearest)
+    nearest = Picodollars(product + 0.5)  # which drops what is behind the point
+    if product < money.PICODOLLARS_PER_USD and -0.499 < product - nearest < 0.499:
+        return nearest
     return money.from_number(usd)

@@ -59,14 +59,14 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
     """
     for form in _FORMATS:
         if form.matches(body):
-            fields = form.read(body)
+            usage = form.read(body)
             break
     else:
         refuse(body, _FORMATS)
-    fields["model"] = _model(model or fields.get("model"))
-    if provider:
-        fields["provider"] = provider
-    return Usage(**fields)
+    name = _model(model or usage.model)
+    if name is usage.model and not provider:
+        return usage
+    return usage._replace(model=name, provider=provider or usage.provider)
 
 
 def _parse(text: str) -> Any:
