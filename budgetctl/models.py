@@ -47,19 +47,14 @@ class Usage(NamedTuple):
     cost: Picodollars | None = None
 
     @property
-    def tokens(self) -> tuple[int, int, int, int, int, int, int, int, int, int]:
-        """The counts of tokens, from `uncached_input` to `image_output`."""
-        return self[4:14]
-
-    @property
     def total_input(self) -> int:
         """All input tokens, cached or not."""
-        return sum(self.tokens[:6])
+        return sum(self[4:10])
 
     @property
     def total_output(self) -> int:
         """All output tokens, reasoning included."""
-        return sum(self.tokens[6:])
+        return sum(self[10:14])
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for storing and printing."""

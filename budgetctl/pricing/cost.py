@@ -17,6 +17,8 @@ from budgetctl import money
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
 
+_PER_USD = float(money.PICODOLLARS_PER_USD)
+
 QWEN = frozenset({"dashscope", "qwencloud", "qwen_ai_platform"})
 """The names under which Alibaba sells; one calculator of litellm prices them all."""
 
@@ -87,7 +89,7 @@ _RATES = {
 
 
 class Rates(NamedTuple):
-    """USD per token of each kind, for one service tier and one range of input lengths."""
+    """USD per token of each kind, in the order of `Usage`, for one service tier and one range of input lengths."""
 
     uncached_input: float
     cache_read: float
@@ -124,7 +126,7 @@ class Tariff:
     def price(self, usage: Usage) -> Picodollars | None:
         """What the usage costs, or None where litellm has to be asked."""
         word = usage.service_tier
-        suffix = _TIERS.get(word if word is None else word.lower())
+        suffix = _TIERS.get(word and word.lower())
         if suffix is None or usage.web_searches:
             return None
         given = usage
@@ -139,22 +141,24 @@ class Tariff:
         rates = self._known.get((suffix, band))
         if rates is None:
             rates = self._known[suffix, band] = self._rates(suffix, length)
-        cost = self._multiplied(usage, *_parts(usage, rates))
+        prompt, completion = _parts(usage, rates)
+        if self._multipliers:
+            prompt, completion = self._multiplied(usage, prompt, completion)
+        cost = prompt + completion
         if cost == 0 and not is_free(self._entry, given):
             return None
         return _picodollars(cost)
 
-    def _multiplied(self, usage: Usage, prompt: float, completion: float) -> float:
+    def _multiplied(self, usage: Usage, prompt: float, completion: float) -> tuple[float, float]:
         """Apply Anthropic's surcharges for fast answers and for places (llms/anthropic/cost_calculation.py)."""
-        if self._multipliers:
-            if usage.speed == "fast":
-                faster = self._multipliers.get("fast", 1.0)
-                prompt, completion = prompt * faster, completion * faster
-            place = (usage.inference_geo or "global").lower()
-            if place not in {"global", "not_available"}:
-                farther = float(self._multipliers.get(place, 1.0))
-                prompt, completion = prompt * farther, completion * farther
-        return prompt + completion
+        if usage.speed == "fast":
+            faster = self._multipliers.get("fast", 1.0)
+            prompt, completion = prompt * faster, completion * faster
+        place = (usage.inference_geo or "global").lower()
+        if place not in {"global", "not_available"}:
+            farther = float(self._multipliers.get(place, 1.0))
+            prompt, completion = prompt * farther, completion * farther
+        return prompt, completion
 
     def _rates(self, suffix: str, length: int) -> Rates:
         info = self._info
@@ -264,7 +268,7 @@ def prices(entry: Mapping[str, Any]) -> dict[str, float]:
 
 def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
-    uncached, read, write, write_1h, audio_in, image_in, text, reasoning, audio_out, image_out = usage.tokens
+    uncached, read, write, write_1h, audio_in, image_in, text, reasoning, audio_out, image_out = usage[4:14]
     prompt = uncached * rates.uncached_input
     # Most kinds are seldom used, and a test takes less than a product.
     if read:
@@ -387,8 +391,8 @@ def _picodollars(usd: float) -> Picodollars:
     The product is off by at most 2⁻⁵² of itself, less than 0.0003 below a dollar; only that close to a half could
     it round to the other side.
     """
-    product = usd * money.PICODOLLARS_PER_USD
+    product = usd * _PER_USD
     nearest = Picodollars(product + 0.5)  # which drops what is behind the point
-    if product < money.PICODOLLARS_PER_USD and -0.499 < product - nearest < 0.499:
+    if product < _PER_USD and -0.499 < product - nearest < 0.499:
         return nearest
     return money.from_number(usd)

@@ -31,31 +31,33 @@ _NO_SECTION: Mapping[str, Any] = {}
 def count(section: Mapping[str, Any], name: str) -> int:
     """The number of tokens of that name; 0 where there is none."""
     value = section.get(name)
+    if type(value) is int and 0 <= value <= MAX_TOKENS:
+        return value
     if value is None:
         return 0
-    if isinstance(value, int) and value is not True and value is not False and 0 <= value <= MAX_TOKENS:
-        return value
     raise InvalidResponseError(f"{name} is {shown(value)}, which is not a possible number of tokens")
 
 
-def largest(section: Mapping[str, Any], names: frozenset[str]) -> int:
+def largest(section: Mapping[str, Any], names: tuple[str, ...]) -> int:
     """The largest number of tokens under any of those names, which all count the same ones."""
-    if names.isdisjoint(section):
-        return 0
-    return max(count(section, name) for name in sorted(names))
+    most = 0
+    for name in names:
+        if name in section:
+            most = max(most, count(section, name))
+    return most
 
 
 def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
-    """Whether a value is a JSON object. Asking for `dict` first is ten times as fast as for `Mapping` alone."""
-    return isinstance(value, (dict, Mapping))
+    """Whether a value is a JSON object. `Mapping` is asked last: that takes ten times as long as the rest."""
+    return type(value) is dict or (value is not None and isinstance(value, Mapping))
 
 
 def section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The object of that name, empty where there is none; anything else in its place is refused."""
-    value = body.get(name)
+    value: Any = body.get(name)
     if value is None:
         return _NO_SECTION
-    if isinstance(value, (dict, Mapping)):
+    if is_object(value):
         return value
     raise InvalidResponseError(f"{name} is {kind(value)}, which holds no numbers of tokens")
 

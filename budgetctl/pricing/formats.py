@@ -88,6 +88,9 @@ def _refuse_other_units(body: Mapping[str, Any]) -> None:
             )
 
 
+_TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_usd_ticks"})
+
+
 def _source(body: Mapping[str, Any]) -> tuple[Any, None, str | None, str | None]:
     """Which answer it is: what `Usage` has before the counts."""
     created = body.get("created")
@@ -98,7 +101,10 @@ def _terms(
     body: Mapping[str, Any], usage: Mapping[str, Any]
 ) -> tuple[str | None, str | None, str | None, Picodollars | None]:
     """On which terms it was answered: what `Usage` has after the counts."""
-    tier = word(body.get("service_tier")) or word(usage.get("service_tier"))
+    tier = word(body.get("service_tier"))
+    if _TERMS.isdisjoint(usage):
+        return tier, None, None, None
+    tier = tier or word(usage.get("service_tier"))
     return tier, word(usage.get("inference_geo")), word(usage.get("speed")), billed(usage)
 
 
@@ -110,8 +116,10 @@ def _is_chat(body: Mapping[str, Any]) -> bool:
     return is_object(usage) and usage.get("prompt_tokens") is not None
 
 
-_CACHED = frozenset({"cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"})
-_WRITTEN = frozenset({"cache_write_tokens", "cache_creation_tokens"})
+_CACHED = ("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens")
+_WRITTEN = ("cache_write_tokens", "cache_creation_tokens")
+_CACHE_OUTSIDE_DETAILS = frozenset({*_CACHED, "cache_creation_input_tokens"})
+_WRITES_IN_DETAILS = frozenset({*_WRITTEN, "cache_creation_token_details"})
 
 
 def read_chat(body: Mapping[str, Any]) -> Usage:
@@ -122,33 +130,33 @@ def read_chat(body: Mapping[str, Any]) -> Usage:
     """
     usage = body["usage"]
     details = section(usage, "prompt_tokens_details")
-    cached = max(count(details, "cached_tokens"), largest(usage, _CACHED))
-    written = max(largest(details, _WRITTEN), count(usage, "cache_creation_input_tokens"))
-    durations = section(details, "cache_creation_token_details")
     made = section(usage, "completion_tokens_details")
+    prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
+    cached, writes = count(details, "cached_tokens"), (0, 0)
+    if not _CACHE_OUTSIDE_DETAILS.isdisjoint(usage):
+        cached = max(cached, largest(usage, _CACHED))
+        writes = count(usage, "cache_creation_input_tokens"), 0
+    if not _WRITES_IN_DETAILS.isdisjoint(details):
+        written = max(writes[0], largest(details, _WRITTEN))
+        writes = split_writes(written, section(details, "cache_creation_token_details"))
+    reasoning = count(made, "reasoning_tokens")
+    if reasoning and count(usage, "total_tokens") == prompt + completion + reasoning:
+        completion += reasoning  # xAI counts it beside completion_tokens
     return Usage(
         *_source(body),
-        *_split_input(usage, "prompt_tokens", details, cached, split_writes(written, durations)),
-        *_split_output("completion_tokens", _completion(usage, made), made),
+        *_split_input("prompt_tokens", prompt, details, cached, writes),
+        *_split_output("completion_tokens", completion, made, reasoning),
         _searches(usage) or _cites_the_web(body),
         *_terms(body, usage),
     )
-
-
-def _completion(usage: Mapping[str, Any], details: Mapping[str, Any]) -> int:
-    """The whole output. xAI counts reasoning beside completion_tokens, and its total_tokens says so."""
-    completion = count(usage, "completion_tokens")
-    reasoning = count(details, "reasoning_tokens") if details else 0
-    if reasoning and count(usage, "total_tokens") == count(usage, "prompt_tokens") + completion + reasoning:
-        return completion + reasoning
-    return completion
 
 
 def _cites_the_web(body: Mapping[str, Any]) -> int:
     """1 if a chat answer searched the web: it cites pages, but never says how often it searched."""
     choices = body.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        notes = part(choice, "message").get("annotations") if is_object(choice) else None
+        message = choice.get("message") if is_object(choice) else None
+        notes = message.get("annotations") if is_object(message) else None
         if notes and any(note.get("type") == "url_citation" for note in items(notes)):
             return 1
     return 0
@@ -168,21 +176,18 @@ def read_responses(body: Mapping[str, Any]) -> Usage:
     usage = body["usage"]
     details = section(usage, "input_tokens_details") or section(usage, "input_token_details")
     made = section(usage, "output_tokens_details") or section(usage, "output_token_details")
-    writes = (count(details, "cache_write_tokens"), 0)
+    cached, written = count(details, "cached_tokens"), count(details, "cache_write_tokens")
     searches = [item for item in items(body.get("output")) if item.get("type") == "web_search_call"]
     return Usage(
         *_source(body),
-        *_split_input(usage, "input_tokens", details, count(details, "cached_tokens"), writes),
-        *_split_output("output_tokens", count(usage, "output_tokens"), made),
+        *_split_input("input_tokens", count(usage, "input_tokens"), details, cached, (written, 0)),
+        *_split_output("output_tokens", count(usage, "output_tokens"), made, count(made, "reasoning_tokens")),
         len(searches),
         *_terms(body, usage),
     )
 
 
-def _split_input(
-    usage: Mapping[str, Any], name: str, details: Mapping[str, Any], cached: int, writes: tuple[int, int]
-) -> Input:
-    total = count(usage, name)
+def _split_input(name: str, total: int, details: Mapping[str, Any], cached: int, writes: tuple[int, int]) -> Input:
     if not details:
         return split_input(name, total, cached, writes)
     audio, image = count(details, "audio_tokens"), count(details, "image_tokens")
@@ -194,16 +199,14 @@ def _split_input(
     return split_input(name, total, cached, writes, audio=audio, image=image)
 
 
-def _split_output(name: str, total: int, details: Mapping[str, Any]) -> Output:
-    if not details:
-        return split_output(name, total)
-    reasoning, audio = count(details, "reasoning_tokens"), count(details, "audio_tokens")
-    return split_output(name, total, reasoning, audio, count(details, "image_tokens"))
+def _split_output(name: str, total: int, details: Mapping[str, Any], reasoning: int) -> Output:
+    return split_output(name, total, reasoning, count(details, "audio_tokens"), count(details, "image_tokens"))
 
 
 def _searches(usage: Mapping[str, Any]) -> int:
-    tools = section(usage, "server_tool_use")
-    return count(tools, "web_search_requests") if tools else 0
+    if usage.get("server_tool_use") is None:
+        return 0
+    return count(section(usage, "server_tool_use"), "web_search_requests")
 
 
 # Anthropic, and Bedrock, which follows it

@@ -43,7 +43,7 @@ def read_gemini(body: Mapping[str, Any]) -> Usage:
     search on the web found is paid with the search: https://ai.google.dev/gemini-api/docs/pricing.
     """
     body = _camel(body)
-    usage = _camel(body["usageMetadata"])
+    usage = _camel(section(body, "usageMetadata"))
     searches = _searches(body)
     prompt, tools = count(usage, "promptTokenCount"), count(usage, "toolUsePromptTokenCount")
     output = _output(usage, prompt + tools)
@@ -92,12 +92,12 @@ def _audio_and_images(usage: Mapping[str, Any], name: str) -> tuple[int, int]:
         section(usage, name)  # refuses it, if it is no object either
         return 0, 0
     audio = image = 0
-    for item in items(details):
-        modality = item.get("modality")
+    for item in details:
+        modality = item.get("modality") if is_object(item) else None
         if modality == "AUDIO":
-            audio += count(_camel(item), "tokenCount")
+            audio += count(item, "tokenCount") or count(item, "token_count")
         elif modality == "IMAGE":
-            image += count(_camel(item), "tokenCount")
+            image += count(item, "tokenCount") or count(item, "token_count")
     return audio, image
 
 
@@ -105,9 +105,9 @@ def _searches(body: Mapping[str, Any]) -> int:
     """How many different searches the answers say they are grounded on."""
     found: set[str] = set()
     for answer in items(body.get("candidates")):
-        grounding = _camel(answer).get("groundingMetadata")
+        grounding = answer.get("groundingMetadata") or answer.get("grounding_metadata")
         if is_object(grounding):
-            queries = _camel(grounding).get("webSearchQueries")
+            queries = grounding.get("webSearchQueries") or grounding.get("web_search_queries")
             found.update(filter(word, queries) if isinstance(queries, list) else ())
     return len(found)
 
