@@ -74,7 +74,7 @@ def part(body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 def items(value: Any) -> list[Mapping[str, Any]]:
     """The objects in a list; none where it is something else."""
-    return [item for item in value if is_object(item)] if isinstance(value, list) else []
+    return [item for item in value if type(item) is dict or is_object(item)] if isinstance(value, list) else []
 
 
 def word(value: Any) -> str | None:

@@ -177,12 +177,15 @@ def read_responses(body: Mapping[str, Any]) -> Usage:
     details = section(usage, "input_tokens_details") or section(usage, "input_token_details")
     made = section(usage, "output_tokens_details") or section(usage, "output_token_details")
     cached, written = count(details, "cached_tokens"), count(details, "cache_write_tokens")
-    searches = [item for item in items(body.get("output")) if item.get("type") == "web_search_call"]
+    searches = 0
+    for item in items(body.get("output")):
+        if item.get("type") == "web_search_call":
+            searches += 1
     return Usage(
         *_source(body),
         *_split_input("input_tokens", count(usage, "input_tokens"), details, cached, (written, 0)),
         *_split_output("output_tokens", count(usage, "output_tokens"), made, count(made, "reasoning_tokens")),
-        len(searches),
+        searches,
         *_terms(body, usage),
     )
 

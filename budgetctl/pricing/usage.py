@@ -57,9 +57,9 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
     `InvalidResponseError` for a body of unknown shape, without usage or without a model, and for counts that
     contradict each other.
     """
-    for form in _FORMATS:
-        if form.matches(body):
-            usage = form.read(body)
+    for _, matches, read in _FORMATS:
+        if matches(body):
+            usage = read(body)
             break
     else:
         refuse(body, _FORMATS)
