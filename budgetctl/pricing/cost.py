@@ -106,7 +106,7 @@ class Rates(NamedTuple):
 class Tariff:
     """An entry of the map as one seller prices by it. Works its rates out once per service tier and input length."""
 
-    __slots__ = ("_bands", "_entry", "_info", "_known", "_multipliers", "_seller", "_tiers")
+    __slots__ = ("_bands", "_entry", "_folds", "_info", "_known", "_multipliers", "_seller", "_tiers")
 
     def __init__(self, entry: Mapping[str, Any], seller: str, tiers: Sequence[Mapping[str, Any]]) -> None:
         """Use `tariff`, which knows which entries these rules cover."""
@@ -121,26 +121,27 @@ class Tariff:
         ends = {end for tier in tiers for end in tier["range"]}
         self._bands = sorted(ends | {_threshold(name) for name in self._info if _LONG.fullmatch(name)})
         self._multipliers = entry.get("provider_specific_entry") or {} if seller == "anthropic" else {}
-        self._known: dict[tuple[str, int], Rates] = {}
+        self._folds = seller in _WITHOUT_TIERS
+        self._known: dict[tuple[str | None, int], Rates] = {}
 
     def price(self, usage: Usage) -> Picodollars | None:
         """What the usage costs, or None where litellm has to be asked."""
-        word = usage.service_tier
-        suffix = _TIERS.get(word and word.lower())
-        if suffix is None or usage.web_searches:
+        if usage.web_searches:
             return None
-        given = usage
-        if self._seller in _WITHOUT_TIERS:
-            suffix = ""
+        given, word = usage, usage.service_tier
+        if self._folds:
             usage = _folded(usage, self._seller, self._info)
         band = length = 0
         if self._bands:
             length = usage.total_input
             # A range of lengths starts above its threshold, but for xAI at it (_uses_inclusive_token_thresholds).
             band = (bisect_right if self._seller == "xai" else bisect_left)(self._bands, length)
-        rates = self._known.get((suffix, band))
+        rates = self._known.get((word, band))
         if rates is None:
-            rates = self._known[suffix, band] = self._rates(suffix, length)
+            suffix = _TIERS.get(word and word.lower())
+            if suffix is None:
+                return None
+            rates = self._known[word, band] = self._rates("" if self._folds else suffix, length)
         prompt, completion = _parts(usage, rates)
         if self._multipliers:
             prompt, completion = self._multiplied(usage, prompt, completion)
@@ -270,8 +271,7 @@ def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
     uncached, read, write, write_1h, audio_in, image_in, text, reasoning, audio_out, image_out = usage[4:14]
     prompt = uncached * rates.uncached_input
-    # Most kinds are seldom used, and a test takes less than a product.
-    if read:
+    if read:  # most kinds are seldom used, and a test takes less time than a product
         prompt += read * rates.cache_read
     if audio_in:
         prompt += audio_in * rates.audio_input

@@ -39,11 +39,11 @@ def is_gemini(body: Mapping[str, Any]) -> bool:
 def read_gemini(body: Mapping[str, Any]) -> Usage:
     """Read generateContent: the input includes what was cached; thoughts and tool prompts are counted beside.
 
-    https://ai.google.dev/api/generate-content#UsageMetadata. Video and documents cost what text does. What a
+    https://ai.google.dev/api/generate-content#UsageMetadata, whose names Google's Python library dumps in snake
+    case. Video and documents cost what text does. What a
     search on the web found is paid with the search: https://ai.google.dev/gemini-api/docs/pricing.
     """
-    body = _camel(body)
-    usage = _camel(section(body, "usageMetadata"))
+    usage = _camel(section(body, "usageMetadata") or section(body, "usage_metadata"))
     searches = _searches(body)
     prompt, tools = count(usage, "promptTokenCount"), count(usage, "toolUsePromptTokenCount")
     output = _output(usage, prompt + tools)
@@ -53,10 +53,10 @@ def read_gemini(body: Mapping[str, Any]) -> Usage:
         audio, image = audio + more_audio, image + more_image
     cached_audio, cached_image = _audio_and_images(usage, "cacheTokensDetails")
     return Usage(
-        body.get("modelVersion") or body.get("model"),
+        body.get("modelVersion") or body.get("model_version") or body.get("model"),
         None,
-        text(body.get("responseId")),
-        text(body.get("createTime")),
+        text(body.get("responseId") or body.get("response_id")),
+        text(body.get("createTime") or body.get("create_time")),
         *split_input(
             "promptTokenCount",
             prompt if searches else prompt + tools,
@@ -113,7 +113,7 @@ def _searches(body: Mapping[str, Any]) -> int:
 
 
 def _camel(names: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same object under the names of the API: Google's Python library dumps them in snake case."""
+    """The same object under the names of the API, where they are in snake case."""
     if "_" not in "".join(names):
         return names
     return {_camel_name(name): value for name, value in names.items()}
