@@ -78,9 +78,8 @@ def _output(usage: Mapping[str, Any], whole_input: int) -> Output:
     # Some models of Vertex AI count their thoughts inside the answer, and the total says so.
     inside = thoughts and count(usage, "totalTokenCount") == whole_input + answer
     total = answer if inside else answer + thoughts
-    return split_output(
-        "candidatesTokenCount", total, thoughts, *_audio_and_images(usage, details), names=_OUTPUT_NAMES
-    )
+    audio, image = _audio_and_images(usage, details)
+    return split_output("candidatesTokenCount", total, thoughts, audio, image, names=_OUTPUT_NAMES)
 
 
 def _audio_and_images(usage: Mapping[str, Any], name: str) -> tuple[int, int]:
