@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from budgetctl.errors import CannotPriceError
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, litellm_pricing
+from budgetctl.pricing import catalog, litellm_pricing, price_map
 
 PLAIN = Usage(uncached_input=12_345, text_output=678)
 USAGES = (
@@ -71,11 +71,11 @@ def entries() -> dict[str, Mapping[str, Any]]:
     """The entries of litellm's map that have prices per token."""
     import litellm
 
-    text = Path(litellm.__file__).with_name(catalog.MAP_NAME).read_text(encoding="utf-8")
+    text = Path(litellm.__file__).with_name(price_map.MAP_NAME).read_text(encoding="utf-8")
     return {
         key: entry
         for key, entry in json.loads(text).items()
-        if key not in catalog.NOT_MODELS
+        if key not in price_map.NOT_MODELS
         and (entry.get("tiered_pricing") or any("token" in name and "cost" in name for name in entry))
     }
 

@@ -26,6 +26,8 @@ from budgetctl.pricing import price_response, price_usage, read_usage
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "openai-chat.json"
 FORMATS = ("openai-chat", "anthropic-message", "openai-responses", "gemini-generate-content")
+QUESTION = "Write a haiku about a small budget."
+ANSWER = "Coins in a thin purse / each one counted, none to waste / spring costs nothing yet"
 THROUGH_LITELLM = """
 import sys
 from budgetctl.cli import main
@@ -69,7 +71,7 @@ def in_process() -> None:
 
 
 def whole_commands(rounds: int) -> None:
-    """`update-cost --response` against `show`, and against the same through litellm."""
+    """`update-cost` with a response and with text against `show`, and against a response through litellm."""
     # Whether bytecode is cached decides on much of a start, so what the caller's environment says of it is left out.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "BUDGETCTL"))}
     environment["PYTHONPATH"] = str(ROOT)
@@ -77,10 +79,14 @@ def whole_commands(rounds: int) -> None:
         environment["XDG_DATA_HOME"] = directory
         program = [sys.executable, "-m", "budgetctl"]
         update = ["update-cost", "alice", "--response", str(EXAMPLE), "--again", "--json"]
+        text = ["update-cost", "alice", "--input-text", QUESTION, "--output-text", ANSWER, "--json", "--model"]
         commands = {
             "show": [*program, "show", "alice", "--json"],
             "update-cost --cost": [*program, "update-cost", "alice", "--cost", "0.0001", "--json"],
             "update-cost --response": [*program, *update],
+            "text, for gpt-4o": [*program, *text, "gpt-4o"],
+            "text, for gpt-4": [*program, *text, "gpt-4"],
+            "text, for Claude": [*program, *text, "claude-sonnet-4-5"],
             "through litellm": [sys.executable, "-c", THROUGH_LITELLM, *update],
         }
         subprocess.run([*program, "create", "alice", "1000"], env=environment, check=True, capture_output=True)

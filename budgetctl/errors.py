@@ -6,6 +6,11 @@ that JSON output shows and the exit code of the command line, so that text and c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from budgetctl.models import Usage
+
 
 class BudgetctlError(Exception):
     """Something went wrong that the caller can understand."""
@@ -93,7 +98,14 @@ class NewerStoreError(BudgetctlError):
 
 
 class CannotPriceError(BudgetctlError):
-    """Nobody knows what this call costs; nothing was recorded."""
+    """Nobody knows what this call costs; nothing was recorded.
+
+    `usage` is what it used, where that is known: it can be recorded without a price.
+    """
 
     code = "cannot_price"
     exit_code = 6
+
+    def __init__(self, message: str, *, hint: str | None = None, usage: Usage | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.usage = usage

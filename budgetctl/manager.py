@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
 from budgetctl.idempotency import caller_key, response_key
-from budgetctl.models import Align, Budget, Charge, Entry, Price, ProjectSummary, Reset, Usage
+from budgetctl.models import Align, Budget, Charge, Correction, Entry, Price, ProjectSummary, Reset, Usage
 from budgetctl.money import Picodollars, from_number, parse_amount, to_float
 from budgetctl.names import check_document, check_model, check_note, check_user, is_user
 from budgetctl.periods import from_timestamp
@@ -91,8 +91,10 @@ class BudgetManager:
 
     def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> float:
         """What the user will have spent, in USD, once this prompt is paid for."""
+        from budgetctl.pricing.prompts import text_of
+
         spent = self.budget(user).limit.spent
-        return to_float(spent + self.estimate(model, messages).amount)
+        return to_float(spent + self.estimate(model, text_of(messages)).amount)
 
     def get_total_budget(self, user: str) -> float:
         """The user's budget in USD."""
@@ -321,11 +323,43 @@ class BudgetManager:
         )
         return self._charge(request)
 
-    def estimate(self, model: str, prompt: str | Sequence[Mapping[str, Any]], *, max_output_tokens: int = 0) -> Price:
-        """What a prompt (text, or messages) and so many output tokens would cost. Nothing is recorded."""
+    def estimate(
+        self,
+        model: str,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        max_output_tokens: int = 0,
+        provider: str | None = None,
+    ) -> Price:
+        """What a prompt (text, or chat messages as they are sent) and so many output tokens would cost.
+
+        Nothing is recorded.
+        """
         from budgetctl.pricing import price_prompt
 
-        return price_prompt(model, prompt, max_output_tokens)
+        return price_prompt(model, prompt, max_output_tokens, provider=provider)
+
+    def reprice(
+        self,
+        model: str,
+        *,
+        user: str | None = None,
+        since_us: int | None = None,
+        note: str | None = None,
+        dry_run: bool = False,
+    ) -> Iterator[Correction]:
+        """Correct what charges have cost to what they cost by the prices of now, and return what changed.
+
+        `model` is a name or a shell-style pattern, `since_us` microseconds since 1970. Entries stay as they are: new
+        ones, which count where the corrected ones do, make up the differences. What was stated or billed is left alone.
+        Raises `CannotPriceError`, once all else is corrected, when there are charges that still have no price.
+        """
+        from budgetctl.repricing import reprice
+
+        who = None if user is None else self.budget(user).user
+        for correction in reprice(self._store, model, user=who, since_us=since_us, note=note, dry_run=dry_run):
+            self._touch(correction.user)
+            yield correction
 
     def reset(self, user: str) -> Reset:
         """Start again from nothing spent, in the same window."""

@@ -16,6 +16,9 @@ Align = Literal["rolling", "calendar"]
 Status = Literal["ok", "warning", "exceeded"]
 EntryKind = Literal["spend", "adjustment", "carry", "reset"]
 
+UNKNOWN_PRICE = "unknown"
+"""The source of a price that nobody knew: the entry keeps the usage until it can be priced."""
+
 PRIMARY = "total"
 """The name of the limit that every budget has, litellm's `total_budget`."""
 
@@ -128,6 +131,15 @@ class Entry(NamedTuple):
     pricing: Mapping[str, Any] | None = None
     note: str | None = None
     closed: ClosedWindow | None = None
+    refers_to: int | None = None
+    """The entry whose amount this one corrects."""
+    is_corrected: bool = False
+    """Whether a later entry corrects the amount of this one."""
+
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether nobody knew the price, and nobody has corrected it since."""
+        return not self.is_corrected and (self.pricing or {}).get("source") == UNKNOWN_PRICE
 
 
 class ClosedWindow(NamedTuple):
@@ -146,6 +158,23 @@ class Charge(NamedTuple):
     entry: Entry
     budget: Budget
     replayed: bool = False
+
+
+class Correction(NamedTuple):
+    """What an entry's cost was, and what it is by the prices of now. `entry` is the one that makes up the difference.
+
+    `is_counted` says whether that counts in a window that is still open; else it is history only. Both are None when
+    nothing was written.
+    """
+
+    user: str
+    number: int
+    at_us: int
+    model: str | None
+    before: Picodollars
+    after: Picodollars
+    entry: int | None = None
+    is_counted: bool | None = None
 
 
 class Reset(NamedTuple):

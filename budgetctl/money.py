@@ -103,14 +103,15 @@ def format_usd(amount: int) -> str:
     is_small = 0 < magnitude < PICODOLLARS_PER_USD // 10
     decimals = max(2, 14 - len(str(magnitude))) if is_small else 2
     unit = 10 ** (12 - min(decimals, 12))
-    rounded = _divide_half_even(magnitude, unit) * unit
+    rounded = divide_half_even(magnitude, unit) * unit
     whole, fraction = divmod(rounded, PICODOLLARS_PER_USD)
     digits = f"{fraction:012d}"[: min(decimals, 12)]
     digits = digits[:2] + digits[2:].rstrip("0")
     return f"{sign}${whole:,}.{digits}"
 
 
-def _divide_half_even(value: int, unit: int) -> int:
+def divide_half_even(value: int, unit: int) -> int:
+    """The quotient of a value that is not negative, rounded half to even."""
     quotient, remainder = divmod(value, unit)
     if 2 * remainder > unit or (2 * remainder == unit and quotient % 2):
         quotient += 1

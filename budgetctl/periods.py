@@ -299,6 +299,28 @@ def from_timestamp(seconds: float) -> int:
     return check_instant(whole * _SECOND_US + round((seconds - whole) * _SECOND_US))
 
 
+def parse_instant(text: str, now_us: int) -> int:
+    """Read a time: `2026-11-01` (midnight UTC), `2026-11-01T09:30Z`, or so long ago as `36h`, `7d` or `6mo`.
+
+    Without a zone it is UTC. Raises `InvalidValueError`.
+    """
+    counted = _COUNTED.fullmatch(text.strip())
+    try:
+        if counted:
+            return check_instant(_before(now_us, Duration(int(counted[1]), counted[2])))  # type: ignore[arg-type]
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise InvalidValueError(
+            f"{text!r:.80} is not a time: write 2026-11-01, 2026-11-01T09:30Z, or so long ago as 36h or 7d"
+        ) from error
+    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _before(us: int, duration: Duration) -> int:
+    fixed = _FIXED_US.get(duration.unit)
+    return _advance(us, duration, -1) if fixed is None else us - fixed * duration.number
+
+
 def to_timestamp(us: int) -> float:
     """Unix time in seconds, as the nearest float: exact to the microsecond until the year 2242."""
     return us / _SECOND_US

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from budgetctl.pricing import price_files
+
 # Before anything imports litellm: otherwise it asks the network for its price map.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
@@ -30,6 +32,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in _SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(directory / "work")
+    price_files.forget()
     return directory
 
 

@@ -58,6 +58,7 @@ def test_show_in_json_imports_next_to_nothing() -> None:
         "create bob 10",
         "set alice 20",
         "update-cost alice --cost 1",
+        "update-cost alice --model gpt-4o --input-text Hi --output-text Hello",
         "reset alice",
         "reset-due",
         "projects",

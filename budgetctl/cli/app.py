@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Spending": {
         "update-cost": ("update_cost", "Charge a user for a response, a text, or an amount."),
         "estimate": ("estimate", "Say what a call would cost; nothing is recorded."),
+        "reprice": ("reprice", "Correct charges that were made at a wrong price, or at none."),
         "history": ("history", "List a user's ledger entries."),
     },
     "Resets": {
@@ -44,6 +45,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "reset-due": ("reset_due", "Reset everybody whose window has passed (for cron)."),
     },
     "Set-up": {
+        "prices": ("prices", "Show and set what models cost."),
         "projects": ("projects", "List the projects that have a store."),
         "migrate": ("migrate", "Take over litellm's user_cost.json."),
         "completion": ("completion", "Complete commands and options in a shell."),

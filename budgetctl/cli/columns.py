@@ -14,12 +14,22 @@ def _usd(field: str, heading: str | None = None) -> Column:
     return Column(heading or field.upper(), lambda document: format_usd(document[field]), is_number=True)
 
 
-def _text(field: str) -> Column:
-    return Column(field.upper(), lambda document: _shown(document[field]))
+def _text(field: str, heading: str | None = None) -> Column:
+    return Column(heading or field.upper(), lambda document: _shown(document[field]))
 
 
-def _name(field: str) -> Column:
-    return Column(field.upper(), lambda document: _shown(document[field]), is_name=True)
+def _name(field: str, heading: str | None = None) -> Column:
+    return Column(heading or field.upper(), lambda document: _shown(document[field]), is_name=True)
+
+
+def _rate(name: str) -> Column:
+    """USD for a million tokens."""
+
+    def text(document: Document) -> str:
+        rate = document["rates"].get(name)
+        return "-" if rate is None else format_usd(rate * 10**6 // document["per"])
+
+    return Column(name.replace("_", " ").upper(), text, is_number=True)
 
 
 def _time(field: str, heading: str) -> Column:
@@ -48,6 +58,14 @@ def _entry_cost(document: Document) -> str:
     if document["closed"] is not None:
         return f"({format_usd(document['closed']['spent'])})"
     return format_usd(document["cost"])
+
+
+def _entry_note(document: Document) -> str:
+    """The note, behind what the entry itself says."""
+    parts = ["unpriced"] if document["unpriced"] else []
+    if document["refers_to"] is not None:
+        parts.append(f"corrects {document['refers_to']}")
+    return "; ".join(filter(None, [*parts, document["note"]]))
 
 
 def _tokens(document: Document) -> str:
@@ -80,13 +98,30 @@ ENTRY_COLUMNS = (
     Column("COST", _entry_cost, is_number=True),
     _name("model"),
     Column("TOKENS", _tokens, is_number=True),
-    Column("NOTE", lambda document: document["note"] or "", is_name=True),
+    Column("NOTE", _entry_note, is_name=True),
+)
+CORRECTION_COLUMNS = (
+    _name("user"),
+    Column("ENTRY", lambda document: str(document["entry_id"]), is_number=True),
+    _time("at", "AT (UTC)"),
+    _name("model"),
+    _usd("cost_before", "BEFORE"),
+    _usd("cost", "NOW"),
+    Column("", lambda document: "history only" if document["counted"] is False else ""),
 )
 RESET_COLUMNS = (
     _name("user"),
     _usd("spent"),
     _time("window_start", "FROM (UTC)"),
     _time("window_end", "TO (UTC)"),
+)
+PRICE_COLUMNS = (
+    _name("key", "MODEL"),
+    _name("provider"),
+    _rate("input"),
+    _rate("output"),
+    _rate("cache_read"),
+    _text("source", "FROM"),
 )
 PROJECT_COLUMNS = (
     _name("project"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from budgetctl.cli.reading import read_response, read_text
-from budgetctl.errors import InvalidValueError
+from budgetctl.errors import CannotPriceError, InvalidValueError
 from budgetctl.models import Price, Usage
-from budgetctl.money import parse_amount
+from budgetctl.money import ZERO, Picodollars, parse_amount
 
 
 class CostOptions(NamedTuple):
@@ -35,8 +35,32 @@ class CostOptions(NamedTuple):
         }
 
 
-def price_of(options: CostOptions) -> Price:
-    """The price of what was given. Raises `InvalidValueError` unless it was given in exactly one way."""
+def price_of(options: CostOptions, on_unknown_price: str | None = None) -> Price:
+    """The price of what was given. Raises `InvalidValueError` unless it was given in exactly one way.
+
+    `on_unknown_price` is what to do when nobody knows it: `error`, `record`, or an amount to charge.
+    """
+    instead = None if on_unknown_price in (None, "error") else _amount_instead(str(on_unknown_price))
+    try:
+        return _price_of(options)
+    except CannotPriceError as error:
+        if instead is None or error.usage is None:
+            raise
+        from budgetctl.pricing import without_price
+
+        return without_price(error.usage, instead)
+
+
+def _amount_instead(text: str) -> Picodollars:
+    try:
+        return ZERO if text == "record" else parse_amount(text)
+    except InvalidValueError as error:
+        raise InvalidValueError(
+            f"--on-unknown-price is {text!r}: give error, record, or an amount of US dollars"
+        ) from error
+
+
+def _price_of(options: CostOptions) -> Price:
     used = [way for way, given in options.ways().items() if given]
     if len(used) != 1:
         what = f"{' and '.join(used)} were given" if used else "nothing to charge was given"

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
-from budgetctl.models import Budget, Charge, ClosedWindow, Entry, Price, ProjectSummary, Reset, Usage
+from budgetctl.models import (
+    UNKNOWN_PRICE,
+    Budget,
+    Charge,
+    ClosedWindow,
+    Correction,
+    Entry,
+    Price,
+    ProjectSummary,
+    Reset,
+    Usage,
+)
 from budgetctl.money import Picodollars
 from budgetctl.periods import rfc3339
+
+if TYPE_CHECKING:
+    from budgetctl.pricing.own_prices import OwnPrice
+    from budgetctl.pricing.quotes import Quote, Sources
 
 BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
     " created_at updated_at"
 ).split()
-ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed".split()
+ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed refers_to unpriced".split()
+CORRECTION_FIELDS = "user entry_id at model cost_before cost corrected_by counted".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
+PRICE_FIELDS = "key source provider per rates others".split()
 PROJECT_FIELDS = "project users spent size_bytes store".split()
 
 
@@ -52,6 +69,7 @@ def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
         "usage": usage_document(price.usage.to_json()),
         "entry_id": charge.entry.number,
         **_left(charge.budget),
+        "unpriced": charge.entry.is_unpriced,
     }
 
 
@@ -80,6 +98,7 @@ def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
         "usage": usage_document(price.usage.to_json()),
         "entry_id": None,
         **_left(budget),
+        "unpriced": price.pricing.get("source") == UNKNOWN_PRICE,
     }
 
 
@@ -107,6 +126,22 @@ def entry_document(entry: Entry) -> dict[str, Any]:
         "pricing": entry.pricing,
         "note": entry.note,
         "closed": None if entry.closed is None else {"limit": entry.closed.limit, **_closed(entry.closed)},
+        "refers_to": entry.refers_to,
+        "unpriced": entry.is_unpriced,
+    }
+
+
+def correction_document(correction: Correction) -> dict[str, Any]:
+    """What an entry had cost, what it costs now, and the entry that makes up the difference."""
+    return {
+        "user": correction.user,
+        "entry_id": correction.number,
+        "at": rfc3339(correction.at_us),
+        "model": correction.model,
+        "cost_before": correction.before,
+        "cost": correction.after,
+        "corrected_by": correction.entry,
+        "counted": correction.is_counted,
     }
 
 
@@ -123,6 +158,36 @@ def project_document(summary: ProjectSummary) -> dict[str, Any]:
         "spent": summary.spent,
         "size_bytes": summary.size_bytes,
         "store": summary.location,
+    }
+
+
+def own_price_document(price: OwnPrice) -> dict[str, Any]:
+    """What a user has set for a model."""
+    return {"model": price.model, "per": price.per, "rates": price.stated()}
+
+
+def quote_document(quote: Quote) -> dict[str, Any]:
+    """What a model costs: `rates` are USD for `per` tokens, `others` what stands in litellm's price map beside them."""
+    return {
+        "key": quote.key,
+        "source": quote.source,
+        "provider": quote.provider,
+        "per": quote.per,
+        "rates": dict(quote.rates),
+        "others": dict(quote.others),
+    }
+
+
+def price_sources_document(sources: Sources) -> dict[str, Any]:
+    """The files that prices come from."""
+    return {
+        "own": {"path": str(sources.own), "models": sources.own_models},
+        "map": {
+            "path": None if sources.map is None else str(sources.map),
+            "models": sources.map_models,
+            "litellm_version": sources.version,
+            "installed_at": _time(sources.installed_us),
+        },
     }
 
 

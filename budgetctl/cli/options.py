@@ -59,6 +59,14 @@ InputText = Annotated[str | None, typer.Option("--input-text", metavar="TEXT", h
 InputFile = Annotated[
     str | None, typer.Option("--input-file", metavar="FILE", help="The same from a file, or - for stdin.")
 ]
+InputTokens = Annotated[
+    int | None, typer.Option("--input-tokens", metavar="N", parser=at_least(0), help="Tokens sent.")
+]
+Messages = Annotated[
+    str | None,
+    typer.Option("--messages", metavar="FILE", help="Chat messages in JSON: a file, - for stdin, or '[…]' itself."),
+]
+Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Kept with the entry.")]
 Provider = Annotated[
     str | None,
     typer.Option("--provider", metavar="NAME", help="Who was called, where the model's name does not say it."),

@@ -11,6 +11,8 @@ from typing import Any
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 
 _MAX_BYTES = 64 * 2**20
+_JSON = re.compile(r"\s*[{\[]")
+"""How JSON begins, and no name of a file."""
 _DOCUMENT = re.compile(r"\s*(?:\{|\[\s*\{|data:|event:)")
 """How a response or a saved stream begins, and no name of a file."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -52,12 +54,13 @@ def read_response(source: str) -> Any:
 
 
 def read_json(source: str) -> Any:
-    """The JSON document of a file, or of stdin for `-`."""
-    text = read_text(source)
+    """The JSON document of a file, of stdin for `-`, or the text itself when it is one."""
+    is_inline = _JSON.match(source) is not None
+    text = source if is_inline else read_text(source)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidValueError(f"{_name(source)} is not JSON: {error}") from error
+        raise InvalidValueError(f"{'this' if is_inline else _name(source)} is not JSON: {error}") from error
 
 
 def _name(source: str) -> str:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import TYPE_CHECKING, Any
+
 from budgetctl import ledger
-from budgetctl.models import Budget, Charge, Limit, Price, Reset, Usage
-from budgetctl.money import format_usd
+from budgetctl.cli.output import dumps
+from budgetctl.models import Budget, Charge, Entry, Limit, Price, Reset, Usage
+from budgetctl.money import Picodollars, format_usd, from_number
 from budgetctl.periods import load_zone, to_datetime
+
+if TYPE_CHECKING:
+    from budgetctl.pricing.map_update import Changes
+    from budgetctl.pricing.own_prices import OwnPrice
+    from budgetctl.pricing.quotes import Quote, Sources
 
 _SOON_US = 48 * 3600 * 10**6
 _CALENDAR_MONTHS = ("monthly", "quarterly", "yearly")
@@ -73,6 +82,12 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
     return f"{line} on {at}; nothing added{'' if key else ' (--again to charge it again)'}"
 
 
+def unpriced(entry: Entry) -> str:
+    """The warning for a charge that nobody knew the price of."""
+    model = shlex.quote(entry.model or "")
+    return f"{entry.model} has no price: entry {entry.number} is unpriced until budgetctl reprice --model {model}"
+
+
 def over_budget(budget: Budget, now_us: int) -> str | None:
     """The warning for a budget that has nothing left."""
     if ledger.status(budget.limit) != "exceeded":
@@ -115,6 +130,63 @@ def description(budget: Budget) -> str:
         lines.append(("resets", f"{moment(limit.window_end_us, limit.zone)} {limit.zone}"))
     lines += [("model", f"{model} {format_usd(spent)}") for model, spent in budget.models.items()]
     return "\n".join(f"{word:<10}{value}" for word, value in lines)
+
+
+def own_price(price: OwnPrice, before: OwnPrice | None) -> str:
+    """What `prices set` set, and that it replaced another."""
+    rates = ", ".join(f"{_spaced(name)} {format_usd(rate)}" for name, rate in price.rates.items())
+    each = "" if price.web_search is None else f", {format_usd(price.web_search)} a web search"
+    replaced = "" if before is None else ", in place of what was set"
+    return f"{price.model}: {rates} per {_count(price.per)}{each}{replaced}"
+
+
+def quoted(quote: Quote) -> str:
+    """A price as lines of a word and a value."""
+    lines = [("model", quote.key), ("from", "your own prices" if quote.source == "user" else "litellm's price map")]
+    lines += [("provider", quote.provider)] if quote.provider else []
+    lines += [(_spaced(name), f"{format_usd(rate)} per {_count(quote.per)}") for name, rate in quote.rates.items()]
+    lines += [(name, _other(name, value)) for name, value in quote.others.items()]
+    width = max(len(word) for word, _ in lines)
+    return "\n".join(f"{word:<{width}}  {value}" for word, value in lines)
+
+
+def _other(name: str, value: Any) -> str:
+    """A field of the price map that has no name here."""
+    if isinstance(value, Picodollars):
+        return format_usd(value)
+    if "token" in name and isinstance(value, float):
+        return f"{format_usd(from_number(value * 10**6))} per 1M tokens"
+    return dumps(value)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def price_sources(sources: Sources) -> str:
+    """The files that prices come from, in the order in which they are asked."""
+    own = f"{sources.own_models:,} models" if sources.own_models else "none set"
+    lines = [f"{'your own':<10}{sources.own} ({own})"]
+    if sources.map is None:
+        return "\n".join([*lines, f"{'map':<10}litellm's own, which only litellm can read"])
+    about = f"{sources.map_models:,} models, by the rules of litellm {sources.version}"
+    if sources.installed_us is not None:
+        about += f", installed {moment(sources.installed_us, 'UTC')} UTC"
+    return "\n".join([*lines, f"{'map':<10}{sources.map} ({about})"])
+
+
+def map_changed(changes: Changes, *, dry_run: bool) -> str:
+    """What a price map brought."""
+    counts = f"{len(changes.added):,} new, {len(changes.removed):,} gone, {len(changes.repriced):,} at another price"
+    return f"{changes.models:,} models {'would be' if dry_run else 'are'} in force: {counts}"
+
+
+def _count(tokens: int) -> str:
+    """`1M`, `1K`, or the number of tokens."""
+    for unit, size in (("M", 1_000_000), ("K", 1_000)):
+        if tokens % size == 0:
+            return f"{tokens // size:,}{unit} tokens"
+    return "token" if tokens == 1 else f"{tokens:,} tokens"
 
 
 def _terms(budget: Budget, now_us: int) -> str:

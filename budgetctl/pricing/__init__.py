@@ -1,28 +1,34 @@
 """What a call to a model cost, or would cost: a saved response, text or numbers of tokens in, a `Price` out.
 
-Light to import, and mostly light to use: prices per token are worked out from the price map that litellm ships, to
-litellm's number. litellm itself is loaded by the first price that needs it, and by the first text to be counted.
+Light to import, and mostly light to use: prices per token are worked out from the price map that litellm ships, and
+tokens counted by its vocabularies, to litellm's number. litellm itself is loaded by the first question that needs it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
-from budgetctl.models import Price, Usage
-from budgetctl.pricing import catalog, litellm_pricing
+from budgetctl.models import UNKNOWN_PRICE, Price, Usage
+from budgetctl.money import Picodollars
+from budgetctl.pricing import catalog, litellm_pricing, own_prices, prompts
 from budgetctl.pricing.usage import MAX_TOKENS, read_document, read_usage, shown
 
 __all__ = [
     "price_prompt",
+    "price_recorded",
     "price_response",
     "price_text",
     "price_tokens",
     "price_usage",
     "read_document",
     "read_usage",
+    "without_price",
 ]
+
+_OF_COUNTS = "cost_per_token"
+"""litellm's function for plain numbers of tokens, which for some models says something else than that for responses."""
 
 
 def price_response(body: Any, *, model: str | None = None, provider: str | None = None) -> Price:
@@ -50,7 +56,20 @@ def price_usage(usage: Usage) -> Price:
     """
     if usage.cost is not None:
         return Price(usage.cost, usage, usage.model, {"source": "provider"})
-    return _price_by_map(usage) or litellm_pricing.price_usage(usage)
+    return _price_here(usage) or litellm_pricing.price_usage(usage)
+
+
+def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any]) -> Price:
+    """Price again what an entry recorded, by the prices of now. Raises `CannotPriceError`."""
+    again = Usage(**{name: usage[name] for name in Usage._fields if name in usage})
+    if pricing.get("calculator") == _OF_COUNTS and again.model:
+        return price_tokens(again.model, again.total_input, again.total_output, provider=again.provider)
+    return price_usage(again)
+
+
+def without_price(usage: Usage, amount: Picodollars) -> Price:
+    """What is recorded of a usage whose price nobody knows: an amount, until `reprice` corrects it."""
+    return Price(amount, usage, usage.model, {"source": UNKNOWN_PRICE})
 
 
 def price_text(model: str, input_text: str, output_text: str, *, provider: str | None = None) -> Price:
@@ -77,29 +96,32 @@ def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider:
         uncached_input=_checked_tokens("input_tokens", input_tokens),
         text_output=_checked_tokens("output_tokens", output_tokens),
     )
-    return _price_by_map(usage, as_counts=True) or litellm_pricing.price_counts(usage)
+    price = _price_here(usage, as_counts=True) or litellm_pricing.price_counts(usage)
+    return price._replace(pricing={**price.pricing, "calculator": _OF_COUNTS})
 
 
 def price_prompt(
-    model: str, messages: str | Iterable[Any], max_output_tokens: int = 0, *, provider: str | None = None
+    model: str, prompt: str | Iterable[Any], max_output_tokens: int = 0, *, provider: str | None = None
 ) -> Price:
-    """Price a call before it is made, as litellm's `projected_cost`: by the joined text of all messages.
+    """Price a call before it is made: by the tokens of its text, or of its chat messages as they are sent.
 
-    A message's content may be text, a list of parts, of which the text counts, or missing. Raises
-    `InvalidValueError` for anything else, and `CannotPriceError`.
+    Raises `InvalidValueError` for what is neither, and `CannotPriceError`.
     """
-    text = messages if isinstance(messages, str) else "".join(_texts_of_messages(messages))
-    tokens = litellm_pricing.count_text_tokens(_checked_model(model), text) if text else 0
-    return price_tokens(model, tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
+    count = prompts.count_text if isinstance(prompt, str) else prompts.count_messages
+    input_tokens = count(_checked_model(model), prompt)  # type: ignore[arg-type]
+    return price_tokens(model, input_tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
 
 
-def _price_by_map(usage: Usage, *, as_counts: bool = False) -> Price | None:
-    """The price by litellm's price map, or None if litellm has to be asked.
+def _price_here(usage: Usage, *, as_counts: bool = False) -> Price | None:
+    """The price by the user's own prices or the price map, or None if litellm has to be asked.
 
     A process that has imported litellm may have changed its prices: then the entry has to be the one that is shipped.
     """
     if not usage.model:
         return None
+    own = own_prices.find(usage.model, usage.provider)
+    if own is not None:
+        return own.price(usage)
     listing = catalog.find(usage.model, usage.provider)
     if listing is None or (as_counts and listing.by_region):
         return None
@@ -109,7 +131,12 @@ def _price_by_map(usage: Usage, *, as_counts: bool = False) -> Price | None:
     amount = listing.tariff.price(usage)
     if amount is None:
         return None
-    pricing = {"source": "litellm", "version": listing.version, "key": listing.key, "rates": listing.rates.copy()}
+    pricing = {
+        "source": "litellm",
+        "version": listing.source.version,
+        "key": listing.key,
+        "rates": listing.rates.copy(),
+    }
     return Price(amount, usage, usage.model, pricing)
 
 
@@ -120,30 +147,7 @@ def _is_of_litellm(value: Any) -> bool:
 def _count_as_message(model: str, name: str, text: str) -> int:
     if not isinstance(text, str):
         raise InvalidValueError(f"{name} must be text, not {shown(text)}")
-    return litellm_pricing.count_message_tokens(model, [{"role": "user", "content": text}]) if text else 0
-
-
-def _texts_of_messages(messages: Iterable[Any]) -> Iterator[str]:
-    if isinstance(messages, Mapping) or not isinstance(messages, Iterable):
-        raise InvalidValueError(f"messages must be text or a list of messages, not {shown(messages)}")
-    for message in messages:
-        if not isinstance(message, Mapping) and not hasattr(message, "content"):
-            raise InvalidValueError(f"{shown(message)} is not a message: it has no role and content")
-        content = message.get("content") if isinstance(message, Mapping) else message.content
-        yield from _texts_of_content(content)
-
-
-def _texts_of_content(content: Any) -> Iterator[str]:
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, (list, tuple)):
-        for part in content:
-            if not isinstance(part, Mapping):
-                raise InvalidValueError(f"{shown(part)} is not a part of a message: it has no type")
-            if isinstance(part.get("text"), str):
-                yield part["text"]
-    elif content is not None:
-        raise InvalidValueError(f"{shown(content)} is not the content of a message: it is neither text nor parts")
+    return prompts.count_messages(model, [{"role": "user", "content": text}]) if text else 0
 
 
 def _checked_model(model: Any) -> str:

@@ -1,38 +1,23 @@
-"""litellm's own price map, read from the installed package one entry at a time, without importing litellm.
+"""Under which key of the price map a model stands, and by whose rules it is priced, as litellm decides it.
 
-Importing litellm takes seconds, and parsing its whole map 25 ms; one entry is found in the text in about a
-millisecond. The file's name is private to litellm (a test guards it): without the file, or where the entry that
-litellm would use is not certain, there is no listing, and litellm is asked itself.
+litellm itself is not imported. Where the entry that it would use is not certain, there is no listing, and it is asked.
 """
 
 from __future__ import annotations
 
 import functools
-import json
-import mmap
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from budgetctl.pricing import price_files, price_map
 from budgetctl.pricing.cost import Tariff, tariff, token_rates
-
-MAP_NAME = "model_prices_and_context_window_backup.json"
-
-_SINCE = (1, 106)
-"""The first version of litellm whose rules are those of `budgetctl.pricing.cost`."""
-
-_OUTER_INDENT = 4
-"""Spaces at most before a key of the outermost object: most have as many, some none. Inner keys have more."""
-
-_LONGEST_ENTRY = 1 << 15
-"""Bytes, several times what the longest entry of a model takes."""
+from budgetctl.pricing.price_files import PriceFiles
+from budgetctl.pricing.price_map import NOT_MODELS, Entries, PriceMap, UnclearError
 
 _REGION = re.compile(r"[a-z]{2}(-gov)?-[a-z]+-\d", re.ASCII)
-
-NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
 
 _MAKERS = (
     (("mistral-", "ministral-", "magistral-", "codestral-"), "mistral"),
@@ -80,14 +65,16 @@ class Listing(NamedTuple):
     key: str
     tariff: Tariff
     rates: dict[str, Any]
-    version: str
-    considered: tuple[tuple[str, Mapping[str, Any] | None], ...]
-    """The keys that decide on the price, and what stands there."""
+    source: PriceMap
+    considered: tuple[str, ...]
+    """The keys that decide on the price."""
+    known: tuple[tuple[Mapping[str, Any] | None, ...], ...]
+    """What stands there: in the map in force, and in the one that litellm ships."""
     by_region: bool
     """Whether the name has a region, whose own entry litellm uses for plain numbers of tokens only."""
 
     def holds_in(self, litellm: ModuleType) -> bool:
-        """Whether litellm, imported in this process, would still use this entry.
+        """Whether nobody has told litellm, imported in this process, of other prices.
 
         `register_model`, a map fetched from the network, and configured discounts and margins change prices.
         """
@@ -96,48 +83,10 @@ class Listing(NamedTuple):
             return False
         if getattr(litellm, "cost_discount_config", None) or getattr(litellm, "cost_margin_config", None):
             return False
-        return all(entries.get(key) == entry for key, entry in self.considered)
-
-
-class _UnclearError(LookupError):
-    """The map is not written as it was when this was."""
-
-
-class _Map:
-    """The text of the map: an object of entries by model, one field to a line. Entries are decoded when asked for."""
-
-    def __init__(self, text: bytes | mmap.mmap) -> None:
-        self._text = text
-        self._known: dict[str, Mapping[str, Any] | None] = {}
-
-    def entry(self, key: str) -> Mapping[str, Any] | None:
-        """What stands under a key of the outermost object; None if the key is not there. Raises `_UnclearError`."""
-        if key not in self._known:
-            self._known[key] = self._found(key)
-        return self._known[key]
-
-    def _found(self, key: str) -> Mapping[str, Any] | None:
-        name = json.dumps(key).encode() + b":"
-        found = self._text.rfind(name)  # of equal keys, a parser takes the last
-        while found >= 0:
-            line = self._text.rfind(b"\n", 0, found) + 1
-            indent = self._text[line:found]
-            if indent.strip():
-                raise _UnclearError(key)
-            if len(indent) <= _OUTER_INDENT:
-                return self._decoded(key, found + len(name))
-            found = self._text.rfind(name, 0, found)
-        return None
-
-    def _decoded(self, key: str, start: int) -> Mapping[str, Any]:
-        value = self._text[start : start + _LONGEST_ENTRY].decode(errors="replace").lstrip()
-        try:
-            entry, _ = json.JSONDecoder().raw_decode(value)
-        except ValueError:
-            raise _UnclearError(key) from None
-        if not isinstance(entry, dict):
-            raise _UnclearError(key)
-        return entry
+        return any(
+            all(entries.get(key) == entry for key, entry in zip(self.considered, known, strict=True))
+            for known in self.known
+        )
 
 
 def names_of(model: str, provider: str | None) -> Iterator[tuple[str, str | None]]:
@@ -156,35 +105,66 @@ def names_of(model: str, provider: str | None) -> Iterator[tuple[str, str | None
     yield name, None
 
 
-@functools.lru_cache(maxsize=4096)
 def find(model: str, provider: str | None) -> Listing | None:
     """The listing by which litellm prices a model, or None if litellm has to be asked for that."""
-    installed = _installed()
-    if installed is None:
-        return None
-    version = _version(installed.parent)
-    if version is None:
+    return _find_in(price_files.seen(), model, provider)
+
+
+@functools.lru_cache(maxsize=4096)
+def _find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | None:
+    source = price_map.in_force(files)
+    if source is None or not source.has_known_rules:
         return None
     try:
-        with installed.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            return _find(_Map(text), version, model, provider)
-    except (OSError, ValueError, _UnclearError):  # ValueError is an empty file
+        with source.entries() as entries:
+            listing = _find(entries, source, model, provider)
+        return listing if listing is None or source.installed_us is None else _with_shipped(listing)
+    except (OSError, ValueError, UnclearError):  # ValueError is an empty file
         return None
 
 
-def _find(entries: _Map, version: str, model: str, provider: str | None) -> Listing | None:
+def provider_of(key: str) -> str | None:
+    """The `litellm_provider` under exactly this key; empty if the map has no such key, None if that is not certain."""
+    return _provider_in(price_files.seen(), key)
+
+
+@functools.lru_cache(maxsize=4096)
+def _provider_in(files: PriceFiles, key: str) -> str | None:
+    source = price_map.in_force(files)
+    if source is None or not source.has_known_rules or key in NOT_MODELS:
+        return None
+    try:
+        with source.entries() as entries:
+            entry = entries.get(key)
+            if entry is None:
+                return None if entries.has_aliases() else ""
+            return str(entry.get("litellm_provider", ""))
+    except (OSError, ValueError, UnclearError):
+        return None
+
+
+def _with_shipped(listing: Listing) -> Listing:
+    """A listing of a newer map, which also holds while litellm has the one that it ships."""
+    shipped = price_map.shipped()
+    if shipped is None:
+        return listing
+    with shipped.entries() as entries:
+        return listing._replace(known=(*listing.known, tuple(map(entries.get, listing.considered))))
+
+
+def _find(entries: Entries, source: PriceMap, model: str, provider: str | None) -> Listing | None:
     for name, given_seller in names_of(model, provider):
         seller = given_seller or _seller(entries, name)
         bare = name.removeprefix(f"{seller}/")
         if seller not in _SELLERS or _is_left_to_litellm(seller, bare):
             return None
         region_free = _region_free(bare) if seller == "bedrock_mantle" and not provider else bare
-        considered = tuple((key, entries.entry(key)) for key in (f"{seller}/{region_free}", region_free))
-        if bare.startswith(f"{seller}/") and considered[1][1]:
+        considered = {key: entries.get(key) for key in (f"{seller}/{region_free}", region_free)}
+        if bare.startswith(f"{seller}/") and considered[region_free]:
             return None  # litellm drops a seller that is repeated, or does not
-        found = next(((key, entry) for key, entry in considered if entry is not None), None)
+        found = next(((key, entry) for key, entry in considered.items() if entry is not None), None)
         if found is not None:
-            return _listing(*found, seller, version, considered, by_region=region_free != bare)
+            return _listing(*found, seller, source, considered, by_region=region_free != bare)
     return None
 
 
@@ -192,15 +172,18 @@ def _listing(
     key: str,
     entry: Mapping[str, Any],
     seller: str,
-    version: str,
-    considered: tuple[tuple[str, Mapping[str, Any] | None], ...],
+    source: PriceMap,
+    considered: Mapping[str, Mapping[str, Any] | None],
     *,
     by_region: bool,
 ) -> Listing | None:
     if key in NOT_MODELS or not _is_sold_by(seller, entry):
         return None
     rules = tariff(entry, seller)
-    return None if rules is None else Listing(key, rules, token_rates(entry), version, considered, by_region)
+    if rules is None:
+        return None
+    known = (tuple(considered.values()),)
+    return Listing(key, rules, token_rates(entry), source, tuple(considered), known, by_region)
 
 
 def imported_litellm() -> ModuleType | None:
@@ -208,12 +191,12 @@ def imported_litellm() -> ModuleType | None:
     return sys.modules.get("litellm")
 
 
-def _seller(entries: _Map, name: str) -> str:
+def _seller(entries: Entries, name: str) -> str:
     """Whom litellm takes for the seller of a name that comes without one; empty if that is not certain."""
     prefix, slash, _ = name.partition("/")
     if slash:
         return prefix
-    entry = entries.entry(name)
+    entry = entries.get(name)
     return _SELLERS_OF_BARE_NAMES.get(str(entry.get("litellm_provider")), "") if entry else ""
 
 
@@ -240,33 +223,3 @@ def _is_sold_by(seller: str, entry: Mapping[str, Any]) -> bool:
     if seller in {"vertex_ai", "fireworks_ai"}:
         return provider.startswith(seller)
     return provider == seller or (seller == "bedrock" and provider == "bedrock_converse")
-
-
-@functools.cache
-def _installed() -> Path | None:
-    """The map of the litellm that an import would find."""
-    from importlib.util import find_spec
-
-    try:
-        spec = find_spec("litellm")
-    except (ImportError, ValueError):
-        return None
-    if spec is None or not spec.origin:
-        return None
-    path = Path(spec.origin).with_name(MAP_NAME)
-    return path if path.is_file() else None
-
-
-@functools.cache
-def _version(package: Path) -> str | None:
-    """The version of an installed package, if it is one whose rules are known here.
-
-    By the name of the directory that installers write beside it, as importlib.metadata takes long to import.
-    """
-    found = [name.partition("-")[2] for name in (path.stem for path in package.parent.glob("litellm-*.dist-info"))]
-    if len(found) != 1:
-        return None
-    numbers = found[0].split(".")[:2]
-    if not all(number.isdecimal() for number in numbers) or tuple(map(int, numbers)) < _SINCE:
-        return None
-    return found[0]

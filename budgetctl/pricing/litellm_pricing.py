@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from budgetctl import money
 from budgetctl.errors import CannotPriceError, InvalidResponseError
 from budgetctl.models import Price, Usage
-from budgetctl.pricing.catalog import NOT_MODELS, names_of
+from budgetctl.pricing import own_prices, price_map
+from budgetctl.pricing.catalog import names_of
 from budgetctl.pricing.cost import is_free, prices, token_rates
 from budgetctl.pricing.fence import fenced
+from budgetctl.pricing.price_map import NOT_MODELS
 from budgetctl.pricing.usage import read_usage
 
 if TYPE_CHECKING:
@@ -47,16 +52,17 @@ def price_usage(usage: Usage) -> Price:
     model that litellm has no price for.
     """
     litellm = _litellm()
-    listing = _find(litellm, [usage.model or ""], usage.provider)
-    if usage.service_tier == "batch":
-        cost = _ask(f"price {listing.model} in a batch", lambda: _batch_cost(litellm, usage, listing))
+    with _usage_is_known(usage):
+        listing = _find(litellm, [usage.model or ""], usage.provider)
+        if usage.service_tier == "batch":
+            cost = _ask(f"price {listing.model} in a batch", lambda: _batch_cost(litellm, usage, listing))
+            return _price(litellm, listing, usage, cost)
+        response = _as_response(litellm, usage, listing.model)
+        cost = _ask(
+            f"price {listing.model}",
+            lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=listing.provider),
+        )
         return _price(litellm, listing, usage, cost)
-    response = _as_response(litellm, usage, listing.model)
-    cost = _ask(
-        f"price {listing.model}",
-        lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=listing.provider),
-    )
-    return _price(litellm, listing, usage, cost)
 
 
 @fenced()
@@ -67,19 +73,20 @@ def price_counts(usage: Usage) -> Price:
     by this one. Raises `CannotPriceError` for a model that litellm has no price for.
     """
     litellm = _litellm()
-    listing = _find(litellm, [usage.model or ""], usage.provider)
-    cost = _ask(
-        f"price {listing.model}",
-        lambda: sum(
-            litellm.cost_per_token(
-                model=listing.model,
-                custom_llm_provider=listing.provider,
-                prompt_tokens=usage.total_input,
-                completion_tokens=usage.total_output,
-            )
-        ),
-    )
-    return _price(litellm, listing, usage, cost)
+    with _usage_is_known(usage):
+        listing = _find(litellm, [usage.model or ""], usage.provider)
+        cost = _ask(
+            f"price {listing.model}",
+            lambda: sum(
+                litellm.cost_per_token(
+                    model=listing.model,
+                    custom_llm_provider=listing.provider,
+                    prompt_tokens=usage.total_input,
+                    completion_tokens=usage.total_output,
+                )
+            ),
+        )
+        return _price(litellm, listing, usage, cost)
 
 
 @fenced()
@@ -95,17 +102,21 @@ def price_object(response: Any, *, model: str | None = None, provider: str | Non
     names = [name for name in (hidden.get("provider_response_model"), *named) if name]
     served_by = provider or hidden.get("custom_llm_provider")
     usage = _usage_of(response, model=next(filter(None, named), None), provider=served_by)
-    listing = _find(litellm, names, served_by)
-    cost = _ask(
-        f"price {listing.model}",
-        lambda: litellm.completion_cost(
-            completion_response=response,
-            model=model,
-            # litellm finds by itself what the object says; only the maker of a bare name is news to it.
-            custom_llm_provider=provider if listing.provider == served_by else listing.provider,
-        ),
-    )
-    return _price(litellm, listing, usage, cost)
+    own = next(filter(None, (own_prices.find(name, served_by) for name in names)), None)
+    if own is not None:
+        return own.price(usage)
+    with _usage_is_known(usage):
+        listing = _find(litellm, names, served_by)
+        cost = _ask(
+            f"price {listing.model}",
+            lambda: litellm.completion_cost(
+                completion_response=response,
+                model=model,
+                # litellm finds by itself what the object says; only the maker of a bare name is news to it.
+                custom_llm_provider=provider if listing.provider == served_by else listing.provider,
+            ),
+        )
+        return _price(litellm, listing, usage, cost)
 
 
 @fenced()
@@ -121,11 +132,33 @@ def count_message_tokens(model: str, messages: Sequence[Mapping[str, Any]]) -> i
 
 
 def _litellm() -> Any:
+    loaded = "litellm" in sys.modules
     # Without this, the import of litellm first tries to fetch its price map.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import litellm
 
+    if not loaded:
+        _adopt_map()
     return litellm
+
+
+def _adopt_map() -> None:
+    """Give litellm, imported for a price, the map that is in force. Who has imported it before us has chosen one."""
+    newer = price_map.in_force()
+    if newer is not None and newer.installed_us is not None:
+        from litellm.litellm_core_utils.get_model_cost_map import adopt_model_cost_map
+
+        adopt_model_cost_map(newer.load())
+
+
+@contextmanager
+def _usage_is_known(usage: Usage) -> Iterator[None]:
+    """Have a `CannotPriceError` say what was used."""
+    try:
+        yield
+    except CannotPriceError as error:
+        error.usage = usage
+        raise
 
 
 def _ask(what: str, question: Callable[[], _Answer]) -> _Answer:
@@ -220,6 +253,13 @@ def _input_details(usage: Usage) -> dict[str, Any]:
 # The price map
 
 
+@fenced()
+def find_entry(model: str, provider: str | None) -> tuple[str, Mapping[str, Any]]:
+    """A model's key in litellm's price map, and what stands there. Raises `CannotPriceError`."""
+    listing = _find(_litellm(), [model], provider)
+    return listing.key, listing.entry
+
+
 def _find(litellm: Any, models: Sequence[str], provider: str | None) -> _Listing:
     """Find the first of some names that litellm's price map lists. Raises `CannotPriceError`."""
     for model in models:
@@ -271,9 +311,9 @@ def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
 def _unpriced(litellm: Any, model: str, provider: str | None, why: str) -> CannotPriceError:
     seller = f" of {provider}" if provider else ""
     candidates = list(itertools.islice(_candidates(litellm, model), 5))
-    hint = "give the cost yourself, or name a model that is in it"
+    hint = f"budgetctl prices set {shlex.quote(model)} --input 2.5 --output 10"
     if candidates:
-        hint = f"perhaps {', '.join(f'--model {name}' for name in candidates)}; or give the cost yourself"
+        hint = f"perhaps {', '.join(f'--model {name}' for name in candidates)}; or set its price: {hint}"
     return CannotPriceError(f"{model}{seller} {why}", hint=hint)
 
 

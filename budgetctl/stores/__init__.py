@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from budgetctl.directories import data_directory
 from budgetctl.names import check_project
 from budgetctl.stores.base import Store
-from budgetctl.stores.location import data_directory, is_directory, project_files, store_path
+from budgetctl.stores.location import is_directory, project_files, store_path
 from budgetctl.stores.sqlite import DEFAULT_WAIT_S, SqliteStore
 
 __all__ = ["DEFAULT_WAIT_S", "SqliteStore", "Store", "open_store", "project_stores"]

@@ -11,11 +11,20 @@ from typing import Any
 
 from budgetctl import ledger
 from budgetctl.errors import InvalidValueError
-from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset
+from budgetctl.models import PRIMARY, Budget, Correction, Entry, EntryKind, Limit, Reset
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
 from budgetctl.stores.base import BudgetChange
-from budgetctl.stores.rows import LIMIT_COLUMNS, Holder, find_holder, limit_from_row, spent_by_model
+from budgetctl.stores.rows import (
+    CORRECTIONS,
+    ENTRY_COLUMNS,
+    LIMIT_COLUMNS,
+    Holder,
+    entry_from_row,
+    find_holder,
+    limit_from_row,
+    spent_by_model,
+)
 from budgetctl.stores.transaction import Transaction
 
 MAX_COUNTER = Picodollars(9_000_000 * 10**12)
@@ -137,6 +146,33 @@ class Account:
             self._changed = True
             self.holder = self.holder._replace(created_us=min(change.created_us, self._tx.now_us))
         self._adjust(change)
+
+    def correct(
+        self, number: int, amount: Picodollars, *, pricing: Mapping[str, Any], note: str | None = None
+    ) -> Correction | None:
+        """Add what the entry of that number lacks to have cost `amount`, where that entry was counted.
+
+        None if it lacks nothing; only one whose price was unknown is then told what it was.
+        """
+        row = self._tx.one(
+            f"SELECT {ENTRY_COLUMNS}, e.model, e.posting_set, {CORRECTIONS} FROM entries e"
+            " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
+            " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+            " WHERE e.project = :project AND e.holder = :holder AND e.number = :number",
+            holder=self.holder.holder,
+            number=number,
+        )
+        if row is None:
+            return None
+        *columns, model, posting_set, corrections = row
+        entry = entry_from_row(tuple(columns))
+        before = Picodollars(entry.amount + corrections)
+        if before == amount and not entry.is_unpriced:
+            return None
+        difference = Picodollars(_counter(amount) - before)
+        counted = self._count_again(difference, posting_set, model)
+        added = self._insert("adjustment", difference, model, posting_set, pricing=pricing, note=note, refers_to=number)
+        return Correction(self.holder.name, number, entry.at_us, entry.model, before, amount, added, counted)
 
     def reset(self) -> Reset:
         """Close the current generation of every limit. Returns the primary limit's."""
@@ -268,34 +304,67 @@ class Account:
         note: str | None = None,
     ) -> Entry:
         """Add an entry that counts against these limits."""
-        self._number += 1
         posting_set = self._posting_set(limits)
         model_id = None if model is None else self._model(model)
+        number = self._insert(kind, amount, model_id, posting_set, usage=usage, pricing=pricing, note=note)
+        if posting_set is not None:
+            self._count_model(model_id or 0, amount)
+        return Entry(number, kind, self._tx.now_us, amount, model, usage, pricing, note)
+
+    def _insert(
+        self,
+        kind: EntryKind,
+        amount: Picodollars,
+        model: int | None,
+        posting_set: int | None,
+        *,
+        usage: Mapping[str, Any] | None = None,
+        pricing: Mapping[str, Any] | None = None,
+        note: str | None = None,
+        refers_to: int | None = None,
+    ) -> int:
+        """Write an entry, and return its number. Counters are the caller's."""
+        self._number += 1
         self._tx.run(
-            "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing,"
-            " note) VALUES (:project, :holder, :number, :kind, :now, :amount, :model, :posting_set, :usage, :pricing,"
-            " :note)",
+            "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, refers_to, usage,"
+            " pricing, note) VALUES (:project, :holder, :number, :kind, :now, :amount, :model, :posting_set,"
+            " :refers_to, :usage, :pricing, :note)",
             holder=self.holder.holder,
             number=self._number,
             kind=kind,
             amount=amount,
-            model=model_id,
+            model=model,
             posting_set=posting_set,
+            refers_to=refers_to,
             usage=_json(usage),
             pricing=_json(pricing),
             note=note,
         )
-        if posting_set is not None:
-            self._count_model(model_id or 0, amount)
-        return Entry(self._number, kind, self._tx.now_us, amount, model, usage, pricing, note)
+        return self._number
 
-    def _count_model(self, model: int, amount: Picodollars) -> None:
+    def _count_again(self, amount: Picodollars, posting_set: int | None, model: int | None) -> bool:
+        """Add to what a set of postings counts against, and say whether any of that is open."""
+        postings = self._tx.all(
+            "SELECT limit_id, generation FROM postings WHERE project = :project AND posting_set = :posting_set",
+            posting_set=posting_set,
+        )
+        is_counted = False
+        for index, limit in enumerate(self._limits):
+            if (limit.limit_id, limit.generation) in postings:
+                self._limits[index] = limit._replace(spent=_counter(limit.spent + amount))
+                is_counted = True
+        for limit_id, generation in postings:
+            if limit_id == self.primary.limit_id:
+                self._count_model(model or 0, amount, generation)
+        return is_counted
+
+    def _count_model(self, model: int, amount: Picodollars, generation: int | None = None) -> None:
         self._tx.run(
             "INSERT INTO model_totals (project, limit_id, generation, model, spent)"
             " VALUES (:project, :limit_id, :generation, :model, :amount)"
             " ON CONFLICT (limit_id, generation, model) DO UPDATE SET spent = model_totals.spent + excluded.spent",
             limit_id=self.primary.limit_id,
-            generation=self.primary.generation,
+            generation=self.primary.generation if generation is None else generation,
             model=model,
             amount=amount,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from budgetctl.models import Align, Budget, Charge, Entry, ProjectSummary, Reset
+from budgetctl.models import Align, Budget, Charge, Correction, Entry, ProjectSummary, Reset
 from budgetctl.money import Picodollars
 
 NEVER = "none"
@@ -49,6 +49,16 @@ class IdempotencyKey(NamedTuple):
     kind: Literal["caller", "response"]
     digest: bytes
     request: bytes
+
+
+class CorrectionRequest(NamedTuple):
+    """That the user's entry of that number cost `amount`, by `pricing`."""
+
+    user: str
+    number: int
+    amount: Picodollars
+    pricing: Mapping[str, Any]
+    note: str | None = None
 
 
 class ChargeRequest(NamedTuple):
@@ -103,6 +113,17 @@ class Store(Protocol):
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost. It is never refused because the budget is exceeded."""
+
+    def charges(
+        self, model: str, *, user: str | None = None, since_us: int | None = None
+    ) -> Iterator[tuple[str, Entry, Picodollars]]:
+        """Entries of charges that have a usage, for models of that pattern, with their users.
+
+        The amount beside each is what it costs with all corrections so far.
+        """
+
+    def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
+        """Make up the differences by entries that count where the corrected ones do. Those without one are left out."""
 
     def reset(self, user: str) -> Reset:
         """Close the current generation of each of the user's limits."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from budgetctl.directories import data_directory
 from budgetctl.errors import InvalidValueError
 
 SUFFIX = ".db"
@@ -46,13 +47,6 @@ def decode_project(file_name: str) -> str | None:
     except UnicodeDecodeError:
         return None
     return name if name and encode_project(name) == file_name else None
-
-
-def data_directory() -> Path:
-    """The directory that holds a file for each project, by the platform's convention."""
-    import platformdirs
-
-    return platformdirs.user_data_path("budgetctl", appauthor=False)
 
 
 def store_path(location: str | os.PathLike[str] | None, project: str) -> Path:

@@ -149,6 +149,10 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) STRICT, WITHOUT ROWID;
         """,
     ),
+    (
+        "corrections are found by the entry they refer to",
+        "CREATE INDEX entries_corrections ON entries (holder, refers_to) WHERE refers_to IS NOT NULL;",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -21,8 +21,16 @@ HOLDER_WIDTH = 6
 
 ENTRY_COLUMNS = (
     "e.number, e.kind, e.at_us, e.amount, m.name, e.usage, e.pricing, e.note,"
-    " l.name, e.closed_generation, e.closed_start_us, e.closed_end_us, e.closed_spent"
+    " l.name, e.closed_generation, e.closed_start_us, e.closed_end_us, e.closed_spent, e.refers_to,"
+    " EXISTS (SELECT 1 FROM entries c WHERE c.project = e.project AND c.holder = e.holder AND c.refers_to = e.number"
+    "  AND c.kind = 'adjustment')"
 )
+
+CORRECTIONS = (
+    "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.holder = e.holder"
+    " AND c.refers_to = e.number AND c.kind = 'adjustment')"
+)
+"""By how much later entries correct an entry."""
 
 
 class Holder(NamedTuple):
@@ -81,7 +89,8 @@ def limit_from_row(row: Row) -> Limit:
 
 def entry_from_row(row: Row) -> Entry:
     """An entry from `ENTRY_COLUMNS`."""
-    number, kind, at_us, amount, model, usage, pricing, note, limit, generation, start_us, end_us, spent = row
+    number, kind, at_us, amount, model, usage, pricing, note, *closed, refers_to, is_corrected = row
+    limit, generation, start_us, end_us, spent = closed
     return Entry(
         number=number,
         kind=kind,
@@ -92,6 +101,8 @@ def entry_from_row(row: Row) -> Entry:
         pricing=json.loads(pricing) if pricing else None,
         note=note,
         closed=ClosedWindow(limit, generation, start_us, end_us, Picodollars(spent)) if limit else None,
+        refers_to=refers_to,
+        is_corrected=bool(is_corrected),
     )
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from budgetctl import ledger
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
-from budgetctl.models import PRIMARY, Budget, Entry, ProjectSummary, Reset
+from budgetctl.models import PRIMARY, Budget, Correction, Entry, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.account import Account
-from budgetctl.stores.base import BudgetChange, IfExists, SortKey
+from budgetctl.stores.base import BudgetChange, CorrectionRequest, IfExists, SortKey
+from budgetctl.stores.corrections import charges_of, correct
 from budgetctl.stores.rollover import due_resets, roll_due
 from budgetctl.stores.rows import (
     ENTRY_COLUMNS,
@@ -162,6 +163,17 @@ class SqlStore(ABC):
             position["after_user"] = page[-1].user
             if sort != "user":
                 position["after_key"] = _sort_value(sort, page[-1])
+
+    def charges(
+        self, model: str, *, user: str | None = None, since_us: int | None = None
+    ) -> Iterator[tuple[str, Entry, Picodollars]]:
+        """Entries of charges that have a usage, for models of that pattern."""
+        return charges_of(self.read, model, user, since_us)
+
+    def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
+        """Make up the differences by entries that count where the corrected ones do."""
+        with self.write() as tx:
+            return correct(tx, requests)
 
     def reset(self, user: str) -> Reset:
         """Close the current generation of each of the user's limits."""

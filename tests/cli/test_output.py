@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from budgetctl import BudgetManager
+from budgetctl.models import Usage
+from budgetctl.money import ZERO
+from budgetctl.pricing import own_prices, without_price
 
 from .conftest import Cli
 
@@ -28,21 +31,26 @@ ONE = {
     "create bob 5": BUDGET,
     "create alice 5 --if-not-exists": BUDGET,
     "set alice 20": BUDGET,
-    "update-cost alice --cost 0.5": "user charged cost model usage entry_id spent remaining status",
-    "update-cost alice --cost 0.5 --dry-run": "user charged cost model usage entry_id spent remaining status",
+    "update-cost alice --cost 0.5": "user charged cost model usage entry_id spent remaining status unpriced",
+    "update-cost alice --cost 0.5 --dry-run": "user charged cost model usage entry_id spent remaining status unpriced",
     f"estimate {PROMPT}": "cost model input_tokens output_tokens",
     f"estimate alice {PROMPT}": "user cost model input_tokens output_tokens projected remaining",
     "reset alice": RESET,
     "delete alice --yes": "project user deleted",
+    "prices set my-model --input 1": "model per rates",
+    "prices show gpt-4o": "key source provider per rates others",
+    "prices path": "own map",
     "completion show bash": "shell script",
     "completion install bash": "shell path",
 }
 MANY = {
     "list": BUDGET,
-    "history alice": "entry_id at kind cost model usage pricing note closed",
+    "history alice": "entry_id at kind cost model usage pricing note closed refers_to unpriced",
     "reset --all --yes": RESET,
     "reset-due": RESET,
     "reset-due --dry-run": RESET,
+    "reprice --model old --dry-run": "user entry_id at model cost_before cost corrected_by counted",
+    "prices list --search gpt-4o": "key source provider per rates others",
     "projects": "project users spent size_bytes store",
     "migrate": "user budget spent duration migrated",
 }
@@ -55,6 +63,9 @@ def alice(budgets: BudgetManager) -> None:
     budgets.charge("alice", "1.5", model="gpt-4o")
     budgets.reset("alice")
     budgets.charge("alice", "0.25", model="gpt-4o", note="again")
+    budgets.create("zoe", "1")
+    budgets.charge_price("zoe", without_price(Usage(model="old", uncached_input=5), ZERO))
+    own_prices.save(own_prices.own_price("old", {"input": 1}))
     Path("user_cost.json").write_text('{"carol": {"total_budget": 3}}')
 
 
@@ -125,7 +136,11 @@ class TestText:
         cli("create", "b", "1234567.891")
         heading, *rows = cli("list").stdout.splitlines()
         assert heading.split() == "USER SPENT BUDGET USED LEFT RESETS UTC STATUS".split()
-        assert [row.split()[:3] for row in rows] == [["alice", "$0.25", "$10.00"], ["b", "$0.00", "$1,234,567.89"]]
+        assert [row.split()[:3] for row in rows] == [
+            ["alice", "$0.25", "$10.00"],
+            ["b", "$0.00", "$1,234,567.89"],
+            ["zoe", "$0.00", "$1.00"],
+        ]
         assert {row.index("ok") for row in rows} == {heading.index("STATUS")}
 
     def test_history_shows_what_a_reset_closed(self, cli: Cli) -> None:

@@ -220,6 +220,45 @@ class TestEstimate:
         document = cli(*self.LINE, "alice", "--json").document
         assert (document["cost"], document["projected"], document["remaining"]) == ("0.005005", "4.005005", "5.994995")
 
+    def test_of_messages_counts_them_as_they_are_sent(self, cli: Cli, litellm: Any) -> None:
+        messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello", "name": "bob"}]
+        for source, stdin in ((json.dumps(messages), b""), ("-", json.dumps(messages).encode())):
+            document = cli("estimate", "--model", "gpt-4o", "--messages", source, "--json", stdin=stdin).document
+            assert document["input_tokens"] == str(litellm.token_counter(model="gpt-4o", messages=messages))
+
+    @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+    def test_of_a_request_takes_its_model_and_its_longest_answer(self, cli: Cli, tmp_path: Path, name: str) -> None:
+        request = tmp_path / "request.json"
+        request.write_text(json.dumps({"model": "gpt-4o", name: 70, "messages": [{"role": "user", "content": "Hi"}]}))
+        document = cli("estimate", "--messages", request, "--json").document
+        assert (document["model"], document["input_tokens"], document["output_tokens"]) == ("gpt-4o", "8", "70")
+        given = cli(
+            "estimate", "--messages", request, "--model", "gpt-4", "--max-output-tokens", "0", "--json"
+        ).document
+        assert (given["model"], given["output_tokens"]) == ("gpt-4", "0")
+
+    def test_of_a_request_to_anthropic_counts_its_system_prompt(self, cli: Cli) -> None:
+        request = {"model": "claude-sonnet-4-5", "messages": [{"role": "user", "content": "Hi"}]}
+        plain = cli("estimate", "--messages", json.dumps(request), "--json").document
+        told = cli("estimate", "--messages", json.dumps({**request, "system": "Be brief."}), "--json").document
+        assert int(told["input_tokens"]) > int(plain["input_tokens"])
+
+    def test_of_tokens(self, cli: Cli) -> None:
+        assert (
+            cli("estimate", "--model", "gpt-4o", "--input-tokens", "1000").stdout
+            == "$0.0025 gpt-4o (1,000 in, 0 out)\n"
+        )
+
+    def test_of_a_file(self, cli: Cli, tmp_path: Path) -> None:
+        (tmp_path / "prompt.txt").write_text("hello world")
+        line = ("estimate", "--model", "gpt-4o", "--input-file", tmp_path / "prompt.txt", "--json")
+        assert cli(*line).document["input_tokens"] == "2"
+
+    def test_of_a_provider_takes_its_price(self, cli: Cli) -> None:
+        line = ("estimate", "--model", "deepseek-v3.2", "--provider", "azure_ai", "--input-tokens", "1000000", "--json")
+        cli("prices", "set", "azure_ai/deepseek-v3.2", "--input", "7")
+        assert cli(*line).document["cost"] == "7"
+
     def test_records_nothing(self, cli: Cli) -> None:
         cli(*self.LINE, "alice")
         assert cli("history", "alice", "--json").document == []

@@ -10,7 +10,7 @@ import pytest
 
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, price_tokens, price_usage
+from budgetctl.pricing import catalog, price_map, price_tokens, price_usage
 
 PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
 
@@ -18,7 +18,7 @@ PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
 @pytest.fixture
 def entries(litellm):
     """The map as a parser reads it."""
-    return json.loads(Path(litellm.__file__).with_name(catalog.MAP_NAME).read_text())
+    return json.loads(Path(litellm.__file__).with_name(price_map.MAP_NAME).read_text())
 
 
 def test_litellm_ships_its_map_under_the_name_that_is_read_here(litellm):
@@ -27,15 +27,15 @@ def test_litellm_ships_its_map_under_the_name_that_is_read_here(litellm):
 
 
 def test_every_entry_is_found_as_a_parser_reads_it(litellm, entries):
-    text = catalog._Map(Path(litellm.__file__).with_name(catalog.MAP_NAME).read_bytes())
+    text = price_map.Entries(Path(litellm.__file__).with_name(price_map.MAP_NAME).read_bytes())
     keys = [*list(entries)[1::40], "claude-haiku-4-5", "gpt-4o"]
-    assert all(text.entry(key) == entries[key] for key in keys if key not in catalog.NOT_MODELS)
-    assert text.entry("no-such-model") is None
+    assert all(text.get(key) == entries[key] for key in keys if key not in price_map.NOT_MODELS)
+    assert text.get("no-such-model") is None
 
 
 def test_an_inner_field_is_no_entry():
     text = b'{\n    "a": {\n        "b": {\n            "c": 1\n        }\n    }\n}'
-    assert catalog._Map(text).entry("b") is None
+    assert price_map.Entries(text).get("b") is None
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_an_inner_field_is_no_entry():
 )
 def test_a_map_that_is_written_otherwise_is_left_to_litellm(text):
     with pytest.raises(LookupError):
-        catalog._Map(text.encode()).entry("a")
+        price_map.Entries(text.encode()).get("a")
 
 
 def test_of_two_equal_keys_the_last_counts():
     text = b'{\n    "a": {\n        "b": 1\n    },\n"a": {\n        "b": 2\n    }\n}'
-    assert catalog._Map(text).entry("a") == json.loads(text)["a"] == {"b": 2}
+    assert price_map.Entries(text).get("a") == json.loads(text)["a"] == {"b": 2}
 
 
 @pytest.mark.parametrize(

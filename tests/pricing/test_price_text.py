@@ -5,6 +5,7 @@ import pytest
 from budgetctl import money
 from budgetctl.errors import CannotPriceError, InvalidValueError
 from budgetctl.pricing import price_prompt, price_text, price_tokens
+from budgetctl.pricing.prompts import text_of
 
 MODELS = ["gpt-4o", "gpt-3.5-turbo", "claude-sonnet-4-5", "gemini/gemini-2.5-flash", "perplexity/perplexity/sonar"]
 
@@ -34,11 +35,17 @@ def test_text_costs_what_litellms_manager_charges(manager, model, input_text, ou
 def test_a_prompt_costs_what_litellms_manager_projects(manager, model):
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello world"}]
     expected = manager.projected_cost(model=model, messages=messages, user="alice")
-    assert price_prompt(model, messages).amount == money.from_number(expected) > 0
-    assert price_prompt(model, "Be brief.hello world").amount == money.from_number(expected)
+    assert price_prompt(model, text_of(messages)).amount == money.from_number(expected) > 0
 
 
-def test_a_prompt_is_counted_as_text_and_a_response_as_messages():
+@pytest.mark.parametrize("model", MODELS)
+def test_messages_cost_what_litellm_counts_of_them(litellm, model):
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello", "name": "bob"}]
+    tokens = litellm.token_counter(model=model, messages=messages)
+    assert price_prompt(model, messages).usage.total_input == tokens
+
+
+def test_a_text_prompt_is_counted_as_text_and_a_response_as_messages():
     assert price_prompt("gpt-4o", "Hi").usage.uncached_input == 1
     assert price_text("gpt-4o", "Hi", "").usage.uncached_input == 8
 
@@ -47,7 +54,6 @@ def test_empty_text_is_no_tokens():
     assert price_text("gpt-4o", "Hi", "").usage.text_output == 0
     assert price_text("gpt-4o", "", "Hi").usage.uncached_input == 0
     assert price_text("gpt-4o", "", "").amount == 0
-    assert price_prompt("gpt-4o", []).amount == 0
 
 
 def test_the_text_of_all_parts_counts():
@@ -57,12 +63,14 @@ def test_the_text_of_all_parts_counts():
         {"type": "text", "text": " world"},
     ]
     messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": None}, {"role": "tool"}]
-    assert price_prompt("gpt-4o", messages) == price_prompt("gpt-4o", "hello world")
+    assert text_of(messages) == "hello world"
 
 
 def test_litellms_message_objects_are_messages(litellm):
     message = litellm.Message(role="assistant", content="hello world")
-    assert price_prompt("gpt-4o", [message]) == price_prompt("gpt-4o", "hello world")
+    assert text_of([message]) == "hello world"
+    sent = {"role": "assistant", "content": "hello world"}
+    assert price_prompt("gpt-4o", [message]) == price_prompt("gpt-4o", [sent])
 
 
 def test_the_longest_answer_is_part_of_the_projection():

@@ -20,7 +20,7 @@ MODEL_TOTALS = """
 CLOSED = """
     SELECT c.closed_limit, c.closed_spent, COALESCE(SUM(e.amount), 0) FROM entries c
     JOIN postings p ON p.limit_id = c.closed_limit AND p.generation = c.closed_generation
-    LEFT JOIN entries e ON e.posting_set = p.posting_set
+    LEFT JOIN entries e ON e.posting_set = p.posting_set AND e.entry < c.entry -- corrections may come later
     GROUP BY c.entry
 """
 NUMBERS = "SELECT holder, COUNT(*), MIN(number), MAX(number) FROM entries GROUP BY holder"

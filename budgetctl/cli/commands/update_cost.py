@@ -11,7 +11,7 @@ from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.cli.documents import charge_document, dry_charge_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import charged, over_budget, would_be_charged
+from budgetctl.cli.wording import charged, over_budget, unpriced, would_be_charged
 from budgetctl.errors import InvalidValueError
 
 
@@ -30,9 +30,7 @@ def update_cost(
         str | None,
         typer.Option("--output-file", metavar="FILE", help="The same from a file, or - for stdin."),
     ] = None,
-    input_tokens: Annotated[
-        int | None, typer.Option("--input-tokens", metavar="N", parser=options.at_least(0), help="Tokens sent.")
-    ] = None,
+    input_tokens: options.InputTokens = None,
     output_tokens: Annotated[
         int | None,
         typer.Option("--output-tokens", metavar="N", parser=options.at_least(0), help="Tokens that came back."),
@@ -43,7 +41,15 @@ def update_cost(
         str | None, typer.Option("--id", metavar="KEY", help="Charge this once, however often it is tried.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Charge a response that was charged before.")] = False,
-    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Kept with the entry.")] = None,
+    on_unknown_price: Annotated[
+        str | None,
+        typer.Option(
+            "--on-unknown-price",
+            metavar="DO",
+            help="error (exit 6), record the usage without a price, or an amount in US dollars to charge.",
+        ),
+    ] = None,
+    note: options.Note = None,
     dry_run: options.DryRun = False,
 ) -> None:
     """Charge a user for a saved response, for text, for tokens, or an amount.
@@ -54,12 +60,16 @@ def update_cost(
 
     A response that has an id is charged once; a second time says so and adds nothing. A cost is recorded even
     when it takes the budget over its limit: then a warning is printed, and the exit code is still 0.
+
+    With --on-unknown-price record, or an amount, what has no price is an entry that is marked as unpriced until
+    budgetctl reprice corrects it.
     """
     if key is not None and again:
         raise InvalidValueError("--id charges once, --again charges again: give one of them")
     price = price_of(
         CostOptions(response, model, provider, input_text, input_file, output_text, output_file,
-                    input_tokens, output_tokens, cost)
+                    input_tokens, output_tokens, cost),
+        on_unknown_price,
     )  # fmt: skip
     if dry_run:
         budget = session.manager.budget(user)
@@ -70,6 +80,8 @@ def update_cost(
     session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us))
     if response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
         warn("the response has no id: charging it again will not be noticed (--id KEY gives it one)")
+    if charge.entry.is_unpriced:
+        warn(unpriced(charge.entry))
     exceeded = over_budget(charge.budget, now_us)
     if exceeded:
         warn(exceeded)

@@ -1,0 +1,185 @@
+"""Putting a newer price map in the place of the one that litellm ships: checked first, and all of it or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
+from budgetctl.pricing import price_files, price_map
+from budgetctl.pricing.cost import token_rates
+from budgetctl.pricing.price_map import NOT_MODELS, PriceMap
+
+PUBLISHED = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
+"""Where litellm's project keeps its newest map, and where litellm itself would fetch it from."""
+
+_URL_VARIABLE = "LITELLM_MODEL_COST_MAP_URL"
+"""The environment variable by which litellm's users name another place."""
+
+_TIMEOUT_S = 30
+_MAX_BYTES = 64 * 2**20
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_MIN_SHARE = 0.5
+"""The part of the models priced now that a newer map must still have, as litellm asks of what it fetches."""
+
+Entries = Mapping[str, Mapping[str, Any]]
+
+
+class Changes(NamedTuple):
+    """How a map differs from the one in force: names of models, and how many the new one has."""
+
+    models: int
+    added: list[str]
+    removed: list[str]
+    repriced: list[str]
+
+
+def fetch(url: str | None = None) -> str:
+    """The text at an address, by default where litellm's newest map is.
+
+    Raises `InvalidValueError` for an address that is not https, and `StoreUnavailableError`.
+    """
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import build_opener
+
+    url = url or os.environ.get(_URL_VARIABLE) or PUBLISHED
+    if not _is_safe(url):
+        raise InvalidValueError(
+            f"a price map is fetched by https, not from {urlsplit(url).scheme or 'no scheme'}://{_host(url)}",
+            hint="save it yourself and give it with --file",
+        )
+    try:
+        with build_opener(_redirects()).open(url, timeout=_TIMEOUT_S) as answer:
+            content: bytes = answer.read(_MAX_BYTES + 1)
+    except HTTPError as error:
+        error.close()
+        raise _unavailable(url, error) from error
+    except (OSError, ValueError, HTTPException) as error:
+        raise _unavailable(url, getattr(error, "reason", error)) from error
+    if len(content) > _MAX_BYTES:
+        raise InvalidValueError(f"what {_host(url)} answered is larger than {_MAX_BYTES // 2**20} MiB: no price map")
+    return content.decode(errors="replace")
+
+
+def check(text: str) -> dict[str, dict[str, Any]]:
+    """The models of a map. Raises `InvalidValueError` for what is no map, or one that has lost most of its prices."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidValueError(f"this is not a price map: it is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidValueError("this is not a price map: it is no object of models")
+    entries = {key: entry for key, entry in document.items() if key not in NOT_MODELS}
+    for key, entry in entries.items():
+        _check_entry(key, entry)
+    for entry in list(entries.values()):
+        for alias in entry.pop("aliases", None) or ():
+            entries.setdefault(alias, entry)
+    now = _priced(shipped())
+    kept = sum(key in entries for key in now)
+    if kept < len(now) * _MIN_SHARE:
+        raise InvalidValueError(
+            f"this map has {kept:,} of the {len(now):,} models that are priced now: it is not whole, and was not taken"
+        )
+    return entries
+
+
+def compare(entries: Entries) -> Changes:
+    """What would change if these entries were in force."""
+    in_force = price_map.in_force()
+    before = shipped() if in_force is None else in_force.load()
+    return Changes(
+        models=len(entries),
+        added=sorted(entries.keys() - before.keys()),
+        removed=sorted(before.keys() - entries.keys()),
+        repriced=sorted(
+            key for key in entries.keys() & before.keys() if token_rates(entries[key]) != token_rates(before[key])
+        ),
+    )
+
+
+def install(entries: Entries) -> None:
+    """Have these entries in force from now on."""
+    path = price_files.seen().map
+    with price_files.locked(path):
+        # As litellm's own file is written, so that one entry is found without parsing the rest.
+        price_files.replace(path, json.dumps(entries, indent=4).encode())
+
+
+def shipped() -> dict[str, dict[str, Any]]:
+    """The models of the map that litellm ships."""
+    return _required().load()
+
+
+def uninstall() -> None:
+    """Go back to the map that litellm ships."""
+    path = price_files.seen().map
+    with price_files.locked(path):
+        path.unlink(missing_ok=True)
+
+
+def _required() -> PriceMap:
+    shipped = price_map.shipped()
+    if shipped is None or not shipped.has_known_rules:
+        raise BudgetctlError(
+            "the installed litellm is too old, or is none that budgetctl knows: its own map is used",
+            hint="pip install --upgrade litellm",
+        )
+    return shipped
+
+
+def _priced(entries: Entries) -> list[str]:
+    return [key for key, entry in entries.items() if token_rates(entry)]
+
+
+def _check_entry(key: str, entry: Any) -> None:
+    if not isinstance(entry, dict):
+        raise InvalidValueError(f"this is not a price map: {key[:80]!r} is no object of prices")
+    for name, value in entry.items():
+        is_amount = name.endswith(("_token", "_tokens", "_token_cost", "_cost")) and "cost" in name
+        if not is_amount or value is None:
+            continue
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not is_number or not 0 <= value < float("inf"):
+            raise InvalidValueError(
+                f"this map is not right: {name} of {key[:80]!r} is {value!r:.80}, which is no price"
+            )
+    aliases = entry.get("aliases")
+    if aliases is not None and not (isinstance(aliases, list) and all(isinstance(alias, str) for alias in aliases)):
+        raise InvalidValueError(f"this map is not right: the aliases of {key[:80]!r} are no list of names")
+
+
+def _is_safe(url: str) -> bool:
+    """Whether nobody on the way can change what an address answers."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def _host(url: str) -> str:
+    """What of an address may be repeated: the rest may hold a password or a token."""
+    return urlsplit(url).hostname or "there"
+
+
+def _unavailable(url: str, reason: object) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"the price map cannot be fetched from {_host(url)}: {reason}",
+        hint="try again, or save it yourself and give it with --file",
+    )
+
+
+def _redirects() -> Any:
+    from urllib.request import HTTPRedirectHandler
+
+    class Redirects(HTTPRedirectHandler):
+        def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+            """Follow to where one may be sent; otherwise the answer counts as an error."""
+            if not _is_safe(newurl):
+                return None
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+    return Redirects

@@ -1,0 +1,84 @@
+"""The files of prices beside litellm's own: the user's prices, and a newer price map. Either may be missing."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from budgetctl.directories import config_directory, data_directory
+from budgetctl.errors import StoreBusyError
+from budgetctl.stores.filelock import FileLock
+
+_WAIT_S = 10.0
+
+_State = tuple[int, int, int]
+
+
+class PriceFiles(NamedTuple):
+    """Where the files are, and what tells that one has changed: None while it is not there."""
+
+    own: Path
+    own_state: _State | None
+    map: Path
+    map_state: _State | None
+
+
+def seen() -> PriceFiles:
+    """The files as they were within the last second: a price is asked for more often than they change."""
+    return _seen(int(time.monotonic()))
+
+
+def forget() -> None:
+    """Have the next `seen` look again."""
+    _seen.cache_clear()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from replacing the file meanwhile. Makes its directory."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(path.with_name(path.name + ".lock"))
+    if not lock.acquire(_WAIT_S):
+        raise StoreBusyError(f"another process has held {path} for {_WAIT_S:g} s; nothing was changed")
+    try:
+        yield
+    finally:
+        lock.release()
+        lock.close()
+        forget()
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put a file of this content in the place of the one that is there: whoever reads sees one or the other."""
+    path = path.resolve()  # the file, and not the link that somebody keeps in its place
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@functools.lru_cache(maxsize=1)
+def _seen(_second: int) -> PriceFiles:
+    own = config_directory() / "prices.toml"
+    newer = data_directory() / "model_prices.json"
+    return PriceFiles(own, _state(own), newer, _state(newer))
+
+
+def _state(path: Path) -> _State | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

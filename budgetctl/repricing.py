@@ -1,0 +1,53 @@
+"""Correcting what was charged at a wrong price, or at none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from budgetctl.errors import CannotPriceError
+from budgetctl.models import UNKNOWN_PRICE, Correction, Price
+from budgetctl.pricing import price_recorded
+from budgetctl.stores import Store
+from budgetctl.stores.base import CorrectionRequest
+
+_BY_PRICE = frozenset({"litellm", "user", UNKNOWN_PRICE})
+"""Where prices come from that may have been wrong: what was stated, or billed by the provider, is what it is."""
+
+_BATCH = 500
+
+
+def reprice(
+    store: Store, model: str, *, user: str | None, since_us: int | None, note: str | None, dry_run: bool
+) -> Iterator[Correction]:
+    """Correct charges for models of a pattern to what they cost by the prices of now: see `BudgetManager.reprice`."""
+    wrong: list[tuple[CorrectionRequest, Correction]] = []
+    failures: list[CannotPriceError] = []
+    for name, entry, before in store.charges(model, user=user, since_us=since_us):
+        if (entry.pricing or {}).get("source") not in _BY_PRICE:
+            continue
+        try:
+            price: Price = price_recorded(entry.usage or {}, entry.pricing or {})
+        except CannotPriceError as error:
+            failures.append(error)
+            continue
+        if price.amount == before and not entry.is_unpriced:
+            continue
+        wrong.append(
+            (
+                CorrectionRequest(name, entry.number, price.amount, price.pricing, note),
+                Correction(name, entry.number, entry.at_us, entry.model, before, price.amount),
+            )
+        )
+        if len(wrong) == _BATCH:
+            yield from _corrected(store, wrong, dry_run=dry_run)
+            wrong.clear()
+    yield from _corrected(store, wrong, dry_run=dry_run)
+    if failures:
+        what = "1 charge still has" if len(failures) == 1 else f"{len(failures):,} charges still have"
+        raise CannotPriceError(f"{what} no price: {failures[0].message}", hint=failures[0].hint)
+
+
+def _corrected(store: Store, wrong: list[tuple[CorrectionRequest, Correction]], *, dry_run: bool) -> list[Correction]:
+    if dry_run or not wrong:
+        return [correction for _, correction in wrong]
+    return store.correct([request for request, _ in wrong])

@@ -1,0 +1,78 @@
+"""Entries that may have been charged at a wrong price, and the entries that make up the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from fnmatch import fnmatchcase
+
+from budgetctl.errors import UnknownUserError
+from budgetctl.models import Correction, Entry
+from budgetctl.money import Picodollars
+from budgetctl.stores.account import Account
+from budgetctl.stores.base import CorrectionRequest
+from budgetctl.stores.rows import CORRECTIONS, ENTRY_COLUMNS, entry_from_row
+from budgetctl.stores.transaction import Transaction
+
+_PAGE = 1_000
+
+
+def charges_of(
+    read: Callable[[], AbstractContextManager[Transaction]], model: str, user: str | None, since_us: int | None
+) -> Iterator[tuple[str, Entry, Picodollars]]:
+    """Entries of charges that have a usage, page by page: those of `Store.charges`."""
+    after = 0
+    while True:
+        with read() as tx:
+            models = [
+                row[0]
+                for row in tx.all("SELECT model, name FROM models WHERE project = :project")
+                if fnmatchcase(row[1], model)
+            ]
+            rows = tx.all(
+                f"SELECT e.entry, h.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e"
+                " JOIN holders h ON h.project = e.project AND h.holder = e.holder AND h.deleted_us = 0"
+                " JOIN models m ON m.project = e.project AND m.model = e.model"
+                " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+                " WHERE e.project = :project AND e.entry > :after AND e.kind = 'spend' AND e.usage IS NOT NULL"
+                f" AND e.model IN ({','.join(map(str, models)) or 'NULL'})"
+                + (" AND h.name = :user" if user is not None else "")
+                + (" AND e.at_us >= :since_us" if since_us is not None else "")
+                + " ORDER BY e.entry LIMIT :page",
+                after=after,
+                user=user,
+                since_us=since_us,
+                page=_PAGE,
+            )
+        for _, name, corrections, *columns in rows:
+            entry = entry_from_row(tuple(columns))
+            yield name, entry, Picodollars(entry.amount + corrections)
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1][0]
+
+
+def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Correction]:
+    """Make up the differences. Whose budget was deleted in the meantime is left out."""
+    corrections = []
+    accounts: dict[str, Account | None] = {}
+    for request in requests:
+        if request.user not in accounts:
+            accounts[request.user] = _opened(tx, request.user)
+        account = accounts[request.user]
+        if account is None:
+            continue
+        correction = account.correct(request.number, request.amount, pricing=request.pricing, note=request.note)
+        if correction is not None:
+            corrections.append(correction)
+    for account in accounts.values():
+        if account is not None:
+            account.save()
+    return corrections
+
+
+def _opened(tx: Transaction, user: str) -> Account | None:
+    try:
+        return Account.open(tx, user)
+    except UnknownUserError:
+        return None

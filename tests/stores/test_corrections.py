@@ -1,0 +1,93 @@
+"""Corrections count where the corrected entry does, in whichever generation that is."""
+
+import threading
+
+import pytest
+from soundness import assert_sound
+
+from budgetctl import BudgetManager
+from budgetctl.models import Usage
+from budgetctl.money import Picodollars, parse_amount
+from budgetctl.pricing import own_prices, without_price
+from budgetctl.stores import SqliteStore
+
+USAGE = Usage(model="m", uncached_input=1_000_000)
+
+
+@pytest.fixture
+def manager(tmp_path, clock):
+    """A manager whose store has a clock that the test moves, and alice with $10 a day."""
+    store = SqliteStore(tmp_path / "p.db", "p", clock=clock)
+    manager = BudgetManager("p", store=store)
+    manager.create("alice", "10", duration="daily")
+    yield manager
+    assert_sound(store.path)
+    manager.close()
+
+
+def charge(manager, user="alice"):
+    manager.charge_price(user, without_price(USAGE, Picodollars(0)))
+
+
+def corrected(manager):
+    own_prices.save(own_prices.own_price("m", {"input": parse_amount("3")}))
+    return list(manager.reprice("m"))
+
+
+def test_in_an_open_window_they_count(manager):
+    charge(manager)
+    assert [each.is_counted for each in corrected(manager)] == [True]
+    assert manager.budget("alice").limit.spent == parse_amount("3")
+
+
+def test_in_a_window_that_has_passed_they_are_history(manager, clock):
+    charge(manager)
+    clock.advance(days=1)
+    assert [each.is_counted for each in corrected(manager)] == [False]
+    assert manager.budget("alice").limit.spent == 0
+
+
+def test_in_windows_of_both_kinds_each_counts_where_it_belongs(manager, clock):
+    charge(manager)
+    clock.advance(days=1)
+    charge(manager)
+    assert [each.is_counted for each in corrected(manager)] == [False, True]
+    assert manager.get_model_cost("alice") == {"m": 3.0}
+
+
+def test_behind_a_change_of_duration_they_are_history(manager):
+    charge(manager)
+    manager.set("alice", duration="weekly")
+    assert [each.is_counted for each in corrected(manager)] == [False]
+
+
+def test_those_of_a_deleted_budget_are_left_alone(manager):
+    charge(manager)
+    manager.delete_budget("alice")
+    manager.create("alice", "5")
+    assert corrected(manager) == []
+
+
+def test_many_pages_are_corrected(manager):
+    manager.create("bob", "10000")
+    for user in ("alice", "bob"):
+        for _ in range(700):
+            charge(manager, user)
+    assert len(corrected(manager)) == 1_400
+    assert manager.budget("bob").limit.spent == parse_amount("2100")
+
+
+def test_two_at_once_correct_each_entry_once(manager, tmp_path):
+    for _ in range(30):
+        charge(manager)
+    own_prices.save(own_prices.own_price("m", {"input": parse_amount("3")}))
+    managers = [BudgetManager("p", store=tmp_path / "p.db") for _ in range(4)]
+    threads = [threading.Thread(target=lambda each: list(each.reprice("m")), args=(each,)) for each in managers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for each in managers:
+        each.close()
+    assert manager.budget("alice").limit.spent == parse_amount("90")
+    assert sum(entry.refers_to is not None for entry in manager.history("alice")) == 30
