@@ -25,6 +25,7 @@ from budgetctl.pricing import price_response, price_usage, read_usage
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "openai-chat.json"
+FORMATS = ("openai-chat", "anthropic-message", "openai-responses", "gemini-generate-content")
 QUESTION = "Write a haiku about a small budget."
 ANSWER = "Coins in a thin purse / each one counted, none to waste / spring costs nothing yet"
 THROUGH_LITELLM = """
@@ -44,21 +45,28 @@ def main() -> None:
 
 
 def in_process() -> None:
-    """One response, already parsed, whose model has been priced before."""
-    body = json.loads(EXAMPLE.read_text())
-    usage = read_usage(body)
-    print(f"price of a response     {_microseconds(lambda: price_response(body)):7.1f} µs")
-    print(f"  of that, read usage   {_microseconds(lambda: read_usage(body)):7.1f} µs")
-    print(f"  of that, price usage  {_microseconds(lambda: price_usage(usage)):7.1f} µs")
+    """Responses of each format, already parsed, whose models have been priced before."""
+    for name in FORMATS:
+        body = json.loads((ROOT / "examples" / f"{name}.json").read_text())
+        usage = read_usage(body)
+        whole, reading, pricing = _medians(
+            lambda body=body: price_response(body),
+            lambda body=body: read_usage(body),
+            lambda usage=usage: price_usage(usage),
+        )
+        print(f"{name:<23} {whole:7.1f} µs  (read usage {reading:.1f}, price usage {pricing:.1f})")
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # not one from the network
     import litellm
 
     from budgetctl.pricing.litellm_pricing import price_usage as price_by_litellm
 
+    body = json.loads(EXAMPLE.read_text())
     plain = Usage(model="gpt-4o", uncached_input=1204, text_output=87)
     price_by_litellm(plain)
-    print(f"litellm imported        {_microseconds(lambda: price_response(body)):7.1f} µs")
-    cost = _microseconds(lambda: litellm.completion_cost(completion_response=body), number=200)
+    whole, cost = _medians(
+        lambda: price_response(body), lambda: litellm.completion_cost(completion_response=body), number=20
+    )
+    print(f"litellm imported        {whole:7.1f} µs")
     print(f"litellm.completion_cost {cost:7.1f} µs")
 
 
@@ -97,9 +105,13 @@ def whole_commands(rounds: int) -> None:
             print(f"{name:<23} {median * 1000:7.1f} ms  {median / base:6.2f} x")
 
 
-def _microseconds(work: Callable[[], object], number: int = 2000) -> float:
-    """The median of repeated runs."""
-    return statistics.median(timeit.repeat(work, number=number, repeat=9)) / number * 1e6
+def _medians(*works: Callable[[], object], number: int = 100, repeat: int = 400) -> list[float]:
+    """The medians of repeated runs in microseconds. They take turns, so that a busy machine slows them all alike."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(repeat):
+        for work, found in zip(works, times, strict=True):
+            found.append(timeit.timeit(work, number=number) / number * 1e6)
+    return [statistics.median(found) for found in times]
 
 
 if __name__ == "__main__":

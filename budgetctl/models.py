@@ -52,19 +52,12 @@ class Usage(NamedTuple):
     @property
     def total_input(self) -> int:
         """All input tokens, cached or not."""
-        return (
-            self.uncached_input
-            + self.cache_read
-            + self.cache_write_5m
-            + self.cache_write_1h
-            + self.audio_input
-            + self.image_input
-        )
+        return sum(self[4:10])
 
     @property
     def total_output(self) -> int:
         """All output tokens, reasoning included."""
-        return self.text_output + self.reasoning + self.audio_output + self.image_output
+        return sum(self[10:14])
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for storing and printing."""

@@ -96,13 +96,11 @@ def price_partial(
     Where the stream says how many tokens were sent, `input_text` is not asked for. Raises `InvalidResponseError` for
     one that names no model, and `CannotPriceError`.
     """
-    name = checked_name(model or answer.fields.get("model"))
-    fields = {**answer.fields, "model": name, "text_output": prompts.count_text(name, answer.text)}
+    name = checked_name(model or answer.usage.model)
+    usage = answer.usage._replace(model=name, provider=provider, text_output=prompts.count_text(name, answer.text))
     if not answer.has_input:
-        fields["uncached_input"] = _count_as_message(name, "input_text", input_text)
-    if provider:
-        fields["provider"] = provider
-    price = price_usage(Usage(**fields))
+        usage = usage._replace(uncached_input=_count_as_message(name, "input_text", input_text))
+    price = price_usage(usage)
     return price._replace(pricing={**price.pricing, "counted": "text"})
 
 

@@ -17,6 +17,8 @@ from budgetctl import money
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
 
+_PER_USD = float(money.PICODOLLARS_PER_USD)
+
 QWEN = frozenset({"dashscope", "qwencloud", "qwen_ai_platform"})
 """The names under which Alibaba sells; one calculator of litellm prices them all."""
 
@@ -87,7 +89,7 @@ _RATES = {
 
 
 class Rates(NamedTuple):
-    """USD per token of each kind, for one service tier and one range of input lengths."""
+    """USD per token of each kind, in the order of `Usage`, for one service tier and one range of input lengths."""
 
     uncached_input: float
     cache_read: float
@@ -104,7 +106,7 @@ class Rates(NamedTuple):
 class Tariff:
     """An entry of the map as one seller prices by it. Works its rates out once per service tier and input length."""
 
-    __slots__ = ("_bands", "_entry", "_info", "_known", "_multipliers", "_seller", "_tiers")
+    __slots__ = ("_bands", "_entry", "_folds", "_info", "_known", "_multipliers", "_seller", "_tiers")
 
     def __init__(self, entry: Mapping[str, Any], seller: str, tiers: Sequence[Mapping[str, Any]]) -> None:
         """Use `tariff`, which knows which entries these rules cover."""
@@ -119,42 +121,45 @@ class Tariff:
         ends = {end for tier in tiers for end in tier["range"]}
         self._bands = sorted(ends | {_threshold(name) for name in self._info if _LONG.fullmatch(name)})
         self._multipliers = entry.get("provider_specific_entry") or {} if seller == "anthropic" else {}
-        self._known: dict[tuple[str, int], Rates] = {}
+        self._folds = seller in _WITHOUT_TIERS
+        self._known: dict[tuple[str | None, int], Rates] = {}
 
     def price(self, usage: Usage) -> Picodollars | None:
         """What the usage costs, or None where litellm has to be asked."""
-        word = usage.service_tier
-        suffix = _TIERS.get(word if word is None else word.lower())
-        if suffix is None or usage.web_searches:
+        if usage.web_searches:
             return None
-        given = usage
-        if self._seller in _WITHOUT_TIERS:
-            suffix = ""
+        given, word = usage, usage.service_tier
+        if self._folds:
             usage = _folded(usage, self._seller, self._info)
         band = length = 0
         if self._bands:
             length = usage.total_input
             # A range of lengths starts above its threshold, but for xAI at it (_uses_inclusive_token_thresholds).
             band = (bisect_right if self._seller == "xai" else bisect_left)(self._bands, length)
-        rates = self._known.get((suffix, band))
+        rates = self._known.get((word, band))
         if rates is None:
-            rates = self._known[suffix, band] = self._rates(suffix, length)
-        cost = self._multiplied(usage, *_parts(usage, rates))
+            suffix = _TIERS.get(word and word.lower())
+            if suffix is None:
+                return None
+            rates = self._known[word, band] = self._rates("" if self._folds else suffix, length)
+        prompt, completion = _parts(usage, rates)
+        if self._multipliers:
+            prompt, completion = self._multiplied(usage, prompt, completion)
+        cost = prompt + completion
         if cost == 0 and not is_free(self._entry, given):
             return None
         return _picodollars(cost)
 
-    def _multiplied(self, usage: Usage, prompt: float, completion: float) -> float:
+    def _multiplied(self, usage: Usage, prompt: float, completion: float) -> tuple[float, float]:
         """Apply Anthropic's surcharges for fast answers and for places (llms/anthropic/cost_calculation.py)."""
-        if self._multipliers:
-            if usage.speed == "fast":
-                faster = self._multipliers.get("fast", 1.0)
-                prompt, completion = prompt * faster, completion * faster
-            place = (usage.inference_geo or "global").lower()
-            if place not in {"global", "not_available"}:
-                farther = float(self._multipliers.get(place, 1.0))
-                prompt, completion = prompt * farther, completion * farther
-        return prompt + completion
+        if usage.speed == "fast":
+            faster = self._multipliers.get("fast", 1.0)
+            prompt, completion = prompt * faster, completion * faster
+        place = (usage.inference_geo or "global").lower()
+        if place not in {"global", "not_available"}:
+            farther = float(self._multipliers.get(place, 1.0))
+            prompt, completion = prompt * farther, completion * farther
+        return prompt, completion
 
     def _rates(self, suffix: str, length: int) -> Rates:
         info = self._info
@@ -264,13 +269,23 @@ def prices(entry: Mapping[str, Any]) -> dict[str, float]:
 
 def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
-    prompt = usage.uncached_input * rates.uncached_input + usage.cache_read * rates.cache_read
-    prompt += usage.audio_input * rates.audio_input
-    prompt += usage.image_input * rates.image_input
-    prompt += usage.cache_write_5m * rates.cache_write_5m + usage.cache_write_1h * rates.cache_write_1h
-    completion = usage.text_output * rates.text_output + usage.audio_output * rates.audio_output
-    completion += usage.reasoning * rates.reasoning
-    completion += usage.image_output * rates.image_output
+    uncached, read, write, write_1h, audio_in, image_in, text, reasoning, audio_out, image_out = usage[4:14]
+    prompt = uncached * rates.uncached_input
+    if read:  # most kinds are seldom used, and a test takes less time than a product
+        prompt += read * rates.cache_read
+    if audio_in:
+        prompt += audio_in * rates.audio_input
+    if image_in:
+        prompt += image_in * rates.image_input
+    if write or write_1h:
+        prompt += write * rates.cache_write_5m + write_1h * rates.cache_write_1h
+    completion = text * rates.text_output
+    if audio_out:
+        completion += audio_out * rates.audio_output
+    if reasoning:
+        completion += reasoning * rates.reasoning
+    if image_out:
+        completion += image_out * rates.image_output
     return prompt, completion
 
 
@@ -376,8 +391,8 @@ def _picodollars(usd: float) -> Picodollars:
     The product is off by at most 2⁻⁵² of itself, less than 0.0003 below a dollar; only that close to a half could
     it round to the other side.
     """
-    product = usd * money.PICODOLLARS_PER_USD
-    nearest = round(product)
-    if product < money.PICODOLLARS_PER_USD and abs(product - nearest) < 0.499:
-        return Picodollars(nearest)
+    product = usd * _PER_USD
+    nearest = Picodollars(product + 0.5)  # which drops what is behind the point
+    if product < _PER_USD and -0.499 < product - nearest < 0.499:
+        return nearest
     return money.from_number(usd)

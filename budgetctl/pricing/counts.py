@@ -10,8 +10,11 @@ from budgetctl import money
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.money import Picodollars
 
-Fields = dict[str, Any]
-"""Values for fields of `Usage`, by their names."""
+Input = tuple[int, int, int, int, int, int]
+"""Counts of an input in the order of `Usage`: uncached, read from and written to the cache twice, audio, images."""
+
+Output = tuple[int, int, int, int]
+"""Counts of an output in the order of `Usage`: text, reasoning, audio, images."""
 
 MAX_TOKENS = 10**12
 """More than any response has: it keeps nonsense out of the arithmetic of prices."""
@@ -28,33 +31,33 @@ _NO_SECTION: Mapping[str, Any] = {}
 def count(section: Mapping[str, Any], name: str) -> int:
     """The number of tokens of that name; 0 where there is none."""
     value = section.get(name)
-    if not value and (value is None or type(value) is int):
+    if type(value) is int and 0 <= value <= MAX_TOKENS:
+        return value
+    if value is None:
         return 0
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_TOKENS:
-        raise InvalidResponseError(f"{name} is {shown(value)}, which is not a possible number of tokens")
-    return value
+    raise InvalidResponseError(f"{name} is {shown(value)}, which is not a possible number of tokens")
 
 
 def largest(section: Mapping[str, Any], names: tuple[str, ...]) -> int:
     """The largest number of tokens under any of those names, which all count the same ones."""
     most = 0
     for name in names:
-        if section.get(name) is not None:
+        if name in section:
             most = max(most, count(section, name))
     return most
 
 
 def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
-    """Whether a value is a JSON object. Asking for `dict` first is ten times as fast as for `Mapping` alone."""
-    return isinstance(value, (dict, Mapping))
+    """Whether a value is a JSON object. `Mapping` is asked last: that takes ten times as long as the rest."""
+    return type(value) is dict or (value is not None and isinstance(value, Mapping))
 
 
 def section(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The object of that name, empty where there is none; anything else in its place is refused."""
-    value = body.get(name)
+    value: Any = body.get(name)
     if value is None:
         return _NO_SECTION
-    if isinstance(value, (dict, Mapping)):
+    if is_object(value):
         return value
     raise InvalidResponseError(f"{name} is {kind(value)}, which holds no numbers of tokens")
 
@@ -71,7 +74,7 @@ def part(body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
 
 def items(value: Any) -> list[Mapping[str, Any]]:
     """The objects in a list; none where it is something else."""
-    return [item for item in value if is_object(item)] if isinstance(value, list) else []
+    return [item for item in value if type(item) is dict or is_object(item)] if isinstance(value, list) else []
 
 
 def word(value: Any) -> str | None:
@@ -136,7 +139,7 @@ def split_input(
     audio: int = 0,
     image: int = 0,
     names: tuple[str, str, str, str] = ("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens"),
-) -> Fields:
+) -> Input:
     """Split a whole input that includes all of the others. `writes` stay for 5 minutes and for an hour.
 
     `names` are the provider's for what was cached, written to the cache, audio and images: for errors.
@@ -145,19 +148,13 @@ def split_input(
     uncached = total - cached - short - long
     if uncached < 0:
         refuse_impossible({names[0]: cached, names[1]: short + long}, name, total)
-    if audio + image > total:
-        refuse_impossible({names[2]: audio, names[3]: image}, name, total)
-    # Audio and images may have been read from the cache, and are then billed as that.
-    audio = min(audio, uncached)
-    image = min(image, uncached - audio)
-    return {
-        "uncached_input": uncached - audio - image,
-        "cache_read": cached,
-        "cache_write_5m": short,
-        "cache_write_1h": long,
-        "audio_input": audio,
-        "image_input": image,
-    }
+    if audio or image:
+        if audio + image > total:
+            refuse_impossible({names[2]: audio, names[3]: image}, name, total)
+        # Audio and images may have been read from the cache, and are then billed as that.
+        audio = min(audio, uncached)
+        image = min(image, uncached - audio)
+    return uncached - audio - image, cached, short, long, audio, image
 
 
 def split_writes(written: int, durations: Mapping[str, Any]) -> tuple[int, int]:
@@ -180,12 +177,12 @@ def split_output(
     image: int = 0,
     *,
     names: tuple[str, str, str] = ("reasoning_tokens", "audio_tokens", "image_tokens"),
-) -> Fields:
+) -> Output:
     """Split a whole output that includes all of the others."""
     rest = total - reasoning - audio - image
     if rest < 0:
         refuse_impossible(dict(zip(names, (reasoning, audio, image), strict=True)), name, total)
-    return {"text_output": rest, "reasoning": reasoning, "audio_output": audio, "image_output": image}
+    return rest, reasoning, audio, image
 
 
 def without(name: str, total: int, cached_name: str, cached: int) -> int:

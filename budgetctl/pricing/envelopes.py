@@ -1,6 +1,6 @@
 """What is kept around a body, or instead of one: batches, logs of litellm, spans, sessions of coding agents.
 
-Each function gives the values of `Usage` by field, as those of `formats` do for bare bodies.
+Each function gives a `Usage`, as those of `formats` do for bare bodies.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError
+from budgetctl.models import Usage
 from budgetctl.pricing.counts import (
-    Fields,
     count,
     dollars,
     is_object,
@@ -33,7 +33,7 @@ def _is_openai_batch(body: Mapping[str, Any]) -> bool:
     return "custom_id" in body and ("response" in body or "error" in body)
 
 
-def read_openai_batch(body: Mapping[str, Any]) -> Fields:
+def read_openai_batch(body: Mapping[str, Any]) -> Usage:
     """Read a line of an OpenAI Batch's output: https://platform.openai.com/docs/api-reference/batch/request-output."""
     answer = part(body, "response", "body")
     error = body.get("error") or answer.get("error")
@@ -46,7 +46,7 @@ def _is_anthropic_batch(body: Mapping[str, Any]) -> bool:
     return "custom_id" in body and is_object(body.get("result"))
 
 
-def read_anthropic_batch(body: Mapping[str, Any]) -> Fields:
+def read_anthropic_batch(body: Mapping[str, Any]) -> Usage:
     """Read a line of Anthropic's batch results: https://docs.anthropic.com/en/api/retrieving-message-batch-results."""
     result = part(body, "result")
     if result.get("type") != "succeeded":
@@ -55,10 +55,10 @@ def read_anthropic_batch(body: Mapping[str, Any]) -> Fields:
     return _batched(body, part(result, "message"))
 
 
-def _batched(line: Mapping[str, Any], answer: Mapping[str, Any]) -> Fields:
-    fields = read_body(answer)
+def _batched(line: Mapping[str, Any], answer: Mapping[str, Any]) -> Usage:
+    usage = read_body(answer)
     given = text(line.get("id")) or text(line.get("custom_id"))
-    return {**fields, "request_id": fields.get("request_id") or given, "service_tier": "batch"}
+    return usage._replace(request_id=usage.request_id or given, service_tier="batch")
 
 
 def _failed(line: Mapping[str, Any], why: str) -> InvalidResponseError:
@@ -72,13 +72,13 @@ def _is_realtime(body: Mapping[str, Any]) -> bool:
     return body.get("type") == "response.done" and is_object(body.get("response"))
 
 
-def read_realtime(body: Mapping[str, Any]) -> Fields:
+def read_realtime(body: Mapping[str, Any]) -> Usage:
     """Read a `response.done` event; it seldom names the model, which the session knows.
 
     https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
     """
-    fields = read_body(part(body, "response"))
-    return {**fields, "model": fields.get("model") or body.get("model")}
+    usage = read_body(part(body, "response"))
+    return usage if usage.model else usage._replace(model=body.get("model"))
 
 
 # litellm's logs
@@ -88,7 +88,7 @@ def _is_litellm_log(body: Mapping[str, Any]) -> bool:
     return body.get("prompt_tokens") is not None and ("response_cost" in body or "spend" in body)
 
 
-def read_litellm_log(body: Mapping[str, Any]) -> Fields:
+def read_litellm_log(body: Mapping[str, Any]) -> Usage:
     """Read a StandardLoggingPayload, or a row of the proxy's SpendLogs, with the cost that litellm recorded.
 
     https://docs.litellm.ai/docs/proxy/logging_spec. A cost of 0 counts only for what litellm's own cache
@@ -101,15 +101,13 @@ def read_litellm_log(body: Mapping[str, Any]) -> Fields:
     cost = dollars(name, body.get(name))
     from_cache = str(body.get("cache_hit")).lower() == "true"
     usage = part(_metadata(body), "usage_object")
-    fields = read_chat({"usage": usage if usage.get("prompt_tokens") is not None else body})
-    return {
-        **fields,
-        "model": body.get("model"),
-        "provider": word(body.get("custom_llm_provider")),
-        "request_id": text(body.get("request_id")) or text(body.get("id")),
-        "created": text(body.get("startTime")),
-        "cost": cost if cost or from_cache else None,
-    }
+    return read_chat({"usage": usage if usage.get("prompt_tokens") is not None else body})._replace(
+        model=body.get("model"),
+        provider=word(body.get("custom_llm_provider")),
+        request_id=text(body.get("request_id")) or text(body.get("id")),
+        created=text(body.get("startTime")),
+        cost=cost if cost or from_cache else None,
+    )
 
 
 def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -163,7 +161,7 @@ def _is_span(body: Mapping[str, Any]) -> bool:
     return any(item.get("key") in names for item in items(attributes))
 
 
-def read_span(body: Mapping[str, Any]) -> Fields:
+def read_span(body: Mapping[str, Any]) -> Usage:
     """Read a span of the GenAI conventions; its attributes are flat, an object, or a list of key and value.
 
     https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. What was cached is inside the input.
@@ -176,13 +174,14 @@ def read_span(body: Mapping[str, Any]) -> Fields:
     cached, written = (count(said, name) for name in _OTEL_INPUT_PARTS[:2])
     total_input, total_output = count(said, input_name), count(said, output_name)
     reasoning = count(said, _OTEL_REASONING)
-    return {
-        "model": said.get("gen_ai.response.model") or said.get("gen_ai.request.model"),
-        "provider": _OTEL_PROVIDERS.get(system) if isinstance(system, str) else None,
-        "request_id": text(said.get("gen_ai.response.id")),
-        **split_input(input_name, total_input, cached, (written, 0), names=_OTEL_INPUT_PARTS),
-        **split_output(output_name, total_output, reasoning, names=(_OTEL_REASONING, "audio", "images")),
-    }
+    return Usage(
+        said.get("gen_ai.response.model") or said.get("gen_ai.request.model"),
+        _OTEL_PROVIDERS.get(system) if isinstance(system, str) else None,
+        text(said.get("gen_ai.response.id")),
+        None,
+        *split_input(input_name, total_input, cached, (written, 0), names=_OTEL_INPUT_PARTS),
+        *split_output(output_name, total_output, reasoning, names=(_OTEL_REASONING, "audio", "images")),
+    )
 
 
 def _attributes(span: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -214,21 +213,21 @@ def _is_claude_code(body: Mapping[str, Any]) -> bool:
     return body.get("type") == "assistant" and is_object(body.get("message"))
 
 
-def read_claude_code(body: Mapping[str, Any]) -> Fields:
+def read_claude_code(body: Mapping[str, Any]) -> Usage:
     """Read a line of a Claude Code session: a message of Anthropic's, known by its id and the request's.
 
     Its time is left out: an answer takes several lines, each with a time of its own.
     """
-    fields = read_body(part(body, "message"))
-    ids = [found for found in (fields.get("request_id"), text(body.get("requestId"))) if found]
-    return {**fields, "request_id": ":".join(ids) or None}
+    usage = read_body(part(body, "message"))
+    ids = [found for found in (usage.request_id, text(body.get("requestId"))) if found]
+    return usage._replace(request_id=":".join(ids) or None)
 
 
 def _is_codex(body: Mapping[str, Any]) -> bool:
     return part(body, "payload").get("type") == "token_count"
 
 
-def read_codex(body: Mapping[str, Any]) -> Fields:
+def read_codex(body: Mapping[str, Any]) -> Usage:
     """Read a `token_count` line of a Codex session: what was used since the line before it.
 
     The model stands in the `turn_context` line before it. Without the delta, the total of the whole session
@@ -245,13 +244,15 @@ def read_codex(body: Mapping[str, Any]) -> Fields:
     names = ("cached_input_tokens", "cache_write_input_tokens", "audio", "images")
     writes = (count(usage, "cache_write_input_tokens"), 0)
     cached = count(usage, "cached_input_tokens")
-    return {
-        "model": body.get("model"),
-        "created": text(body.get("timestamp")),
-        **split_input("input_tokens", count(usage, "input_tokens"), cached, writes, names=names),
-        "text_output": output - reasoning,
-        "reasoning": reasoning,
-    }
+    return Usage(
+        body.get("model"),
+        None,
+        None,
+        text(body.get("timestamp")),
+        *split_input("input_tokens", count(usage, "input_tokens"), cached, writes, names=names),
+        output - reasoning,
+        reasoning,
+    )
 
 
 ENVELOPES = (

@@ -1,18 +1,20 @@
 """The bodies that providers answer with: how each is told apart, and what its usage says.
 
 OpenAI and Gemini count cached tokens inside the input, Anthropic and Bedrock beside it. One small function per
-format, in the order in which they are tried; each gives the values of `Usage` by field.
+format, in the order in which they are tried; each gives a `Usage`, whose model is not checked yet.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from budgetctl.errors import InvalidResponseError
+from budgetctl.models import Usage
+from budgetctl.money import Picodollars
 from budgetctl.pricing.counts import (
-    Fields,
+    Input,
+    Output,
     billed,
     count,
     is_object,
@@ -34,14 +36,14 @@ from budgetctl.pricing.gemini import is_gemini, read_gemini
 
 
 class Format(NamedTuple):
-    """One shape of response: what is looked for, whether it is there, and what it says by field of `Usage`."""
+    """One shape of response: what is looked for, whether it is there, and what it says was used."""
 
     looked_for: str
     matches: Callable[[Mapping[str, Any]], bool]
-    read: Callable[[Mapping[str, Any]], Fields]
+    read: Callable[[Mapping[str, Any]], Usage]
 
 
-def read_body(body: Mapping[str, Any]) -> Fields:
+def read_body(body: Mapping[str, Any]) -> Usage:
     """Read a body as a provider answers with, without anything around it. Raises `InvalidResponseError`."""
     form = next((form for form in BODIES if form.matches(body)), None)
     return form.read(body) if form else refuse(body, BODIES)
@@ -86,18 +88,24 @@ def _refuse_other_units(body: Mapping[str, Any]) -> None:
             )
 
 
-def _about(body: Mapping[str, Any], usage: Mapping[str, Any]) -> Fields:
-    """What stands beside the counts in most bodies."""
+_TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_usd_ticks"})
+
+
+def _source(body: Mapping[str, Any]) -> tuple[Any, None, str | None, str | None]:
+    """Which answer it is: what `Usage` has before the counts."""
     created = body.get("created")
-    return {
-        "model": body.get("model"),
-        "request_id": text(body.get("id")),
-        "created": text(body.get("created_at") if created is None else created),
-        "service_tier": word(body.get("service_tier")) or word(usage.get("service_tier")),
-        "inference_geo": word(usage.get("inference_geo")),
-        "speed": word(usage.get("speed")),
-        "cost": billed(usage),
-    }
+    return body.get("model"), None, text(body.get("id")), text(body.get("created_at") if created is None else created)
+
+
+def _terms(
+    body: Mapping[str, Any], usage: Mapping[str, Any]
+) -> tuple[str | None, str | None, str | None, Picodollars | None]:
+    """On which terms it was answered: what `Usage` has after the counts."""
+    tier = word(body.get("service_tier"))
+    if _TERMS.isdisjoint(usage):
+        return tier, None, None, None
+    tier = tier or word(usage.get("service_tier"))
+    return tier, word(usage.get("inference_geo")), word(usage.get("speed")), billed(usage)
 
 
 # OpenAI, and what is compatible
@@ -110,9 +118,11 @@ def _is_chat(body: Mapping[str, Any]) -> bool:
 
 _CACHED = ("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens")
 _WRITTEN = ("cache_write_tokens", "cache_creation_tokens")
+_CACHE_OUTSIDE_DETAILS = frozenset({*_CACHED, "cache_creation_input_tokens"})
+_WRITES_IN_DETAILS = frozenset({*_WRITTEN, "cache_creation_token_details"})
 
 
-def read_chat(body: Mapping[str, Any]) -> Fields:
+def read_chat(body: Mapping[str, Any]) -> Usage:
     """Read Chat Completions and Embeddings: cached tokens, reasoning and audio are inside the totals.
 
     https://platform.openai.com/docs/api-reference/chat/object. DeepSeek's, Moonshot's and litellm's own names
@@ -120,32 +130,33 @@ def read_chat(body: Mapping[str, Any]) -> Fields:
     """
     usage = body["usage"]
     details = section(usage, "prompt_tokens_details")
-    cached = max(count(details, "cached_tokens"), largest(usage, _CACHED))
-    written = max(largest(details, _WRITTEN), count(usage, "cache_creation_input_tokens"))
-    durations = section(details, "cache_creation_token_details")
     made = section(usage, "completion_tokens_details")
-    return {
-        **_about(body, usage),
-        **_split_input(usage, "prompt_tokens", details, cached, split_writes(written, durations)),
-        **_split_output("completion_tokens", _completion(usage, made), made),
-        "web_searches": _searches(usage) or _cites_the_web(body),
-    }
-
-
-def _completion(usage: Mapping[str, Any], details: Mapping[str, Any]) -> int:
-    """The whole output. xAI counts reasoning beside completion_tokens, and its total_tokens says so."""
-    completion = count(usage, "completion_tokens")
-    reasoning = count(details, "reasoning_tokens") if details else 0
-    if reasoning and count(usage, "total_tokens") == count(usage, "prompt_tokens") + completion + reasoning:
-        return completion + reasoning
-    return completion
+    prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
+    cached, writes = count(details, "cached_tokens"), (0, 0)
+    if not _CACHE_OUTSIDE_DETAILS.isdisjoint(usage):
+        cached = max(cached, largest(usage, _CACHED))
+        writes = count(usage, "cache_creation_input_tokens"), 0
+    if not _WRITES_IN_DETAILS.isdisjoint(details):
+        written = max(writes[0], largest(details, _WRITTEN))
+        writes = split_writes(written, section(details, "cache_creation_token_details"))
+    reasoning = count(made, "reasoning_tokens")
+    if reasoning and count(usage, "total_tokens") == prompt + completion + reasoning:
+        completion += reasoning  # xAI counts it beside completion_tokens
+    return Usage(
+        *_source(body),
+        *_split_input("prompt_tokens", prompt, details, cached, writes),
+        *_split_output("completion_tokens", completion, made, reasoning),
+        _searches(usage) or _cites_the_web(body),
+        *_terms(body, usage),
+    )
 
 
 def _cites_the_web(body: Mapping[str, Any]) -> int:
     """1 if a chat answer searched the web: it cites pages, but never says how often it searched."""
     choices = body.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        notes = part(choice, "message").get("annotations") if is_object(choice) else None
+        message = choice.get("message") if is_object(choice) else None
+        notes = message.get("annotations") if is_object(message) else None
         if notes and any(note.get("type") == "url_citation" for note in items(notes)):
             return 1
     return 0
@@ -156,7 +167,7 @@ def _is_responses(body: Mapping[str, Any]) -> bool:
     return is_object(usage) and usage.get("input_tokens") is not None
 
 
-def read_responses(body: Mapping[str, Any]) -> Fields:
+def read_responses(body: Mapping[str, Any]) -> Usage:
     """Read OpenAI Responses: as Chat Completions, under other names. Realtime says `input_token_details`.
 
     https://platform.openai.com/docs/api-reference/responses/object,
@@ -165,19 +176,21 @@ def read_responses(body: Mapping[str, Any]) -> Fields:
     usage = body["usage"]
     details = section(usage, "input_tokens_details") or section(usage, "input_token_details")
     made = section(usage, "output_tokens_details") or section(usage, "output_token_details")
-    writes = (count(details, "cache_write_tokens"), 0)
-    return {
-        **_about(body, usage),
-        **_split_input(usage, "input_tokens", details, count(details, "cached_tokens"), writes),
-        **_split_output("output_tokens", count(usage, "output_tokens"), made),
-        "web_searches": sum(item.get("type") == "web_search_call" for item in items(body.get("output"))),
-    }
+    cached, written = count(details, "cached_tokens"), count(details, "cache_write_tokens")
+    searches = 0
+    for item in items(body.get("output")):
+        if item.get("type") == "web_search_call":
+            searches += 1
+    return Usage(
+        *_source(body),
+        *_split_input("input_tokens", count(usage, "input_tokens"), details, cached, (written, 0)),
+        *_split_output("output_tokens", count(usage, "output_tokens"), made, count(made, "reasoning_tokens")),
+        searches,
+        *_terms(body, usage),
+    )
 
 
-def _split_input(
-    usage: Mapping[str, Any], name: str, details: Mapping[str, Any], cached: int, writes: tuple[int, int]
-) -> Fields:
-    total = count(usage, name)
+def _split_input(name: str, total: int, details: Mapping[str, Any], cached: int, writes: tuple[int, int]) -> Input:
     if not details:
         return split_input(name, total, cached, writes)
     audio, image = count(details, "audio_tokens"), count(details, "image_tokens")
@@ -189,56 +202,59 @@ def _split_input(
     return split_input(name, total, cached, writes, audio=audio, image=image)
 
 
-def _split_output(name: str, total: int, details: Mapping[str, Any]) -> Fields:
-    if not details:
-        return split_output(name, total)
-    reasoning, audio = count(details, "reasoning_tokens"), count(details, "audio_tokens")
-    return split_output(name, total, reasoning, audio, count(details, "image_tokens"))
+def _split_output(name: str, total: int, details: Mapping[str, Any], reasoning: int) -> Output:
+    return split_output(name, total, reasoning, count(details, "audio_tokens"), count(details, "image_tokens"))
 
 
 def _searches(usage: Mapping[str, Any]) -> int:
-    tools = section(usage, "server_tool_use")
-    return count(tools, "web_search_requests") if tools else 0
+    if usage.get("server_tool_use") is None:
+        return 0
+    return count(section(usage, "server_tool_use"), "web_search_requests")
 
 
 # Anthropic, and Bedrock, which follows it
 
 
+_OF_ANTHROPIC = frozenset(
+    {"cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use"}
+)
+
+
 def _is_anthropic(body: Mapping[str, Any]) -> bool:
     if not _is_responses(body):
         return False
-    usage = body["usage"]
-    names = ("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use")
-    return body.get("type") == "message" or any(name in usage for name in names)
+    return body.get("type") == "message" or not _OF_ANTHROPIC.isdisjoint(body["usage"])
 
 
-def read_anthropic(body: Mapping[str, Any]) -> Fields:
+def read_anthropic(body: Mapping[str, Any]) -> Usage:
     """Read Anthropic Messages: input_tokens excludes what was read from and written to the cache.
 
     With compaction the answer took several iterations, and only their sum is what was billed.
     https://docs.anthropic.com/en/api/messages, https://docs.anthropic.com/en/docs/build-with-claude/compaction
     """
     usage = body["usage"]
-    counts: Counter[str] = Counter()
-    for run in items(usage.get("iterations")) or [usage]:
-        counts.update(_read_anthropic_run(run))
-    return {**_about(body, usage), **counts, "web_searches": _searches(usage)}
+    runs = items(usage.get("iterations"))
+    uncached, read, short, long, answer, thinking = (
+        map(sum, zip(*map(_read_anthropic_run, runs), strict=True)) if runs else _read_anthropic_run(usage)
+    )
+    return Usage(
+        *_source(body),
+        *(uncached, read, short, long, 0, 0),
+        *(answer, thinking, 0, 0),
+        _searches(usage),
+        *_terms(body, usage),
+    )
 
 
-def _read_anthropic_run(usage: Mapping[str, Any]) -> Mapping[str, int]:
+def _read_anthropic_run(usage: Mapping[str, Any]) -> tuple[int, int, int, int, int, int]:
+    """What was uncached, read and written to the cache for 5 minutes and an hour; the answer, and the thinking."""
     output = count(usage, "output_tokens")
     thinking = count(section(usage, "output_tokens_details"), "thinking_tokens")
     if thinking > output:
         refuse_impossible({"thinking_tokens": thinking}, "output_tokens", output)
     short, long = split_writes(count(usage, "cache_creation_input_tokens"), section(usage, "cache_creation"))
-    return {
-        "uncached_input": count(usage, "input_tokens"),
-        "cache_read": count(usage, "cache_read_input_tokens"),
-        "cache_write_5m": short,
-        "cache_write_1h": long,
-        "text_output": output - thinking,
-        "reasoning": thinking,
-    }
+    uncached, read = count(usage, "input_tokens"), count(usage, "cache_read_input_tokens")
+    return uncached, read, short, long, output - thinking, thinking
 
 
 def _is_converse(body: Mapping[str, Any]) -> bool:
@@ -246,7 +262,7 @@ def _is_converse(body: Mapping[str, Any]) -> bool:
     return is_object(usage) and usage.get("inputTokens") is not None
 
 
-def read_converse(body: Mapping[str, Any]) -> Fields:
+def read_converse(body: Mapping[str, Any]) -> Usage:
     """Read Bedrock Converse: cached tokens are beside the input, as at Anthropic, and no model is named.
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
@@ -257,16 +273,16 @@ def read_converse(body: Mapping[str, Any]) -> Fields:
     long = sum(count(item, "inputTokens") for item in kept if item.get("ttl") == "1h")
     if long > written:
         refuse_impossible({"cacheDetails for 1h": long}, "cacheWriteInputTokens", written)
-    return {
-        "model": body.get("model"),
-        "request_id": text(part(body, "ResponseMetadata").get("RequestId")),
-        "service_tier": word(part(body, "serviceTier").get("type")),
-        "uncached_input": count(usage, "inputTokens"),
-        "cache_read": count(usage, "cacheReadInputTokens"),
-        "cache_write_5m": written - long,
-        "cache_write_1h": long,
-        "text_output": count(usage, "outputTokens"),
-    }
+    return Usage(
+        model=body.get("model"),
+        request_id=text(part(body, "ResponseMetadata").get("RequestId")),
+        service_tier=word(part(body, "serviceTier").get("type")),
+        uncached_input=count(usage, "inputTokens"),
+        cache_read=count(usage, "cacheReadInputTokens"),
+        cache_write_5m=written - long,
+        cache_write_1h=long,
+        text_output=count(usage, "outputTokens"),
+    )
 
 
 # Cohere
@@ -281,19 +297,19 @@ def _is_cohere(body: Mapping[str, Any]) -> bool:
     return units.get("input_tokens") is not None or units.get("output_tokens") is not None
 
 
-def read_cohere(body: Mapping[str, Any]) -> Fields:
+def read_cohere(body: Mapping[str, Any]) -> Usage:
     """Read Cohere's chat and embeddings by what is billed, which is less than what the model read.
 
     https://docs.cohere.com/reference/chat, https://docs.cohere.com/reference/embed: images beside the input.
     """
     units = _billed_units(body)
-    return {
-        "model": body.get("model"),
-        "request_id": text(body.get("id")),
-        "uncached_input": count(units, "input_tokens"),
-        "image_input": count(units, "image_tokens"),
-        "text_output": count(units, "output_tokens"),
-    }
+    return Usage(
+        model=body.get("model"),
+        request_id=text(body.get("id")),
+        uncached_input=count(units, "input_tokens"),
+        image_input=count(units, "image_tokens"),
+        text_output=count(units, "output_tokens"),
+    )
 
 
 BODIES = (

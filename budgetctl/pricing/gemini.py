@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from budgetctl.models import Usage
 from budgetctl.pricing.counts import (
-    Fields,
+    Output,
     count,
     is_object,
     items,
-    part,
     section,
     split_input,
     split_output,
@@ -36,75 +36,84 @@ def is_gemini(body: Mapping[str, Any]) -> bool:
     return is_object(body.get("usageMetadata")) or is_object(body.get("usage_metadata"))
 
 
-def read_gemini(body: Mapping[str, Any]) -> Fields:
+def read_gemini(body: Mapping[str, Any]) -> Usage:
     """Read generateContent: the input includes what was cached; thoughts and tool prompts are counted beside.
 
-    https://ai.google.dev/api/generate-content#UsageMetadata. Video and documents cost what text does. What a
+    https://ai.google.dev/api/generate-content#UsageMetadata, whose names Google's Python library dumps in snake
+    case. Video and documents cost what text does. What a
     search on the web found is paid with the search: https://ai.google.dev/gemini-api/docs/pricing.
     """
-    body = _camel(body)
-    usage = _camel(body["usageMetadata"])
-    searches = {query for answer in items(body.get("candidates")) for query in _searches(answer)}
+    usage = _camel(section(body, "usageMetadata") or section(body, "usage_metadata"))
+    searches = _searches(body)
     prompt, tools = count(usage, "promptTokenCount"), count(usage, "toolUsePromptTokenCount")
     output = _output(usage, prompt + tools)
-    kinds = ("promptTokensDetails",) if searches else ("promptTokensDetails", "toolUsePromptTokensDetails")
-    billed = prompt if searches else prompt + tools
-    audio, image = (
-        without(
-            f"promptTokensDetails of {modality}",
-            sum(_of(usage, kind, modality) for kind in kinds),
-            f"cacheTokensDetails of {modality}",
-            _of(usage, "cacheTokensDetails", modality),
-        )
-        for modality in ("AUDIO", "IMAGE")
+    audio, image = _audio_and_images(usage, "promptTokensDetails")
+    if not searches:
+        more_audio, more_image = _audio_and_images(usage, "toolUsePromptTokensDetails")
+        audio, image = audio + more_audio, image + more_image
+    cached_audio, cached_image = _audio_and_images(usage, "cacheTokensDetails")
+    return Usage(
+        body.get("modelVersion") or body.get("model_version") or body.get("model"),
+        None,
+        text(body.get("responseId") or body.get("response_id")),
+        text(body.get("createTime") or body.get("create_time")),
+        *split_input(
+            "promptTokenCount",
+            prompt if searches else prompt + tools,
+            count(usage, "cachedContentTokenCount"),
+            audio=without("promptTokensDetails of AUDIO", audio, "cacheTokensDetails of AUDIO", cached_audio),
+            image=without("promptTokensDetails of IMAGE", image, "cacheTokensDetails of IMAGE", cached_image),
+            names=_INPUT_NAMES,
+        ),
+        *output,
+        searches,
+        word(usage.get("serviceTier")) or _TIERS.get(str(usage.get("trafficType"))),
     )
-    cached = count(usage, "cachedContentTokenCount")
-    return {
-        "model": body.get("modelVersion") or body.get("model"),
-        "request_id": text(body.get("responseId")),
-        "created": text(body.get("createTime")),
-        "service_tier": word(usage.get("serviceTier")) or _TIERS.get(str(usage.get("trafficType"))),
-        **split_input("promptTokenCount", billed, cached, audio=audio, image=image, names=_INPUT_NAMES),
-        **output,
-        "web_searches": len(searches),
-    }
 
 
-def _output(usage: Mapping[str, Any], whole_input: int) -> Fields:
+def _output(usage: Mapping[str, Any], whole_input: int) -> Output:
     answer = count(usage, "candidatesTokenCount") or count(usage, "responseTokenCount")
     details = "candidatesTokensDetails" if usage.get("candidatesTokensDetails") else "responseTokensDetails"
     thoughts = count(usage, "thoughtsTokenCount")
     # Some models of Vertex AI count their thoughts inside the answer, and the total says so.
     inside = thoughts and count(usage, "totalTokenCount") == whole_input + answer
-    return split_output(
-        "candidatesTokenCount",
-        answer if inside else answer + thoughts,
-        thoughts,
-        _of(usage, details, "AUDIO"),
-        _of(usage, details, "IMAGE"),
-        names=_OUTPUT_NAMES,
-    )
+    total = answer if inside else answer + thoughts
+    audio, image = _audio_and_images(usage, details)
+    return split_output("candidatesTokenCount", total, thoughts, audio, image, names=_OUTPUT_NAMES)
 
 
-def _of(usage: Mapping[str, Any], name: str, modality: str) -> int:
-    """The tokens of a modality in a list by modality."""
+def _audio_and_images(usage: Mapping[str, Any], name: str) -> tuple[int, int]:
+    """The tokens of two modalities in a list by modality."""
     details = usage.get(name)
     if not details:
-        return 0
+        return 0, 0
     if not isinstance(details, list):
         section(usage, name)  # refuses it, if it is no object either
-        return 0
-    return sum(count(_camel(item), "tokenCount") for item in items(details) if item.get("modality") == modality)
+        return 0, 0
+    audio = image = 0
+    for item in details:
+        modality = item.get("modality") if is_object(item) else None
+        if modality == "AUDIO":
+            audio += count(item, "tokenCount") or count(item, "token_count")
+        elif modality == "IMAGE":
+            image += count(item, "tokenCount") or count(item, "token_count")
+    return audio, image
 
 
-def _searches(candidate: Mapping[str, Any]) -> list[str]:
-    queries = _camel(part(_camel(candidate), "groundingMetadata")).get("webSearchQueries")
-    return [query for query in queries if word(query)] if isinstance(queries, list) else []
+def _searches(body: Mapping[str, Any]) -> int:
+    """How many different searches the answers say they are grounded on."""
+    found: set[str] = set()
+    for answer in items(body.get("candidates")):
+        grounding = answer.get("groundingMetadata") or answer.get("grounding_metadata")
+        if is_object(grounding):
+            queries = grounding.get("webSearchQueries") or grounding.get("web_search_queries")
+            found.update(filter(word, queries) if isinstance(queries, list) else ())
+    return len(found)
 
 
 def _camel(names: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same object under the names of the API: Google's Python library dumps them in snake case."""
-    if not any("_" in name for name in names):
+    """The same object under the names of the API, where they are in snake case."""
+    if "_" not in "".join(names):
         return names
     return {_camel_name(name): value for name, value in names.items()}
 

@@ -9,22 +9,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.pricing.counts import Fields, items, part, text, word
+from budgetctl.models import Usage
+from budgetctl.pricing.counts import items, part, text, word
 from budgetctl.pricing.formats import read_anthropic
 
 _Event = Mapping[str, Any]
 
 
 class PartialAnswer(NamedTuple):
-    """What a stream without usage says: values of `Usage` by field, and the text that came back."""
+    """What a stream without usage says: a usage that lacks the output, and the text that came back.
 
-    fields: Fields
+    `has_input` says whether it has what was sent, as Anthropic's streams say at their start.
+    """
+
+    usage: Usage
     text: str
-
-    @property
-    def has_input(self) -> bool:
-        """Whether the stream says how many tokens were sent, as Anthropic's do at their start."""
-        return "uncached_input" in self.fields
+    has_input: bool
 
 
 class UncountedStreamError(InvalidResponseError):
@@ -41,13 +41,12 @@ def partial_answer(events: Sequence[_Event]) -> PartialAnswer | None:
     about = [_about(event) for event in events]
     if not came_back or len({each["id"] for each in about if each.get("id")}) > 1:
         return None
-    fields: Fields = {"request_id": _first(about, "id"), "created": _first(about, "created")}
-    start = next((event for event in events if event.get("type") == "message_start"), None)
-    if start is not None:
-        fields |= read_anthropic(part(start, "message"))
-        fields.pop("text_output", None)
-        fields.pop("reasoning", None)
-    return PartialAnswer({"model": _first(about, "model")} | fields, came_back)
+    for message in (part(event, "message") for event in events if event.get("type") == "message_start"):
+        if part(message, "usage"):
+            usage = read_anthropic(message)._replace(text_output=0, reasoning=0)
+            return PartialAnswer(usage, came_back, has_input=True)
+    model, answer_id, created = (_first(about, name) for name in ("model", "id", "created"))
+    return PartialAnswer(Usage(model=model, request_id=answer_id, created=created), came_back, has_input=False)
 
 
 def _about(event: _Event) -> Mapping[str, Any]:

@@ -152,7 +152,9 @@ def _responses(events: Sequence[_Event]) -> Mapping[str, Any] | None:
 
 def _is_chunk(event: _Event) -> bool:
     kind = event.get("object")
-    return kind in ("chat.completion.chunk", "text_completion") or any("delta" in choice for choice in items(event.get("choices")))
+    return kind in ("chat.completion.chunk", "text_completion") or any(
+        "delta" in choice for choice in items(event.get("choices"))
+    )
 
 
 def _chat(events: Sequence[_Event]) -> Mapping[str, Any] | None:

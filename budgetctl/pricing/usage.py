@@ -57,16 +57,16 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
     `InvalidResponseError` for a body of unknown shape, without usage or without a model, and for counts that
     contradict each other.
     """
-    for form in _FORMATS:
-        if form.matches(body):
-            fields = form.read(body)
+    for _, matches, read in _FORMATS:
+        if matches(body):
+            usage = read(body)
             break
     else:
         refuse(body, _FORMATS)
-    fields["model"] = checked_name(model or fields.get("model"))
-    if provider:
-        fields["provider"] = provider
-    return Usage(**fields)
+    name = checked_name(model or usage.model)
+    if name is usage.model and not provider:
+        return usage
+    return usage._replace(model=name, provider=provider or usage.provider)
 
 
 def _parse(text: str) -> Any:

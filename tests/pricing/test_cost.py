@@ -4,7 +4,7 @@ import pytest
 
 from budgetctl import money
 from budgetctl.models import Usage
-from budgetctl.pricing.cost import _picodollars, tariff
+from budgetctl.pricing.cost import Rates, _picodollars, tariff
 
 FLAT = {"litellm_provider": "openai", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6}
 LONG = FLAT | {"input_cost_per_token_above_200k_tokens": 4e-6, "output_cost_per_token_above_200k_tokens": 1e-5}
@@ -113,6 +113,13 @@ def test_zero_is_a_price_only_where_the_map_says_so():
     assert micro({"mode": "chat"}, uncached_input=10) is None
     assert micro({"mode": "chat"}) is None
     assert micro(FLAT) == 0
+
+
+def test_rates_stand_in_the_order_of_the_counts_that_they_are_multiplied_with():
+    assert Usage._fields[4:14] == Rates._fields
+    counts = Usage(**{name: 10**place for place, name in enumerate(Rates._fields)})
+    assert counts.total_input == 111_111
+    assert counts.total_output == 1_111_000_000
 
 
 @pytest.mark.parametrize(

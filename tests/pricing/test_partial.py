@@ -50,7 +50,7 @@ def answer(text):
 )
 def test_what_came_back_is_put_together(events):
     found = answer(sse(*events))
-    assert (found.text, found.fields["model"], found.fields["request_id"]) == (WORDS, "gpt-4o", "c1")
+    assert (found.text, found.usage.model, found.usage.request_id) == (WORDS, "gpt-4o", "c1")
 
 
 def test_what_came_back_is_counted_as_text():

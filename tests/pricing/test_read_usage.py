@@ -236,7 +236,7 @@ def test_impossible_usage_names_both_counts(body, counts):
         assert count in caught.value.message
 
 
-@pytest.mark.parametrize("value", [-1, True, 1.0, 1.5, "12", [1], {}, float("nan"), 10**13])
+@pytest.mark.parametrize("value", [-1, False, True, 0.0, 1.0, 1.5, "", "12", [], [1], {}, float("nan"), 10**13])
 @pytest.mark.parametrize("body", [chat, responses, anthropic])
 def test_a_count_is_a_whole_number_of_tokens(body, value):
     with pytest.raises(InvalidResponseError, match=r"(completion|output)_tokens is .* number of tokens") as caught:
@@ -247,6 +247,13 @@ def test_a_count_is_a_whole_number_of_tokens(body, value):
 def test_details_that_are_no_object_are_refused():
     with pytest.raises(InvalidResponseError, match="prompt_tokens_details is an array"):
         read_usage(chat(prompt_tokens_details=[60]))
+
+
+def test_of_two_spellings_of_geminis_usage_neither_is_passed_over():
+    usage = {"prompt_token_count": 3, "candidates_token_count": 2}
+    assert read_usage({"model": "m", "usageMetadata": {}, "usage_metadata": usage}).total_input == 3
+    with pytest.raises(InvalidResponseError, match="usageMetadata is a number"):
+        read_usage({"model": "m", "usageMetadata": 5, "usage_metadata": usage})
 
 
 @pytest.mark.parametrize("body", [{}, {"choices": []}, {"usage": {}}, {"usage": {"tokens": 3}}])
