@@ -45,7 +45,7 @@ USAGES = (
     Usage(uncached_input=1_500_007, cache_read=3_001, cache_write_5m=997, cache_write_1h=103, text_output=20_011),
     Usage(uncached_input=13, cache_read=1_500_007, text_output=20_011, reasoning=7_001),
 )
-TIERS = ("flex", "priority", "default", "balanced", "Fast", "ultrafast", "auto")
+TIERS = ("batch", "flex", "priority", "default", "balanced", "Fast", "ultrafast", "auto")
 SAID = (
     {"inference_geo": "us"},
     {"speed": "fast"},
@@ -97,7 +97,7 @@ def usages_of(entry: Mapping[str, Any]) -> Iterator[Usage]:
     yield from USAGES
     yield from around
     for tier in TIERS:
-        for usage in (PLAIN, USAGES[8], USAGES[13], *around):
+        for usage in (PLAIN, USAGES[8], USAGES[11], USAGES[13], *around):
             yield usage._replace(service_tier=tier)
     if entry.get("provider_specific_entry"):
         yield from (usage._replace(**said) for said in SAID for usage in (PLAIN, USAGES[8]))
@@ -125,7 +125,7 @@ def compare(chosen: Sequence[tuple[str, Mapping[str, Any]]], seconds: float = fl
 
 def _compared(usage: Usage, differing: list[str]) -> str:
     listing = catalog.find(usage.model or "", usage.provider)
-    here = None if listing is None else listing.tariff.price(usage)
+    here = None if listing is None else listing.price(usage)
     there = _by_litellm(usage)
     if here is None:
         return "without a price" if there is None else "left to litellm"
@@ -141,7 +141,7 @@ def _compare_counts(usage: Usage, listing: catalog.Listing, report: Report) -> N
         there = litellm_pricing.price_counts(usage).amount
     except CannotPriceError:
         there = None
-    here = listing.tariff.price(usage)
+    here = listing.price(usage, as_counts=True)
     report.counts["counts equal" if here == there else "counts different"] += 1
     if here is not None and here != there:
         report.differing.append(f"counts of {usage.to_json()}: {here} here, {there} by litellm")

@@ -142,12 +142,12 @@ def _price_here(usage: Usage, *, as_counts: bool = False) -> Price | None:
     if own is not None:
         return own.price(usage)
     listing = catalog.find(usage.model, usage.provider)
-    if listing is None or (as_counts and listing.by_region):
+    if listing is None:
         return None
     litellm = catalog.imported_litellm()
     if litellm is not None and not listing.holds_in(litellm):
         return None
-    amount = listing.tariff.price(usage)
+    amount = listing.price(usage, as_counts=as_counts)
     if amount is None:
         return None
     pricing = {

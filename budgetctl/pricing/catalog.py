@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from budgetctl.models import Usage
+from budgetctl.money import Picodollars
 from budgetctl.pricing import price_files, price_map
 from budgetctl.pricing.cost import Tariff, tariff, token_rates
 from budgetctl.pricing.price_files import PriceFiles
@@ -71,7 +73,13 @@ class Listing(NamedTuple):
     known: tuple[tuple[Mapping[str, Any] | None, ...], ...]
     """What stands there: in the map in force, and in the one that litellm ships."""
     by_region: bool
-    """Whether the name has a region, whose own entry litellm uses for plain numbers of tokens only."""
+    """Whether the name has a region, whose own entry litellm uses for plain numbers of tokens and batches only."""
+
+    def price(self, usage: Usage, *, as_counts: bool = False) -> Picodollars | None:
+        """What the usage costs; None where litellm has to be asked."""
+        if self.by_region and (as_counts or usage.service_tier == "batch"):
+            return None
+        return self.tariff.price(usage)
 
     def holds_in(self, litellm: ModuleType) -> bool:
         """Whether nobody has told litellm, imported in this process, of other prices.

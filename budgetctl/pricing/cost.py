@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 from budgetctl import money
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
-
-_PER_USD = float(money.PICODOLLARS_PER_USD)
+from budgetctl.pricing.batches import batch_cost
 
 QWEN = frozenset({"dashscope", "qwencloud", "qwen_ai_platform"})
 """The names under which Alibaba sells; one calculator of litellm prices them all."""
@@ -140,15 +139,20 @@ class Tariff:
         if rates is None:
             suffix = _TIERS.get(word and word.lower())
             if suffix is None:
-                return None
+                return self._batch_price(given) if word == "batch" else None
             rates = self._known[word, band] = self._rates("" if self._folds else suffix, length)
         prompt, completion = _parts(usage, rates)
         if self._multipliers:
             prompt, completion = self._multiplied(usage, prompt, completion)
-        cost = prompt + completion
-        if cost == 0 and not is_free(self._entry, given):
+        return self._checked(prompt + completion, given)
+
+    def _batch_price(self, usage: Usage) -> Picodollars | None:
+        return self._checked(batch_cost(self._entry, usage, at_threshold=self._seller == "xai"), usage)
+
+    def _checked(self, cost: float, usage: Usage) -> Picodollars | None:
+        if cost == 0 and not is_free(self._entry, usage):
             return None
-        return _picodollars(cost)
+        return money.from_small(cost)
 
     def _multiplied(self, usage: Usage, prompt: float, completion: float) -> tuple[float, float]:
         """Apply Anthropic's surcharges for fast answers and for places (llms/anthropic/cost_calculation.py)."""
@@ -383,16 +387,3 @@ def _rate(entry: Mapping[str, Any], kind: str) -> float | None:
 
 def _numbers(entry: Mapping[str, Any]) -> dict[str, float]:
     return {name: value for name, value in entry.items() if "cost" in name and _is_number(value)}
-
-
-def _picodollars(usd: float) -> Picodollars:
-    """Round as `money.from_number` does, in a tenth of its time where the answer cannot differ.
-
-    The product is off by at most 2⁻⁵² of itself, less than 0.0003 below a dollar; only that close to a half could
-    it round to the other side.
-    """
-    product = usd * _PER_USD
-    nearest = Picodollars(product + 0.5)  # which drops what is behind the point
-    if product < _PER_USD and -0.499 < product - nearest < 0.499:
-        return nearest
-    return money.from_number(usd)
