@@ -125,7 +125,7 @@ def compare(chosen: Sequence[tuple[str, Mapping[str, Any]]], seconds: float = fl
 
 def _compared(usage: Usage, differing: list[str]) -> str:
     listing = catalog.find(usage.model or "", usage.provider)
-    here = None if listing is None else listing.price(usage)
+    here = None if listing is None else listing.at(usage, None).price(usage)
     there = _by_litellm(usage)
     if here is None:
         return "without a price" if there is None else "left to litellm"
@@ -141,7 +141,7 @@ def _compare_counts(usage: Usage, listing: catalog.Listing, report: Report) -> N
         there = litellm_pricing.price_counts(usage).amount
     except CannotPriceError:
         there = None
-    here = listing.price(usage, as_counts=True)
+    here = listing.at(usage, None).price(usage, as_counts=True)
     report.counts["counts equal" if here == there else "counts different"] += 1
     if here is not None and here != there:
         report.differing.append(f"counts of {usage.to_json()}: {here} here, {there} by litellm")

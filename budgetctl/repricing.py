@@ -26,7 +26,7 @@ def reprice(
         if (entry.pricing or {}).get("source") not in _BY_PRICE:
             continue
         try:
-            price: Price = price_recorded(entry.usage or {}, entry.pricing or {})
+            price: Price = price_recorded(entry.usage or {}, entry.pricing or {}, entry.at_us)
         except CannotPriceError as error:
             failures.append(error)
             continue

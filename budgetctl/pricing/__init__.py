@@ -12,7 +12,7 @@ from typing import Any
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, litellm_pricing, own_prices, prompts
+from budgetctl.pricing import catalog, litellm_pricing, own_prices, price_files, prompts
 from budgetctl.pricing.partial import PartialAnswer
 from budgetctl.pricing.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
 
@@ -51,22 +51,23 @@ def price_response(body: Any, *, model: str | None = None, provider: str | None 
     )
 
 
-def price_usage(usage: Usage) -> Price:
+def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
     """Price disjoint counts of tokens as `litellm.completion_cost` prices the response they were read from.
 
-    What the provider itself says it billed comes first. Raises `CannotPriceError` for a model without a price.
+    What the provider itself says it billed comes first. Some models cost less at some hours: `at_us` (microseconds
+    since 1970) is when, by default now. Raises `CannotPriceError` for a model without a price.
     """
     if usage.cost is not None:
         return Price(usage.cost, usage, usage.model, {"source": "provider"})
-    return _price_here(usage) or litellm_pricing.price_usage(usage)
+    return _price_here(usage, at_us=at_us) or litellm_pricing.price_usage(usage)
 
 
-def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any]) -> Price:
-    """Price again what an entry recorded, by the prices of now. Raises `CannotPriceError`."""
+def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_us: int) -> Price:
+    """Price again what an entry recorded, as at that time by the prices of now. Raises `CannotPriceError`."""
     again = Usage(**{name: usage[name] for name in Usage._fields if name in usage})
-    if pricing.get("calculator") == _OF_COUNTS and again.model:
-        return price_tokens(again.model, again.total_input, again.total_output, provider=again.provider)
-    return price_usage(again)
+    if pricing.get("calculator") == _OF_COUNTS:
+        return _price_counts(again, at_us=at_us)
+    return price_usage(again, at_us=at_us)
 
 
 def without_price(usage: Usage, amount: Picodollars) -> Price:
@@ -115,8 +116,7 @@ def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider:
         uncached_input=_checked_tokens("input_tokens", input_tokens),
         text_output=_checked_tokens("output_tokens", output_tokens),
     )
-    price = _price_here(usage, as_counts=True) or litellm_pricing.price_counts(usage)
-    return price._replace(pricing={**price.pricing, "calculator": _OF_COUNTS})
+    return _price_counts(usage)
 
 
 def price_prompt(
@@ -131,22 +131,29 @@ def price_prompt(
     return price_tokens(model, input_tokens, _checked_tokens("max_output_tokens", max_output_tokens), provider=provider)
 
 
-def _price_here(usage: Usage, *, as_counts: bool = False) -> Price | None:
+def _price_counts(usage: Usage, *, at_us: int | None = None) -> Price:
+    price = _price_here(usage, as_counts=True, at_us=at_us) or litellm_pricing.price_counts(usage)
+    return price._replace(pricing={**price.pricing, "calculator": _OF_COUNTS})
+
+
+def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = None) -> Price | None:
     """The price by the user's own prices or the price map, or None if litellm has to be asked.
 
     A process that has imported litellm may have changed its prices: then the entry has to be the one that is shipped.
     """
     if not usage.model:
         return None
-    own = own_prices.find(usage.model, usage.provider)
+    files = price_files.seen()
+    own = own_prices.find_in(files, usage.model, usage.provider)
     if own is not None:
         return own.price(usage)
-    listing = catalog.find(usage.model, usage.provider)
+    listing = catalog.find_in(files, usage.model, usage.provider)
     if listing is None:
         return None
     litellm = catalog.imported_litellm()
     if litellm is not None and not listing.holds_in(litellm):
         return None
+    listing = listing.at(usage, at_us)
     amount = listing.price(usage, as_counts=as_counts)
     if amount is None:
         return None

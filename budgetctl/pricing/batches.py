@@ -12,8 +12,8 @@ from typing import Any
 
 from budgetctl.models import Usage
 
-_LONG = re.compile(r"(\w+)_above_(200|272)k_tokens_batches", re.ASCII)
-"""Rates of long inputs; `get_model_info` passes those of two lengths on."""
+_LONG = re.compile(r"(\w+)_above_(\d+)k_tokens_batches", re.ASCII)
+"""Rates of inputs that are longer than so many thousands of tokens."""
 
 
 def batch_cost(entry: Mapping[str, Any], usage: Usage, *, at_threshold: bool) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from budgetctl.models import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import price_files, price_map
 from budgetctl.pricing.cost import Tariff, tariff, token_rates
+from budgetctl.pricing.off_peak import OffPeak, off_peak
 from budgetctl.pricing.price_files import PriceFiles
 from budgetctl.pricing.price_map import NOT_MODELS, Entries, PriceMap, UnclearError
 
@@ -75,6 +77,16 @@ class Listing(NamedTuple):
     by_region: bool
     """Whether the name has a region, whose own entry litellm uses for plain numbers of tokens and batches only."""
 
+    off_peak: tuple[OffPeak, Listing] | None = None
+    """When another price holds, and that."""
+
+    def at(self, usage: Usage, at_us: int | None) -> Listing:
+        """The listing that holds for a usage at an instant, by default now. Batches have one price at all times."""
+        if self.off_peak is None or usage.service_tier == "batch":
+            return self
+        hours, lower = self.off_peak
+        return lower if hours.is_at(time.time_ns() // 1000 if at_us is None else at_us) else self
+
     def price(self, usage: Usage, *, as_counts: bool = False) -> Picodollars | None:
         """What the usage costs; None where litellm has to be asked."""
         if self.by_region and (as_counts or usage.service_tier == "batch"):
@@ -115,11 +127,12 @@ def names_of(model: str, provider: str | None) -> Iterator[tuple[str, str | None
 
 def find(model: str, provider: str | None) -> Listing | None:
     """The listing by which litellm prices a model, or None if litellm has to be asked for that."""
-    return _find_in(price_files.seen(), model, provider)
+    return find_in(price_files.seen(), model, provider)
 
 
 @functools.lru_cache(maxsize=4096)
-def _find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | None:
+def find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | None:
+    """The same, by the files as they were seen."""
     source = price_map.in_force(files)
     if source is None or not source.has_known_rules:
         return None
@@ -164,7 +177,7 @@ def _find(entries: Entries, source: PriceMap, model: str, provider: str | None) 
     for name, given_seller in names_of(model, provider):
         seller = given_seller or _seller(entries, name)
         bare = name.removeprefix(f"{seller}/")
-        if seller not in _SELLERS or _is_left_to_litellm(seller, bare):
+        if seller not in _SELLERS or _is_left_to_litellm(seller, bare, is_stated=given_seller is not None):
             return None
         region_free = _region_free(bare) if seller == "bedrock_mantle" and not provider else bare
         considered = {key: entries.get(key) for key in (f"{seller}/{region_free}", region_free)}
@@ -187,11 +200,24 @@ def _listing(
 ) -> Listing | None:
     if key in NOT_MODELS or not _is_sold_by(seller, entry):
         return None
-    rules = tariff(entry, seller)
-    if rules is None:
+    block = entry.get("off_peak_pricing")
+    hours, rules = off_peak(block), tariff(entry, seller)
+    if rules is None or (block and (hours is None or not _is_lowered_as_known(seller, entry))):
         return None
     known = (tuple(considered.values()),)
-    return Listing(key, rules, token_rates(entry), source, tuple(considered), known, by_region)
+    listing = Listing(key, rules, token_rates(entry), source, tuple(considered), known, by_region)
+    if hours is None:
+        return listing
+    lowered = {**entry, **token_rates(entry["off_peak_pricing"])}
+    lower = listing._replace(tariff=Tariff(lowered, seller, ()), rates=token_rates(lowered))
+    return listing._replace(off_peak=(hours, lower))
+
+
+def _is_lowered_as_known(seller: str, entry: Mapping[str, Any]) -> bool:
+    """Whether an off-peak rate stands in the place of the ordinary one, and nothing else plays a part in it."""
+    return seller in {"deepseek", "tencent"} and not any(
+        "_above_" in name or name == "tiered_pricing" for name in entry
+    )
 
 
 def imported_litellm() -> ModuleType | None:
@@ -208,11 +234,11 @@ def _seller(entries: Entries, name: str) -> str:
     return _SELLERS_OF_BARE_NAMES.get(str(entry.get("litellm_provider")), "") if entry else ""
 
 
-def _is_left_to_litellm(seller: str, bare: str) -> bool:
+def _is_left_to_litellm(seller: str, bare: str, *, is_stated: bool) -> bool:
     """Whether more than an entry decides on the price of a seller's name."""
     if seller in {"azure", "azure_ai"} and "router" in bare:
         return True  # a fee is added
-    if seller == "vertex_ai" and bare.startswith(("openai/", "xai/")):
+    if seller == "vertex_ai" and is_stated and bare.startswith(("openai/", "xai/")):
         return True  # litellm does not find these when the seller is stated
     if seller == "azure":
         return bare.startswith(("mistral", "command"))  # litellm takes these for OpenAI's

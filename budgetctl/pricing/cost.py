@@ -233,11 +233,11 @@ class Tariff:
 def tariff(entry: Mapping[str, Any], seller: str) -> Tariff | None:
     """How a seller prices by an entry of the map, or None if litellm has to be asked for all its prices.
 
-    Covered are entries whose prices are per token, all of known kinds. Prices by the hour, and Vertex's older
-    long-context prices, are not.
+    Covered are entries whose prices are per token, all of known kinds. Vertex's older long-context prices are not, and
+    `off_peak_pricing` is not looked at.
     """
     tiers = entry.get("tiered_pricing") or ()
-    if "off_peak_pricing" in entry or not _are_ranges(tiers) or (tiers and seller in {"xai", "perplexity"}):
+    if not _are_ranges(tiers) or (tiers and seller in {"xai", "perplexity"}):
         return None
     # Without these, the calculator that most sellers share charges nothing, whatever the other rates are.
     sold_by_token = tiers or entry.get("input_cost_per_token") or entry.get("output_cost_per_token")
@@ -259,11 +259,9 @@ def is_free(entry: Mapping[str, Any], usage: Usage) -> bool:
 
 
 def token_rates(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The prices per token of an entry, in USD, but those of batches, which nothing here is."""
+    """The prices per token of an entry, in USD."""
     tiers = {"tiered_pricing": entry["tiered_pricing"]} if entry.get("tiered_pricing") else {}
-    numbers = _numbers(entry).items()
-    flat = {name: rate for name, rate in numbers if "token" in name and not name.endswith("_batches")}
-    return flat | tiers
+    return {name: rate for name, rate in _numbers(entry).items() if "token" in name} | tiers
 
 
 def prices(entry: Mapping[str, Any]) -> dict[str, float]:

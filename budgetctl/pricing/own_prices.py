@@ -94,11 +94,16 @@ class OwnPrice(NamedTuple):
         )
 
 
-def find(model: str | None, provider: str | None = None) -> OwnPrice | None:
+def find(model: str, provider: str | None = None) -> OwnPrice | None:
     """The user's own price of a model: under its name, or with a provider under `provider/name` before that."""
-    prices = _load(price_files.seen())
-    if not prices or not model:
+    return find_in(price_files.seen(), model, provider)
+
+
+def find_in(files: PriceFiles, model: str, provider: str | None) -> OwnPrice | None:
+    """The same, by the files as they were seen."""
+    if files.own_state is None:
         return None
+    prices = _load(files)
     return (prices.get(f"{provider}/{model}") if provider else None) or prices.get(model)
 
 

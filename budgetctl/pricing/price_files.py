@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from budgetctl.directories import config_directory, data_directory
 from budgetctl.errors import StoreBusyError
@@ -20,13 +19,17 @@ _WAIT_S = 10.0
 _State = tuple[int, int, int]
 
 
-class PriceFiles(NamedTuple):
-    """Where the files are, and what tells that one has changed: None while it is not there."""
+class PriceFiles:
+    """Where the files are, and what tells that one has changed: None while it is not there.
 
-    own: Path
-    own_state: _State | None
-    map: Path
-    map_state: _State | None
+    Compared by identity, which is fast: `seen` answers the same object until a file changes.
+    """
+
+    def __init__(self, own: Path, own_state: _State | None, newer_map: Path, map_state: _State | None) -> None:
+        self.own = own
+        self.own_state = own_state
+        self.map = newer_map
+        self.map_state = map_state
 
 
 def seen() -> PriceFiles:
@@ -73,7 +76,10 @@ def replace(path: Path, content: bytes) -> None:
 def _seen(_second: int) -> PriceFiles:
     own = config_directory() / "prices.toml"
     newer = data_directory() / "model_prices.json"
-    return PriceFiles(own, _state(own), newer, _state(newer))
+    return _files(own, _state(own), newer, _state(newer))
+
+
+_files = functools.lru_cache(maxsize=1)(PriceFiles)
 
 
 def _state(path: Path) -> _State | None:
