@@ -124,6 +124,12 @@ def format_usd(amount: int) -> str:
     return f"{sign}${whole:,}.{digits}"
 
 
+def format_exact(amount: int) -> str:
+    """The whole amount for a person, with cents: `$2.50`, `$0.125`."""
+    dollars, _, rest = to_text(amount).partition(".")
+    return f"${dollars}.{rest:0<2}"
+
+
 def divide_half_even(value: int, unit: int) -> int:
     """The quotient of a value that is not negative, rounded half to even."""
     quotient, remainder = divmod(value, unit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from budgetctl.cli.output import Column, Document
-from budgetctl.money import format_usd
+from budgetctl.money import format_exact, format_usd
 
 STATUS_STYLES = {"ok": "green", "warning": "yellow", "exceeded": "red"}
 
@@ -27,7 +27,7 @@ def _rate(name: str) -> Column:
 
     def text(document: Document) -> str:
         rate = document["rates"].get(name)
-        return "-" if rate is None else format_usd(rate * 10**6 // document["per"])
+        return "-" if rate is None else format_exact(rate * 10**6 // document["per"])
 
     return Column(name.replace("_", " ").upper(), text, is_number=True)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from budgetctl import ledger
 from budgetctl.cli.output import dumps
 from budgetctl.models import Budget, Charge, Entry, Limit, Price, Reset, Usage
-from budgetctl.money import Picodollars, format_usd, from_number
+from budgetctl.money import Picodollars, format_exact, format_usd, from_number
 from budgetctl.periods import load_zone, to_datetime
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def description(budget: Budget) -> str:
 
 def own_price(price: OwnPrice, before: OwnPrice | None) -> str:
     """What `prices set` set, and that it replaced another."""
-    rates = ", ".join(f"{_spaced(name)} {format_usd(rate)}" for name, rate in price.rates.items())
-    each = "" if price.web_search is None else f", {format_usd(price.web_search)} a web search"
+    rates = ", ".join(f"{_spaced(name)} {format_exact(rate)}" for name, rate in price.rates.items())
+    each = "" if price.web_search is None else f", {format_exact(price.web_search)} a web search"
     replaced = "" if before is None else ", in place of what was set"
     return f"{price.model}: {rates} per {_count(price.per)}{each}{replaced}"
 
@@ -154,7 +154,7 @@ def quoted(quote: Quote) -> str:
     """A price as lines of a word and a value."""
     lines = [("model", quote.key), ("from", "your own prices" if quote.source == "user" else "litellm's price map")]
     lines += [("provider", quote.provider)] if quote.provider else []
-    lines += [(_spaced(name), f"{format_usd(rate)} per {_count(quote.per)}") for name, rate in quote.rates.items()]
+    lines += [(_spaced(name), f"{format_exact(rate)} per {_count(quote.per)}") for name, rate in quote.rates.items()]
     lines += [(name, _other(name, value)) for name, value in quote.others.items()]
     width = max(len(word) for word, _ in lines)
     return "\n".join(f"{word:<{width}}  {value}" for word, value in lines)
@@ -163,9 +163,9 @@ def quoted(quote: Quote) -> str:
 def _other(name: str, value: Any) -> str:
     """A field of the price map that has no name here."""
     if isinstance(value, Picodollars):
-        return format_usd(value)
+        return format_exact(value)
     if "token" in name and isinstance(value, float):
-        return f"{format_usd(from_number(value * 10**6))} per 1M tokens"
+        return f"{format_exact(from_number(value) * 10**6)} per 1M tokens"
     return dumps(value)
 
 
