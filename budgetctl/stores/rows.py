@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from budgetctl.errors import UnknownUserError
+from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.models import Budget, ClosedWindow, Entry, Limit, Reset
-from budgetctl.money import Picodollars
+from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.transaction import Row, Transaction
 
 LIMIT_COLUMNS = (
@@ -65,6 +65,16 @@ def unknown_user(user: str) -> UnknownUserError:
     import shlex
 
     return UnknownUserError(f"no budget for {user!r}", hint=f"budgetctl create {shlex.quote(user)} --budget 10")
+
+
+def already_exists(user: str, amount: Picodollars | None) -> AlreadyExistsError:
+    """The error for a user who has a budget, with the command that would change it."""
+    import shlex
+
+    return AlreadyExistsError(
+        f"{user} has a budget already",
+        hint=f"budgetctl set {shlex.quote(user)} --budget {to_text(amount or ZERO)}",
+    )
 
 
 def limit_from_row(row: Row) -> Limit:

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from budgetctl import ledger
-from budgetctl.errors import AlreadyExistsError, UnknownUserError
+from budgetctl.errors import UnknownUserError
 from budgetctl.models import PRIMARY, Budget, Correction, Entry, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.account import Account
@@ -24,6 +24,7 @@ from budgetctl.stores.rows import (
     HOLDER_WIDTH,
     LIMIT_COLUMNS,
     Holder,
+    already_exists,
     entry_from_row,
     find_holder,
     limit_from_row,
@@ -85,10 +86,7 @@ class SqlStore(ABC):
                 account.save()
                 return account.budget(self.project), True
             if if_exists == "error":
-                raise AlreadyExistsError(
-                    f"{user} has a budget already",
-                    hint="budgetctl set changes it; --if-not-exists accepts it",
-                )
+                raise already_exists(user, change.amount)
             if if_exists == "change":
                 account.change(change._replace(created_us=None))
             account.save()
