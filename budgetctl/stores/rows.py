@@ -72,7 +72,7 @@ def already_exists(user: str, amount: Picodollars | None) -> AlreadyExistsError:
     import shlex
 
     return AlreadyExistsError(
-        f"{user} has a budget already",
+        f"{user} has a budget already (--if-not-exists accepts it)",
         hint=f"budgetctl set {shlex.quote(user)} --budget {to_text(amount or ZERO)}",
     )
 
