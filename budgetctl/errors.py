@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from budgetctl.models import Usage
+    from budgetctl.models import Decision, Usage
 
 
 class BudgetctlError(Exception):
@@ -70,6 +70,29 @@ class KeyConflictError(BudgetctlError):
     """An idempotency key was used before, for a different request."""
 
     code = "key_conflict"
+
+
+class UnknownHoldError(NotFoundError):
+    """No hold of that id in the project."""
+
+    code = "unknown_hold"
+
+
+class HoldResolvedError(BudgetctlError):
+    """The hold was resolved before, in another way."""
+
+    code = "hold_resolved"
+
+
+class OverBudgetError(BudgetctlError):
+    """The cost is not allowed now; nothing was set aside. `decision` says which limit refuses it."""
+
+    code = "denied"
+    exit_code = 3
+
+    def __init__(self, message: str, decision: Decision) -> None:
+        super().__init__(message, hint="wait, ask for less, or raise the limit")
+        self.decision = decision
 
 
 class StoreUnavailableError(BudgetctlError):

@@ -5,11 +5,15 @@ Stores call these inside their transactions, so that every database answers alik
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from budgetctl.models import Align, ClosedWindow, Limit, Status
-from budgetctl.money import ZERO
-from budgetctl.periods import Duration, Window, parse_duration, window_at
+from budgetctl.models import PRIMARY, Align, ClosedWindow, Decision, Limit, Standing, Status
+from budgetctl.money import ZERO, Picodollars, format_usd
+from budgetctl.periods import Duration, Window, parse_duration, rfc3339, window_at
+
+_CLOCK_LEEWAY_US = 24 * 3600 * 10**6
+_NEVER_US = 1 << 62
 
 WARNING_PERCENT = 80
 """From this share of the amount on, a budget's status is `warning`."""
@@ -87,6 +91,39 @@ def closed_window(limit: Limit, now_us: int) -> ClosedWindow:
 def counts_against(limit: Limit, model: str | None) -> bool:
     """Whether a charge for `model` counts against the limit. Patterns are shell-style and case-sensitive."""
     return limit.models is None or (model is not None and fnmatchcase(model, limit.models))
+
+
+def decide(
+    user: str, standings: Sequence[Standing], cost: Picodollars | None, model: str | None, now_us: int
+) -> Decision:
+    """Whether a cost for a model would be allowed by all limits that it counts against.
+
+    Without a cost, whether anything is left. While the clock stands more than a day before a limit's window,
+    nothing is allowed: what was spent in the windows since is not known to it.
+    """
+    counting = [standing for standing in standings if counts_against(standing.limit, model)]
+    wanted = Picodollars(1) if cost is None else cost
+    stopped = [standing for standing in counting if now_us < standing.limit.window_start_us - _CLOCK_LEEWAY_US]
+    # Of two with as little left, the one that takes longer to reset decides on when there is more.
+    binding = min(counting, key=lambda each: (each.limit.remaining, -(each.limit.window_end_us or _NEVER_US)))
+    if stopped:
+        return Decision(user, False, cost, stopped[0])
+    return Decision(user, binding.limit.remaining >= wanted, cost, binding)
+
+
+def denial(decision: Decision) -> str:
+    """Why a cost is not allowed: which limit refuses it, by how much, and until when."""
+    user, limit = decision.binding
+    whose = "" if user == decision.user else f"{user}'s " if user else "the project's "
+    name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
+    what = f"{whose}{name} of {format_usd(limit.amount)}{f' {limit.duration}' if limit.duration else ''}"
+    left = f"{format_usd(limit.remaining)} is left of {what}"
+    if decision.cost is not None and limit.remaining > 0:
+        left = f"{format_usd(decision.cost)} is {format_usd(decision.cost - limit.remaining)} too much: {left}"
+    if limit.held:
+        left += f", {format_usd(limit.held)} of it set aside"
+    until = "which never resets" if limit.window_end_us is None else f"until {rfc3339(limit.window_end_us)}"
+    return f"{decision.user}: {left}, {until}"
 
 
 def status(limit: Limit) -> Status:

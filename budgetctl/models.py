@@ -14,6 +14,7 @@ from budgetctl.money import ZERO, Picodollars
 
 Align = Literal["rolling", "calendar"]
 Status = Literal["ok", "warning", "exceeded"]
+HoldState = Literal["open", "committed", "released", "expired"]
 EntryKind = Literal["spend", "adjustment", "carry", "reset"]
 
 UNKNOWN_PRICE = "unknown"
@@ -94,11 +95,25 @@ class Limit(NamedTuple):
     spent: Picodollars
     held: Picodollars = ZERO
 
+    @property
+    def remaining(self) -> Picodollars:
+        """What may still be spent in this window and is not set aside; negative when more than the amount was."""
+        return Picodollars(self.amount - self.spent - self.held)
+
+
+class Standing(NamedTuple):
+    """A limit that a user's charges count against, and whose it is: the user's own, a parent's, or the project's."""
+
+    user: str
+    limit: Limit
+
 
 class Budget(NamedTuple):
-    """A user's limits as they stand now: windows that have passed count as reset already.
+    """A user's limits as they stand now: windows that have passed count as reset already, expired holds as gone.
 
     `models` is what this window's generation spent by model, the most expensive first. `extra` belongs to the caller.
+    `standings` are all limits that a charge may count against, the user's own first; a page of many budgets is read
+    without them.
     """
 
     project: str
@@ -108,11 +123,13 @@ class Budget(NamedTuple):
     created_us: int
     updated_us: int
     extra: Mapping[str, Any] = MappingProxyType({})
+    parent: str | None = None
+    standings: tuple[Standing, ...] = ()
 
     @property
     def remaining(self) -> Picodollars:
         """What may still be spent in this window; negative when more than the budget was."""
-        return Picodollars(self.limit.amount - self.limit.spent - self.limit.held)
+        return self.limit.remaining
 
 
 class Entry(NamedTuple):
@@ -158,6 +175,36 @@ class Charge(NamedTuple):
     entry: Entry
     budget: Budget
     replayed: bool = False
+
+
+class Decision(NamedTuple):
+    """Whether a cost would be allowed now. `binding` is the limit that refuses it, or that is nearest to doing so.
+
+    Without a `cost`, allowed means that something is left.
+    """
+
+    user: str
+    allowed: bool
+    cost: Picodollars | None
+    binding: Standing
+
+
+class Hold(NamedTuple):
+    """Money set aside before a call. It counts against its limits until it is resolved, or has expired.
+
+    `number` is the entry that its commit made.
+    """
+
+    hold_id: str
+    user: str
+    amount: Picodollars
+    state: HoldState
+    created_us: int
+    expires_us: int
+    resolved_us: int | None = None
+    model: str | None = None
+    note: str | None = None
+    number: int | None = None
 
 
 class Correction(NamedTuple):

@@ -5,26 +5,27 @@ An account is opened, its elapsed windows are rolled, entries are posted, and `s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from budgetctl import ledger
 from budgetctl.errors import InvalidValueError
-from budgetctl.models import PRIMARY, Budget, Correction, Entry, EntryKind, Limit, Reset
+from budgetctl.models import PRIMARY, Budget, Correction, Entry, EntryKind, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
 from budgetctl.stores.base import BudgetChange
+from budgetctl.stores.entries import count_model, insert_entry, model_key, posting_set, to_json
 from budgetctl.stores.rows import (
     CORRECTIONS,
     ENTRY_COLUMNS,
-    LIMIT_COLUMNS,
     Holder,
     entry_from_row,
     find_holder,
-    limit_from_row,
+    holders_above,
+    limits_of,
     spent_by_model,
 )
+from budgetctl.stores.structure import placed
 from budgetctl.stores.transaction import Transaction
 
 MAX_COUNTER = Picodollars(9_000_000 * 10**12)
@@ -32,11 +33,15 @@ MAX_COUNTER = Picodollars(9_000_000 * 10**12)
 
 
 class Account:
-    """The limits of one user, and the ledger entries that change them."""
+    """The limits of one user, and the ledger entries that change them.
 
-    def __init__(self, tx: Transaction, holder: Holder, limits: list[Limit]) -> None:
+    `above` are the accounts of those whose limits count what the user spends too.
+    """
+
+    def __init__(self, tx: Transaction, holder: Holder, limits: list[Limit], above: list[Account]) -> None:
         self._tx = tx
         self.holder = holder
+        self.above = above
         self._number = holder.last_number
         self._limits = limits
         self._saved = list(limits)
@@ -45,15 +50,16 @@ class Account:
 
     @classmethod
     def open(cls, tx: Transaction, user: str) -> Account:
-        """The user's account with elapsed windows rolled. Raises `UnknownUserError`."""
+        """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`."""
         holder = find_holder(tx, user)
-        rows = tx.all(
-            f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.holder = :holder"
-            " AND l.deleted_us = 0 ORDER BY l.limit_id",
-            holder=holder.holder,
-        )
-        account = cls(tx, holder, [limit_from_row(row) for row in rows])
+        return cls._current(tx, holder, [cls._current(tx, each, []) for each in holders_above(tx, holder)])
+
+    @classmethod
+    def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:
+        account = cls(tx, holder, limits_of(tx, holder), above)
         for index, limit in enumerate(account._limits):
+            if limit.held:
+                account._limits[index] = limit = _swept(tx, limit)
             if ledger.is_due(limit, tx.now_us):
                 account._close(index, ledger.next_generation(limit, tx.now_us))
         return account
@@ -93,7 +99,9 @@ class Account:
             holder=holder_id,
             **_columns(limit),
         )
-        account = cls(tx, Holder(holder_id, user, 0, created_us, tx.now_us, None), [limit._replace(limit_id=limit_id)])
+        holder = Holder(holder_id, user, 0, created_us, tx.now_us, None, None)
+        account = cls(tx, holder, [limit._replace(limit_id=limit_id)], [])
+        account._move(change.parent or "")
         if change.window_start_us is not None:
             account._reanchor(change.window_start_us)
         account._adjust(change)
@@ -106,7 +114,13 @@ class Account:
 
     def budget(self, project: str) -> Budget:
         """The budget as the account has it now."""
-        return self.holder.budget(project, self.primary, spent_by_model(self._tx, self.primary))
+        budget = self.holder.budget(project, self.primary, spent_by_model(self._tx, self.primary))
+        return budget._replace(parent=self.parent, standings=self.standings())
+
+    @property
+    def parent(self) -> str | None:
+        """The name of the nearest above, if the user stands under somebody."""
+        return self.above[0].holder.name if self.holder.parent is not None else None
 
     def post(
         self,
@@ -118,13 +132,52 @@ class Account:
         pricing: Mapping[str, Any] | None = None,
         note: str | None = None,
     ) -> Entry:
-        """Add an entry, and count it against every limit that it matches."""
+        """Add an entry, and count it against every limit that it matches, the user's own and those above."""
+        model_id = None if model is None else model_key(self._tx, model)
+        counted: list[Limit] = []
+        for account in (self, *self.above):
+            counted += account._count(amount, model, model_id)
+        return self._record(kind, amount, counted, model=model, usage=usage, pricing=pricing, note=note)
+
+    def _count(self, amount: Picodollars, model: str | None, model_id: int | None) -> list[Limit]:
+        """Count an amount against the limits that it matches, and say which those are."""
         counted = []
         for index, limit in enumerate(self._limits):
             if ledger.counts_against(limit, model):
                 self._limits[index] = limit._replace(spent=_counter(limit.spent + amount))
                 counted.append(limit)
-        return self._record(kind, amount, counted, model=model, usage=usage, pricing=pricing, note=note)
+                if index == self._primary:
+                    self._count_in_primary(model_id, amount)
+        return counted
+
+    def standings(self) -> tuple[Standing, ...]:
+        """All limits that the user's charges may count against, the user's own first."""
+        return tuple(
+            Standing(account.holder.name, limit) for account in (self, *self.above) for limit in account._limits
+        )
+
+    def hold(self, amount: Picodollars, model: str | None) -> list[int]:
+        """Set money aside in every limit that a charge for the model counts against, and say which those are."""
+        counted = []
+        for account in (self, *self.above):
+            for index, limit in enumerate(account._limits):
+                if ledger.counts_against(limit, model):
+                    account._limits[index] = limit._replace(held=_counter(limit.held + amount))
+                    counted.append(limit.limit_id)
+        return counted
+
+    def let_go(self, limit_id: int, amount: Picodollars) -> None:
+        """Set less money aside in a limit."""
+        for account in (self, *self.above):
+            for index, limit in enumerate(account._limits):
+                if limit.limit_id == limit_id:
+                    account._limits[index] = limit._replace(held=Picodollars(limit.held - amount))
+                    return
+        self._tx.run(  # of somebody who is no parent any more
+            "UPDATE limits SET held = held - :amount WHERE project = :project AND limit_id = :limit_id",
+            limit_id=limit_id,
+            amount=amount,
+        )
 
     def change(self, change: BudgetChange) -> None:
         """Apply what `change` states to the primary limit and to what was spent against it."""
@@ -142,10 +195,18 @@ class Account:
             self._reopen(index, terms)
         if change.window_start_us is not None:
             self._reanchor(change.window_start_us)
+        if change.parent is not None:
+            self._move(change.parent)
         if change.created_us is not None:
             self._changed = True
             self.holder = self.holder._replace(created_us=min(change.created_us, self._tx.now_us))
         self._adjust(change)
+
+    def _move(self, parent: str) -> None:
+        """Put the user under another parent, or none. What was spent before stays where it was counted."""
+        self.holder, above = placed(self._tx, self.holder, parent)
+        self.above = [Account._current(self._tx, each, []) for each in above]
+        self._changed = True
 
     def correct(
         self, number: int, amount: Picodollars, *, pricing: Mapping[str, Any], note: str | None = None
@@ -164,14 +225,16 @@ class Account:
         )
         if row is None:
             return None
-        *columns, model, posting_set, corrections = row
+        *columns, model, postings, corrections = row
         entry = entry_from_row(tuple(columns))
         before = Picodollars(entry.amount + corrections)
         if before == amount and not entry.is_unpriced:
             return None
         difference = Picodollars(_counter(amount) - before)
-        counted = self._count_again(difference, posting_set, model)
-        added = self._insert("adjustment", difference, model, posting_set, pricing=pricing, note=note, refers_to=number)
+        counted = self._count_again(difference, postings, model)
+        added = self._insert(
+            "adjustment", difference, model=model, postings=postings, pricing=pricing, note=note, refers_to=number
+        )
         return Correction(self.holder.name, number, entry.at_us, entry.model, before, amount, added, counted)
 
     def reset(self) -> Reset:
@@ -184,35 +247,40 @@ class Account:
 
     def save(self) -> None:
         """Write the counters and windows, if anything has changed."""
+        for account in self.above:
+            account.save()
         tx = self._tx
         if not self._changed and self._number == self.holder.last_number and self._limits == self._saved:
             return
         for limit, saved in zip(self._limits, self._saved, strict=True):
             if limit is saved:
                 continue
-            if limit == saved._replace(spent=limit.spent):
+            if limit == saved._replace(spent=limit.spent, held=limit.held):
                 tx.run(
-                    "UPDATE limits SET spent = :spent WHERE project = :project AND limit_id = :limit_id",
+                    "UPDATE limits SET spent = :spent, held = :held WHERE project = :project AND limit_id = :limit_id",
                     limit_id=limit.limit_id,
                     spent=limit.spent,
+                    held=limit.held,
                 )
             else:
                 tx.run(
                     "UPDATE limits SET amount = :amount, duration = :duration, align = :align, zone = :zone,"
                     " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
-                    " window_end_us = :window_end_us, spent = :spent"
+                    " window_end_us = :window_end_us, spent = :spent, held = :held"
                     " WHERE project = :project AND limit_id = :limit_id",
                     limit_id=limit.limit_id,
                     spent=limit.spent,
+                    held=limit.held,
                     **_columns(limit),
                 )
         self._saved, self._changed = list(self._limits), False
         tx.run(
             "UPDATE holders SET last_number = :number, created_us = :created, updated_us = :now,"
-            " extra = :extra WHERE project = :project AND holder = :holder",
+            " extra = :extra, parent = :parent WHERE project = :project AND holder = :holder",
             number=self._number,
             created=self.holder.created_us,
             extra=self.holder.extra,
+            parent=self.holder.parent,
             holder=self.holder.holder,
         )
         self.holder = self.holder._replace(last_number=self._number, updated_us=tx.now_us)
@@ -245,8 +313,8 @@ class Account:
         for model, amount in spent:
             if amount:
                 self._record("carry", amount, [opened], model=model)
-            elif model is not None:
-                self._count_model(self._model(model), ZERO)
+            if index == self._primary and (amount or model is not None):
+                self._count_in_primary(None if model is None else model_key(self._tx, model), amount)
 
     def _reanchor(self, start_us: int) -> None:
         index = self._primary
@@ -256,7 +324,7 @@ class Account:
         """Make the current generation's spend what `change` states, by entries for the differences."""
         if change.extra is not None:
             self._changed = True
-            self.holder = self.holder._replace(extra=_json(change.extra))
+            self.holder = self.holder._replace(extra=to_json(change.extra))
         if change.spent is None and change.models is None:
             return
         limit = self.primary
@@ -277,14 +345,14 @@ class Account:
     def _show_models(self, models: Mapping[str, Picodollars]) -> None:
         """Have a total for each of these models, also where nothing is spent, and for no other."""
         for model in models:
-            self._count_model(self._model(model), ZERO)
+            self._count_in_primary(model_key(self._tx, model), ZERO)
         for model in spent_by_model(self._tx, self.primary).keys() - models.keys():
             self._tx.run(
                 "DELETE FROM model_totals WHERE project = :project AND limit_id = :limit_id"
                 " AND generation = :generation AND model = :model",
                 limit_id=self.primary.limit_id,
                 generation=self.primary.generation,
-                model=self._model(model),
+                model=model_key(self._tx, model),
             )
 
     def _spent_by_model(self, limit: Limit) -> list[tuple[str | None, Picodollars]]:
@@ -304,101 +372,61 @@ class Account:
         note: str | None = None,
     ) -> Entry:
         """Add an entry that counts against these limits."""
-        posting_set = self._posting_set(limits)
-        model_id = None if model is None else self._model(model)
-        number = self._insert(kind, amount, model_id, posting_set, usage=usage, pricing=pricing, note=note)
-        if posting_set is not None:
-            self._count_model(model_id or 0, amount)
+        postings = posting_set(self._tx, limits)
+        key = None if model is None else model_key(self._tx, model)
+        number = self._insert(kind, amount, model=key, postings=postings, usage=usage, pricing=pricing, note=note)
         return Entry(number, kind, self._tx.now_us, amount, model, usage, pricing, note)
 
-    def _insert(
-        self,
-        kind: EntryKind,
-        amount: Picodollars,
-        model: int | None,
-        posting_set: int | None,
-        *,
-        usage: Mapping[str, Any] | None = None,
-        pricing: Mapping[str, Any] | None = None,
-        note: str | None = None,
-        refers_to: int | None = None,
-    ) -> int:
-        """Write an entry, and return its number. Counters are the caller's."""
+    def _insert(self, kind: EntryKind, amount: Picodollars, **fields: Any) -> int:
+        """Write an entry of the user's, and return its number."""
         self._number += 1
-        self._tx.run(
-            "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, refers_to, usage,"
-            " pricing, note) VALUES (:project, :holder, :number, :kind, :now, :amount, :model, :posting_set,"
-            " :refers_to, :usage, :pricing, :note)",
-            holder=self.holder.holder,
-            number=self._number,
-            kind=kind,
-            amount=amount,
-            model=model,
-            posting_set=posting_set,
-            refers_to=refers_to,
-            usage=_json(usage),
-            pricing=_json(pricing),
-            note=note,
-        )
+        insert_entry(self._tx, self.holder.holder, self._number, kind, amount, **fields)
         return self._number
 
-    def _count_again(self, amount: Picodollars, posting_set: int | None, model: int | None) -> bool:
+    def _count_again(self, amount: Picodollars, postings: int | None, model: int | None) -> bool:
         """Add to what a set of postings counts against, and say whether any of that is open."""
-        postings = self._tx.all(
-            "SELECT limit_id, generation FROM postings WHERE project = :project AND posting_set = :posting_set",
-            posting_set=posting_set,
-        )
+        own = {
+            limit.limit_id: (account, index)
+            for account in (self, *self.above)
+            for index, limit in enumerate(account._limits)
+        }
         is_counted = False
-        for index, limit in enumerate(self._limits):
-            if (limit.limit_id, limit.generation) in postings:
-                self._limits[index] = limit._replace(spent=_counter(limit.spent + amount))
+        for limit_id, generation, name in self._tx.all(
+            "SELECT p.limit_id, p.generation, l.name FROM postings p"
+            " JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id"
+            " WHERE p.project = :project AND p.posting_set = :postings",
+            postings=postings,
+        ):
+            if name == PRIMARY:
+                count_model(self._tx, limit_id, generation, model, amount)
+            if limit_id not in own:  # of somebody who is no parent any more
+                self._tx.run(
+                    "UPDATE limits SET spent = spent + :amount"
+                    " WHERE project = :project AND limit_id = :limit_id AND generation = :generation",
+                    limit_id=limit_id,
+                    generation=generation,
+                    amount=amount,
+                )
+                continue
+            account, index = own[limit_id]
+            limit = account._limits[index]
+            if limit.generation == generation:
+                account._limits[index] = limit._replace(spent=_counter(limit.spent + amount))
                 is_counted = True
-        for limit_id, generation in postings:
-            if limit_id == self.primary.limit_id:
-                self._count_model(model or 0, amount, generation)
         return is_counted
 
-    def _count_model(self, model: int, amount: Picodollars, generation: int | None = None) -> None:
-        self._tx.run(
-            "INSERT INTO model_totals (project, limit_id, generation, model, spent)"
-            " VALUES (:project, :limit_id, :generation, :model, :amount)"
-            " ON CONFLICT (limit_id, generation, model) DO UPDATE SET spent = model_totals.spent + excluded.spent",
-            limit_id=self.primary.limit_id,
-            generation=self.primary.generation if generation is None else generation,
-            model=model,
-            amount=amount,
-        )
+    def _count_in_primary(self, model: int | None, amount: Picodollars) -> None:
+        count_model(self._tx, self.primary.limit_id, self.primary.generation, model, amount)
 
-    def _model(self, name: str) -> int:
-        row = self._tx.one("SELECT model FROM models WHERE project = :project AND name = :name", name=name)
-        if row is not None:
-            return int(row[0])
-        return self._tx.insert("INSERT INTO models (project, name) VALUES (:project, :name) RETURNING model", name=name)
 
-    def _posting_set(self, limits: list[Limit]) -> int | None:
-        """The interned set of the limits' current generations."""
-        if not limits:
-            return None
-        members = ",".join(f"{limit.limit_id}:{limit.generation}" for limit in limits)
-        row = self._tx.one(
-            "SELECT posting_set FROM posting_sets WHERE project = :project AND members = :members",
-            members=members,
-        )
-        if row is not None:
-            return int(row[0])
-        posting_set = self._tx.insert(
-            "INSERT INTO posting_sets (project, members) VALUES (:project, :members) RETURNING posting_set",
-            members=members,
-        )
-        for limit in limits:
-            self._tx.run(
-                "INSERT INTO postings (project, posting_set, limit_id, generation)"
-                " VALUES (:project, :posting_set, :limit_id, :generation)",
-                posting_set=posting_set,
-                limit_id=limit.limit_id,
-                generation=limit.generation,
-            )
-        return posting_set
+def _swept(tx: Transaction, limit: Limit) -> Limit:
+    """The limit without what holds set aside that have expired. Nothing else has to be done for them."""
+    gone = tx.all(
+        "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id AND expires_us <= :now"
+        " RETURNING amount",
+        limit_id=limit.limit_id,
+    )
+    return limit._replace(held=Picodollars(limit.held - sum(amount for (amount,) in gone)))
 
 
 def _columns(limit: Limit) -> dict[str, Any]:
@@ -430,10 +458,3 @@ def _counter(value: int) -> Picodollars:
             hint="a PostgreSQL store holds larger amounts",
         )
     return Picodollars(value)
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def _json(value: Mapping[str, Any] | None) -> str | None:
-    return _encode(value) if value else None

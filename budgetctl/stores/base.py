@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from budgetctl.models import Align, Budget, Charge, Correction, Entry, ProjectSummary, Reset
+from budgetctl.models import Align, Budget, Charge, Correction, Decision, Entry, Hold, ProjectSummary, Reset
 from budgetctl.money import Picodollars
 
 NEVER = "none"
@@ -24,7 +24,7 @@ class BudgetChange(NamedTuple):
 
     `window_start_us` makes that instant the anchor and the start of the current generation. `spent` and `models`
     are what the current generation shall have spent, in all and by model: the differences become adjustments.
-    `extra` is kept for the caller and means nothing to budgetctl.
+    `extra` is kept for the caller and means nothing to budgetctl. `parent` is a user's name, or empty for none.
     """
 
     amount: Picodollars | None = None
@@ -37,16 +37,18 @@ class BudgetChange(NamedTuple):
     models: Mapping[str, Picodollars] | None = None
     extra: Mapping[str, Any] | None = None
     note: str | None = None
+    parent: str | None = None
 
 
 class IdempotencyKey(NamedTuple):
     """Names a request, so that its repetition changes nothing.
 
-    `kind` separates keys that callers give from those that are derived from a saved response. `digest` is of the
+    `kind` separates keys that callers give from those that are derived from a saved response, and from those of what
+    a hold was committed with. `digest` is of the
     key, `request` of what is asked for (16 bytes each): the same key for another request is an error.
     """
 
-    kind: Literal["caller", "response"]
+    kind: Literal["caller", "response", "commit"]
     digest: bytes
     request: bytes
 
@@ -58,6 +60,17 @@ class CorrectionRequest(NamedTuple):
     number: int
     amount: Picodollars
     pricing: Mapping[str, Any]
+    note: str | None = None
+
+
+class HoldRequest(NamedTuple):
+    """Money to set aside for a call of the user's, for so many microseconds at most."""
+
+    hold_id: str
+    user: str
+    amount: Picodollars
+    ttl_us: int
+    model: str | None = None
     note: str | None = None
 
 
@@ -113,6 +126,27 @@ class Store(Protocol):
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost. It is never refused because the budget is exceeded."""
+
+    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
+        """Whether all limits would allow a cost now. Nothing is written."""
+
+    def reserve(self, request: HoldRequest) -> Hold:
+        """Set money aside, if all limits allow it. Raises `OverBudgetError`, having changed nothing.
+
+        The same request again answers the hold that it made.
+        """
+
+    def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
+        """Record what a call did cost, and let go of what was set aside for it. The truth is never refused.
+
+        The user of the request does not matter. The same again answers the entry that it made.
+        """
+
+    def release(self, hold_id: str) -> Hold:
+        """Let go of what was set aside. The same again changes nothing."""
+
+    def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
+        """The holds that count now, oldest first; with `resolved` all that there ever were."""
 
     def charges(
         self, model: str, *, user: str | None = None, since_us: int | None = None

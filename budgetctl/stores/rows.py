@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
-from budgetctl.models import Budget, ClosedWindow, Entry, Limit, Reset
+from budgetctl.ledger import rolled
+from budgetctl.models import Budget, ClosedWindow, Entry, Hold, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.transaction import Row, Transaction
 
@@ -16,8 +17,14 @@ LIMIT_COLUMNS = (
     " l.window_start_us, l.window_end_us, l.spent, l.held"
 )
 
-HOLDER_COLUMNS = "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra"
-HOLDER_WIDTH = 6
+HOLDER_COLUMNS = "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra, h.parent"
+HOLDER_WIDTH = 7
+
+MAX_DEPTH = 8
+"""How many parents may stand above each other."""
+
+PROJECT = ""
+"""The name, which no user can have, of the holder whose limits cap the whole project."""
 
 ENTRY_COLUMNS = (
     "e.number, e.kind, e.at_us, e.amount, m.name, e.usage, e.pricing, e.note,"
@@ -25,6 +32,8 @@ ENTRY_COLUMNS = (
     " EXISTS (SELECT 1 FROM entries c WHERE c.project = e.project AND c.holder = e.holder AND c.refers_to = e.number"
     "  AND c.kind = 'adjustment')"
 )
+
+HOLD_COLUMNS = "o.name, h.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
 
 CORRECTIONS = (
     "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.holder = e.holder"
@@ -42,6 +51,7 @@ class Holder(NamedTuple):
     created_us: int
     updated_us: int
     extra: str | None
+    parent: int | None
 
     def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
         """The user's budget, with its primary limit as it stands now."""
@@ -58,6 +68,70 @@ def find_holder(tx: Transaction, user: str) -> Holder:
     if row is None:
         raise unknown_user(user)
     return Holder(*row)
+
+
+def holders_above(tx: Transaction, holder: Holder, *, stop_at: int | None = None) -> list[Holder]:
+    """Those whose limits also count what the holder spends: its parents, the nearest first, then the project.
+
+    Goes no further than `stop_at`: while a place is only tried, the parents may be a circle.
+    """
+    above: list[Holder] = []
+    parent = holder.parent
+    while parent is not None:
+        row = tx.one(
+            f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.holder = :parent", parent=parent
+        )
+        if row is None:
+            break
+        above.append(Holder(*row))
+        parent = above[-1].parent if above[-1].holder != stop_at else None
+    if holder.name != PROJECT:
+        row = tx.one(
+            f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.name = :name"
+            " AND h.deleted_us = 0",
+            name=PROJECT,
+        )
+        above += [Holder(*row)] if row is not None else []
+    return above
+
+
+def parent_of(tx: Transaction, holder: Holder) -> str | None:
+    """The name of the holder's parent."""
+    row = tx.one("SELECT name FROM holders WHERE project = :project AND holder = :parent", parent=holder.parent)
+    return row[0] if row else None
+
+
+def limits_of(tx: Transaction, holder: Holder) -> list[Limit]:
+    """The holder's limits as they are stored."""
+    rows = tx.all(
+        f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.holder = :holder"
+        " AND l.deleted_us = 0 ORDER BY l.limit_id",
+        holder=holder.holder,
+    )
+    return [limit_from_row(row) for row in rows]
+
+
+def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
+    """All limits that the holder's charges may count against as they stand now, the holder's own first."""
+    owners = [holder, *holders_above(tx, holder)]
+    stored = [(owner.name, limit) for owner in owners for limit in limits_of(tx, owner)]
+    limits = without_expired(tx, [limit for _, limit in stored])
+    return tuple(Standing(name, rolled(limit, tx.now_us)) for (name, _), limit in zip(stored, limits, strict=True))
+
+
+def without_expired(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
+    """The limits without what holds set aside that have expired, as a read shows them."""
+    held = {f"id_{index}": limit.limit_id for index, limit in enumerate(limits) if limit.held}
+    if not held:
+        return list(limits)
+    expired: dict[int, int] = dict(
+        tx.all(
+            "SELECT limit_id, SUM(amount) FROM hold_postings WHERE project = :project AND expires_us <= :now"
+            f" AND limit_id IN ({','.join(f':{name}' for name in held)}) GROUP BY limit_id",
+            **held,
+        )
+    )
+    return [limit._replace(held=Picodollars(limit.held - expired.get(limit.limit_id, 0))) for limit in limits]
 
 
 def unknown_user(user: str) -> UnknownUserError:
@@ -114,6 +188,13 @@ def entry_from_row(row: Row) -> Entry:
         refers_to=refers_to,
         is_corrected=bool(is_corrected),
     )
+
+
+def hold_from_row(row: Row, now_us: int) -> Hold:
+    """A hold from `HOLD_COLUMNS`, as it stands now."""
+    hold = Hold(*row)
+    is_expired = hold.state == "open" and hold.expires_us <= now_us
+    return hold._replace(amount=Picodollars(hold.amount), state="expired" if is_expired else hold.state)
 
 
 def reset_from_row(user: str, row: Row) -> Reset:

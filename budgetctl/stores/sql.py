@@ -11,27 +11,34 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from budgetctl import ledger
-from budgetctl.errors import UnknownUserError
-from budgetctl.models import PRIMARY, Budget, Correction, Entry, ProjectSummary, Reset
+from budgetctl.errors import InvalidValueError, UnknownUserError
+from budgetctl.models import PRIMARY, Budget, Correction, Entry, Hold, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import BudgetChange, CorrectionRequest, IfExists, SortKey
 from budgetctl.stores.corrections import charges_of, correct
+from budgetctl.stores.holds import holds_of, resolve
 from budgetctl.stores.rollover import due_resets, roll_due
 from budgetctl.stores.rows import (
     ENTRY_COLUMNS,
     HOLDER_COLUMNS,
     HOLDER_WIDTH,
     LIMIT_COLUMNS,
+    PROJECT,
     Holder,
     already_exists,
     entry_from_row,
     find_holder,
     limit_from_row,
+    parent_of,
     reset_from_row,
+    spent_by_model,
+    standings_of,
     stored_model_totals,
     unknown_user,
+    without_expired,
 )
+from budgetctl.stores.structure import has_children
 from budgetctl.stores.transaction import Transaction
 
 _PAGE = 1_000
@@ -42,7 +49,10 @@ _SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
 _SORT_EXPRESSIONS: dict[SortKey, str] = {
     "spent": _SPENT,
     "budget": "l.amount",
-    "remaining": f"{_SPENT} + l.held - l.amount",
+    "remaining": (
+        f"{_SPENT} + l.held - l.amount - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
+        " WHERE x.project = l.project AND x.limit_id = l.limit_id AND x.expires_us <= :now)"
+    ),
 }
 _PRIMARY_LIMITS = (
     "holders h JOIN limits l ON l.project = h.project AND l.holder = h.holder"
@@ -117,7 +127,17 @@ class SqlStore(ABC):
     def delete_budget(self, user: str) -> None:
         """Delete the budget, and keep its entries."""
         with self.write() as tx:
-            holder = find_holder(tx, user).holder
+            account = Account.open(tx, user)
+            if has_children(tx, account.holder):
+                raise InvalidValueError(
+                    f"{user} is the parent of others, and cannot be deleted", hint=f"budgetctl list --parent {user}"
+                )
+            after = 0
+            while page := holds_of(tx, user, resolved=False, after=after, page=_PAGE):
+                for after, hold in page:
+                    resolve(tx, account, hold, "released")
+            account.save()
+            holder = account.holder.holder
             # It tells the deleted of one name apart, also where the clock stands still or goes back.
             row = tx.one("SELECT MAX(deleted_us) FROM holders WHERE project = :project AND name = :user", user=user)
             deleted_us = max(tx.now_us, row[0] + 1 if row else 1)
@@ -132,9 +152,11 @@ class SqlStore(ABC):
     def budget(self, user: str) -> Budget:
         """The user's budget as it stands now."""
         with self.read() as tx:
-            for budget in self._page(tx, "h.name = :user", {"user": user}, "h.name", 1):
-                return budget
-            raise unknown_user(user)
+            holder = find_holder(tx, user)
+            standings = standings_of(tx, holder)
+            limit = next(each for owner, each in standings if owner == user and each.name == PRIMARY)
+            budget = holder.budget(self.project, limit, spent_by_model(tx, limit))
+            return budget._replace(parent=parent_of(tx, holder), standings=standings)
 
     def budgets(
         self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False
@@ -161,6 +183,19 @@ class SqlStore(ABC):
             position["after_user"] = page[-1].user
             if sort != "user":
                 position["after_key"] = _sort_value(sort, page[-1])
+
+    def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
+        """The holds that count now, oldest first; with `resolved` all that there ever were."""
+        after = 0
+        while True:
+            with self.read() as tx:
+                if user is not None:
+                    find_holder(tx, user)
+                page = holds_of(tx, user, resolved=resolved, after=after, page=_PAGE)
+            yield from (hold for _, hold in page)
+            if len(page) < _PAGE:
+                return
+            after = page[-1][0]
 
     def charges(
         self, model: str, *, user: str | None = None, since_us: int | None = None
@@ -277,7 +312,7 @@ class SqlStore(ABC):
             # Summed as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million.
             row = tx.one(
                 f"SELECT COUNT(*), SUM(({_SPENT}) / {PICODOLLARS_PER_USD}), SUM(({_SPENT}) % {PICODOLLARS_PER_USD})"
-                f" FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0"
+                f" FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}'"
             )
         users, dollars, rest = row or (0, 0, 0)
         spent = Picodollars((dollars or 0) * PICODOLLARS_PER_USD + (rest or 0))
@@ -294,15 +329,18 @@ class SqlStore(ABC):
     def _page(self, tx: Transaction, where: str, parameters: dict[str, Any], order: str, size: int) -> list[Budget]:
         rows = tx.all(
             f"SELECT {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
-            f" WHERE h.project = :project AND h.deleted_us = 0 AND {where} ORDER BY {order} LIMIT :page",
+            f" WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}' AND {where}"
+            f" ORDER BY {order} LIMIT :page",
             page=size,
             **parameters,
         )
-        stored = [(Holder(*row[:HOLDER_WIDTH]), limit_from_row(row[HOLDER_WIDTH:])) for row in rows]
-        totals = stored_model_totals(tx, [limit.limit_id for _, limit in stored if not ledger.is_due(limit, tx.now_us)])
+        limits = without_expired(tx, [limit_from_row(row[HOLDER_WIDTH:]) for row in rows])
+        totals = stored_model_totals(tx, [limit.limit_id for limit in limits if not ledger.is_due(limit, tx.now_us)])
         return [
-            holder.budget(self.project, ledger.rolled(limit, tx.now_us), totals.get(limit.limit_id, {}))
-            for holder, limit in stored
+            Holder(*row[:HOLDER_WIDTH]).budget(
+                self.project, ledger.rolled(limit, tx.now_us), totals.get(limit.limit_id, {})
+            )
+            for row, limit in zip(rows, limits, strict=True)
         ]
 
 

@@ -15,13 +15,15 @@ import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, KeyConflictError, StoreBusyError
-from budgetctl.models import Charge, Entry
+from budgetctl.models import Charge, Decision, Entry, Hold
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
+from budgetctl.stores import holds
 from budgetctl.stores.account import Account
-from budgetctl.stores.base import ChargeRequest, IdempotencyKey
+from budgetctl.stores.base import ChargeRequest, HoldRequest, IdempotencyKey
 from budgetctl.stores.filelock import FileLock
-from budgetctl.stores.rows import ENTRY_COLUMNS, entry_from_row
+from budgetctl.stores.rows import ENTRY_COLUMNS, entry_from_row, find_holder, standings_of
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
 from budgetctl.stores.transaction import Transaction
@@ -126,35 +128,50 @@ class SqliteStore(SqlStore):
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""
-        if request.amount > MAX_AMOUNT:
-            raise InvalidValueError(
-                f"{format_usd(request.amount)} is too large for one entry of a SQLite store,"
-                f" which holds {format_usd(MAX_AMOUNT)}",
-                hint="a PostgreSQL store holds larger amounts",
-            )
+        _check_amount(request.amount)
         with self.write() as tx:
             account = Account.open(tx, request.user)
-            earlier = _replayed(tx, account.holder.holder, request.key) if request.key else None
-            entry = earlier or account.post(
-                "spend",
-                request.amount,
-                model=request.model,
-                usage=request.usage,
-                pricing=request.pricing,
-                note=request.note,
-            )
-            if request.key and not earlier:
-                tx.run(
-                    "INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)"
-                    " VALUES (:project, :holder, :kind, :digest, :request, :number)",
-                    holder=account.holder.holder,
-                    kind=request.key.kind,
-                    digest=request.key.digest,
-                    request=request.key.request,
-                    number=entry.number,
-                )
+            entry, is_new = _charged(tx, account, request)
             account.save()
-            return Charge(entry, account.budget(self.project), replayed=earlier is not None)
+            return Charge(entry, account.budget(self.project), replayed=not is_new)
+
+    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
+        """Whether all limits would allow a cost now."""
+        with self.read() as tx:
+            return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, model, tx.now_us)
+
+    def reserve(self, request: HoldRequest) -> Hold:
+        """Set money aside, if all limits allow it."""
+        _check_amount(request.amount)
+        with self.write() as tx:
+            return holds.reserve(tx, request)
+
+    def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
+        """Record what a call did cost, and let go of what was set aside for it."""
+        _check_amount(request.amount)
+        with self.write() as tx:
+            hold = holds.known_hold(tx, hold_id)
+            holds.refuse_resolved(hold, "committed")
+            account = Account.open(tx, hold.user)
+            try:
+                entry, is_new = _charged(tx, account, request)
+            except KeyConflictError as error:
+                raise holds.committed_otherwise(hold) from error
+            if is_new:
+                holds.resolve(tx, account, hold, "committed", entry.number)
+            account.save()
+            return Charge(entry, account.budget(self.project), replayed=not is_new)
+
+    def release(self, hold_id: str) -> Hold:
+        """Let go of what was set aside."""
+        with self.write() as tx:
+            hold = holds.known_hold(tx, hold_id)
+            holds.refuse_resolved(hold, "released")
+            if hold.state != "released":
+                account = Account.open(tx, hold.user)
+                holds.resolve(tx, account, hold, "released")
+                account.save()
+            return holds.known_hold(tx, hold_id)
 
     def _transaction(self, connection: sqlite3.Connection) -> Transaction:
         if self._project_id is None:
@@ -256,6 +273,36 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+def _check_amount(amount: Picodollars) -> None:
+    if amount > MAX_AMOUNT:
+        raise InvalidValueError(
+            f"{format_usd(amount)} is too large for one entry of a SQLite store, which holds {format_usd(MAX_AMOUNT)}",
+            hint="a PostgreSQL store holds larger amounts",
+        )
+
+
+def _charged(tx: Transaction, account: Account, request: ChargeRequest) -> tuple[Entry, bool]:
+    """The entry of a charge, and whether it is new: the same key again answers the one that it made."""
+    holder, key = account.holder.holder, request.key
+    earlier = _replayed(tx, holder, key) if key else None
+    if earlier is not None:
+        return earlier, False
+    entry = account.post(
+        "spend", request.amount, model=request.model, usage=request.usage, pricing=request.pricing, note=request.note
+    )
+    if key is not None:
+        tx.run(
+            "INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)"
+            " VALUES (:project, :holder, :kind, :digest, :request, :number)",
+            holder=holder,
+            kind=key.kind,
+            digest=key.digest,
+            request=key.request,
+            number=entry.number,
+        )
+    return entry, True
 
 
 def _replayed(tx: Transaction, holder: int, key: IdempotencyKey) -> Entry | None:

@@ -1,0 +1,130 @@
+"""Money set aside before a call, inside a write transaction: made, let go, and looked up.
+
+A hold is a row of its own, and one more for each limit that it counts against (`hold_postings`), whose sum is the
+limit's `held`. An expired one counts for nothing: whoever next opens the limit for writing removes its rows.
+"""
+
+from __future__ import annotations
+
+from budgetctl import ledger
+from budgetctl.errors import HoldResolvedError, KeyConflictError, OverBudgetError, UnknownHoldError
+from budgetctl.models import Hold, HoldState
+from budgetctl.money import Picodollars, format_usd
+from budgetctl.periods import rfc3339
+from budgetctl.stores.account import Account
+from budgetctl.stores.base import HoldRequest
+from budgetctl.stores.entries import model_key
+from budgetctl.stores.rows import HOLD_COLUMNS, hold_from_row
+from budgetctl.stores.transaction import Transaction
+
+_FROM = (
+    "FROM holds o JOIN holders h ON h.project = o.project AND h.holder = o.holder"
+    " LEFT JOIN models m ON m.project = o.project AND m.model = o.model"
+)
+
+
+def find_hold(tx: Transaction, hold_id: str) -> Hold | None:
+    """The hold of that id."""
+    row = tx.one(f"SELECT {HOLD_COLUMNS} {_FROM} WHERE o.project = :project AND o.name = :name", name=hold_id)
+    return None if row is None else hold_from_row(row, tx.now_us)
+
+
+def known_hold(tx: Transaction, hold_id: str) -> Hold:
+    """The same. Raises `UnknownHoldError`."""
+    hold = find_hold(tx, hold_id)
+    if hold is None:
+        raise UnknownHoldError(f"there is no hold {hold_id!r}", hint="budgetctl holds")
+    return hold
+
+
+def holds_of(tx: Transaction, user: str | None, *, resolved: bool, after: int, page: int) -> list[tuple[int, Hold]]:
+    """A page of holds with their keys, oldest first: those that count now, or all of them."""
+    rows = tx.all(
+        f"SELECT o.hold, {HOLD_COLUMNS} {_FROM} WHERE o.project = :project AND o.hold > :after"
+        + ("" if resolved else " AND o.state = 'open' AND o.expires_us > :now")
+        + ("" if user is None else " AND h.name = :user")
+        + " ORDER BY o.hold LIMIT :page",
+        user=user,
+        after=after,
+        page=page,
+    )
+    return [(key, hold_from_row(tuple(columns), tx.now_us)) for key, *columns in rows]
+
+
+def reserve(tx: Transaction, request: HoldRequest) -> Hold:
+    """Set money aside, if all limits allow it. The same request again answers the hold that it made."""
+    earlier = find_hold(tx, request.hold_id)
+    if earlier is not None:
+        if (earlier.user, earlier.amount, earlier.model) != (request.user, request.amount, request.model):
+            raise KeyConflictError(
+                f"the hold {request.hold_id!r} was made before, of {format_usd(earlier.amount)} for {earlier.user};"
+                " nothing was set aside",
+                hint="give each call a hold of its own",
+            )
+        return earlier
+    account = Account.open(tx, request.user)
+    decision = ledger.decide(request.user, account.standings(), request.amount, request.model, tx.now_us)
+    if not decision.allowed:
+        raise OverBudgetError(ledger.denial(decision), decision)
+    expires_us = tx.now_us + request.ttl_us
+    key = tx.insert(
+        "INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)"
+        " VALUES (:project, :name, :holder, :amount, :model, 'open', :note, :now, :expires) RETURNING hold",
+        name=request.hold_id,
+        holder=account.holder.holder,
+        amount=request.amount,
+        model=None if request.model is None else model_key(tx, request.model),
+        note=request.note,
+        expires=expires_us,
+    )
+    for limit_id in account.hold(request.amount, request.model):
+        tx.run(
+            "INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)"
+            " VALUES (:project, :limit_id, :expires, :hold, :amount)",
+            limit_id=limit_id,
+            expires=expires_us,
+            hold=key,
+            amount=request.amount,
+        )
+    account.save()
+    return known_hold(tx, request.hold_id)
+
+
+def resolve(tx: Transaction, account: Account, hold: Hold, state: HoldState, number: int | None = None) -> None:
+    """Let the money of a hold go, and note how it ended."""
+    postings = tx.all(
+        "DELETE FROM hold_postings WHERE (project, hold) IN"
+        " (SELECT o.project, o.hold FROM holds o WHERE o.project = :project AND o.name = :name)"
+        " RETURNING limit_id, amount",
+        name=hold.hold_id,
+    )
+    for limit_id, amount in postings:
+        account.let_go(limit_id, Picodollars(amount))
+    tx.run(
+        "UPDATE holds SET state = :state, number = :number, resolved_us = :now"
+        " WHERE project = :project AND name = :name",
+        state=state,
+        number=number,
+        name=hold.hold_id,
+    )
+
+
+def refuse_resolved(hold: Hold, wanted: HoldState) -> None:
+    """Raise `HoldResolvedError` for a hold that was resolved in another way than is wanted now."""
+    if hold.resolved_us is None or hold.state == wanted:
+        return
+    at = rfc3339(hold.resolved_us)
+    if wanted == "committed":
+        raise HoldResolvedError(
+            f"the hold {hold.hold_id!r} was released at {at}; nothing was charged",
+            hint=f"budgetctl update-cost {hold.user} --cost 0.05",
+        )
+    raise committed_otherwise(hold)
+
+
+def committed_otherwise(hold: Hold) -> HoldResolvedError:
+    """The error for a hold that was committed, and not with what is wanted now."""
+    at = "" if hold.resolved_us is None else f" at {rfc3339(hold.resolved_us)}"
+    return HoldResolvedError(
+        f"the hold {hold.hold_id!r} was committed{at}, as entry {hold.number} of {hold.user}; nothing was changed"
+    )
