@@ -1,4 +1,4 @@
-"""Prices hostile cases in a process of its own, as the command line does, under watch: `hostile_run.py SEED COUNT FD`.
+"""Prices hostile cases in a process of its own, as the command line does, under watch: `hostile_run.py FD COUNT SEED…`.
 
 A report is written to the file descriptor FD, which the caller has opened: JSON with what was counted, every fault, and
 everything that was done beside pricing.
@@ -7,12 +7,12 @@ everything that was done beside pricing.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -132,44 +132,43 @@ def _is_said_to_be_free(price: Price) -> bool:
 # The run
 
 
-def run(seed: int, count: int, watch: Watch) -> dict[str, Any]:
-    """Judge all cases, those that need litellm after all others, as if each had a process of its own."""
+def run(cases: Iterable[tuple[int, int]], watch: Watch) -> dict[str, Any]:
+    """Judge cases, those that need litellm after all others, as if each of these had a process of its own."""
     ends: Counter[str] = Counter()
-    faults, later, slowest = [], [], (0.0, -1)
+    faults: list[dict[str, Any]] = []
+    later: list[tuple[int, int]] = []
 
-    def judge(number: int) -> None:
-        nonlocal slowest
+    def judge(seed: int, number: int) -> None:
         given = case(seed, number)
-        started = time.perf_counter()
         with _watching(watch, "pricing"):
             end, wrong = judged(given)
-        slowest = max(slowest, (time.perf_counter() - started, number))
         ends[end] += 1
         if wrong:
             faults.append({"seed": seed, "number": number, "wrong": wrong, "case": repr(given)[:3_000]})
 
     price_map.package_directory()  # looks for litellm's module, without importing it
     sys.meta_path.insert(0, _NotYet())
-    for number in range(count):
+    for one in cases:
         try:
-            judge(number)
+            judge(*one)
         except NeedsLitellmError:
-            later.append(number)
+            later.append(one)
     del sys.meta_path[0]
     with _watching(watch, "import"), fenced():
         import litellm  # noqa: F401
-    for number in later:
-        judge(number)
-    return {"ends": ends, "faults": faults, "by_litellm": len(later), "slowest": slowest, "done": watch.seen}
+    for one in later:
+        judge(*one)
+    return {"ends": ends, "faults": faults, "by_litellm": len(later), "done": watch.seen}
 
 
 def main() -> None:
-    seed, count, descriptor = map(int, sys.argv[1:])
+    """Run as a program."""
+    descriptor, count, *seeds = map(int, sys.argv[1:])
     with fenced():
         pass  # posts its guards, so that the watch, which comes after them, is told of what they let pass
     watch = Watch()
     sys.addaudithook(watch)
-    report = json.dumps(run(seed, count, watch))
+    report = json.dumps(run(itertools.product(seeds, range(count)), watch))
     with os.fdopen(descriptor, "w") as stream:
         stream.write(report)
 
