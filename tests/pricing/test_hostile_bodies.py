@@ -27,7 +27,7 @@ CASES = 10_000
 
 ALLOWED = {
     # Before its first temporary name, Python's tempfile writes and removes a file, to see which directory allows it.
-    "tempfile looks for a directory": r"(open|os\.remove): /(var/)?tmp/[a-z0-9_]{8} (None|-1)",
+    "tempfile looks for a directory": r"(open|os\.remove): /.*/[a-z0-9_]{8} (None|-1)",
     # urllib3 asks whether the machine has IPv6 by binding an address of its own. Nothing is sent, nobody listens.
     "urllib3 looks for IPv6": r"socket\.(__new__|bind): .* (10|30|\('::1', 0\))",
 }
