@@ -32,7 +32,7 @@ THROUGH_LITELLM = """
 import sys
 from budgetctl.cli import main
 from budgetctl.pricing import catalog
-catalog.find = lambda model, provider: None
+catalog.find_in = lambda files, model, provider: None
 main(sys.argv[1:])
 """
 
