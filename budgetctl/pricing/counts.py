@@ -35,7 +35,7 @@ def count(section: Mapping[str, Any], name: str) -> int:
         return value
     if value is None:
         return 0
-    raise InvalidResponseError(f"{name} is {shown(value)}, which is not a possible number of tokens")
+    raise InvalidResponseError(f"{name} is {quoted(value)}, which is not a possible number of tokens")
 
 
 def largest(section: Mapping[str, Any], names: tuple[str, ...]) -> int:
@@ -219,3 +219,8 @@ def shown(value: Any) -> str:
         return "something nested too deeply to show"
     line = " ".join(line.split())
     return line if len(line) <= 200 else f"{line[:200]}…"
+
+
+def quoted(value: Any) -> str:
+    """Any value as one short line for an error, in which text can be told from a number, and from nothing."""
+    return shown(json.dumps(value, ensure_ascii=False)) if isinstance(value, str) else shown(value)

@@ -7,6 +7,7 @@ it guesses is 0. Its floats of USD are rounded to picodollars once.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import shlex
@@ -21,6 +22,7 @@ from budgetctl.models import Price, Usage
 from budgetctl.pricing import own_prices, price_map
 from budgetctl.pricing.catalog import names_of
 from budgetctl.pricing.cost import is_free, prices, token_rates
+from budgetctl.pricing.counts import shown
 from budgetctl.pricing.fence import fenced
 from budgetctl.pricing.price_map import NOT_MODELS
 from budgetctl.pricing.usage import read_usage
@@ -32,6 +34,9 @@ _Answer = TypeVar("_Answer")
 
 _NEVER_ASKED = frozenset({"github_copilot", "chatgpt", "huggingface"})
 """Providers for which litellm starts a login in the browser, or fetches files, to answer a question."""
+
+_CANDIDATES, _LONGEST_SOUGHT = 5, 100
+"""How many similar names are said of an unknown one, and by how many of its characters they are looked for."""
 
 
 @dataclass(frozen=True)
@@ -263,8 +268,8 @@ def find_entry(model: str, provider: str | None) -> tuple[str, Mapping[str, Any]
 def _find(litellm: Any, models: Sequence[str], provider: str | None) -> _Listing:
     """Find the first of some names that litellm's price map lists. Raises `CannotPriceError`."""
     for model in models:
-        _refuse_unasked(litellm, model, provider)
         for name, seller in names_of(model, provider):
+            _refuse_unasked(litellm, name, seller)
             key = _key(litellm, name, seller)
             if key is not None:
                 return _Listing(name, seller, key, litellm.model_cost[key])
@@ -309,27 +314,36 @@ def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
 
 
 def _unpriced(litellm: Any, model: str, provider: str | None, why: str) -> CannotPriceError:
-    seller = f" of {provider}" if provider else ""
-    candidates = list(itertools.islice(_candidates(litellm, model), 5))
-    hint = f"budgetctl prices set {shlex.quote(model)} --input 2.5 --output 10"
+    seller = f" of {shown(provider)}" if provider else ""
+    candidates = _candidates(model.rpartition("/")[2].lower()[:_LONGEST_SOUGHT], len(litellm.model_cost))
+    name = shlex.quote(model) if shown(model) == model else "NAME"
+    hint = f"budgetctl prices set {name} --input 2.5 --output 10"
     if candidates:
-        hint = f"perhaps {', '.join(f'--model {name}' for name in candidates)}; or set its price: {hint}"
-    return CannotPriceError(f"{model}{seller} {why}", hint=hint)
+        hint = f"perhaps {', '.join(f'--model {key}' for key in candidates)}; or set its price: {hint}"
+    return CannotPriceError(f"{shown(model)}{seller} {why}", hint=hint)
 
 
-def _candidates(litellm: Any, model: str) -> Iterator[str]:
-    """The keys of similar models that litellm does price, whoever sells them."""
+@functools.lru_cache(maxsize=256)
+def _candidates(wanted: str, size: int) -> tuple[str, ...]:
+    """A few keys of models of similar names that litellm does price, whoever sells them.
+
+    Kept while the map has as many entries: who prices many answers of an unknown model waits for the search once.
+    """
     import difflib
 
+    litellm, keys = _litellm(), _keys_by_name(size)
+    similar = (key for name in difflib.get_close_matches(wanted, keys, n=_CANDIDATES) for key in keys[name])
+    return tuple(itertools.islice((key for key in similar if _costs_something(litellm, key)), _CANDIDATES))
+
+
+@functools.lru_cache(maxsize=1)
+def _keys_by_name(_size: int) -> dict[str, list[str]]:
+    """The keys of all models with a price per token, by the name without the seller, the shortest first."""
     keys: dict[str, list[str]] = {}
-    for key, entry in litellm.model_cost.items():
+    for key, entry in sorted(_litellm().model_cost.items(), key=lambda item: len(item[0])):
         if key.partition("/")[0] not in _NEVER_ASKED and any("token" in name for name in prices(entry)):
             keys.setdefault(key.rpartition("/")[2].lower(), []).append(key)
-    wanted = model.rpartition("/")[2].lower()[:100]
-    for name in difflib.get_close_matches(wanted, keys, n=5):
-        for key in sorted(keys[name], key=len):
-            if _costs_something(litellm, key):
-                yield key
+    return keys
 
 
 def _costs_something(litellm: Any, key: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
-from budgetctl.pricing.counts import items, part, text, word
+from budgetctl.pricing.counts import items, part, shown, text, word
 from budgetctl.pricing.formats import read_anthropic
 
 _Event = Mapping[str, Any]
@@ -39,7 +39,7 @@ def partial_answer(events: Sequence[_Event]) -> PartialAnswer | None:
     """What is known of the answer of these events; None where they hold no text, or more than one answer."""
     came_back = "".join(fragment for event in events for fragment in _fragments(event))
     about = [_about(event) for event in events]
-    if not came_back or len({each["id"] for each in about if each.get("id")}) > 1:
+    if not came_back or len({shown(each["id"]) for each in about if each.get("id")}) > 1:
         return None
     for message in (part(event, "message") for event in events if event.get("type") == "message_start"):
         if part(message, "usage"):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
-from budgetctl.pricing.counts import MAX_TOKENS, kind, shown
+from budgetctl.pricing.counts import MAX_TOKENS, kind, quoted, shown
 from budgetctl.pricing.envelopes import ENVELOPES
 from budgetctl.pricing.formats import BODIES, refuse
 from budgetctl.pricing.streams import assemble, events_of_lines, events_of_stream, is_stream
@@ -77,8 +77,10 @@ def _parse(text: str) -> Any:
     except RecursionError:
         raise InvalidResponseError("the response is nested too deeply to be a provider's answer") from None
     except ValueError as error:
+        # Of a number of thousands of digits, Python says how to change its settings.
+        why = str(error) if isinstance(error, json.JSONDecodeError) else "a number in it has too many digits"
         raise InvalidResponseError(
-            f"the response is not JSON: {error}", hint="save the provider's whole JSON body"
+            f"the response is not JSON: {why}", hint="save the provider's whole JSON body"
         ) from None
 
 
@@ -87,7 +89,7 @@ def checked_name(name: Any) -> str:
     if name is None or name == "":
         raise InvalidResponseError("the response does not say which model answered", hint="name it with --model")
     if not isinstance(name, str) or not name.isprintable() or not name.strip():
-        raise InvalidResponseError(f"{shown(name)} is not the name of a model", hint="name it with --model")
+        raise InvalidResponseError(f"{quoted(name)} is not the name of a model", hint="name it with --model")
     return name
 
 

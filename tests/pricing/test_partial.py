@@ -104,3 +104,11 @@ def test_streams_of_several_answers_are_not_added_up():
     with pytest.raises(InvalidResponseError) as caught:
         read_document(sse(*chat({"content": "a"}), *chat({"content": "b"}, id="c2")))
     assert not isinstance(caught.value, UncountedStreamError)
+
+
+@pytest.mark.parametrize("odd", [{"of": 1}, ["c1"], 7, True])
+def test_an_id_of_any_type_tells_one_answer_from_another(odd):
+    assert answer(sse(*chat({"content": WORDS}, {"content": WORDS}, id=odd))).text == WORDS * 2
+    with pytest.raises(InvalidResponseError) as caught:
+        read_document(sse(*chat({"content": "a"}, id=odd), *chat({"content": "b"})))
+    assert not isinstance(caught.value, UncountedStreamError)

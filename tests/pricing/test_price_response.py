@@ -223,12 +223,33 @@ def test_a_misspelt_model_comes_with_candidates_to_paste():
     assert all(price_tokens(name, 1_000, 100).amount > 0 for name in candidates)
 
 
+@pytest.mark.parametrize(("model", "provider"), [("x" * 5_000, None), ("gpt-4o", "a\nb" * 900)])
+def test_a_name_of_any_length_is_refused_in_a_short_line(model, provider):
+    with pytest.raises(CannotPriceError) as caught:
+        price_tokens(model, 1, 1, provider=provider)
+    for line in (caught.value.message, caught.value.hint):
+        assert len(line) < 600
+        assert len(line.splitlines()) == 1
+
+
+def test_an_unknown_model_is_looked_for_once(monkeypatch):
+    import difflib
+
+    searches = []
+    monkeypatch.setattr(difflib, "get_close_matches", lambda wanted, *_, **__: searches.append(wanted) or [])
+    for _ in range(3):
+        with pytest.raises(CannotPriceError):
+            price_tokens("nobody/asked-for-three-times", 1, 1)
+    assert searches == ["asked-for-three-times"]
+
+
 @pytest.mark.parametrize("provider", ["github_copilot", "chatgpt", "huggingface"])
 def test_providers_that_litellm_would_log_in_to_are_never_asked(litellm, provider):
     response = litellm.ModelResponse(model="gpt-4o", usage=litellm.Usage(**CHAT))
     response._hidden_params = {"custom_llm_provider": provider}
     for ask in (
         lambda: price_tokens(f"{provider}/gpt-4o", 1, 1),
+        lambda: price_tokens(f"models/{provider}/gpt-4o", 1, 1),
         lambda: price_tokens("gpt-4o", 1, 1, provider=provider),
         lambda: price_response({"model": "gpt-4o", "usage": CHAT}, provider=provider),
         lambda: price_response(response),

@@ -301,7 +301,7 @@ def test_a_document_is_a_json_object():
         ("null", "null and not an object"),
         ('"text"', "a string and not an object"),
         ("12", "a number and not an object"),
-        ('{"a":' + "1" * 5000 + "}", "not JSON"),
+        ('{"a":' + "1" * 5000 + "}", "not JSON: a number in it has too many digits"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
@@ -313,6 +313,12 @@ def test_what_is_no_document_is_refused(text, message):
 def test_numbers_beyond_a_float_are_no_counts():
     with pytest.raises(InvalidResponseError, match="number of tokens"):
         read_usage(read_document('{"model": "m", "usage": {"prompt_tokens": 1e999}}'))
+
+
+@pytest.mark.parametrize(("given", "said"), [("5", '"5"'), ("", '""'), ("\x1b[2J\n", r'"\\u001b\[2J\\n"')])
+def test_text_in_the_place_of_a_count_is_said_to_be_text(given, said):
+    with pytest.raises(InvalidResponseError, match=f"prompt_tokens is {said}, which"):
+        read_usage({"model": "m", "usage": {"prompt_tokens": given}})
 
 
 def test_usage_is_json():
