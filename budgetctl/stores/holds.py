@@ -14,7 +14,7 @@ from budgetctl.periods import rfc3339
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import HoldRequest
 from budgetctl.stores.entries import model_key
-from budgetctl.stores.rows import HOLD_COLUMNS, hold_from_row
+from budgetctl.stores.rows import HOLD_COLUMNS, Holder, hold_from_row
 from budgetctl.stores.transaction import Transaction
 
 _FROM = (
@@ -37,14 +37,16 @@ def known_hold(tx: Transaction, hold_id: str) -> Hold:
     return hold
 
 
-def holds_of(tx: Transaction, user: str | None, *, resolved: bool, after: int, page: int) -> list[tuple[int, Hold]]:
+def holds_of(
+    tx: Transaction, holder: Holder | None, *, resolved: bool, after: int, page: int
+) -> list[tuple[int, Hold]]:
     """A page of holds with their keys, oldest first: those that count now, or all of them."""
     rows = tx.all(
         f"SELECT o.hold, {HOLD_COLUMNS} {_FROM} WHERE o.project = :project AND o.hold > :after"
         + ("" if resolved else " AND o.state = 'open' AND o.expires_us > :now")
-        + ("" if user is None else " AND h.name = :user")
+        + ("" if holder is None else " AND o.holder = :holder")
         + " ORDER BY o.hold LIMIT :page",
-        user=user,
+        holder=None if holder is None else holder.holder,
         after=after,
         page=page,
     )
@@ -106,6 +108,30 @@ def resolve(tx: Transaction, account: Account, hold: Hold, state: HoldState, num
         state=state,
         number=number,
         name=hold.hold_id,
+    )
+
+
+def release_all(tx: Transaction, holder: Holder) -> None:
+    """Release all that is set aside for a holder, without looking at its limits."""
+    for limit_id, amount in tx.all(
+        # A cross join keeps the tables in this order: from the postings on, all of them would be read.
+        "SELECT p.limit_id, SUM(p.amount) FROM holds o CROSS JOIN hold_postings p"
+        " WHERE o.project = :project AND o.holder = :holder AND p.hold = o.hold GROUP BY p.limit_id",
+        holder=holder.holder,
+    ):
+        tx.run(
+            "UPDATE limits SET held = held - :amount WHERE project = :project AND limit_id = :limit_id",
+            limit_id=limit_id,
+            amount=amount,
+        )
+    tx.run(
+        "DELETE FROM hold_postings WHERE hold IN (SELECT o.hold FROM holds o WHERE o.holder = :holder)",
+        holder=holder.holder,
+    )
+    tx.run(
+        "UPDATE holds SET state = 'released', resolved_us = :now"
+        " WHERE holder = :holder AND state = 'open' AND expires_us > :now",
+        holder=holder.holder,
     )
 
 

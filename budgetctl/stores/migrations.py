@@ -153,6 +153,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         "corrections are found by the entry they refer to",
         "CREATE INDEX entries_corrections ON entries (holder, refers_to) WHERE refers_to IS NOT NULL;",
     ),
+    (
+        "holds are found by those that count now, and what they count against by the hold",
+        """
+        CREATE INDEX holds_open ON holds (project, hold) WHERE state = 'open';
+        CREATE INDEX hold_postings_by_hold ON hold_postings (hold);
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

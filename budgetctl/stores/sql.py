@@ -17,7 +17,7 @@ from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import BudgetChange, CorrectionRequest, IfExists, SortKey
 from budgetctl.stores.corrections import charges_of, correct
-from budgetctl.stores.holds import holds_of, resolve
+from budgetctl.stores.holds import holds_of, release_all
 from budgetctl.stores.rollover import due_resets, roll_due
 from budgetctl.stores.rows import (
     ENTRY_COLUMNS,
@@ -127,17 +127,11 @@ class SqlStore(ABC):
     def delete_budget(self, user: str) -> None:
         """Delete the budget, and keep its entries."""
         with self.write() as tx:
-            account = Account.open(tx, user)
-            if has_children(tx, account.holder):
-                raise InvalidValueError(
-                    f"{user} is the parent of others, and cannot be deleted", hint=f"budgetctl list --parent {user}"
-                )
-            after = 0
-            while page := holds_of(tx, user, resolved=False, after=after, page=_PAGE):
-                for after, hold in page:
-                    resolve(tx, account, hold, "released")
-            account.save()
-            holder = account.holder.holder
+            found = find_holder(tx, user)
+            if has_children(tx, found):
+                raise InvalidValueError(f"{user} is the parent of others, and cannot be deleted before they are moved")
+            release_all(tx, found)
+            holder = found.holder
             # It tells the deleted of one name apart, also where the clock stands still or goes back.
             row = tx.one("SELECT MAX(deleted_us) FROM holders WHERE project = :project AND name = :user", user=user)
             deleted_us = max(tx.now_us, row[0] + 1 if row else 1)
@@ -189,9 +183,8 @@ class SqlStore(ABC):
         after = 0
         while True:
             with self.read() as tx:
-                if user is not None:
-                    find_holder(tx, user)
-                page = holds_of(tx, user, resolved=resolved, after=after, page=_PAGE)
+                holder = None if user is None else find_holder(tx, user)
+                page = holds_of(tx, holder, resolved=resolved, after=after, page=_PAGE)
             yield from (hold for _, hold in page)
             if len(page) < _PAGE:
                 return
