@@ -27,6 +27,13 @@ def caller_key(key: str, *, amount: Picodollars, model: str | None, usage: Mappi
     return IdempotencyKey("caller", _digest(key), _digest(request))
 
 
+def commit_key(
+    hold_id: str, *, amount: Picodollars, model: str | None, usage: Mapping[str, Any] | None
+) -> IdempotencyKey:
+    """The key of what a hold is committed with: another usage, or amount where none is known, is another commit."""
+    return caller_key(hold_id, amount=amount, model=model, usage=usage)._replace(kind="commit")
+
+
 def response_key(usage: Usage) -> IdempotencyKey | None:
     """The key that a saved response has by itself, or None for one without an id.
 

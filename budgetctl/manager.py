@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from budgetctl.enforcement import Enforcement
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
 from budgetctl.idempotency import caller_key, response_key
 from budgetctl.models import Align, Budget, Charge, Correction, Entry, Price, ProjectSummary, Reset, Usage
@@ -28,7 +29,7 @@ LITELLM_FILE = "user_cost.json"
 """Where litellm's own local manager keeps its dictionary: in the current directory, whatever the project."""
 
 
-class BudgetManager:
+class BudgetManager(Enforcement):
     """The budgets of one project, in a durable store.
 
     A drop-in for `litellm.BudgetManager`: its methods take and return what litellm's do, with amounts as floats of

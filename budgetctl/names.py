@@ -53,6 +53,13 @@ def check_model(name: Any) -> str:
     return _checked(name, "model", MAX_TEXT_LENGTH)
 
 
+def check_hold(name: Any) -> str:
+    """The id of a hold."""
+    if not isinstance(name, str):
+        raise InvalidValueError(f"{name!r:.80} is not the id of a hold: pass text")
+    return _checked(name, "hold", MAX_LENGTH)
+
+
 def check_note(note: Any) -> str:
     """A note that is kept with an entry."""
     if not isinstance(note, str):

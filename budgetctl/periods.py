@@ -56,6 +56,9 @@ _NAMED = {
 _NAME_OF = {duration: name for name, duration in _NAMED.items()}
 _COUNTED = re.compile(rf"(\d{{1,9}})({'|'.join(get_args(Unit))})", re.ASCII)
 
+_TTL = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_TTL_US = {"s": _SECOND_US, "m": 60 * _SECOND_US, "h": _HOUR_US, "d": _DAY_US}
+
 # Zones have short names; ZoneInfo imports a package for each slash of one, and thousands exhaust the stack.
 _NO_ZONE = re.compile(r"localtime|posixrules|(?:posix|right)/.*|.{65,}", re.DOTALL)
 
@@ -90,6 +93,22 @@ def parse_duration(text: str) -> Duration | None:
         unit = duration.unit
         raise InvalidValueError(f"{_shown(text)} is out of range: use a duration from 1{unit} to {longest}{unit}")
     return duration
+
+
+def parse_ttl(value: str | float) -> int:
+    """Read how long a hold lives, in microseconds: seconds, or text as in `90s`, `10m`, `2h`, `7d`.
+
+    Raises `InvalidValueError` for anything else, for less than a second and for more than seven days.
+    """
+    if isinstance(value, str):
+        match = _TTL.fullmatch(value.strip().lower())
+        us = int(match[1]) * _TTL_US[match[2]] if match else 0
+    else:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        us = round(value * _SECOND_US) if is_number else 0
+    if not _SECOND_US <= us <= 7 * _DAY_US:
+        raise InvalidValueError(f"{_shown(value)} is not a time to live: give 90s, 10m, 2h or 7d, from 1s to 7d")
+    return us
 
 
 def duration_from_days(days: float) -> Duration:

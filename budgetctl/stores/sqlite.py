@@ -152,6 +152,7 @@ class SqliteStore(SqlStore):
         with self.write() as tx:
             hold = holds.known_hold(tx, hold_id)
             holds.refuse_resolved(hold, "committed")
+            request = request._replace(model=request.model or hold.model)
             account = Account.open(tx, hold.user)
             try:
                 entry, is_new = _charged(tx, account, request)

@@ -1,0 +1,130 @@
+"""What keeps a user inside the limits: asking first, and setting money aside before a call. Part of `BudgetManager`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from budgetctl.errors import InvalidValueError
+from budgetctl.idempotency import commit_key
+from budgetctl.models import Charge, Decision, Hold, Price, Usage
+from budgetctl.money import Picodollars, parse_amount
+from budgetctl.names import check_document, check_hold, check_model, check_note, check_user
+from budgetctl.periods import parse_ttl
+from budgetctl.stores.base import ChargeRequest, HoldRequest, Store
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+DEFAULT_TTL = "10m"
+
+
+class Enforcement:
+    """Permission in two phases: what is set aside counts against the limits until it is resolved, or has expired."""
+
+    _store: Store
+
+    def _touch(self, user: str | None = None) -> None:
+        raise NotImplementedError
+
+    def check(
+        self,
+        user: str,
+        cost: str | Decimal | Picodollars | None = None,
+        *,
+        model: str | None = None,
+        prompt: str | Sequence[Mapping[str, Any]] | None = None,
+        max_output_tokens: int = 0,
+        provider: str | None = None,
+    ) -> Decision:
+        """Whether a cost would be allowed now; without one, whether anything is left. Nothing is written.
+
+        With a `prompt` (text or chat messages) for a `model`, the cost is what that would cost. Raises
+        `CannotPriceError` for a model without a price.
+        """
+        if prompt is not None and (cost is not None or model is None):
+            raise InvalidValueError("a prompt needs a model, and no cost beside it")
+        amount = None if cost is None else parse_amount(cost)
+        if prompt is not None:
+            from budgetctl.pricing import price_prompt
+
+            amount = price_prompt(str(model), prompt, max_output_tokens, provider=provider).amount
+        return self._store.check(check_user(user), amount, None if model is None else check_model(model))
+
+    def reserve(
+        self,
+        user: str,
+        amount: str | Decimal | Picodollars,
+        *,
+        hold_id: str | None = None,
+        ttl: str | float = DEFAULT_TTL,
+        model: str | None = None,
+        note: str | None = None,
+    ) -> Hold:
+        """Set `amount` USD aside for a call, for `ttl` at most: seconds, or text as in `90s`, `10m`, `2h`, `7d`.
+
+        Raises `OverBudgetError` when a limit does not allow it; then nothing is changed. The same `hold_id` again
+        answers the hold that it made; without one it gets one.
+        """
+        request = HoldRequest(
+            _new_id() if hold_id is None else check_hold(hold_id),
+            check_user(user),
+            parse_amount(amount),
+            parse_ttl(ttl),
+            None if model is None else check_model(model),
+            None if note is None else check_note(note),
+        )
+        hold = self._store.reserve(request)
+        self._touch(hold.user)
+        return hold
+
+    def commit(
+        self,
+        hold_id: str,
+        amount: str | Decimal | Picodollars,
+        *,
+        model: str | None = None,
+        usage: Usage | Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> Charge:
+        """Record what the call did cost, more or less than was set aside, and let that go.
+
+        The truth is never refused, also when the hold has expired. The same again answers the entry that it made;
+        another resolution raises `HoldResolvedError`.
+        """
+        exact = parse_amount(amount)
+        stated = usage.to_json() if isinstance(usage, Usage) else usage
+        consumed = None if stated is None else check_document(stated, "usage")
+        request = ChargeRequest("", exact, model=None if model is None else check_model(model), usage=consumed)
+        return self._commit(hold_id, request, consumed, note)
+
+    def commit_price(self, hold_id: str, price: Price, *, note: str | None = None) -> Charge:
+        """The same for what `budgetctl.pricing` found the call to cost."""
+        usage = price.usage.to_json()
+        request = ChargeRequest("", price.amount, model=price.model, usage=usage, pricing=price.pricing)
+        return self._commit(hold_id, request, None if price.pricing.get("source") == "stated" else usage, note)
+
+    def release(self, hold_id: str) -> Hold:
+        """Let go of what was set aside: the call was not made. The same again changes nothing."""
+        hold = self._store.release(check_hold(hold_id))
+        self._touch(hold.user)
+        return hold
+
+    def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
+        """The holds that count now, oldest first; with `resolved`, all that there ever were."""
+        return self._store.holds(None if user is None else check_user(user), resolved=resolved)
+
+    def _commit(
+        self, hold_id: str, request: ChargeRequest, measured: Mapping[str, Any] | None, note: str | None
+    ) -> Charge:
+        name = check_hold(hold_id)
+        key = commit_key(name, amount=request.amount, model=request.model, usage=measured)
+        charge = self._store.commit(name, request._replace(key=key, note=None if note is None else check_note(note)))
+        self._touch(charge.budget.user)
+        return charge
+
+
+def _new_id() -> str:
+    import secrets
+
+    return secrets.token_hex(8)
