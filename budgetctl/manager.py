@@ -14,10 +14,10 @@ from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUser
 from budgetctl.idempotency import caller_key, response_key
 from budgetctl.models import Align, Budget, Charge, Correction, Entry, Price, ProjectSummary, Reset, Usage
 from budgetctl.money import Picodollars, from_number, parse_amount, to_float
-from budgetctl.names import check_document, check_model, check_note, check_user, is_user
+from budgetctl.names import check_document, check_model, check_name, check_note, check_user, is_user
 from budgetctl.periods import from_timestamp
 from budgetctl.stores import Store, open_store
-from budgetctl.stores.base import NEVER, BudgetChange, ChargeRequest, IfExists, SortKey
+from budgetctl.stores.base import NEVER, PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -200,10 +200,15 @@ class BudgetManager(Enforcement):
         duration: str | None = None,
         align: Align | None = None,
         timezone: str | None = None,
+        parent: str | None = None,
         if_exists: IfExists = "error",
     ) -> tuple[Budget, bool]:
-        """Create the user's budget, and say whether it is new. For one who has it, `if_exists` says what to do."""
-        return self._create(user, self._change(parse_amount(amount), duration, align, timezone), if_exists)
+        """Create the user's budget, and say whether it is new. For one who has it, `if_exists` says what to do.
+
+        What the user spends counts against the limits of `parent`, and of those above that, too.
+        """
+        change = self._change(parse_amount(amount), duration, align, timezone, parent)
+        return self._create(user, change, if_exists)
 
     def set(
         self,
@@ -213,9 +218,13 @@ class BudgetManager(Enforcement):
         duration: str | None = None,
         align: Align | None = None,
         timezone: str | None = None,
+        parent: str | None = None,
     ) -> Budget:
-        """Change what is given; `duration="none"` never resets. A new duration carries over what was spent."""
-        change = self._change(None if amount is None else parse_amount(amount), duration, align, timezone)
+        """Change what is given; `duration="none"` never resets. A new duration carries over what was spent.
+
+        An empty `parent` is none. What was spent before a move stays where it was counted.
+        """
+        change = self._change(None if amount is None else parse_amount(amount), duration, align, timezone, parent)
         return self._written(self._store.change_budget(check_user(user), change))
 
     def migrate(self, records: Any, *, dry_run: bool = False) -> list[tuple[str, BudgetChange, bool]]:
@@ -240,6 +249,51 @@ class BudgetManager(Enforcement):
             new = self._store.create_budgets(changes)
             self._touch()
         return [(user, change, is_new) for (user, change), is_new in zip(changes, new, strict=True)]
+
+    def add_limit(
+        self,
+        user: str,
+        amount: str | Decimal | Picodollars,
+        *,
+        duration: str | None = None,
+        align: Align | None = None,
+        timezone: str | None = None,
+        models: str | None = None,
+        name: str | None = None,
+    ) -> Budget:
+        """Give the user another limit, for models of a shell-style pattern or for all.
+
+        Charges count against every limit that they match. By default it is named by its duration and its models.
+        """
+        change = self._change(parse_amount(amount), duration, align, timezone)
+        given = " ".join(filter(None, (duration or "total", models))) if name is None else name
+        pattern = None if models is None else check_model(models)
+        return self._written(self._store.add_limit(check_user(user), check_name(given), change, pattern))
+
+    def remove_limit(self, user: str, name: str) -> Budget:
+        """Take a limit away, but not the one that every budget has. Its entries stay."""
+        return self._written(self._store.remove_limit(check_user(user), name))
+
+    def cap(
+        self,
+        amount: str | Decimal | Picodollars | None = None,
+        *,
+        duration: str | None = None,
+        align: Align | None = None,
+        timezone: str | None = None,
+    ) -> Budget:
+        """The budget of the whole project, against which every charge counts; with an amount, make or change it.
+
+        Raises `UnknownUserError` where there is none.
+        """
+        if amount is None:
+            return self._store.budget(PROJECT)
+        change = self._change(parse_amount(amount), duration, align, timezone)
+        return self._store.create_budget(PROJECT, change, if_exists="change")[0]
+
+    def remove_cap(self) -> None:
+        """Take the budget of the whole project away."""
+        self._store.delete_budget(PROJECT)
 
     def delete_budget(self, user: str) -> None:
         """Delete the user's budget. Its history stays."""
@@ -407,11 +461,17 @@ class BudgetManager(Enforcement):
         return self._written(budget), created
 
     def _change(
-        self, amount: Picodollars | None, duration: str | None, align: Align | None, timezone: str | None
+        self,
+        amount: Picodollars | None,
+        duration: str | None,
+        align: Align | None,
+        timezone: str | None,
+        parent: str | None = None,
     ) -> BudgetChange:
         from budgetctl.records import check_terms
 
-        return check_terms(BudgetChange(amount=amount, duration=duration, align=align, zone=timezone))
+        above = check_user(parent) if parent else parent
+        return check_terms(BudgetChange(amount=amount, duration=duration, align=align, zone=timezone, parent=above))
 
     def _charge(self, request: ChargeRequest) -> Charge:
         if request.model is not None:

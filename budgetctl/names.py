@@ -53,6 +53,13 @@ def check_model(name: Any) -> str:
     return _checked(name, "model", MAX_TEXT_LENGTH)
 
 
+def check_name(name: Any) -> str:
+    """The name of a limit."""
+    if not isinstance(name, str):
+        raise InvalidValueError(f"{name!r:.80} is not the name of a limit: pass text")
+    return _checked(name, "limit", MAX_LENGTH)
+
+
 def check_hold(name: Any) -> str:
     """The id of a hold."""
     if not isinstance(name, str):

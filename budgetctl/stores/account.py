@@ -5,11 +5,12 @@ An account is opened, its elapsed windows are rolled, entries are posted, and `s
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from budgetctl import ledger
-from budgetctl.errors import InvalidValueError
+from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
 from budgetctl.models import PRIMARY, Budget, Correction, Entry, EntryKind, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
@@ -30,6 +31,9 @@ from budgetctl.stores.transaction import Transaction
 
 MAX_COUNTER = Picodollars(9_000_000 * 10**12)
 """What a 64-bit counter of picodollars can hold, with room to spare: $9,000,000."""
+
+MAX_LIMITS = 100
+"""How many limits a user may have: each is looked at by every charge."""
 
 
 class Account:
@@ -74,33 +78,9 @@ class Account:
             name=user,
             created=created_us,
         )
-        limit = Limit(
-            limit_id=0,
-            name=PRIMARY,
-            amount=ZERO if change.amount is None else change.amount,
-            duration=_duration(change.duration, None),
-            align=change.align or "rolling",
-            zone=change.zone or "UTC",
-            models=None,
-            anchor_us=created_us,
-            generation=1,
-            window_start_us=created_us,
-            window_end_us=None,
-            spent=ZERO,
-        )
-        _check_terms(limit)
-        window = ledger.limit_window(limit, tx.now_us)
-        limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
-        limit_id = tx.insert(
-            "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us,"
-            " generation, window_start_us, window_end_us)"
-            " VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
-            " :generation, :window_start_us, :window_end_us) RETURNING limit_id",
-            holder=holder_id,
-            **_columns(limit),
-        )
+        limit = _insert_limit(tx, holder_id, _new_limit(PRIMARY, change, None, created_us))
         holder = Holder(holder_id, user, 0, created_us, tx.now_us, None, None)
-        account = cls(tx, holder, [limit._replace(limit_id=limit_id)], [])
+        account = cls(tx, holder, [limit], [])
         account._move(change.parent or "")
         if change.window_start_us is not None:
             account._reanchor(change.window_start_us)
@@ -201,6 +181,43 @@ class Account:
             self._changed = True
             self.holder = self.holder._replace(created_us=min(change.created_us, self._tx.now_us))
         self._adjust(change)
+
+    def add_limit(self, name: str, change: BudgetChange, models: str | None) -> None:
+        """Give the user another limit. What was spent before does not count against it."""
+        if any(limit.name == name for limit in self._limits):
+            raise AlreadyExistsError(
+                f"{self.holder.name} has a limit {name!r} already",
+                hint=f"budgetctl limit remove {shlex.quote(self.holder.name)} {shlex.quote(name)}",
+            )
+        if len(self._limits) >= MAX_LIMITS:
+            raise InvalidValueError(f"{self.holder.name} has {MAX_LIMITS} limits already, which are as many as one may")
+        limit = _insert_limit(self._tx, self.holder.holder, _new_limit(name, change, models, self._tx.now_us))
+        self._limits.append(limit)
+        self._saved.append(limit)
+        self._changed = True
+
+    def remove_limit(self, name: str) -> None:
+        """Take a limit away. Its entries stay."""
+        index = next((index for index, limit in enumerate(self._limits) if limit.name == name), None)
+        if index is None or index == self._primary:
+            raise NotFoundError(f"{self.holder.name} has no limit {name!r} that can be removed")
+        limit = self._limits.pop(index)
+        self._saved.pop(index)
+        self._primary = next(index for index, each in enumerate(self._limits) if each.name == PRIMARY)
+        self._changed = True
+        row = self._tx.one(
+            "SELECT MAX(deleted_us) FROM limits WHERE project = :project AND holder = :holder AND name = :name",
+            holder=self.holder.holder,
+            name=name,
+        )
+        self._tx.run(
+            "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id", limit_id=limit.limit_id
+        )
+        self._tx.run(
+            "UPDATE limits SET held = 0, deleted_us = :deleted_us WHERE project = :project AND limit_id = :limit_id",
+            limit_id=limit.limit_id,
+            deleted_us=max(self._tx.now_us, row[0] + 1 if row else 1),
+        )
 
     def _move(self, parent: str) -> None:
         """Put the user under another parent, or none. What was spent before stays where it was counted."""
@@ -417,6 +434,41 @@ class Account:
 
     def _count_in_primary(self, model: int | None, amount: Picodollars) -> None:
         count_model(self._tx, self.primary.limit_id, self.primary.generation, model, amount)
+
+
+def _new_limit(name: str, change: BudgetChange, models: str | None, anchor_us: int) -> Limit:
+    """A limit of these terms, whose windows count from the anchor. Raises `InvalidValueError`."""
+    limit = Limit(
+        limit_id=0,
+        name=name,
+        amount=ZERO if change.amount is None else change.amount,
+        duration=_duration(change.duration, None),
+        align=change.align or "rolling",
+        zone=change.zone or "UTC",
+        models=models,
+        anchor_us=anchor_us,
+        generation=1,
+        window_start_us=anchor_us,
+        window_end_us=None,
+        spent=ZERO,
+    )
+    _check_terms(limit)
+    return limit
+
+
+def _insert_limit(tx: Transaction, holder: int, limit: Limit) -> Limit:
+    """Write a new limit in the window of now."""
+    window = ledger.limit_window(limit, tx.now_us)
+    limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
+    limit_id = tx.insert(
+        "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us,"
+        " generation, window_start_us, window_end_us)"
+        " VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
+        " :generation, :window_start_us, :window_end_us) RETURNING limit_id",
+        holder=holder,
+        **_columns(limit),
+    )
+    return limit._replace(limit_id=limit_id)
 
 
 def _swept(tx: Transaction, limit: Limit) -> Limit:

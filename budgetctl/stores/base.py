@@ -15,6 +15,9 @@ from budgetctl.money import Picodollars
 NEVER = "none"
 """The duration of a budget that never resets, where None means that the caller does not say."""
 
+PROJECT = ""
+"""The name, which no user can have, of whoever holds the budget of the whole project."""
+
 SortKey = Literal["user", "spent", "remaining", "budget"]
 IfExists = Literal["error", "keep", "change"]
 
@@ -108,6 +111,12 @@ class Store(Protocol):
 
     def change_budget(self, user: str, change: BudgetChange) -> Budget:
         """Change what `change` states. A change of amount closes nothing; of duration it carries the spend."""
+
+    def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
+        """Give the user another limit, for models of a pattern or all. What was spent does not count against it."""
+
+    def remove_limit(self, user: str, name: str) -> Budget:
+        """Take a limit away, but not the one that every budget has. Its entries stay."""
 
     def delete_budget(self, user: str) -> None:
         """Delete the budget; its entries stay, and the name is free for a new one."""

@@ -10,6 +10,7 @@ from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger import rolled
 from budgetctl.models import Budget, ClosedWindow, Entry, Hold, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
+from budgetctl.stores.base import PROJECT
 from budgetctl.stores.transaction import Row, Transaction
 
 LIMIT_COLUMNS = (
@@ -23,8 +24,6 @@ HOLDER_WIDTH = 7
 MAX_DEPTH = 8
 """How many parents may stand above each other."""
 
-PROJECT = ""
-"""The name, which no user can have, of the holder whose limits cap the whole project."""
 
 ENTRY_COLUMNS = (
     "e.number, e.kind, e.at_us, e.amount, m.name, e.usage, e.pricing, e.note,"

@@ -15,7 +15,7 @@ from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, Correction, Entry, Hold, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.account import Account
-from budgetctl.stores.base import BudgetChange, CorrectionRequest, IfExists, SortKey
+from budgetctl.stores.base import PROJECT, BudgetChange, CorrectionRequest, IfExists, SortKey
 from budgetctl.stores.corrections import charges_of, correct
 from budgetctl.stores.holds import holds_of, release_all
 from budgetctl.stores.rollover import due_resets, roll_due
@@ -24,7 +24,6 @@ from budgetctl.stores.rows import (
     HOLDER_COLUMNS,
     HOLDER_WIDTH,
     LIMIT_COLUMNS,
-    PROJECT,
     Holder,
     already_exists,
     entry_from_row,
@@ -121,6 +120,22 @@ class SqlStore(ABC):
         with self.write() as tx:
             account = Account.open(tx, user)
             account.change(change)
+            account.save()
+            return account.budget(self.project)
+
+    def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
+        """Give the user another limit."""
+        with self.write() as tx:
+            account = Account.open(tx, user)
+            account.add_limit(name, change, models)
+            account.save()
+            return account.budget(self.project)
+
+    def remove_limit(self, user: str, name: str) -> Budget:
+        """Take a limit away. Its entries stay."""
+        with self.write() as tx:
+            account = Account.open(tx, user)
+            account.remove_limit(name)
             account.save()
             return account.budget(self.project)
 
