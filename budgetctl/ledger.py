@@ -114,15 +114,19 @@ def decide(
 def denial(decision: Decision) -> str:
     """Why a cost is not allowed: which limit refuses it, by how much, and until when."""
     user, limit = decision.binding
-    whose = "" if user == decision.user else f"{user}'s " if user else "the project's "
+    whose = "the " if user == decision.user else f"{user}'s " if user else "the project's "
     name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
     what = f"{whose}{name} of {format_usd(limit.amount)}{f' {limit.duration}' if limit.duration else ''}"
     left = f"{format_usd(limit.remaining)} is left of {what}"
     if decision.cost is not None and limit.remaining > 0:
         left = f"{format_usd(decision.cost)} is {format_usd(decision.cost - limit.remaining)} too much: {left}"
     if limit.held:
-        left += f", {format_usd(limit.held)} of it set aside"
-    until = "which never resets" if limit.window_end_us is None else f"until {rfc3339(limit.window_end_us)}"
+        left += f" with {format_usd(limit.held)} set aside"
+    until = (
+        "which never resets"
+        if limit.window_end_us is None
+        else f"until {rfc3339(limit.window_end_us)[:16].replace('T', ' ')} UTC"
+    )
     return f"{decision.user}: {left}, {until}"
 
 

@@ -109,6 +109,15 @@ CORRECTION_COLUMNS = (
     _usd("cost", "NOW"),
     Column("", lambda document: "history only" if document["counted"] is False else ""),
 )
+HOLD_COLUMNS = (
+    _name("hold"),
+    _name("user"),
+    _usd("amount"),
+    _text("state"),
+    _time("expires_at", "UNTIL (UTC)"),
+    _name("model"),
+    Column("NOTE", lambda document: document["note"] or "", is_name=True),
+)
 RESET_COLUMNS = (
     _name("user"),
     _usd("spent"),

@@ -12,10 +12,13 @@ from budgetctl.models import (
     Charge,
     ClosedWindow,
     Correction,
+    Decision,
     Entry,
+    Hold,
     Price,
     ProjectSummary,
     Reset,
+    Standing,
     Usage,
 )
 from budgetctl.money import Picodollars
@@ -27,10 +30,11 @@ if TYPE_CHECKING:
 
 BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
-    " created_at updated_at"
+    " created_at updated_at parent"
 ).split()
 ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed refers_to unpriced".split()
 CORRECTION_FIELDS = "user entry_id at model cost_before cost corrected_by counted".split()
+HOLD_FIELDS = "hold user amount state model note created_at expires_at resolved_at entry_id".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
 PRICE_FIELDS = "key source provider per rates others".split()
 PROJECT_FIELDS = "project users spent size_bytes store".split()
@@ -56,6 +60,56 @@ def budget_document(budget: Budget) -> dict[str, Any]:
         "status": ledger.status(limit),
         "created_at": rfc3339(budget.created_us),
         "updated_at": rfc3339(budget.updated_us),
+        "parent": budget.parent,
+        # Of a page of many budgets they are not read.
+        **({"limits": [limit_document(standing) for standing in budget.standings]} if budget.standings else {}),
+    }
+
+
+def limit_document(standing: Standing) -> dict[str, Any]:
+    """A limit that a user's charges may count against; `user` is whose it is, null for the project's."""
+    user, limit = standing
+    return {
+        "user": user or None,
+        "name": limit.name,
+        "amount": limit.amount,
+        "spent": limit.spent,
+        "held": limit.held,
+        "remaining": limit.remaining,
+        "duration": limit.duration,
+        "models": limit.models,
+        "window_start": rfc3339(limit.window_start_us),
+        "resets_at": _time(limit.window_end_us),
+        "status": ledger.status(limit),
+    }
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    """Whether a cost would be allowed, and by which limit that is decided."""
+    limit = decision.binding.limit
+    return {
+        "user": decision.user,
+        "allowed": decision.allowed,
+        "cost": decision.cost,
+        "remaining": limit.remaining,
+        "resets_at": _time(limit.window_end_us),
+        "limit": limit_document(decision.binding),
+    }
+
+
+def hold_document(hold: Hold) -> dict[str, Any]:
+    """Money that is, or was, set aside."""
+    return {
+        "hold": hold.hold_id,
+        "user": hold.user,
+        "amount": hold.amount,
+        "state": hold.state,
+        "model": hold.model,
+        "note": hold.note,
+        "created_at": rfc3339(hold.created_us),
+        "expires_at": rfc3339(hold.expires_us),
+        "resolved_at": _time(hold.resolved_us),
+        "entry_id": hold.number,
     }
 
 

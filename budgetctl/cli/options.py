@@ -51,6 +51,36 @@ Timezone = Annotated[
     str | None,
     typer.Option("--timezone", metavar="TZ", help="Whose days and months, as in Europe/London; UTC by default."),
 ]
+Parent = Annotated[
+    str | None,
+    typer.Option("--parent", metavar="USER", help="Whose limits count the spend, too.", autocompletion=users),
+]
+OutputText = Annotated[str | None, typer.Option("--output-text", metavar="TEXT", help="What came back.")]
+OutputFile = Annotated[
+    str | None, typer.Option("--output-file", metavar="FILE", help="The same from a file, or - for stdin.")
+]
+OutputTokens = Annotated[
+    int | None,
+    typer.Option("--output-tokens", metavar="N", parser=at_least(0), help="Tokens that came back."),
+]
+MaxOutputTokens = Annotated[
+    int | None,
+    typer.Option("--max-output-tokens", metavar="N", parser=at_least(0), help="Count in so much output."),
+]
+Response = Annotated[
+    str | None,
+    typer.Option("--response", metavar="FILE", help="A saved response: a file, - for stdin, or '{…}' itself."),
+]
+Cost = Annotated[str | None, typer.Option("--cost", metavar="USD", help="The cost itself, in US dollars.")]
+OnUnknownPrice = Annotated[
+    str | None,
+    typer.Option(
+        "--on-unknown-price",
+        metavar="DO",
+        help="error (exit 6), record the usage without a price, or an amount in US dollars to charge.",
+    ),
+]
+HoldId = Annotated[str, typer.Argument(metavar="HOLD", show_default=False, help="The hold, as reserve printed it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Max = Annotated[int | None, typer.Option("--max", metavar="N", parser=at_least(1), help="At most so many.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
 from budgetctl.cli.output import dumps
-from budgetctl.models import Budget, Charge, Entry, Limit, Price, Reset, Usage
+from budgetctl.models import Budget, Charge, Entry, Hold, Limit, Price, Reset, Usage
 from budgetctl.money import Picodollars, format_exact, format_usd, from_number
 from budgetctl.periods import load_zone, to_datetime
 
@@ -90,6 +90,49 @@ def counted(price: Price) -> str | None:
     return line if price.usage.total_input else f"{line}, and none of what was sent (--input-file gives it)"
 
 
+def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
+    """What a person should know of a charge beside what it says."""
+    new = [] if charge.replayed else [counted(price), unpriced(charge.entry)]
+    return [warning for warning in (*new, over_budget(charge.budget, now_us)) if warning]
+
+
+def committed(charge: Charge, price: Price, hold_id: str, now_us: int) -> str:
+    """What a commit recorded, or that it was done before."""
+    if not charge.replayed:
+        return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
+    what = f"{hold_id} is already committed, as entry {charge.entry.number} of {format_usd(charge.entry.amount)}"
+    return f"{charge.budget.user}: {what}; nothing added"
+
+
+def set_aside(hold: Hold) -> str:
+    """What `reserve` set aside, and until when."""
+    return f"{hold.user}: {format_usd(hold.amount)} set aside until {moment(hold.expires_us, 'UTC')} UTC"
+
+
+def let_go(hold: Hold) -> str:
+    """What `release` let go."""
+    return f"{hold.user}: {format_usd(hold.amount)} is not set aside any more"
+
+
+def limits_of(budget: Budget, now_us: int) -> str:
+    """A user's own limits, a line each."""
+    return "\n".join(
+        f"{budget.user}: {limit.name}: {_limit(limit, now_us)}"
+        for owner, limit in budget.standings
+        if owner == budget.user
+    )
+
+
+def capped(budget: Budget, now_us: int) -> str:
+    """What the whole project may spend, and has spent."""
+    return f"the project {budget.project}: {_limit(budget.limit, now_us)}"
+
+
+def _limit(limit: Limit, now_us: int) -> str:
+    models = f" on {limit.models}" if limit.models else ""
+    return f"{format_usd(limit.spent)} of {format_usd(limit.amount)}{models}, {resets(limit, now_us)}"
+
+
 def unpriced(entry: Entry) -> str | None:
     """The warning for a charge that nobody knew the price of."""
     if not entry.is_unpriced:
@@ -123,7 +166,7 @@ def was_reset(reset: Reset) -> str:
     return f"{reset.user}: reset; {format_usd(reset.closed.spent)} was spent"
 
 
-def description(budget: Budget) -> str:
+def description(budget: Budget, now_us: int) -> str:
     """A budget as lines of a word and a value, for a pipe."""
     limit = budget.limit
     lines = [
@@ -138,6 +181,13 @@ def description(budget: Budget) -> str:
     if limit.window_end_us is not None:
         lines.append(("window", f"{moment(limit.window_start_us, limit.zone)} {limit.zone}, {limit.align}"))
         lines.append(("resets", f"{moment(limit.window_end_us, limit.zone)} {limit.zone}"))
+    if limit.held:
+        lines.append(("held", format_usd(limit.held)))
+    if budget.parent is not None:
+        lines.append(("parent", budget.parent))
+    for owner, other in budget.standings[1:]:
+        whose = "" if owner == budget.user else f"{owner or 'the project'}'s "
+        lines.append(("limit", f"{whose}{other.name}: {_limit(other, now_us)}"))
     lines += [("model", f"{model} {format_usd(spent)}") for model, spent in budget.models.items()]
     return "\n".join(f"{word:<10}{value}" for word, value in lines)
 

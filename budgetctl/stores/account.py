@@ -79,7 +79,7 @@ class Account:
             created=created_us,
         )
         limit = _insert_limit(tx, holder_id, _new_limit(PRIMARY, change, None, created_us))
-        holder = Holder(holder_id, user, 0, created_us, tx.now_us, None, None)
+        holder = Holder(holder_id, user, 0, created_us, tx.now_us, None)
         account = cls(tx, holder, [limit], [])
         account._move(change.parent or "")
         if change.window_start_us is not None:
@@ -95,12 +95,7 @@ class Account:
     def budget(self, project: str) -> Budget:
         """The budget as the account has it now."""
         budget = self.holder.budget(project, self.primary, spent_by_model(self._tx, self.primary))
-        return budget._replace(parent=self.parent, standings=self.standings())
-
-    @property
-    def parent(self) -> str | None:
-        """The name of the nearest above, if the user stands under somebody."""
-        return self.above[0].holder.name if self.holder.parent is not None else None
+        return budget._replace(standings=self.standings())
 
     def post(
         self,

@@ -18,8 +18,11 @@ LIMIT_COLUMNS = (
     " l.window_start_us, l.window_end_us, l.spent, l.held"
 )
 
-HOLDER_COLUMNS = "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra, h.parent"
-HOLDER_WIDTH = 7
+HOLDER_COLUMNS = (
+    "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra, h.parent,"
+    " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)"
+)
+HOLDER_WIDTH = 8
 
 MAX_DEPTH = 8
 """How many parents may stand above each other."""
@@ -50,12 +53,13 @@ class Holder(NamedTuple):
     created_us: int
     updated_us: int
     extra: str | None
-    parent: int | None
+    parent: int | None = None
+    parent_name: str | None = None
 
     def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
         """The user's budget, with its primary limit as it stands now."""
         extra = json.loads(self.extra) if self.extra else {}
-        return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra)
+        return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra, self.parent_name)
 
 
 def find_holder(tx: Transaction, user: str) -> Holder:
@@ -92,12 +96,6 @@ def holders_above(tx: Transaction, holder: Holder, *, stop_at: int | None = None
         )
         above += [Holder(*row)] if row is not None else []
     return above
-
-
-def parent_of(tx: Transaction, holder: Holder) -> str | None:
-    """The name of the holder's parent."""
-    row = tx.one("SELECT name FROM holders WHERE project = :project AND holder = :parent", parent=holder.parent)
-    return row[0] if row else None
 
 
 def limits_of(tx: Transaction, holder: Holder) -> list[Limit]:

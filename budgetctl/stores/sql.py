@@ -29,7 +29,6 @@ from budgetctl.stores.rows import (
     entry_from_row,
     find_holder,
     limit_from_row,
-    parent_of,
     reset_from_row,
     spent_by_model,
     standings_of,
@@ -165,7 +164,7 @@ class SqlStore(ABC):
             standings = standings_of(tx, holder)
             limit = next(each for owner, each in standings if owner == user and each.name == PRIMARY)
             budget = holder.budget(self.project, limit, spent_by_model(tx, limit))
-            return budget._replace(parent=parent_of(tx, holder), standings=standings)
+            return budget._replace(standings=standings)
 
     def budgets(
         self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False

@@ -13,7 +13,8 @@ def placed(tx: Transaction, holder: Holder, parent: str) -> tuple[Holder, list[H
 
     Raises `UnknownUserError`, and `InvalidValueError` for a place that it cannot have.
     """
-    moved = holder._replace(parent=find_holder(tx, parent).holder if parent else None)
+    above_it = find_holder(tx, parent) if parent else None
+    moved = holder._replace(parent=above_it and above_it.holder, parent_name=above_it and above_it.name)
     parents: list[int] = []
     above = holders_above(tx, moved, stop_at=moved.holder)
     for each in above:

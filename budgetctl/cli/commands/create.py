@@ -22,6 +22,7 @@ def create(
     duration: options.Duration = None,
     align: options.Align = None,
     timezone: options.Timezone = None,
+    parent: options.Parent = None,
     if_not_exists: Annotated[bool, typer.Option("--if-not-exists", help="Leave an existing budget as it is.")] = False,
 ) -> None:
     """Create a user's budget.
@@ -30,7 +31,8 @@ def create(
     $ budgetctl create bob --budget 25 --duration monthly --align calendar
 
     Without --duration it never resets. Windows are counted from now on, or with --align calendar from midnight,
-    Monday, or the 1st of the month, quarter or year, on the clock of --timezone.
+    Monday, or the 1st of the month, quarter or year, on the clock of --timezone. With --parent, what is spent counts
+    against the limits of that user too, and of those above.
     """
     if (amount is None) == (budget is None):
         problem = (
@@ -39,7 +41,7 @@ def create(
         raise InvalidValueError(problem, hint=f"budgetctl create {shlex.quote(user)} --budget 10")
     made, is_new = session.manager.create(
         user, str(amount if budget is None else budget), duration=duration, align=align, timezone=timezone,
-        if_exists="keep" if if_not_exists else "error",
+        parent=parent, if_exists="keep" if if_not_exists else "error",
     )  # fmt: skip
     session.output.document(budget_document(made), lambda: created(made, is_new, session.store.now_us()))
     if is_new and not made.limit.amount:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from budgetctl.cli import options
 from budgetctl.cli.documents import estimate_document
 from budgetctl.cli.prompting import PromptOptions, estimate_of
@@ -22,10 +18,7 @@ def estimate(
     input_file: options.InputFile = None,
     messages: options.Messages = None,
     input_tokens: options.InputTokens = None,
-    max_output_tokens: Annotated[
-        int | None,
-        typer.Option("--max-output-tokens", metavar="N", parser=options.at_least(0), help="Count in so much output."),
-    ] = None,
+    max_output_tokens: options.MaxOutputTokens = None,
 ) -> None:
     """Say what a call would cost, and what a user would then have spent. Nothing is recorded.
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from typing import Annotated
+
+import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
@@ -19,6 +22,8 @@ def set_budget(
     duration: options.Duration = None,
     align: options.Align = None,
     timezone: options.Timezone = None,
+    parent: options.Parent = None,
+    no_parent: Annotated[bool, typer.Option("--no-parent", help="Let nobody stand above.")] = False,
 ) -> None:
     """Change a budget; what is not given stays as it is, and what was spent is kept.
 
@@ -30,11 +35,14 @@ def set_budget(
     """
     if amount is not None and budget is not None:
         raise InvalidValueError(f"two amounts were given: {amount!r} and --budget {budget!r}")
+    if parent is not None and no_parent:
+        raise InvalidValueError("--parent and --no-parent contradict each other: give one of them")
     wanted = {
         "amount": amount if budget is None else budget,
         "duration": duration,
         "align": align,
         "timezone": timezone,
+        "parent": "" if no_parent else parent,
     }
     if all(value is None for value in wanted.values()):
         raise InvalidValueError("nothing to change was given", hint=f"budgetctl set {shlex.quote(user)} --budget 20")

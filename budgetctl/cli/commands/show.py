@@ -20,7 +20,7 @@ def show(session: Session, user: options.User) -> None:
 
     def text() -> str | None:
         if not session.output.is_terminal:
-            return description(budget)
+            return description(budget, session.store.now_us())
         from budgetctl.cli.drawing import draw_budget
 
         draw_budget(budget, session.store.now_us(), color=session.output.color)

@@ -11,44 +11,28 @@ from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.cli.documents import charge_document, dry_charge_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import charged, counted, over_budget, unpriced, would_be_charged
+from budgetctl.cli.wording import charged, warnings_of, would_be_charged
 from budgetctl.errors import InvalidValueError
 
 
 def update_cost(
     session: Session,
     user: options.User,
-    response: Annotated[
-        str | None,
-        typer.Option("--response", metavar="FILE", help="A saved response: a file, - for stdin, or '{…}' itself."),
-    ] = None,
+    response: options.Response = None,
     model: options.Model = None,
     input_text: options.InputText = None,
     input_file: options.InputFile = None,
-    output_text: Annotated[str | None, typer.Option("--output-text", metavar="TEXT", help="What came back.")] = None,
-    output_file: Annotated[
-        str | None,
-        typer.Option("--output-file", metavar="FILE", help="The same from a file, or - for stdin."),
-    ] = None,
+    output_text: options.OutputText = None,
+    output_file: options.OutputFile = None,
     input_tokens: options.InputTokens = None,
-    output_tokens: Annotated[
-        int | None,
-        typer.Option("--output-tokens", metavar="N", parser=options.at_least(0), help="Tokens that came back."),
-    ] = None,
-    cost: Annotated[str | None, typer.Option("--cost", metavar="USD", help="The cost itself, in US dollars.")] = None,
+    output_tokens: options.OutputTokens = None,
+    cost: options.Cost = None,
     provider: options.Provider = None,
     key: Annotated[
         str | None, typer.Option("--id", metavar="KEY", help="Charge this once, however often it is tried.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Charge a response that was charged before.")] = False,
-    on_unknown_price: Annotated[
-        str | None,
-        typer.Option(
-            "--on-unknown-price",
-            metavar="DO",
-            help="error (exit 6), record the usage without a price, or an amount in US dollars to charge.",
-        ),
-    ] = None,
+    on_unknown_price: options.OnUnknownPrice = None,
     note: options.Note = None,
     dry_run: options.DryRun = False,
 ) -> None:
@@ -81,9 +65,5 @@ def update_cost(
     session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us))
     if response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
         warn("the response has no id: charging it again will not be noticed (--id KEY gives it one)")
-    for warning in (counted(price), unpriced(charge.entry)):
-        if warning and not charge.replayed:
-            warn(warning)
-    exceeded = over_budget(charge.budget, now_us)
-    if exceeded:
-        warn(exceeded)
+    for warning in warnings_of(charge, price, now_us):
+        warn(warning)

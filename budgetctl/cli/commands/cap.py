@@ -1,0 +1,40 @@
+"""`budgetctl cap`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from budgetctl.cli import options
+from budgetctl.cli.documents import budget_document
+from budgetctl.cli.session import Session
+from budgetctl.cli.wording import capped
+from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
+
+
+def cap(
+    session: Session,
+    amount: options.Amount = None,
+    duration: options.Duration = None,
+    align: options.Align = None,
+    timezone: options.Timezone = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
+) -> None:
+    """Set a budget for the whole project, against which every charge counts; or show it.
+
+    $ budgetctl cap 500 --duration monthly
+    $ budgetctl cap --json
+    """
+    if remove and amount is not None:
+        raise InvalidValueError("an amount and --remove contradict each other: give one of them")
+    if amount is None and any(given is not None for given in (duration, align, timezone)):
+        raise InvalidValueError("no amount was given", hint="budgetctl cap 500 --duration monthly")
+    try:
+        budget = session.manager.cap(amount, duration=duration, align=align, timezone=timezone)
+        if remove:
+            session.manager.remove_cap()
+    except UnknownUserError as error:
+        raise NotFoundError("the project has no cap", hint="budgetctl cap 500 --duration monthly") from error
+    text = "the project has no cap any more" if remove else capped(budget, session.store.now_us())
+    session.output.document(budget_document(budget), lambda: text)

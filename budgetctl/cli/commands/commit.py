@@ -1,0 +1,46 @@
+"""`budgetctl commit`."""
+
+from __future__ import annotations
+
+from budgetctl.cli import options
+from budgetctl.cli.costs import CostOptions, price_of
+from budgetctl.cli.documents import charge_document
+from budgetctl.cli.problems import warn
+from budgetctl.cli.session import Session
+from budgetctl.cli.wording import committed, warnings_of
+
+
+def commit(
+    session: Session,
+    hold: options.HoldId,
+    response: options.Response = None,
+    model: options.Model = None,
+    input_text: options.InputText = None,
+    input_file: options.InputFile = None,
+    output_text: options.OutputText = None,
+    output_file: options.OutputFile = None,
+    input_tokens: options.InputTokens = None,
+    output_tokens: options.OutputTokens = None,
+    cost: options.Cost = None,
+    provider: options.Provider = None,
+    on_unknown_price: options.OnUnknownPrice = None,
+    note: options.Note = None,
+) -> None:
+    """Record what the call of a hold did cost, and let go of what was set aside.
+
+    $ budgetctl commit "$hold" --response response.json
+    $ budgetctl commit "$hold" --cost 0.031
+
+    It may be more or less than was set aside: the truth is recorded, also when the hold has expired. The same again
+    changes nothing.
+    """
+    price = price_of(
+        CostOptions(response, model, provider, input_text, input_file, output_text, output_file,
+                    input_tokens, output_tokens, cost),
+        on_unknown_price,
+    )  # fmt: skip
+    charge = session.manager.commit_price(hold, price, note=note)
+    now_us = session.store.now_us()
+    session.output.document(charge_document(charge, price), lambda: committed(charge, price, hold, now_us))
+    for warning in warnings_of(charge, price, now_us):
+        warn(warning)

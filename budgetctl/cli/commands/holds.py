@@ -1,0 +1,29 @@
+"""`budgetctl holds`."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated
+
+import typer
+
+from budgetctl.cli import options
+from budgetctl.cli.columns import HOLD_COLUMNS
+from budgetctl.cli.documents import HOLD_FIELDS, hold_document
+from budgetctl.cli.session import Session
+
+
+def holds(
+    session: Session,
+    user: options.OptionalUser = None,
+    everything: Annotated[bool, typer.Option("--all", help="Those that were resolved or have expired, too.")] = False,
+    max_: options.Max = None,
+) -> None:
+    """List what is set aside, of one user or of all.
+
+    $ budgetctl holds alice
+    """
+    session.manager.require_project()
+    found = itertools.islice(session.manager.holds(user, resolved=everything), max_)
+    if not session.output.documents(map(hold_document, found), HOLD_COLUMNS, HOLD_FIELDS):
+        session.note("nothing is set aside")

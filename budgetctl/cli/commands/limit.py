@@ -1,0 +1,58 @@
+"""`budgetctl limit`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from budgetctl.cli import options
+from budgetctl.cli.documents import budget_document
+from budgetctl.cli.session import Session
+from budgetctl.cli.wording import limits_of
+
+AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 10.")]
+
+
+def add(
+    session: Session,
+    user: options.User,
+    amount: AmountArgument,
+    duration: options.Duration = None,
+    models: Annotated[
+        str | None, typer.Option("--model", metavar="PATTERN", help="Only for these models, as in 'gpt-4o*'.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What it is called.")] = None,
+    align: options.Align = None,
+    timezone: options.Timezone = None,
+) -> None:
+    """Give a user another limit.
+
+    $ budgetctl limit add alice 1 --duration daily
+    $ budgetctl limit add alice 5 --duration monthly --model 'gpt-4o*' --name big-models
+
+    A charge counts against every limit that it matches, and is allowed only if all of them allow it. What was spent
+    before does not count.
+    """
+    budget = session.manager.add_limit(
+        user, amount, duration=duration, align=align, timezone=timezone, models=models, name=name
+    )
+    session.output.document(budget_document(budget), lambda: limits_of(budget, session.store.now_us()))
+
+
+def remove(
+    session: Session,
+    user: options.User,
+    name: Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="The limit, as show names it.")],
+) -> None:
+    """Take a limit away.
+
+    $ budgetctl limit remove alice big-models
+
+    Its history stays. The one that every budget has stays too: set changes it.
+    """
+    budget = session.manager.remove_limit(user, name)
+    session.output.document(budget_document(budget), lambda: limits_of(budget, session.store.now_us()))
+
+
+limit = {"add": add, "remove": remove}

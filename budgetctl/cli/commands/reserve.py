@@ -1,0 +1,42 @@
+"""`budgetctl reserve`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from budgetctl.cli import options
+from budgetctl.cli.documents import hold_document
+from budgetctl.cli.session import Session
+from budgetctl.cli.wording import set_aside
+
+
+def reserve(
+    session: Session,
+    user: options.User,
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 0.05.")],
+    ttl: Annotated[
+        str | None, typer.Option("--ttl", metavar="TIME", help="How long at most: 90s, 10m (the default), 2h, 7d.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--id", metavar="HOLD", help="The hold's id; the same again changes nothing.")
+    ] = None,
+    model: options.Model = None,
+    note: options.Note = None,
+) -> None:
+    """Set money aside before a call, and print the hold. Exit code 3 when a limit does not allow it.
+
+    $ hold=$(budgetctl reserve alice 0.05) || exit
+    $ budgetctl commit "$hold" --response response.json
+
+    It counts against the limits until commit or release, or until it expires, so that however many ask at once, no
+    limit is passed.
+    """
+    from budgetctl.enforcement import DEFAULT_TTL
+
+    hold = session.manager.reserve(user, amount, hold_id=key, ttl=ttl or DEFAULT_TTL, model=model, note=note)
+    session.output.document(hold_document(hold), lambda: hold.hold_id)
+    if sys.stderr.isatty():
+        session.note(set_aside(hold))
