@@ -122,11 +122,9 @@ def denial(decision: Decision) -> str:
         left = f"{format_usd(decision.cost)} is {format_usd(decision.cost - limit.remaining)} too much: {left}"
     if limit.held:
         left += f" with {format_usd(limit.held)} set aside"
-    until = (
-        "which never resets"
-        if limit.window_end_us is None
-        else f"until {rfc3339(limit.window_end_us)[:16].replace('T', ' ')} UTC"
-    )
+    until = "which never resets"
+    if limit.window_end_us is not None:
+        until = f"until {rfc3339(limit.window_end_us)[:16].replace('T', ' ')} UTC"
     return f"{decision.user}: {left}, {until}"
 
 

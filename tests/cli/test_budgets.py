@@ -140,9 +140,10 @@ class TestList:
 
     @pytest.mark.usefixtures("team")
     def test_json_is_one_list_of_what_show_says(self, cli: Cli) -> None:
-        assert cli("list", "--json").document == [
-            cli("show", user, "--json").document for user in ("ann", "bob", "cas", "dan")
-        ]
+        shown = [cli("show", user, "--json").document for user in ("ann", "bob", "cas", "dan")]
+        for document in shown:
+            del document["limits"]  # of many budgets they are not read
+        assert cli("list", "--json").document == shown
 
     @pytest.mark.usefixtures("team")
     def test_quiet_with_json_is_still_one_document(self, cli: Cli) -> None:

@@ -114,7 +114,7 @@ class TestAnswers:
         assert " ".join(ask(run, "bash", line)) == answer
 
     def test_no_alias(self, run: Any) -> None:
-        assert ask(run, "bash", "budgetctl l") == ["list"]
+        assert ask(run, "bash", "budgetctl l") == ["list", "limit"]
         assert ask(run, "bash", "budgetctl show --us") == [""]
 
     def test_a_store_that_cannot_be_read_has_no_users(self, run: Any, store_path: Path) -> None:

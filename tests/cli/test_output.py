@@ -21,16 +21,24 @@ from .conftest import Cli
 
 BUDGET = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models"
-    " status created_at updated_at"
+    " status created_at updated_at parent"
 )
+BUDGET_WITH_LIMITS = f"{BUDGET} limits"
+HOLD = "hold user amount state model note created_at expires_at resolved_at entry_id"
 RESET = "user spent window_start window_end reset_at"
 PROMPT = "--model gpt-4o --input-text hello"
 
 ONE = {
-    "show alice": BUDGET,
-    "create bob 5": BUDGET,
-    "create alice 5 --if-not-exists": BUDGET,
-    "set alice 20": BUDGET,
+    "show alice": BUDGET_WITH_LIMITS,
+    "create bob 5": BUDGET_WITH_LIMITS,
+    "create alice 5 --if-not-exists": BUDGET_WITH_LIMITS,
+    "set alice 20": BUDGET_WITH_LIMITS,
+    "limit add alice 5 --duration daily": BUDGET_WITH_LIMITS,
+    "cap 100": BUDGET_WITH_LIMITS,
+    "check alice": "user allowed cost remaining resets_at limit",
+    "reserve alice 0.5": HOLD,
+    "commit held --cost 0.5": "user charged cost model usage entry_id spent remaining status unpriced",
+    "release held": HOLD,
     "update-cost alice --cost 0.5": "user charged cost model usage entry_id spent remaining status unpriced",
     "update-cost alice --cost 0.5 --dry-run": "user charged cost model usage entry_id spent remaining status unpriced",
     f"estimate {PROMPT}": "cost model input_tokens output_tokens",
@@ -46,6 +54,7 @@ ONE = {
 MANY = {
     "list": BUDGET,
     "history alice": "entry_id at kind cost model usage pricing note closed refers_to unpriced",
+    "holds": HOLD,
     "reset --all --yes": RESET,
     "reset-due": RESET,
     "reset-due --dry-run": RESET,
@@ -64,6 +73,7 @@ def alice(budgets: BudgetManager) -> None:
     budgets.reset("alice")
     budgets.charge("alice", "0.25", model="gpt-4o", note="again")
     budgets.create("zoe", "1")
+    budgets.reserve("zoe", "0.5", hold_id="held")
     budgets.charge_price("zoe", without_price(Usage(model="old", uncached_input=5), ZERO))
     own_prices.save(own_prices.own_price("old", {"input": 1}))
     Path("user_cost.json").write_text('{"carol": {"total_budget": 3}}')
@@ -104,7 +114,7 @@ class TestFormats:
     def test_text_is_for_people(self, cli: Cli, line: str) -> None:
         result = cli(*line.split())
         assert (result.returncode, result.stderr) == (0, "")
-        assert result.stdout.endswith("\n") or line == "reset-due --dry-run"
+        assert result.stdout.endswith("\n") or line in ("reset-due --dry-run", "check alice")
         assert not result.stdout.startswith(("{", "["))
 
     @pytest.mark.parametrize("line", [line for line in [*ONE, *MANY] if line != "list"])

@@ -28,11 +28,11 @@ def reserve(
 ) -> None:
     """Set money aside before a call, and print the hold. Exit code 3 when a limit does not allow it.
 
-    $ hold=$(budgetctl reserve alice 0.05) || exit
-    $ budgetctl commit "$hold" --response response.json
+    $ budgetctl reserve alice 0.05
+    $ budgetctl reserve alice 0.05 --id job-17 --ttl 1h
 
     It counts against the limits until commit or release, or until it expires, so that however many ask at once, no
-    limit is passed.
+    limit is passed: hold=$(budgetctl reserve alice 0.05) || exit
     """
     from budgetctl.enforcement import DEFAULT_TTL
 

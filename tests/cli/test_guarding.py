@@ -1,0 +1,265 @@
+"""check, reserve, commit, release, holds, and the limits they look at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from budgetctl import BudgetManager
+
+from .conftest import EXAMPLES, Cli
+
+CHAT = EXAMPLES / "openai-chat.json"  # costs $0.00388
+
+
+@pytest.fixture(autouse=True)
+def alice(budgets: BudgetManager) -> None:
+    """Alice has a dollar a day."""
+    budgets.create("alice", "1", duration="daily")
+
+
+def held(cli: Cli, amount: str = "0.4", *options: str) -> str:
+    """The hold of an amount."""
+    return str(cli("reserve", "alice", amount, *options).stdout.strip())
+
+
+def shown(cli: Cli, field: str) -> Any:
+    """A field of alice's budget."""
+    return cli("show", "alice", "--json").document[field]
+
+
+class TestCheck:
+    """Whether a cost may be spent."""
+
+    @pytest.mark.parametrize("options", [(), ("--cost", "1"), ("--cost", "0")])
+    def test_what_is_allowed_is_said_by_the_exit_code_alone(self, cli: Cli, options: tuple[str, ...]) -> None:
+        assert cli("check", "alice", *options) == (0, "", "")
+
+    def test_what_is_denied_names_the_limit_by_how_much_and_until_when(self, cli: Cli) -> None:
+        result = cli("check", "alice", "--cost", "1.5")
+        resets = shown(cli, "resets_at")[:16].replace("T", " ")
+        assert (result.returncode, result.stderr) == (3, "")
+        assert result.stdout == (
+            f"denied: alice: $1.50 is $0.50 too much: $1.00 is left of the budget of $1.00 daily, until {resets} UTC\n"
+        )
+
+    def test_a_denial_is_a_document_too(self, cli: Cli) -> None:
+        result = cli("check", "alice", "--cost", "1.5", "--json")
+        document = result.document
+        assert (result.returncode, result.stderr) == (3, "")
+        assert (document["allowed"], document["remaining"], document["limit"]["name"]) == (False, "1", "total")
+
+    def test_nothing_left_is_denied_without_a_cost(self, cli: Cli, budgets: BudgetManager) -> None:
+        budgets.charge("alice", "1")
+        assert cli("check", "alice").returncode == 3
+
+    def test_what_is_set_aside_is_not_left(self, cli: Cli) -> None:
+        held(cli)
+        result = cli("check", "alice", "--cost", "0.7")
+        assert result.returncode == 3
+        assert "$0.40 set aside" in result.stdout
+
+    def test_a_prompt_is_priced(self, cli: Cli) -> None:
+        prompt = ("--model", "gpt-4o", "--input-tokens")
+        assert cli("check", "alice", *prompt, "400000").returncode == 0
+        assert cli("check", "alice", *prompt, "400001").returncode == 3
+        request = {"model": "gpt-4o", "max_tokens": 200_000, "messages": [{"role": "user", "content": "Hi"}]}
+        assert cli("check", "alice", "--messages", json.dumps(request)).returncode == 3
+
+    def test_a_limit_on_other_models_does_not_count(self, cli: Cli) -> None:
+        cli("limit", "add", "alice", "0.1", "--model", "gpt-4o*", "--name", "big")
+        assert cli("check", "alice", "--cost", "0.5", "--model", "gpt-4").returncode == 0
+        result = cli("check", "alice", "--cost", "0.5", "--model", "gpt-4o-mini", "--json")
+        assert (result.returncode, result.document["limit"]["name"]) == (3, "big")
+
+    def test_writes_nothing(self, cli: Cli, home: Any) -> None:
+        store = home / "data" / "budgetctl" / "default.db"
+        before = store.read_bytes(), sorted(store.parent.iterdir())
+        cli("check", "alice", "--cost", "5")
+        assert (store.read_bytes(), sorted(store.parent.iterdir())) == before
+
+
+class TestHolds:
+    """Money that is set aside."""
+
+    def test_reserve_prints_the_hold_alone(self, cli: Cli) -> None:
+        result = cli("reserve", "alice", "0.4")
+        assert (result.returncode, result.stderr) == (0, "")
+        assert cli("holds", "--json").document[0]["hold"] == result.stdout.strip()
+
+    def test_what_is_set_aside_is_shown(self, cli: Cli) -> None:
+        held(cli)
+        assert (shown(cli, "held"), shown(cli, "remaining"), shown(cli, "spent")) == ("0.4", "0.6", "0")
+
+    def test_a_reserve_that_no_limit_allows_changes_nothing(self, cli: Cli) -> None:
+        result = cli("reserve", "alice", "1.5")
+        assert (result.returncode, result.stdout) == (3, "")
+        assert "error: alice: $1.50 is $0.50 too much" in result.stderr
+        assert cli("holds", "--all", "--json").document == []
+
+    def test_the_same_reserve_again_changes_nothing(self, cli: Cli) -> None:
+        assert [held(cli, "0.4", "--id", "job") for _ in range(2)] == ["job", "job"]
+        assert shown(cli, "held") == "0.4"
+
+    def test_an_id_is_for_one_reserve(self, cli: Cli) -> None:
+        held(cli, "0.4", "--id", "job")
+        result = cli("reserve", "alice", "0.5", "--id", "job")
+        assert result.returncode == 1
+        assert "made before, of $0.40" in result.stderr
+
+    def test_commit_records_the_cost_of_a_response(self, cli: Cli) -> None:
+        result = cli("commit", held(cli), "--response", CHAT)
+        assert result.stdout.startswith("alice +$0.0039 gpt-4o (1,204 in, 87 out)")
+        assert (shown(cli, "spent"), shown(cli, "held")) == ("0.00388", "0")
+
+    def test_commit_may_be_more_than_was_set_aside(self, cli: Cli) -> None:
+        result = cli("commit", held(cli), "--cost", "5")
+        assert result.returncode == 0
+        assert "alice is over budget" in result.stderr
+
+    def test_the_same_commit_again_changes_nothing(self, cli: Cli) -> None:
+        hold = held(cli)
+        cli("commit", hold, "--cost", "0.3")
+        result = cli("commit", hold, "--cost", "0.3")
+        assert result == (0, f"alice: {hold} is already committed, as entry 1 of $0.30; nothing added\n", "")
+        assert shown(cli, "spent") == "0.3"
+
+    def test_another_commit_is_refused(self, cli: Cli) -> None:
+        hold = held(cli)
+        cli("commit", hold, "--cost", "0.3")
+        result = cli("commit", hold, "--cost", "0.2")
+        assert result.returncode == 1
+        assert "as entry 1 of alice; nothing was changed" in result.stderr
+
+    def test_release_lets_go(self, cli: Cli) -> None:
+        hold = held(cli)
+        for _ in range(2):
+            assert cli("release", hold) == (0, "alice: $0.40 is not set aside any more\n", "")
+        assert shown(cli, "held") == "0"
+
+    def test_a_commit_after_a_release_points_to_update_cost(self, cli: Cli) -> None:
+        hold = held(cli)
+        cli("release", hold)
+        result = cli("commit", hold, "--cost", "0.3")
+        assert result.returncode == 1
+        assert "budgetctl update-cost alice" in result.stderr
+
+    def test_what_is_resolved_is_listed_when_it_is_asked_for(self, cli: Cli) -> None:
+        cli("release", held(cli))
+        assert cli("holds", "--json").document == []
+        assert [hold["state"] for hold in cli("holds", "alice", "--all", "--json").document] == ["released"]
+
+    @pytest.mark.parametrize(
+        ("line", "code", "said"),
+        [
+            ("commit nope --cost 1", 4, "there is no hold 'nope'"),
+            ("release nope", 4, "there is no hold 'nope'"),
+            ("reserve nobody 1", 4, "no budget for 'nobody'"),
+            ("reserve alice -1", 2, "no such option: -1"),
+            ("reserve alice much", 2, "'much' is not an amount"),
+            ("reserve alice 0.1 --ttl 8d", 2, "'8d' is not a time to live"),
+            ("reserve alice 0.1 --ttl soon", 2, "'soon' is not a time to live"),
+            ("holds nobody", 4, "no budget for 'nobody'"),
+            ("check nobody", 4, "no budget for 'nobody'"),
+            ("check alice --cost 1 --input-tokens 5", 2, "a cost and a prompt were given"),
+            ("check alice --input-tokens 5", 2, "no --model was given"),
+            ("check alice --model no-such-model-here --input-tokens 5", 6, "not in litellm's price map"),
+        ],
+    )
+    def test_bad_input(self, cli: Cli, line: str, code: int, said: str) -> None:
+        result = cli(*line.split())
+        assert (result.returncode, result.stdout) == (code, "")
+        assert said in result.stderr
+
+
+class TestLimits:
+    """More than one limit, and those of others."""
+
+    def test_are_all_shown(self, cli: Cli) -> None:
+        cli("create", "team", "5", "--duration", "monthly")
+        cli("set", "alice", "--parent", "team")
+        cli("limit", "add", "alice", "0.5", "--model", "gpt-4o*", "--duration", "weekly")
+        cli("cap", "100")
+        limits = shown(cli, "limits")
+        assert [(limit["user"], limit["name"]) for limit in limits] == [
+            ("alice", "total"),
+            ("alice", "weekly gpt-4o*"),
+            ("team", "total"),
+            (None, "total"),
+        ]
+        assert "team's total: $0.00 of $5.00" in cli("show", "alice").stdout
+
+    def test_a_charge_counts_against_all_that_it_matches(self, cli: Cli) -> None:
+        cli("create", "team", "5")
+        cli("set", "alice", "--parent", "team")
+        cli("limit", "add", "alice", "0.5", "--model", "gpt-4o*", "--name", "big")
+        cli("limit", "add", "alice", "0.5", "--model", "claude*", "--name", "other")
+        cli("update-cost", "alice", "--cost", "0.2", "--model", "gpt-4o-mini")
+        assert [limit["spent"] for limit in shown(cli, "limits")] == ["0.2", "0.2", "0", "0.2"]
+        assert cli("show", "team", "--json").document["models"] == {"gpt-4o-mini": "0.2"}
+
+    def test_a_parent_denies(self, cli: Cli) -> None:
+        cli("create", "team", "0.1")
+        cli("set", "alice", "--parent", "team")
+        result = cli("check", "alice", "--cost", "0.5")
+        assert result.returncode == 3
+        assert "team's budget of $0.10" in result.stdout
+
+    def test_the_project_denies(self, cli: Cli) -> None:
+        cli("cap", "0.1", "--duration", "monthly")
+        result = cli("check", "alice", "--cost", "0.5")
+        assert result.returncode == 3
+        assert "the project's budget of $0.10 monthly" in result.stdout
+
+    def test_a_cap_can_be_changed_and_taken_away(self, cli: Cli) -> None:
+        assert cli("cap").returncode == 4
+        cli("cap", "5")
+        cli("update-cost", "alice", "--cost", "0.2")
+        assert cli("cap", "7", "--json").document["remaining"] == "6.8"
+        assert cli("cap", "--remove").stdout == "the project has no cap any more\n"
+        assert cli("cap").returncode == 4
+
+    def test_a_cap_is_no_user(self, cli: Cli) -> None:
+        cli("cap", "5")
+        assert [budget["user"] for budget in cli("list", "--json").document] == ["alice"]
+        assert cli("projects", "--json").document[0]["users"] == "1"
+
+    def test_a_limit_can_be_removed(self, cli: Cli) -> None:
+        cli("limit", "add", "alice", "0.5", "--name", "small")
+        cli("limit", "remove", "alice", "small")
+        assert cli("check", "alice", "--cost", "0.9").returncode == 0
+
+    def test_a_new_limit_starts_at_nothing_spent(self, cli: Cli) -> None:
+        cli("update-cost", "alice", "--cost", "0.2")
+        cli("limit", "add", "alice", "0.5", "--name", "small")
+        assert shown(cli, "limits")[1]["spent"] == "0"
+
+    @pytest.mark.parametrize(
+        ("line", "code", "said"),
+        [
+            ("limit remove alice total", 4, "has no limit 'total' that can be removed"),
+            ("limit remove alice nope", 4, "has no limit 'nope' that can be removed"),
+            ("limit add alice 5 --name total", 1, "has a limit 'total' already"),
+            ("limit add alice 5 --duration often", 2, "'often' is not a duration"),
+            ("set alice --parent alice", 2, "alice cannot be the parent of alice"),
+            ("set alice --parent nobody", 4, "no budget for 'nobody'"),
+            ("set alice --parent bob --no-parent", 2, "contradict each other"),
+            ("create bob 1 --parent nobody", 4, "no budget for 'nobody'"),
+            ("cap --duration daily", 2, "no amount was given"),
+            ("cap 5 --remove", 2, "contradict each other"),
+        ],
+    )
+    def test_bad_input(self, cli: Cli, line: str, code: int, said: str) -> None:
+        result = cli(*line.split())
+        assert (result.returncode, result.stdout) == (code, "")
+        assert said in result.stderr
+
+    def test_a_parent_cannot_be_deleted(self, cli: Cli) -> None:
+        cli("create", "team", "5")
+        cli("set", "alice", "--parent", "team")
+        result = cli("delete", "team", "--yes")
+        assert result.returncode == 2
+        cli("set", "alice", "--no-parent")
+        assert cli("delete", "team", "--yes").returncode == 0
