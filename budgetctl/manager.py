@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING, Any, Literal
 from budgetctl.enforcement import Enforcement
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
 from budgetctl.idempotency import caller_key, response_key
-from budgetctl.models import Align, Budget, Charge, Correction, Entry, Price, ProjectSummary, Reset, Usage
+from budgetctl.models import (
+    Align,
+    Budget,
+    Charge,
+    Correction,
+    Difference,
+    Entry,
+    HistoryFilter,
+    Price,
+    ProjectSummary,
+    Reset,
+    Usage,
+)
 from budgetctl.money import Picodollars, from_number, parse_amount, to_float
 from budgetctl.names import check_document, check_model, check_name, check_note, check_user, is_user
 from budgetctl.periods import from_timestamp
 from budgetctl.stores import Store, open_store
-from budgetctl.stores.base import NEVER, PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
+from budgetctl.stores.base import EVERYTHING, NEVER, PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -442,9 +454,36 @@ class BudgetManager(Enforcement):
         self._touch()
         return count, self._report_resets()
 
-    def history(self, user: str, *, before: int | None = None) -> Iterator[Entry]:
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter = EVERYTHING) -> Iterator[Entry]:
         """The user's entries, newest first; `before` continues below that number. Deleted users have one too."""
-        return self._store.history(check_user(user), before=before)
+        return self._store.history(check_user(user), before=before, wanted=wanted)
+
+    def refund(
+        self,
+        user: str,
+        entry: int | None = None,
+        *,
+        amount: str | Decimal | Picodollars | None = None,
+        note: str | None = None,
+    ) -> Charge:
+        """Take back what an entry cost, or `amount` of that; or, without an entry, of what was spent in this window.
+
+        It is an entry of its own, which counts where the refunded one does: a window that has closed frees nothing.
+        """
+        if entry is None and amount is None:
+            raise InvalidValueError("nothing to refund was given: pass the number of an entry, or an amount")
+        exact = None if amount is None else parse_amount(amount)
+        charge = self._store.refund(check_user(user), entry, exact, None if note is None else check_note(note))
+        self._written(charge.budget)
+        return charge
+
+    def verify(self, *, repair: bool = False) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings; with `repair` they are set to that. Entries stay."""
+        if not repair:
+            return self._store.verify()
+        found = self._store.repair()
+        self._touch()
+        return iter(found)
 
     def summary(self) -> ProjectSummary:
         """How many users there are, and what they have spent in their current windows."""

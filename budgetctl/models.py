@@ -15,7 +15,7 @@ from budgetctl.money import ZERO, Picodollars
 Align = Literal["rolling", "calendar"]
 Status = Literal["ok", "warning", "exceeded"]
 HoldState = Literal["open", "committed", "released", "expired"]
-EntryKind = Literal["spend", "adjustment", "carry", "reset"]
+EntryKind = Literal["spend", "refund", "adjustment", "carry", "reset"]
 
 UNKNOWN_PRICE = "unknown"
 """The source of a price that nobody knew: the entry keeps the usage until it can be priced."""
@@ -222,6 +222,27 @@ class Correction(NamedTuple):
     after: Picodollars
     entry: int | None = None
     is_counted: bool | None = None
+
+
+class Difference(NamedTuple):
+    """A counter (`spent`, `held`, `spent by model`), or a `closed` window's record, that is not what was posted."""
+
+    user: str
+    what: str
+    limit: str
+    generation: int
+    model: str | None
+    stored: Picodollars
+    posted: Picodollars
+
+
+class HistoryFilter(NamedTuple):
+    """Which entries of a ledger are wanted: from and up to an instant, of a kind, for models of a pattern."""
+
+    since_us: int | None = None
+    until_us: int | None = None
+    kind: EntryKind | None = None
+    model: str | None = None
 
 
 class Reset(NamedTuple):

@@ -47,6 +47,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "update-cost": ("update_cost", "Charge a user for a response, a text, or an amount."),
         "estimate": ("estimate", "Say what a call would cost; nothing is recorded."),
         "reprice": ("reprice", "Correct charges that were made at a wrong price, or at none."),
+        "refund": ("refund", "Take back what an entry cost."),
         "history": ("history", "List a user's ledger entries."),
     },
     "Resets": {
@@ -55,6 +56,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Set-up": {
         "prices": ("prices", "Show and set what models cost."),
+        "verify": ("verify", "Check that all counters are the sums of their entries."),
         "projects": ("projects", "List the projects that have a store."),
         "migrate": ("migrate", "Take over litellm's user_cost.json."),
         "completion": ("completion", "Complete commands and options in a shell."),

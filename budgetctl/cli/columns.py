@@ -64,7 +64,7 @@ def _entry_note(document: Document) -> str:
     """The note, behind what the entry itself says."""
     parts = ["unpriced"] if document["unpriced"] else []
     if document["refers_to"] is not None:
-        parts.append(f"corrects {document['refers_to']}")
+        parts.append(f"{'refunds' if document['kind'] == 'refund' else 'corrects'} {document['refers_to']}")
     return "; ".join(filter(None, [*parts, document["note"]]))
 
 
@@ -108,6 +108,15 @@ CORRECTION_COLUMNS = (
     _usd("cost_before", "BEFORE"),
     _usd("cost", "NOW"),
     Column("", lambda document: "history only" if document["counted"] is False else ""),
+)
+DIFFERENCE_COLUMNS = (
+    _name("user"),
+    _name("limit"),
+    _text("what", "COUNTER"),
+    _name("model"),
+    Column("WINDOW", lambda document: str(document["generation"]), is_number=True),
+    _usd("stored"),
+    _usd("posted"),
 )
 HOLD_COLUMNS = (
     _name("hold"),

@@ -13,6 +13,7 @@ from budgetctl.models import (
     ClosedWindow,
     Correction,
     Decision,
+    Difference,
     Entry,
     Hold,
     Price,
@@ -34,6 +35,7 @@ BUDGET_FIELDS = (
 ).split()
 ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed refers_to unpriced".split()
 CORRECTION_FIELDS = "user entry_id at model cost_before cost corrected_by counted".split()
+DIFFERENCE_FIELDS = "user what limit generation model stored posted".split()
 HOLD_FIELDS = "hold user amount state model note created_at expires_at resolved_at entry_id".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
 PRICE_FIELDS = "key source provider per rates others".split()
@@ -197,6 +199,22 @@ def correction_document(correction: Correction) -> dict[str, Any]:
         "corrected_by": correction.entry,
         "counted": correction.is_counted,
     }
+
+
+def refund_document(charge: Charge) -> dict[str, Any]:
+    """What was taken back, and where that leaves the budget."""
+    return {
+        "user": charge.budget.user,
+        "refunded": Picodollars(-charge.entry.amount),
+        "refers_to": charge.entry.refers_to,
+        "entry_id": charge.entry.number,
+        **_left(charge.budget),
+    }
+
+
+def difference_document(difference: Difference) -> dict[str, Any]:
+    """A counter that is not the sum of what was posted to it."""
+    return {**difference._asdict(), "user": difference.user or None}
 
 
 def reset_document(reset: Reset) -> dict[str, Any]:

@@ -133,6 +133,13 @@ def _limit(limit: Limit, now_us: int) -> str:
     return f"{format_usd(limit.spent)} of {format_usd(limit.amount)}{models}, {resets(limit, now_us)}"
 
 
+def refunded(charge: Charge, now_us: int) -> str:
+    """What was taken back."""
+    of = f" of entry {charge.entry.refers_to}" if charge.entry.refers_to is not None else ""
+    amount = format_usd(-charge.entry.amount)
+    return f"{charge.budget.user} -{amount}{of} · {standing(charge.budget, now_us)}"
+
+
 def unpriced(entry: Entry) -> str | None:
     """The warning for a charge that nobody knew the price of."""
     if not entry.is_unpriced:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from budgetctl import ledger
 from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
-from budgetctl.models import PRIMARY, Budget, Correction, Entry, EntryKind, Limit, Reset, Standing
+from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
 from budgetctl.stores.base import BudgetChange
@@ -19,6 +19,7 @@ from budgetctl.stores.entries import count_model, insert_entry, model_key, posti
 from budgetctl.stores.rows import (
     CORRECTIONS,
     ENTRY_COLUMNS,
+    REFUNDS,
     Holder,
     entry_from_row,
     find_holder,
@@ -34,6 +35,16 @@ MAX_COUNTER = Picodollars(9_000_000 * 10**12)
 
 MAX_LIMITS = 100
 """How many limits a user may have: each is looked at by every charge."""
+
+
+class Recorded(NamedTuple):
+    """An entry, the keys of its model and postings, what it costs with its corrections, and what was refunded."""
+
+    entry: Entry
+    model: int | None
+    postings: int | None
+    cost: Picodollars
+    refunded: Picodollars
 
 
 class Account:
@@ -119,7 +130,7 @@ class Account:
         counted = []
         for index, limit in enumerate(self._limits):
             if ledger.counts_against(limit, model):
-                self._limits[index] = limit._replace(spent=_counter(limit.spent + amount))
+                self._limits[index] = limit._replace(spent=check_counter(limit.spent + amount))
                 counted.append(limit)
                 if index == self._primary:
                     self._count_in_primary(model_id, amount)
@@ -137,7 +148,7 @@ class Account:
         for account in (self, *self.above):
             for index, limit in enumerate(account._limits):
                 if ledger.counts_against(limit, model):
-                    account._limits[index] = limit._replace(held=_counter(limit.held + amount))
+                    account._limits[index] = limit._replace(held=check_counter(limit.held + amount))
                     counted.append(limit.limit_id)
         return counted
 
@@ -220,15 +231,10 @@ class Account:
         self.above = [Account._current(self._tx, each, []) for each in above]
         self._changed = True
 
-    def correct(
-        self, number: int, amount: Picodollars, *, pricing: Mapping[str, Any], note: str | None = None
-    ) -> Correction | None:
-        """Add what the entry of that number lacks to have cost `amount`, where that entry was counted.
-
-        None if it lacks nothing; only one whose price was unknown is then told what it was.
-        """
+    def find_entry(self, number: int) -> Recorded | None:
+        """An entry of the user's, with what counts for its correction."""
         row = self._tx.one(
-            f"SELECT {ENTRY_COLUMNS}, e.model, e.posting_set, {CORRECTIONS} FROM entries e"
+            f"SELECT {ENTRY_COLUMNS}, e.model, e.posting_set, {CORRECTIONS}, {REFUNDS} FROM entries e"
             " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
             " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
             " WHERE e.project = :project AND e.holder = :holder AND e.number = :number",
@@ -237,17 +243,30 @@ class Account:
         )
         if row is None:
             return None
-        *columns, model, postings, corrections = row
+        *columns, model, postings, corrections, refunds = row
         entry = entry_from_row(tuple(columns))
-        before = Picodollars(entry.amount + corrections)
-        if before == amount and not entry.is_unpriced:
-            return None
-        difference = Picodollars(_counter(amount) - before)
-        counted = self._count_again(difference, postings, model)
-        added = self._insert(
-            "adjustment", difference, model=model, postings=postings, pricing=pricing, note=note, refers_to=number
+        return Recorded(entry, model, postings, Picodollars(entry.amount + corrections), Picodollars(-refunds))
+
+    def post_again(
+        self,
+        kind: EntryKind,
+        original: Recorded,
+        amount: Picodollars,
+        *,
+        pricing: Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> tuple[Entry, bool]:
+        """Add an entry that counts where an earlier one does, and say whether any of that is open."""
+        counted = self._count_again(amount, original.postings, original.model)
+        refers_to = original.entry.number
+        number = self._insert(
+            kind, amount, model=original.model, postings=original.postings, pricing=pricing, note=note,
+            refers_to=refers_to,
+        )  # fmt: skip
+        entry = Entry(
+            number, kind, self._tx.now_us, amount, original.entry.model, None, pricing, note, refers_to=refers_to
         )
-        return Correction(self.holder.name, number, entry.at_us, entry.model, before, amount, added, counted)
+        return entry, counted
 
     def reset(self) -> Reset:
         """Close the current generation of every limit. Returns the primary limit's."""
@@ -423,7 +442,7 @@ class Account:
             account, index = own[limit_id]
             limit = account._limits[index]
             if limit.generation == generation:
-                account._limits[index] = limit._replace(spent=_counter(limit.spent + amount))
+                account._limits[index] = limit._replace(spent=check_counter(limit.spent + amount))
                 is_counted = True
         return is_counted
 
@@ -498,7 +517,7 @@ def _check_terms(limit: Limit) -> None:
         )
 
 
-def _counter(value: int) -> Picodollars:
+def check_counter(value: int) -> Picodollars:
     if value > MAX_COUNTER:
         raise InvalidValueError(
             f"what is spent would come to {format_usd(value)}: a SQLite store counts up to {format_usd(MAX_COUNTER)}",

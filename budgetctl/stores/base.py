@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from budgetctl.models import Align, Budget, Charge, Correction, Decision, Entry, Hold, ProjectSummary, Reset
+from budgetctl.models import (
+    Align,
+    Budget,
+    Charge,
+    Correction,
+    Decision,
+    Difference,
+    Entry,
+    HistoryFilter,
+    Hold,
+    ProjectSummary,
+    Reset,
+)
 from budgetctl.money import Picodollars
 
 NEVER = "none"
@@ -17,6 +29,8 @@ NEVER = "none"
 
 PROJECT = ""
 """The name, which no user can have, of whoever holds the budget of the whole project."""
+
+EVERYTHING = HistoryFilter()
 
 SortKey = Literal["user", "spent", "remaining", "budget"]
 IfExists = Literal["error", "keep", "change"]
@@ -186,7 +200,16 @@ class Store(Protocol):
     def report_resets(self, place: int) -> None:
         """Take resets up to that place as reported."""
 
-    def history(self, user: str, *, before: int | None = None) -> Iterator[Entry]:
+    def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
+        """Take a cost back: of an entry, all that is left of it or less, or an amount of the current window."""
+
+    def verify(self) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings, in one snapshot."""
+
+    def repair(self) -> list[Difference]:
+        """Set all counters to the sums of their postings, and say which were not. Entries are never touched."""
+
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter = EVERYTHING) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too; `before` continues below a number."""
 
     def summary(self) -> ProjectSummary:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 
-from budgetctl.errors import UnknownUserError
+from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
 from budgetctl.models import Correction, Entry
-from budgetctl.money import Picodollars
-from budgetctl.stores.account import Account
+from budgetctl.money import ZERO, Picodollars, format_usd
+from budgetctl.stores.account import Account, check_counter
 from budgetctl.stores.base import CorrectionRequest
 from budgetctl.stores.rows import CORRECTIONS, ENTRY_COLUMNS, entry_from_row
 from budgetctl.stores.transaction import Transaction
@@ -62,13 +62,55 @@ def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Corr
         account = accounts[request.user]
         if account is None:
             continue
-        correction = account.correct(request.number, request.amount, pricing=request.pricing, note=request.note)
+        correction = _corrected(account, request)
         if correction is not None:
             corrections.append(correction)
     for account in accounts.values():
         if account is not None:
             account.save()
     return corrections
+
+
+def _corrected(account: Account, request: CorrectionRequest) -> Correction | None:
+    """Make up what an entry lacks. One whose price was unknown is told it also when it lacks nothing."""
+    recorded = account.find_entry(request.number)
+    if recorded is None or (recorded.cost == request.amount and not recorded.entry.is_unpriced):
+        return None
+    difference = Picodollars(check_counter(request.amount) - recorded.cost)
+    added, is_counted = account.post_again(
+        "adjustment", recorded, difference, pricing=request.pricing, note=request.note
+    )
+    entry = recorded.entry
+    return Correction(
+        request.user, entry.number, entry.at_us, entry.model, recorded.cost, request.amount, added.number, is_counted
+    )
+
+
+def refund(account: Account, number: int | None, amount: Picodollars | None, note: str | None) -> Entry:
+    """Take back what an entry cost, all that is left of it or less; or, without an entry, an amount of this window.
+
+    Raises `NotFoundError` and `InvalidValueError`.
+    """
+    if number is None:
+        spent = account.primary.spent
+        if amount is None or amount > spent:
+            raise InvalidValueError(
+                f"{account.holder.name} has spent {format_usd(spent)} in this window: no more can be refunded"
+            )
+        return account.post("refund", Picodollars(-amount), note=note)
+    recorded = account.find_entry(number)
+    if recorded is None:
+        raise NotFoundError(f"{account.holder.name} has no entry {number}")
+    if recorded.entry.kind != "spend":
+        raise InvalidValueError(f"entry {number} is no charge, but of the kind {recorded.entry.kind!r}")
+    left = Picodollars(recorded.cost - recorded.refunded)
+    wanted = left if amount is None else amount
+    if left <= 0 or wanted > left:
+        raise InvalidValueError(
+            f"entry {number} cost {format_usd(recorded.cost)}, of which {format_usd(recorded.refunded)} was refunded:"
+            f" {format_usd(max(left, ZERO))} is left"
+        )
+    return account.post_again("refund", recorded, Picodollars(-wanted), note=note)[0]
 
 
 def _opened(tx: Transaction, user: str) -> Account | None:

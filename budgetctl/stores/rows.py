@@ -37,11 +37,12 @@ ENTRY_COLUMNS = (
 
 HOLD_COLUMNS = "o.name, h.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
 
-CORRECTIONS = (
+_LATER = (
     "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.holder = e.holder"
-    " AND c.refers_to = e.number AND c.kind = 'adjustment')"
+    " AND c.refers_to = e.number AND c.kind = '{}')"
 )
-"""By how much later entries correct an entry."""
+CORRECTIONS, REFUNDS = _LATER.format("adjustment"), _LATER.format("refund")
+"""By how much later entries correct an entry, and refund it (which is negative)."""
 
 
 class Holder(NamedTuple):

@@ -8,15 +8,27 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from fnmatch import fnmatchcase
 from typing import Any
 
 from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, UnknownUserError
-from budgetctl.models import PRIMARY, Budget, Correction, Entry, Hold, ProjectSummary, Reset
+from budgetctl.models import (
+    PRIMARY,
+    Budget,
+    Charge,
+    Correction,
+    Difference,
+    Entry,
+    HistoryFilter,
+    Hold,
+    ProjectSummary,
+    Reset,
+)
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.account import Account
-from budgetctl.stores.base import PROJECT, BudgetChange, CorrectionRequest, IfExists, SortKey
-from budgetctl.stores.corrections import charges_of, correct
+from budgetctl.stores.base import EVERYTHING, PROJECT, BudgetChange, CorrectionRequest, IfExists, SortKey
+from budgetctl.stores.corrections import charges_of, correct, refund
 from budgetctl.stores.holds import holds_of, release_all
 from budgetctl.stores.rollover import due_resets, roll_due
 from budgetctl.stores.rows import (
@@ -38,6 +50,7 @@ from budgetctl.stores.rows import (
 )
 from budgetctl.stores.structure import has_children
 from budgetctl.stores.transaction import Transaction
+from budgetctl.stores.verifying import differences, repair
 
 _PAGE = 1_000
 _SORTED_PAGE = 20_000
@@ -283,9 +296,29 @@ class SqlStore(ABC):
                 place=place,
             )
 
-    def history(self, user: str, *, before: int | None = None) -> Iterator[Entry]:
+    def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
+        """Take a cost back."""
+        with self.write() as tx:
+            account = Account.open(tx, user)
+            entry = refund(account, number, amount, note)
+            account.save()
+            return Charge(entry, account.budget(self.project))
+
+    def verify(self) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings, in one snapshot."""
+        with self.read() as tx:
+            found = list(differences(tx))
+        yield from found
+
+    def repair(self) -> list[Difference]:
+        """Set all counters to the sums of their postings, and say which were not."""
+        with self.write() as tx:
+            return repair(tx)
+
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter = EVERYTHING) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too."""
         holder: int | None = None
+        where, values = _wanted(wanted)
         while True:
             with self.read() as tx:
                 if holder is None:
@@ -303,12 +336,16 @@ class SqlStore(ABC):
                     " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
                     " WHERE e.project = :project AND e.holder = :holder"
                     + (" AND e.number < :before" if before is not None else "")
+                    + where
                     + " ORDER BY e.number DESC LIMIT :page",
                     holder=holder,
                     before=before,
                     page=_PAGE,
+                    **values,
                 )
-            yield from map(entry_from_row, rows)
+            for entry in map(entry_from_row, rows):
+                if wanted.model is None or (entry.model is not None and fnmatchcase(entry.model, wanted.model)):
+                    yield entry
             if len(rows) < _PAGE:
                 return
             before = rows[-1][0]
@@ -349,6 +386,17 @@ class SqlStore(ABC):
             )
             for row, limit in zip(rows, limits, strict=True)
         ]
+
+
+def _wanted(wanted: HistoryFilter) -> tuple[str, dict[str, Any]]:
+    """The conditions of a filter that a database can check."""
+    conditions = {
+        "since": (" AND e.at_us >= :since", wanted.since_us),
+        "until": (" AND e.at_us < :until", wanted.until_us),
+        "kind": (" AND e.kind = :kind", wanted.kind),
+    }
+    given = {name: condition for name, condition in conditions.items() if condition[1] is not None}
+    return "".join(sql for sql, _ in given.values()), {name: value for name, (_, value) in given.items()}
 
 
 def _sort_value(sort: SortKey, budget: Budget) -> int:

@@ -11,11 +11,26 @@ from budgetctl.cli import options
 from budgetctl.cli.columns import ENTRY_COLUMNS
 from budgetctl.cli.documents import ENTRY_FIELDS, entry_document
 from budgetctl.cli.session import Session
+from budgetctl.models import EntryKind, HistoryFilter
+from budgetctl.periods import parse_instant
+
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="TIME", help="From then: 2026-11-01, 2026-11-01T09:30Z, 7d.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Up to then.")]
+Kind = Annotated[
+    EntryKind | None, typer.Option("--kind", metavar="KIND", help="spend, refund, adjustment, carry or reset.")
+]
+Pattern = Annotated[str | None, typer.Option("--model", metavar="PATTERN", help="Only these models, as in 'gpt-4o*'.")]
 
 
 def history(
     session: Session,
     user: options.User,
+    since: Since = None,
+    until: Until = None,
+    kind: Kind = None,
+    model: Pattern = None,
     max_: options.Max = None,
     before: Annotated[
         int | None,
@@ -25,8 +40,13 @@ def history(
     """List a user's ledger entries, newest first; those of a deleted budget too.
 
     $ budgetctl history alice --max 20
+    $ budgetctl history alice --since 7d --kind spend --model 'gpt-4o*'
     $ budgetctl history alice --format csv > alice.csv
     """
-    entries = itertools.islice(session.manager.history(user, before=before), max_)
-    if not session.output.documents(map(entry_document, entries), ENTRY_COLUMNS, ENTRY_FIELDS):
-        session.note(f"nothing was charged to {user} yet")
+    now_us = session.store.now_us()
+    since_us, until_us = (None if text is None else parse_instant(text, now_us) for text in (since, until))
+    entries = session.manager.history(user, before=before, wanted=HistoryFilter(since_us, until_us, kind, model))
+    documents = map(entry_document, itertools.islice(entries, max_))
+    if not session.output.documents(documents, ENTRY_COLUMNS, ENTRY_FIELDS):
+        is_filtered = any(given is not None for given in (since, until, kind, model, before))
+        session.note("no entry is like that" if is_filtered else f"nothing was charged to {user} yet")

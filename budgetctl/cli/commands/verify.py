@@ -1,0 +1,33 @@
+"""`budgetctl verify`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from budgetctl.cli.columns import DIFFERENCE_COLUMNS
+from budgetctl.cli.documents import DIFFERENCE_FIELDS, difference_document
+from budgetctl.cli.session import Session
+
+
+def verify(
+    session: Session,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set the counters to the sums of their entries, which stay as they are.")
+    ] = False,
+) -> None:
+    """Check that all counters are the sums of their entries; exit code 1 and a line for each that is not.
+
+    $ budgetctl verify
+    $ budgetctl verify --repair
+    """
+    session.manager.require_project()
+    found = session.manager.verify(repair=repair)
+    count = session.output.documents(map(difference_document, found), DIFFERENCE_COLUMNS, DIFFERENCE_FIELDS)
+    if not count:
+        session.note("all counters are the sums of their entries")
+    elif repair:
+        session.note(f"{count:,} counters were set right")
+    else:
+        raise typer.Exit(1)
