@@ -1,0 +1,369 @@
+"""The exact use cases of a project's budgets: amounts in text, `Decimal` or `Picodollars`, values of `models` out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from budgetctl.enforcement import Enforcement
+from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
+from budgetctl.idempotency import caller_key, response_key
+from budgetctl.models import (
+    Align,
+    Budget,
+    Charge,
+    Correction,
+    Difference,
+    Entry,
+    HistoryFilter,
+    Price,
+    ProjectSummary,
+    Reset,
+    Usage,
+)
+from budgetctl.money import Picodollars, parse_amount
+from budgetctl.names import check_document, check_model, check_name, check_note, check_user
+from budgetctl.stores.base import EVERYTHING, PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+class Budgets(Enforcement):
+    """What `BudgetManager` does beside litellm's methods."""
+
+    project_name: str
+
+    # Budgets
+
+    def create(
+        self,
+        user: str,
+        amount: str | Decimal | Picodollars,
+        *,
+        duration: str | None = None,
+        align: Align | None = None,
+        timezone: str | None = None,
+        parent: str | None = None,
+        if_exists: IfExists = "error",
+    ) -> tuple[Budget, bool]:
+        """Create the user's budget, and say whether it is new. For one who has it, `if_exists` says what to do.
+
+        What the user spends counts against the limits of `parent`, and of those above that, too.
+        """
+        change = self._change(parse_amount(amount), duration, align, timezone, parent)
+        return self._create(user, change, if_exists)
+
+    def set(
+        self,
+        user: str,
+        *,
+        amount: str | Decimal | Picodollars | None = None,
+        duration: str | None = None,
+        align: Align | None = None,
+        timezone: str | None = None,
+        parent: str | None = None,
+    ) -> Budget:
+        """Change what is given; `duration="none"` never resets. A new duration carries over what was spent.
+
+        An empty `parent` is none. What was spent before a move stays where it was counted.
+        """
+        change = self._change(None if amount is None else parse_amount(amount), duration, align, timezone, parent)
+        return self._written(self._store.change_budget(check_user(user), change))
+
+    def migrate(self, records: Any, *, dry_run: bool = False) -> list[tuple[str, BudgetChange, bool]]:
+        """Create budgets from litellm's records, `{user: record}`, with what was spent; all of them or none.
+
+        Returns what each record says, and whether its user was new. Others are left alone.
+        """
+        from budgetctl.records import change_of
+
+        if not isinstance(records, Mapping):
+            raise InvalidValueError("this is not litellm's dictionary of users and their budgets")
+        changes = []
+        for name, record in records.items():
+            try:
+                change = change_of(record, None)._replace(note="taken over from litellm")
+                changes.append((check_user(name), change))
+            except InvalidValueError as error:
+                raise InvalidValueError(f"the record of {name!r:.80}: {error}; nothing was taken over") from error
+        if dry_run:
+            new = [self.find_budget(user) is None for user, _ in changes]
+        else:
+            new = self._store.create_budgets(changes)
+            self._touch()
+        return [(user, change, is_new) for (user, change), is_new in zip(changes, new, strict=True)]
+
+    def add_limit(
+        self,
+        user: str,
+        amount: str | Decimal | Picodollars,
+        *,
+        duration: str | None = None,
+        align: Align | None = None,
+        timezone: str | None = None,
+        models: str | None = None,
+        name: str | None = None,
+    ) -> Budget:
+        """Give the user another limit, for models of a shell-style pattern or for all.
+
+        Charges count against every limit that they match. By default it is named by its duration and its models.
+        """
+        change = self._change(parse_amount(amount), duration, align, timezone)
+        given = " ".join(filter(None, (duration or "total", models))) if name is None else name
+        pattern = None if models is None else check_model(models)
+        return self._written(self._store.add_limit(check_user(user), check_name(given), change, pattern))
+
+    def remove_limit(self, user: str, name: str) -> Budget:
+        """Take a limit away, but not the one that every budget has. Its entries stay."""
+        return self._written(self._store.remove_limit(check_user(user), name))
+
+    def cap(
+        self,
+        amount: str | Decimal | Picodollars | None = None,
+        *,
+        duration: str | None = None,
+        align: Align | None = None,
+        timezone: str | None = None,
+    ) -> Budget:
+        """The budget of the whole project, against which every charge counts; with an amount, make or change it.
+
+        Raises `UnknownUserError` where there is none.
+        """
+        if amount is None:
+            return self._store.budget(PROJECT)
+        change = self._change(parse_amount(amount), duration, align, timezone)
+        return self._store.create_budget(PROJECT, change, if_exists="change")[0]
+
+    def remove_cap(self) -> None:
+        """Take the budget of the whole project away."""
+        self._store.delete_budget(PROJECT)
+
+    def delete_budget(self, user: str) -> None:
+        """Delete the user's budget. Its history stays."""
+        user = check_user(user)
+        self._store.delete_budget(user)
+        self._touch(user)
+
+    def budget(self, user: str) -> Budget:
+        """The user's budget as it stands now."""
+        return self._store.budget(check_user(user))
+
+    def find_budget(self, user: str) -> Budget | None:
+        """The user's budget as it stands now, if there is one."""
+        try:
+            return self.budget(user)
+        except UnknownUserError:
+            return None
+
+    def budgets(
+        self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False
+    ) -> Iterator[Budget]:
+        """All budgets as they stand now, page by page: see `Store.budgets`."""
+        return self._store.budgets(after=after, sort=sort, over=over, due=due)
+
+    def require_project(self) -> None:
+        """Raise `UnknownProjectError` when nothing was ever stored for the project."""
+        if not self._store.exists():
+            raise UnknownProjectError(
+                f"the project {self.project_name!r} has no budgets yet",
+                hint="budgetctl create alice --budget 10",
+            )
+
+    # The ledger
+
+    def charge(
+        self,
+        user: str,
+        amount: str | Decimal | Picodollars,
+        *,
+        model: str | None = None,
+        key: str | None = None,
+        usage: Usage | Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> Charge:
+        """Record a cost of `amount` USD. It is never refused because the budget is exceeded.
+
+        The same `key` again charges nothing and answers the first entry; with another usage (or amount, where no
+        usage is given) it raises `KeyConflictError`.
+        """
+        exact = parse_amount(amount)
+        stated = usage.to_json() if isinstance(usage, Usage) else usage
+        consumed = None if stated is None else check_document(stated, "usage")
+        request = ChargeRequest(
+            check_user(user),
+            exact,
+            model=model,
+            usage=consumed,
+            note=note,
+            key=None if key is None else caller_key(key, amount=exact, model=model, usage=consumed),
+        )
+        return self._charge(request)
+
+    def charge_price(
+        self, user: str, price: Price, *, key: str | None = None, once: bool = False, note: str | None = None
+    ) -> Charge:
+        """Record what `budgetctl.pricing` found a call to cost.
+
+        `once` gives a response with an id a key by itself, so that the same one is charged once; `key` goes before.
+        """
+        usage = price.usage.to_json()
+        own = response_key(price.usage) if once else None
+        # A stated cost is the request itself: its usage says at most for which model.
+        measured = None if price.pricing.get("source") == "stated" else usage
+        request = ChargeRequest(
+            check_user(user),
+            price.amount,
+            model=price.model,
+            usage=usage,
+            pricing=price.pricing,
+            note=note,
+            key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=measured),
+        )
+        return self._charge(request)
+
+    def estimate(
+        self,
+        model: str,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        max_output_tokens: int = 0,
+        provider: str | None = None,
+    ) -> Price:
+        """What a prompt (text, or chat messages as they are sent) and so many output tokens would cost.
+
+        Nothing is recorded.
+        """
+        from budgetctl.pricing import price_prompt
+
+        return price_prompt(model, prompt, max_output_tokens, provider=provider)
+
+    def reprice(
+        self,
+        model: str,
+        *,
+        user: str | None = None,
+        since_us: int | None = None,
+        note: str | None = None,
+        dry_run: bool = False,
+    ) -> Iterator[Correction]:
+        """Correct what charges have cost to what they cost by the prices of now, and return what changed.
+
+        `model` is a name or a shell-style pattern, `since_us` microseconds since 1970. Entries stay as they are: new
+        ones, which count where the corrected ones do, make up the differences. What was stated or billed is left alone.
+        Raises `CannotPriceError`, once all else is corrected, when there are charges that still have no price.
+        """
+        from budgetctl.repricing import reprice
+
+        who = None if user is None else self.budget(user).user
+        for correction in reprice(self._store, model, user=who, since_us=since_us, note=note, dry_run=dry_run):
+            self._touch(correction.user)
+            yield correction
+
+    def reset(self, user: str) -> Reset:
+        """Start again from nothing spent, in the same window."""
+        reset = self._store.reset(check_user(user))
+        self._touch(reset.user)
+        return reset
+
+    def reset_all(self) -> Iterator[Reset]:
+        """Reset every user, batch by batch as the answer is read."""
+        for reset in self._store.reset_all():
+            self._touch(reset.user)
+            yield reset
+
+    def due(self) -> Iterator[Reset]:
+        """The resets that `reset_due` would make now."""
+        return self._store.due()
+
+    def reset_due(self) -> tuple[int, Iterator[Reset]]:
+        """Reset every user whose window has passed.
+
+        Returns how many windows that were, and every recorded reset since the answer to this was last read to
+        its end, however it came about. A window in which nothing was spent leaves no record.
+        """
+        count = self._store.reset_due()
+        self._touch()
+        return count, self._report_resets()
+
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter = EVERYTHING) -> Iterator[Entry]:
+        """The user's entries, newest first; `before` continues below that number. Deleted users have one too."""
+        return self._store.history(check_user(user), before=before, wanted=wanted)
+
+    def refund(
+        self,
+        user: str,
+        entry: int | None = None,
+        *,
+        amount: str | Decimal | Picodollars | None = None,
+        note: str | None = None,
+    ) -> Charge:
+        """Take back what an entry cost, or `amount` of that; or, without an entry, of what was spent in this window.
+
+        It is an entry of its own, which counts where the refunded one does: a window that has closed frees nothing.
+        """
+        if entry is None and amount is None:
+            raise InvalidValueError("nothing to refund was given: pass the number of an entry, or an amount")
+        exact = None if amount is None else parse_amount(amount)
+        charge = self._store.refund(check_user(user), entry, exact, None if note is None else check_note(note))
+        self._written(charge.budget)
+        return charge
+
+    def verify(self, *, repair: bool = False) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings; with `repair` they are set to that. Entries stay."""
+        if not repair:
+            return self._store.verify()
+        found = self._store.repair()
+        self._touch()
+        return iter(found)
+
+    def summary(self) -> ProjectSummary:
+        """How many users there are, and what they have spent in their current windows."""
+        return self._store.summary()
+
+    def close(self) -> None:
+        """Let go of the store's connections."""
+        self._store.close()
+
+    # Within
+
+    def _create(self, user: str, change: BudgetChange, if_exists: IfExists) -> tuple[Budget, bool]:
+        budget, created = self._store.create_budget(check_user(user), change, if_exists=if_exists)
+        return self._written(budget), created
+
+    def _change(
+        self,
+        amount: Picodollars | None,
+        duration: str | None,
+        align: Align | None,
+        timezone: str | None,
+        parent: str | None = None,
+    ) -> BudgetChange:
+        from budgetctl.records import check_terms
+
+        above = check_user(parent) if parent else parent
+        return check_terms(BudgetChange(amount=amount, duration=duration, align=align, zone=timezone, parent=above))
+
+    def _charge(self, request: ChargeRequest) -> Charge:
+        if request.model is not None:
+            check_model(request.model)
+        if request.note is not None:
+            check_note(request.note)
+        charge = self._store.charge(request)
+        self._written(charge.budget)
+        return charge
+
+    def _report_resets(self) -> Iterator[Reset]:
+        last = 0
+        for place, reset in self._store.unreported_resets():
+            yield reset
+            last = place
+        if last:
+            self._store.report_resets(last)
+
+    def _written(self, budget: Budget) -> Budget:
+        self._touch(budget.user)
+        return budget
+
+    def _touch(self, user: str | None = None) -> None:
+        """Tell whoever keeps a copy that it is old: of a user, or of all."""
