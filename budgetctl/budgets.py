@@ -13,6 +13,7 @@ from budgetctl.models import (
     Budget,
     Charge,
     Correction,
+    Crossing,
     Difference,
     Entry,
     HistoryFilter,
@@ -22,7 +23,7 @@ from budgetctl.models import (
     Usage,
 )
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.names import check_document, check_model, check_name, check_note, check_user
+from budgetctl.names import check_document, check_model, check_name, check_note, check_percents, check_user
 from budgetctl.stores.base import EVERYTHING, PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 
 if TYPE_CHECKING:
@@ -45,13 +46,15 @@ class Budgets(Enforcement):
         align: Align | None = None,
         timezone: str | None = None,
         parent: str | None = None,
+        warn_at: Sequence[int] | None = None,
         if_exists: IfExists = "error",
     ) -> tuple[Budget, bool]:
         """Create the user's budget, and say whether it is new. For one who has it, `if_exists` says what to do.
 
-        What the user spends counts against the limits of `parent`, and of those above that, too.
+        What the user spends counts against the limits of `parent`, and of those above that, too. `warn_at` are percents
+        of the amount.
         """
-        change = self._change(parse_amount(amount), duration, align, timezone, parent)
+        change = self._change(parse_amount(amount), duration, align, timezone, parent, warn_at)
         return self._create(user, change, if_exists)
 
     def set(
@@ -63,12 +66,14 @@ class Budgets(Enforcement):
         align: Align | None = None,
         timezone: str | None = None,
         parent: str | None = None,
+        warn_at: Sequence[int] | None = None,
     ) -> Budget:
         """Change what is given; `duration="none"` never resets. A new duration carries over what was spent.
 
         An empty `parent` is none. What was spent before a move stays where it was counted.
         """
-        change = self._change(None if amount is None else parse_amount(amount), duration, align, timezone, parent)
+        exact = None if amount is None else parse_amount(amount)
+        change = self._change(exact, duration, align, timezone, parent, warn_at)
         return self._written(self._store.change_budget(check_user(user), change))
 
     def migrate(self, records: Any, *, dry_run: bool = False) -> list[tuple[str, BudgetChange, bool]]:
@@ -309,6 +314,18 @@ class Budgets(Enforcement):
         self._written(charge.budget)
         return charge
 
+    def crossings(self) -> Iterator[Crossing]:
+        """The soft limits that are crossed and were not told in this window."""
+        return self._store.crossings()
+
+    def tell(self, crossing: Crossing) -> bool:
+        """Note that a crossing was told, and say whether it was not yet: of two who ask at once, one hears yes."""
+        return self._store.tell(crossing)
+
+    def forget(self, crossing: Crossing) -> None:
+        """Take back that a crossing was told: who should have heard of it did not."""
+        self._store.forget(crossing)
+
     def verify(self, *, repair: bool = False) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings; with `repair` they are set to that. Entries stay."""
         if not repair:
@@ -338,11 +355,14 @@ class Budgets(Enforcement):
         align: Align | None,
         timezone: str | None,
         parent: str | None = None,
+        warn_at: Sequence[int] | None = None,
     ) -> BudgetChange:
         from budgetctl.records import check_terms
 
         above = check_user(parent) if parent else parent
-        return check_terms(BudgetChange(amount=amount, duration=duration, align=align, zone=timezone, parent=above))
+        percents = None if warn_at is None else check_percents(warn_at)
+        change = BudgetChange(amount=amount, duration=duration, align=align, zone=timezone, parent=above)
+        return check_terms(change._replace(warn_at=percents))
 
     def _charge(self, request: ChargeRequest) -> Charge:
         if request.model is not None:

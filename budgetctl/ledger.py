@@ -15,9 +15,6 @@ from budgetctl.periods import Duration, Window, parse_duration, rfc3339, window_
 _CLOCK_LEEWAY_US = 24 * 3600 * 10**6
 _NEVER_US = 1 << 62
 
-WARNING_PERCENT = 80
-"""From this share of the amount on, a budget's status is `warning`."""
-
 
 def is_due(limit: Limit, now_us: int) -> bool:
     """Whether the limit's current window has passed."""
@@ -129,10 +126,15 @@ def denial(decision: Decision) -> str:
 
 
 def status(limit: Limit) -> Status:
-    """`exceeded` when nothing is left, `warning` from `WARNING_PERCENT` on."""
+    """`exceeded` when nothing is left, `warning` from the lowest threshold on."""
     if limit.spent >= limit.amount:
         return "exceeded"
-    return "warning" if limit.spent * 100 >= limit.amount * WARNING_PERCENT else "ok"
+    return "warning" if crossed(limit) else "ok"
+
+
+def crossed(limit: Limit) -> list[int]:
+    """The thresholds that what is spent has reached, in percent."""
+    return [percent for percent in limit.warn_at if limit.spent * 100 >= limit.amount * percent]
 
 
 def used_percent(limit: Limit) -> float:

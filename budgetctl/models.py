@@ -20,6 +20,8 @@ EntryKind = Literal["spend", "refund", "adjustment", "carry", "reset"]
 UNKNOWN_PRICE = "unknown"
 """The source of a price that nobody knew: the entry keeps the usage until it can be priced."""
 
+DEFAULT_WARN_AT = (80,)
+
 PRIMARY = "total"
 """The name of the limit that every budget has, litellm's `total_budget`."""
 
@@ -94,6 +96,8 @@ class Limit(NamedTuple):
     window_end_us: int | None
     spent: Picodollars
     held: Picodollars = ZERO
+    warn_at: tuple[int, ...] = DEFAULT_WARN_AT
+    """From which percents of the amount on somebody is told, lowest first."""
 
     @property
     def remaining(self) -> Picodollars:
@@ -175,6 +179,13 @@ class Charge(NamedTuple):
     entry: Entry
     budget: Budget
     replayed: bool = False
+
+
+class Crossing(NamedTuple):
+    """That so many percent of a limit are spent."""
+
+    standing: Standing
+    percent: int
 
 
 class Decision(NamedTuple):

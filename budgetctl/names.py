@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from budgetctl.errors import InvalidValueError
 
 MAX_LENGTH = 256
 MAX_TEXT_LENGTH = 1_000
+MAX_PERCENT = 1_000
+MAX_THRESHOLDS = 10
 
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters forge lines in a terminal; a lone surrogate is no UTF-8. No database takes either."""
@@ -72,6 +74,16 @@ def check_note(note: Any) -> str:
     if not isinstance(note, str):
         raise InvalidValueError(f"{note!r:.80} is not a note: pass text")
     return _storable(note, "note", MAX_TEXT_LENGTH)
+
+
+def check_percents(values: Sequence[Any]) -> tuple[int, ...]:
+    """Percents of an amount, from 1 to 1000, each once and lowest first."""
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PERCENT:
+            raise InvalidValueError(f"{value!r:.80} is no threshold: give a whole percent from 1 to {MAX_PERCENT}")
+    if not values or len(set(values)) > MAX_THRESHOLDS:
+        raise InvalidValueError(f"a limit has from 1 to {MAX_THRESHOLDS} thresholds, not {len(values)}")
+    return tuple(sorted(set(values)))
 
 
 def check_document(value: Any, what: str) -> dict[str, Any]:

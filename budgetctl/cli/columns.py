@@ -109,8 +109,16 @@ CORRECTION_COLUMNS = (
     _usd("cost", "NOW"),
     Column("", lambda document: "history only" if document["counted"] is False else ""),
 )
+CROSSING_COLUMNS = (
+    Column("USER", lambda document: document["user"] or "(the project)", is_name=True),
+    _name("limit"),
+    Column("PAST", lambda document: f"{document['threshold']} %", is_number=True),
+    _usd("spent"),
+    _usd("amount", "OF"),
+    _time("resets_at", "RESETS UTC"),
+)
 DIFFERENCE_COLUMNS = (
-    _name("user"),
+    Column("USER", lambda document: document["user"] or "(the project)", is_name=True),
     _name("limit"),
     _text("what", "COUNTER"),
     _name("model"),

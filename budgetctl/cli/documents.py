@@ -12,6 +12,7 @@ from budgetctl.models import (
     Charge,
     ClosedWindow,
     Correction,
+    Crossing,
     Decision,
     Difference,
     Entry,
@@ -35,6 +36,7 @@ BUDGET_FIELDS = (
 ).split()
 ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed refers_to unpriced".split()
 CORRECTION_FIELDS = "user entry_id at model cost_before cost corrected_by counted".split()
+CROSSING_FIELDS = "user limit threshold used_percent spent amount remaining resets_at".split()
 DIFFERENCE_FIELDS = "user what limit generation model stored posted".split()
 HOLD_FIELDS = "hold user amount state model note created_at expires_at resolved_at entry_id".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
@@ -80,6 +82,7 @@ def limit_document(standing: Standing) -> dict[str, Any]:
         "remaining": limit.remaining,
         "duration": limit.duration,
         "models": limit.models,
+        "warn_at": list(limit.warn_at),
         "window_start": rfc3339(limit.window_start_us),
         "resets_at": _time(limit.window_end_us),
         "status": ledger.status(limit),
@@ -198,6 +201,21 @@ def correction_document(correction: Correction) -> dict[str, Any]:
         "cost": correction.after,
         "corrected_by": correction.entry,
         "counted": correction.is_counted,
+    }
+
+
+def crossing_document(crossing: Crossing) -> dict[str, Any]:
+    """That a threshold of a limit is crossed; `user` is null for the project's."""
+    limit = crossing.standing.limit
+    return {
+        "user": crossing.standing.user or None,
+        "limit": limit.name,
+        "threshold": crossing.percent,
+        "used_percent": ledger.used_percent(limit),
+        "spent": limit.spent,
+        "amount": limit.amount,
+        "remaining": limit.remaining,
+        "resets_at": _time(limit.window_end_us),
     }
 
 

@@ -55,6 +55,10 @@ Parent = Annotated[
     str | None,
     typer.Option("--parent", metavar="USER", help="Whose limits count the spend, too.", autocompletion=users),
 ]
+WarnAt = Annotated[
+    list[int] | None,
+    typer.Option("--warn-at", metavar="PERCENT", help="Tell when so much is spent; 80. May be given again."),
+]
 OutputText = Annotated[str | None, typer.Option("--output-text", metavar="TEXT", help="What came back.")]
 OutputFile = Annotated[
     str | None, typer.Option("--output-file", metavar="FILE", help="The same from a file, or - for stdin.")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from budgetctl import ledger
 from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
-from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset, Standing
+from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, Entry, EntryKind, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
 from budgetctl.stores.base import BudgetChange
@@ -171,6 +171,8 @@ class Account:
         limit = self._limits[index]
         if change.amount is not None:
             limit = self._limits[index] = limit._replace(amount=change.amount)
+        if change.warn_at is not None:
+            limit = self._limits[index] = limit._replace(warn_at=change.warn_at)
         terms = limit._replace(
             duration=_duration(change.duration, limit.duration),
             align=change.align or limit.align,
@@ -295,8 +297,9 @@ class Account:
                 )
             else:
                 tx.run(
-                    "UPDATE limits SET amount = :amount, duration = :duration, align = :align, zone = :zone,"
-                    " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
+                    "UPDATE limits SET amount = :amount, warn_at = :warn_at, duration = :duration, align = :align,"
+                    " zone = :zone, anchor_us = :anchor_us, generation = :generation,"
+                    " window_start_us = :window_start_us,"
                     " window_end_us = :window_end_us, spent = :spent, held = :held"
                     " WHERE project = :project AND limit_id = :limit_id",
                     limit_id=limit.limit_id,
@@ -465,6 +468,7 @@ def _new_limit(name: str, change: BudgetChange, models: str | None, anchor_us: i
         window_start_us=anchor_us,
         window_end_us=None,
         spent=ZERO,
+        warn_at=DEFAULT_WARN_AT if change.warn_at is None else change.warn_at,
     )
     _check_terms(limit)
     return limit
@@ -476,9 +480,9 @@ def _insert_limit(tx: Transaction, holder: int, limit: Limit) -> Limit:
     limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
     limit_id = tx.insert(
         "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us,"
-        " generation, window_start_us, window_end_us)"
+        " generation, window_start_us, window_end_us, warn_at)"
         " VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
-        " :generation, :window_start_us, :window_end_us) RETURNING limit_id",
+        " :generation, :window_start_us, :window_end_us, :warn_at) RETURNING limit_id",
         holder=holder,
         **_columns(limit),
     )
@@ -496,7 +500,8 @@ def _swept(tx: Transaction, limit: Limit) -> Limit:
 
 
 def _columns(limit: Limit) -> dict[str, Any]:
-    return {name: value for name, value in limit._asdict().items() if name not in ("limit_id", "spent", "held")}
+    columns = {name: value for name, value in limit._asdict().items() if name not in ("limit_id", "spent", "held")}
+    return columns | {"warn_at": ",".join(map(str, limit.warn_at))}
 
 
 def _duration(stated: str | None, current: str | None) -> str | None:

@@ -14,6 +14,7 @@ from budgetctl.models import (
     Budget,
     Charge,
     Correction,
+    Crossing,
     Decision,
     Difference,
     Entry,
@@ -42,6 +43,7 @@ class BudgetChange(NamedTuple):
     `window_start_us` makes that instant the anchor and the start of the current generation. `spent` and `models`
     are what the current generation shall have spent, in all and by model: the differences become adjustments.
     `extra` is kept for the caller and means nothing to budgetctl. `parent` is a user's name, or empty for none.
+    `warn_at` are percents of the amount, lowest first.
     """
 
     amount: Picodollars | None = None
@@ -55,6 +57,7 @@ class BudgetChange(NamedTuple):
     extra: Mapping[str, Any] | None = None
     note: str | None = None
     parent: str | None = None
+    warn_at: tuple[int, ...] | None = None
 
 
 class IdempotencyKey(NamedTuple):
@@ -202,6 +205,15 @@ class Store(Protocol):
 
     def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
         """Take a cost back: of an entry, all that is left of it or less, or an amount of the current window."""
+
+    def crossings(self) -> Iterator[Crossing]:
+        """The soft limits that are crossed, and were not told in this window."""
+
+    def tell(self, crossing: Crossing) -> bool:
+        """Note that it was told, and say whether it was not yet: of two who ask at once, one hears yes."""
+
+    def forget(self, crossing: Crossing) -> None:
+        """Take back that it was told."""
 
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, in one snapshot."""

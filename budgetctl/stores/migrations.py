@@ -160,6 +160,19 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX hold_postings_by_hold ON hold_postings (hold);
         """,
     ),
+    (
+        "soft limits",
+        """
+        ALTER TABLE limits ADD COLUMN warn_at TEXT; -- percents, as in 50,80; NULL is the default
+        CREATE TABLE told_thresholds (
+            project INTEGER NOT NULL,
+            limit_id INTEGER NOT NULL REFERENCES limits,
+            generation INTEGER NOT NULL,
+            percent INTEGER NOT NULL,
+            PRIMARY KEY (limit_id, generation, percent)
+        ) STRICT, WITHOUT ROWID;
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

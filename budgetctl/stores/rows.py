@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger import rolled
-from budgetctl.models import Budget, ClosedWindow, Entry, Hold, Limit, Reset, Standing
+from budgetctl.models import DEFAULT_WARN_AT, Budget, ClosedWindow, Entry, Hold, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.base import PROJECT
 from budgetctl.stores.transaction import Row, Transaction
 
 LIMIT_COLUMNS = (
     "l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,"
-    " l.window_start_us, l.window_end_us, l.spent, l.held"
+    " l.window_start_us, l.window_end_us, l.spent, l.held, l.warn_at"
 )
 
 HOLDER_COLUMNS = (
@@ -151,7 +151,8 @@ def already_exists(user: str, amount: Picodollars | None) -> AlreadyExistsError:
 
 def limit_from_row(row: Row) -> Limit:
     """A limit from `LIMIT_COLUMNS`."""
-    limit_id, name, amount, duration, align, zone, models, anchor_us, generation, start_us, end_us, spent, held = row
+    limit_id, name, amount, duration, align, zone, models, anchor_us, generation, *window = row
+    start_us, end_us, spent, held, warn_at = window
     return Limit(
         limit_id,
         name,
@@ -166,6 +167,7 @@ def limit_from_row(row: Row) -> Limit:
         end_us,
         Picodollars(spent),
         Picodollars(held),
+        DEFAULT_WARN_AT if warn_at is None else tuple(map(int, warn_at.split(","))),
     )
 
 

@@ -18,6 +18,7 @@ from budgetctl.models import (
     Budget,
     Charge,
     Correction,
+    Crossing,
     Difference,
     Entry,
     HistoryFilter,
@@ -26,6 +27,7 @@ from budgetctl.models import (
     Reset,
 )
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
+from budgetctl.stores import thresholds
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import EVERYTHING, PROJECT, BudgetChange, CorrectionRequest, IfExists, SortKey
 from budgetctl.stores.corrections import charges_of, correct, refund
@@ -303,6 +305,24 @@ class SqlStore(ABC):
             entry = refund(account, number, amount, note)
             account.save()
             return Charge(entry, account.budget(self.project))
+
+    def crossings(self) -> Iterator[Crossing]:
+        """The soft limits that are crossed, and were not told in this window."""
+        after: int | None = 0
+        while after is not None:
+            with self.read() as tx:
+                found, after = thresholds.crossed(tx, after)
+            yield from found
+
+    def tell(self, crossing: Crossing) -> bool:
+        """Note that it was told, and say whether it was not yet."""
+        with self.write() as tx:
+            return thresholds.tell(tx, crossing)
+
+    def forget(self, crossing: Crossing) -> None:
+        """Take back that it was told."""
+        with self.write() as tx:
+            thresholds.forget(tx, crossing)
 
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, in one snapshot."""

@@ -23,6 +23,7 @@ def create(
     align: options.Align = None,
     timezone: options.Timezone = None,
     parent: options.Parent = None,
+    warn_at: options.WarnAt = None,
     if_not_exists: Annotated[bool, typer.Option("--if-not-exists", help="Leave an existing budget as it is.")] = False,
 ) -> None:
     """Create a user's budget.
@@ -41,7 +42,7 @@ def create(
         raise InvalidValueError(problem, hint=f"budgetctl create {shlex.quote(user)} --budget 10")
     made, is_new = session.manager.create(
         user, str(amount if budget is None else budget), duration=duration, align=align, timezone=timezone,
-        parent=parent, if_exists="keep" if if_not_exists else "error",
+        parent=parent, warn_at=warn_at, if_exists="keep" if if_not_exists else "error",
     )  # fmt: skip
     session.output.document(budget_document(made), lambda: created(made, is_new, session.store.now_us()))
     if is_new and not made.limit.amount:

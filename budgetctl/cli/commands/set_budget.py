@@ -23,6 +23,7 @@ def set_budget(
     align: options.Align = None,
     timezone: options.Timezone = None,
     parent: options.Parent = None,
+    warn_at: options.WarnAt = None,
     no_parent: Annotated[bool, typer.Option("--no-parent", help="Let nobody stand above.")] = False,
 ) -> None:
     """Change a budget; what is not given stays as it is, and what was spent is kept.
@@ -43,6 +44,7 @@ def set_budget(
         "align": align,
         "timezone": timezone,
         "parent": "" if no_parent else parent,
+        "warn_at": warn_at or None,
     }
     if all(value is None for value in wanted.values()):
         raise InvalidValueError("nothing to change was given", hint=f"budgetctl set {shlex.quote(user)} --budget 20")

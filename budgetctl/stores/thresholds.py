@@ -1,0 +1,71 @@
+"""Who is past a soft limit and has not been told so in this window."""
+
+from __future__ import annotations
+
+from budgetctl import ledger
+from budgetctl.models import Crossing, Standing
+from budgetctl.stores.rows import LIMIT_COLUMNS, limit_from_row
+from budgetctl.stores.transaction import Transaction
+
+PAGE = 1_000
+
+
+def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
+    """A page of thresholds that are crossed and not told, in key order, and where the next page begins."""
+    rows = tx.all(
+        # A cross join keeps the tables in this order: from the holders on, each page would read all of them.
+        f"SELECT h.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN holders h"
+        " WHERE l.project = :project AND l.limit_id > :after AND l.deleted_us = 0 AND l.spent > 0"
+        " AND l.spent >= l.amount / 100 AND h.project = l.project AND h.holder = l.holder"
+        " ORDER BY l.limit_id LIMIT :page",
+        after=after,
+        page=PAGE,
+    )
+    found = [
+        Crossing(Standing(user, limit), percent)
+        for user, limit in ((user, limit_from_row(tuple(columns))) for user, *columns in rows)
+        if not ledger.is_due(limit, tx.now_us)
+        for percent in _untold(tx, limit.limit_id, limit.generation, ledger.crossed(limit))
+    ]
+    return found, rows[-1][1] if len(rows) == PAGE else None
+
+
+def tell(tx: Transaction, crossing: Crossing) -> bool:
+    """Note that a threshold was told, and say whether it was not yet."""
+    limit = crossing.standing.limit
+    if not _untold(tx, limit.limit_id, limit.generation, [crossing.percent]):
+        return False
+    tx.run(
+        "INSERT INTO told_thresholds (project, limit_id, generation, percent)"
+        " VALUES (:project, :limit_id, :generation, :percent)",
+        limit_id=limit.limit_id,
+        generation=limit.generation,
+        percent=crossing.percent,
+    )
+    return True
+
+
+def forget(tx: Transaction, crossing: Crossing) -> None:
+    """Take back that a threshold was told."""
+    tx.run(
+        "DELETE FROM told_thresholds WHERE project = :project AND limit_id = :limit_id AND generation = :generation"
+        " AND percent = :percent",
+        limit_id=crossing.standing.limit.limit_id,
+        generation=crossing.standing.limit.generation,
+        percent=crossing.percent,
+    )
+
+
+def _untold(tx: Transaction, limit_id: int, generation: int, percents: list[int]) -> list[int]:
+    if not percents:
+        return []
+    told = {
+        row[0]
+        for row in tx.all(
+            "SELECT percent FROM told_thresholds WHERE project = :project AND limit_id = :limit_id"
+            " AND generation = :generation",
+            limit_id=limit_id,
+            generation=generation,
+        )
+    }
+    return [percent for percent in percents if percent not in told]
