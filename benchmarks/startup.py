@@ -51,6 +51,7 @@ def main() -> None:
         commands = {
             "Typer script": [sys.executable, str(script), "alice", "--store", str(store), "--json"],
             "show --json": [program, "show", "alice", "--json"],
+            "check": [program, "check", "alice"],
             "update-cost --cost": [program, "update-cost", "alice", "--cost", "0.0001", "--json"],
         }
         times: dict[str, list[float]] = {name: [] for name in commands}

@@ -12,11 +12,7 @@ from budgetctl.models import (
     Align,
     Budget,
     Charge,
-    Correction,
-    Crossing,
-    Difference,
     Entry,
-    HistoryFilter,
     Price,
     ProjectSummary,
     Reset,
@@ -24,10 +20,12 @@ from budgetctl.models import (
 )
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_document, check_model, check_name, check_note, check_percents, check_user
-from budgetctl.stores.base import EVERYTHING, PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
+from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from budgetctl.audit import Correction, Crossing, Difference, HistoryFilter
 
 
 class Budgets(Enforcement):
@@ -291,7 +289,7 @@ class Budgets(Enforcement):
         self._touch()
         return count, self._report_resets()
 
-    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter = EVERYTHING) -> Iterator[Entry]:
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first; `before` continues below that number. Deleted users have one too."""
         return self._store.history(check_user(user), before=before, wanted=wanted)
 

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import InvalidValueError
 from budgetctl.idempotency import commit_key
-from budgetctl.models import Charge, Decision, Hold, Price, Usage
+from budgetctl.models import Charge, Price, Usage
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_document, check_hold, check_model, check_note, check_user
 from budgetctl.periods import parse_ttl
-from budgetctl.stores.base import ChargeRequest, HoldRequest, Store
+from budgetctl.stores.base import ChargeRequest, Store
 
 if TYPE_CHECKING:
     from decimal import Decimal
+
+    from budgetctl.permission import Decision, Hold
 
 DEFAULT_TTL = "10m"
 
@@ -66,6 +68,8 @@ class Enforcement:
         Raises `OverBudgetError` when a limit does not allow it; then nothing is changed. The same `hold_id` again
         answers the hold that it made; without one it gets one.
         """
+        from budgetctl.permission import HoldRequest
+
         request = HoldRequest(
             _new_id() if hold_id is None else check_hold(hold_id),
             check_user(user),

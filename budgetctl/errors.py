@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from budgetctl.models import Decision, Usage
+    from budgetctl.models import Usage
+    from budgetctl.permission import Decision
 
 
 class BudgetctlError(Exception):

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from budgetctl.models import PRIMARY, Align, ClosedWindow, Decision, Limit, Standing, Status
+from budgetctl.models import PRIMARY, Align, ClosedWindow, Limit, Standing, Status
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import Duration, Window, parse_duration, rfc3339, window_at
+
+if TYPE_CHECKING:
+    from budgetctl.permission import Decision
 
 _CLOCK_LEEWAY_US = 24 * 3600 * 10**6
 _NEVER_US = 1 << 62
@@ -98,6 +102,8 @@ def decide(
     Without a cost, whether anything is left. While the clock stands more than a day before a limit's window,
     nothing is allowed: what was spent in the windows since is not known to it.
     """
+    from budgetctl.permission import Decision
+
     counting = [standing for standing in standings if counts_against(standing.limit, model)]
     wanted = Picodollars(1) if cost is None else cost
     stopped = [standing for standing in counting if now_us < standing.limit.window_start_us - _CLOCK_LEEWAY_US]

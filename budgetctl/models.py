@@ -14,7 +14,6 @@ from budgetctl.money import ZERO, Picodollars
 
 Align = Literal["rolling", "calendar"]
 Status = Literal["ok", "warning", "exceeded"]
-HoldState = Literal["open", "committed", "released", "expired"]
 EntryKind = Literal["spend", "refund", "adjustment", "carry", "reset"]
 
 UNKNOWN_PRICE = "unknown"
@@ -179,81 +178,6 @@ class Charge(NamedTuple):
     entry: Entry
     budget: Budget
     replayed: bool = False
-
-
-class Crossing(NamedTuple):
-    """That so many percent of a limit are spent."""
-
-    standing: Standing
-    percent: int
-
-
-class Decision(NamedTuple):
-    """Whether a cost would be allowed now. `binding` is the limit that refuses it, or that is nearest to doing so.
-
-    Without a `cost`, allowed means that something is left.
-    """
-
-    user: str
-    allowed: bool
-    cost: Picodollars | None
-    binding: Standing
-
-
-class Hold(NamedTuple):
-    """Money set aside before a call. It counts against its limits until it is resolved, or has expired.
-
-    `number` is the entry that its commit made.
-    """
-
-    hold_id: str
-    user: str
-    amount: Picodollars
-    state: HoldState
-    created_us: int
-    expires_us: int
-    resolved_us: int | None = None
-    model: str | None = None
-    note: str | None = None
-    number: int | None = None
-
-
-class Correction(NamedTuple):
-    """What an entry's cost was, and what it is by the prices of now. `entry` is the one that makes up the difference.
-
-    `is_counted` says whether that counts in a window that is still open; else it is history only. Both are None when
-    nothing was written.
-    """
-
-    user: str
-    number: int
-    at_us: int
-    model: str | None
-    before: Picodollars
-    after: Picodollars
-    entry: int | None = None
-    is_counted: bool | None = None
-
-
-class Difference(NamedTuple):
-    """A counter (`spent`, `held`, `spent by model`), or a `closed` window's record, that is not what was posted."""
-
-    user: str
-    what: str
-    limit: str
-    generation: int
-    model: str | None
-    stored: Picodollars
-    posted: Picodollars
-
-
-class HistoryFilter(NamedTuple):
-    """Which entries of a ledger are wanted: from and up to an instant, of a kind, for models of a pattern."""
-
-    since_us: int | None = None
-    until_us: int | None = None
-    kind: EntryKind | None = None
-    model: str | None = None
 
 
 class Reset(NamedTuple):

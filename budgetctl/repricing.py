@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from budgetctl.audit import Correction, CorrectionRequest
 from budgetctl.errors import CannotPriceError
-from budgetctl.models import UNKNOWN_PRICE, Correction, Price
+from budgetctl.models import UNKNOWN_PRICE, Price
 from budgetctl.pricing import price_recorded
 from budgetctl.stores import Store
-from budgetctl.stores.base import CorrectionRequest
 
 _BY_PRICE = frozenset({"litellm", "user", UNKNOWN_PRICE})
 """Where prices come from that may have been wrong: what was stated, or billed by the provider, is what it is."""

@@ -50,10 +50,8 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "refund": ("refund", "Take back what an entry cost."),
         "history": ("history", "List a user's ledger entries."),
     },
-    "Watching": {
+    "Resets and warnings": {
         "warn": ("warn", "List who is past a threshold (for cron)."),
-    },
-    "Resets": {
         "reset": ("reset", "Start again from nothing spent."),
         "reset-due": ("reset_due", "Reset everybody whose window has passed (for cron)."),
     },

@@ -11,12 +11,7 @@ from budgetctl.models import (
     Budget,
     Charge,
     ClosedWindow,
-    Correction,
-    Crossing,
-    Decision,
-    Difference,
     Entry,
-    Hold,
     Price,
     ProjectSummary,
     Reset,
@@ -27,6 +22,8 @@ from budgetctl.money import Picodollars
 from budgetctl.periods import rfc3339
 
 if TYPE_CHECKING:
+    from budgetctl.audit import Correction, Crossing, Difference
+    from budgetctl.permission import Decision, Hold
     from budgetctl.pricing.own_prices import OwnPrice
     from budgetctl.pricing.quotes import Quote, Sources
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
 from budgetctl.cli.output import dumps
-from budgetctl.models import Budget, Charge, Entry, Hold, Limit, Price, Reset, Usage
+from budgetctl.models import Budget, Charge, Entry, Limit, Price, Reset, Usage
 from budgetctl.money import Picodollars, format_exact, format_usd, from_number
 from budgetctl.periods import load_zone, to_datetime
 
 if TYPE_CHECKING:
+    from budgetctl.permission import Hold
     from budgetctl.pricing.map_update import Changes
     from budgetctl.pricing.own_prices import OwnPrice
     from budgetctl.pricing.quotes import Quote, Sources

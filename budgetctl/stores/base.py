@@ -7,31 +7,20 @@ store. Values are validated before they get here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from budgetctl.models import (
-    Align,
-    Budget,
-    Charge,
-    Correction,
-    Crossing,
-    Decision,
-    Difference,
-    Entry,
-    HistoryFilter,
-    Hold,
-    ProjectSummary,
-    Reset,
-)
+from budgetctl.models import Align, Budget, Charge, Entry, ProjectSummary, Reset
 from budgetctl.money import Picodollars
+
+if TYPE_CHECKING:
+    from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.permission import Decision, Hold, HoldRequest
 
 NEVER = "none"
 """The duration of a budget that never resets, where None means that the caller does not say."""
 
 PROJECT = ""
 """The name, which no user can have, of whoever holds the budget of the whole project."""
-
-EVERYTHING = HistoryFilter()
 
 SortKey = Literal["user", "spent", "remaining", "budget"]
 IfExists = Literal["error", "keep", "change"]
@@ -71,27 +60,6 @@ class IdempotencyKey(NamedTuple):
     kind: Literal["caller", "response", "commit"]
     digest: bytes
     request: bytes
-
-
-class CorrectionRequest(NamedTuple):
-    """That the user's entry of that number cost `amount`, by `pricing`."""
-
-    user: str
-    number: int
-    amount: Picodollars
-    pricing: Mapping[str, Any]
-    note: str | None = None
-
-
-class HoldRequest(NamedTuple):
-    """Money to set aside for a call of the user's, for so many microseconds at most."""
-
-    hold_id: str
-    user: str
-    amount: Picodollars
-    ttl_us: int
-    model: str | None = None
-    note: str | None = None
 
 
 class ChargeRequest(NamedTuple):
@@ -221,7 +189,7 @@ class Store(Protocol):
     def repair(self) -> list[Difference]:
         """Set all counters to the sums of their postings, and say which were not. Entries are never touched."""
 
-    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter = EVERYTHING) -> Iterator[Entry]:
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too; `before` continues below a number."""
 
     def summary(self) -> ProjectSummary:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 
+from budgetctl.audit import Correction, CorrectionRequest
 from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
-from budgetctl.models import Correction, Entry
+from budgetctl.models import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.stores.account import Account, check_counter
-from budgetctl.stores.base import CorrectionRequest
 from budgetctl.stores.rows import CORRECTIONS, ENTRY_COLUMNS, entry_from_row
 from budgetctl.stores.transaction import Transaction
 

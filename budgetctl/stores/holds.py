@@ -8,25 +8,32 @@ from __future__ import annotations
 
 from budgetctl import ledger
 from budgetctl.errors import HoldResolvedError, KeyConflictError, OverBudgetError, UnknownHoldError
-from budgetctl.models import Hold, HoldState
 from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
+from budgetctl.permission import Hold, HoldRequest, HoldState
 from budgetctl.stores.account import Account
-from budgetctl.stores.base import HoldRequest
 from budgetctl.stores.entries import model_key
-from budgetctl.stores.rows import HOLD_COLUMNS, Holder, hold_from_row
-from budgetctl.stores.transaction import Transaction
+from budgetctl.stores.rows import Holder
+from budgetctl.stores.transaction import Row, Transaction
 
+_COLUMNS = "o.name, h.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
 _FROM = (
     "FROM holds o JOIN holders h ON h.project = o.project AND h.holder = o.holder"
     " LEFT JOIN models m ON m.project = o.project AND m.model = o.model"
 )
 
 
+def _hold(row: Row, now_us: int) -> Hold:
+    """A hold from `_COLUMNS`, as it stands now."""
+    hold = Hold(*row)
+    is_expired = hold.state == "open" and hold.expires_us <= now_us
+    return hold._replace(amount=Picodollars(hold.amount), state="expired" if is_expired else hold.state)
+
+
 def find_hold(tx: Transaction, hold_id: str) -> Hold | None:
     """The hold of that id."""
-    row = tx.one(f"SELECT {HOLD_COLUMNS} {_FROM} WHERE o.project = :project AND o.name = :name", name=hold_id)
-    return None if row is None else hold_from_row(row, tx.now_us)
+    row = tx.one(f"SELECT {_COLUMNS} {_FROM} WHERE o.project = :project AND o.name = :name", name=hold_id)
+    return None if row is None else _hold(row, tx.now_us)
 
 
 def known_hold(tx: Transaction, hold_id: str) -> Hold:
@@ -42,7 +49,7 @@ def holds_of(
 ) -> list[tuple[int, Hold]]:
     """A page of holds with their keys, oldest first: those that count now, or all of them."""
     rows = tx.all(
-        f"SELECT o.hold, {HOLD_COLUMNS} {_FROM} WHERE o.project = :project AND o.hold > :after"
+        f"SELECT o.hold, {_COLUMNS} {_FROM} WHERE o.project = :project AND o.hold > :after"
         + ("" if resolved else " AND o.state = 'open' AND o.expires_us > :now")
         + ("" if holder is None else " AND o.holder = :holder")
         + " ORDER BY o.hold LIMIT :page",
@@ -50,7 +57,7 @@ def holds_of(
         after=after,
         page=page,
     )
-    return [(key, hold_from_row(tuple(columns), tx.now_us)) for key, *columns in rows]
+    return [(key, _hold(tuple(columns), tx.now_us)) for key, *columns in rows]
 
 
 def reserve(tx: Transaction, request: HoldRequest) -> Hold:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger import rolled
-from budgetctl.models import DEFAULT_WARN_AT, Budget, ClosedWindow, Entry, Hold, Limit, Reset, Standing
+from budgetctl.models import DEFAULT_WARN_AT, Budget, ClosedWindow, Entry, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.base import PROJECT
 from budgetctl.stores.transaction import Row, Transaction
@@ -34,8 +34,6 @@ ENTRY_COLUMNS = (
     " EXISTS (SELECT 1 FROM entries c WHERE c.project = e.project AND c.holder = e.holder AND c.refers_to = e.number"
     "  AND c.kind = 'adjustment')"
 )
-
-HOLD_COLUMNS = "o.name, h.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
 
 _LATER = (
     "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.holder = e.holder"
@@ -188,13 +186,6 @@ def entry_from_row(row: Row) -> Entry:
         refers_to=refers_to,
         is_corrected=bool(is_corrected),
     )
-
-
-def hold_from_row(row: Row, now_us: int) -> Hold:
-    """A hold from `HOLD_COLUMNS`, as it stands now."""
-    hold = Hold(*row)
-    is_expired = hold.state == "open" and hold.expires_us <= now_us
-    return hold._replace(amount=Picodollars(hold.amount), state="expired" if is_expired else hold.state)
 
 
 def reset_from_row(user: str, row: Row) -> Reset:

@@ -9,30 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, UnknownUserError
-from budgetctl.models import (
-    PRIMARY,
-    Budget,
-    Charge,
-    Correction,
-    Crossing,
-    Difference,
-    Entry,
-    HistoryFilter,
-    Hold,
-    ProjectSummary,
-    Reset,
-)
+from budgetctl.models import PRIMARY, Budget, Charge, Entry, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
-from budgetctl.stores import thresholds
-from budgetctl.stores.account import Account
-from budgetctl.stores.base import EVERYTHING, PROJECT, BudgetChange, CorrectionRequest, IfExists, SortKey
-from budgetctl.stores.corrections import charges_of, correct, refund
-from budgetctl.stores.holds import holds_of, release_all
-from budgetctl.stores.rollover import due_resets, roll_due
+from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey
 from budgetctl.stores.rows import (
     ENTRY_COLUMNS,
     HOLDER_COLUMNS,
@@ -50,9 +33,11 @@ from budgetctl.stores.rows import (
     unknown_user,
     without_expired,
 )
-from budgetctl.stores.structure import has_children
 from budgetctl.stores.transaction import Transaction
-from budgetctl.stores.verifying import differences, repair
+
+if TYPE_CHECKING:
+    from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.permission import Hold
 
 _PAGE = 1_000
 _SORTED_PAGE = 20_000
@@ -101,6 +86,8 @@ class SqlStore(ABC):
 
     def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
         """Create the user's budget, and say whether it is new."""
+        from budgetctl.stores.account import Account
+
         with self.write(create=True) as tx:
             try:
                 account = Account.open(tx, user)
@@ -117,6 +104,8 @@ class SqlStore(ABC):
 
     def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
         """Create budgets for those who have none, all in one transaction, and say who was new."""
+        from budgetctl.stores.account import Account
+
         created = []
         with self.write(create=True) as tx:
             for user, change in changes:
@@ -131,6 +120,8 @@ class SqlStore(ABC):
 
     def change_budget(self, user: str, change: BudgetChange) -> Budget:
         """Change what `change` states."""
+        from budgetctl.stores.account import Account
+
         with self.write() as tx:
             account = Account.open(tx, user)
             account.change(change)
@@ -139,6 +130,8 @@ class SqlStore(ABC):
 
     def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
         """Give the user another limit."""
+        from budgetctl.stores.account import Account
+
         with self.write() as tx:
             account = Account.open(tx, user)
             account.add_limit(name, change, models)
@@ -147,6 +140,8 @@ class SqlStore(ABC):
 
     def remove_limit(self, user: str, name: str) -> Budget:
         """Take a limit away. Its entries stay."""
+        from budgetctl.stores.account import Account
+
         with self.write() as tx:
             account = Account.open(tx, user)
             account.remove_limit(name)
@@ -155,6 +150,9 @@ class SqlStore(ABC):
 
     def delete_budget(self, user: str) -> None:
         """Delete the budget, and keep its entries."""
+        from budgetctl.stores.holds import release_all
+        from budgetctl.stores.structure import has_children
+
         with self.write() as tx:
             found = find_holder(tx, user)
             if has_children(tx, found):
@@ -209,6 +207,8 @@ class SqlStore(ABC):
 
     def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were."""
+        from budgetctl.stores.holds import holds_of
+
         after = 0
         while True:
             with self.read() as tx:
@@ -223,15 +223,21 @@ class SqlStore(ABC):
         self, model: str, *, user: str | None = None, since_us: int | None = None
     ) -> Iterator[tuple[str, Entry, Picodollars]]:
         """Entries of charges that have a usage, for models of that pattern."""
+        from budgetctl.stores.corrections import charges_of
+
         return charges_of(self.read, model, user, since_us)
 
     def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
         """Make up the differences by entries that count where the corrected ones do."""
+        from budgetctl.stores.corrections import correct
+
         with self.write() as tx:
             return correct(tx, requests)
 
     def reset(self, user: str) -> Reset:
         """Close the current generation of each of the user's limits."""
+        from budgetctl.stores.account import Account
+
         with self.write() as tx:
             account = Account.open(tx, user)
             reset = account.reset()
@@ -240,6 +246,8 @@ class SqlStore(ABC):
 
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
+        from budgetctl.stores.account import Account
+
         after = ""
         while True:
             with self.write() as tx:
@@ -261,10 +269,14 @@ class SqlStore(ABC):
 
     def due(self) -> Iterator[Reset]:
         """What `reset_due` would reset now."""
+        from budgetctl.stores.rollover import due_resets
+
         return due_resets(self.read)
 
     def reset_due(self) -> int:
         """Roll every window that has passed."""
+        from budgetctl.stores.rollover import roll_due
+
         return roll_due(self.read, self.write)
 
     def unreported_resets(self) -> Iterator[tuple[int, Reset]]:
@@ -300,6 +312,9 @@ class SqlStore(ABC):
 
     def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
         """Take a cost back."""
+        from budgetctl.stores.account import Account
+        from budgetctl.stores.corrections import refund
+
         with self.write() as tx:
             account = Account.open(tx, user)
             entry = refund(account, number, amount, note)
@@ -308,6 +323,8 @@ class SqlStore(ABC):
 
     def crossings(self) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window."""
+        from budgetctl.stores import thresholds
+
         after: int | None = 0
         while after is not None:
             with self.read() as tx:
@@ -316,29 +333,38 @@ class SqlStore(ABC):
 
     def tell(self, crossing: Crossing) -> bool:
         """Note that it was told, and say whether it was not yet."""
+        from budgetctl.stores import thresholds
+
         with self.write() as tx:
             return thresholds.tell(tx, crossing)
 
     def forget(self, crossing: Crossing) -> None:
         """Take back that it was told."""
+        from budgetctl.stores import thresholds
+
         with self.write() as tx:
             thresholds.forget(tx, crossing)
 
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, in one snapshot."""
+        from budgetctl.stores.verifying import differences
+
         with self.read() as tx:
             found = list(differences(tx))
         yield from found
 
     def repair(self) -> list[Difference]:
         """Set all counters to the sums of their postings, and say which were not."""
+        from budgetctl.stores.verifying import repair
+
         with self.write() as tx:
             return repair(tx)
 
-    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter = EVERYTHING) -> Iterator[Entry]:
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too."""
         holder: int | None = None
         where, values = _wanted(wanted)
+        pattern = None if wanted is None else wanted.model
         while True:
             with self.read() as tx:
                 if holder is None:
@@ -364,7 +390,7 @@ class SqlStore(ABC):
                     **values,
                 )
             for entry in map(entry_from_row, rows):
-                if wanted.model is None or (entry.model is not None and fnmatchcase(entry.model, wanted.model)):
+                if pattern is None or (entry.model is not None and fnmatchcase(entry.model, pattern)):
                     yield entry
             if len(rows) < _PAGE:
                 return
@@ -408,8 +434,10 @@ class SqlStore(ABC):
         ]
 
 
-def _wanted(wanted: HistoryFilter) -> tuple[str, dict[str, Any]]:
+def _wanted(wanted: HistoryFilter | None) -> tuple[str, dict[str, Any]]:
     """The conditions of a filter that a database can check."""
+    if wanted is None:
+        return "", {}
     conditions = {
         "since": (" AND e.at_us >= :since", wanted.since_us),
         "until": (" AND e.at_us < :until", wanted.until_us),

@@ -14,19 +14,22 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, KeyConflictError, StoreBusyError
-from budgetctl.models import Charge, Decision, Entry, Hold
+from budgetctl.models import Charge, Entry
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
-from budgetctl.stores import holds
-from budgetctl.stores.account import Account
-from budgetctl.stores.base import ChargeRequest, HoldRequest, IdempotencyKey
+from budgetctl.stores.base import ChargeRequest, IdempotencyKey
 from budgetctl.stores.filelock import FileLock
 from budgetctl.stores.rows import ENTRY_COLUMNS, entry_from_row, find_holder, standings_of
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
 from budgetctl.stores.transaction import Transaction
+
+if TYPE_CHECKING:
+    from budgetctl.permission import Decision, Hold, HoldRequest
+    from budgetctl.stores.account import Account
 
 MAX_AMOUNT = Picodollars(1_000_000 * PICODOLLARS_PER_USD)
 """The most that one entry may move: counters are 64-bit."""
@@ -128,6 +131,8 @@ class SqliteStore(SqlStore):
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""
+        from budgetctl.stores.account import Account
+
         _check_amount(request.amount)
         with self.write() as tx:
             account = Account.open(tx, request.user)
@@ -142,12 +147,17 @@ class SqliteStore(SqlStore):
 
     def reserve(self, request: HoldRequest) -> Hold:
         """Set money aside, if all limits allow it."""
+        from budgetctl.stores import holds
+
         _check_amount(request.amount)
         with self.write() as tx:
             return holds.reserve(tx, request)
 
     def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
         """Record what a call did cost, and let go of what was set aside for it."""
+        from budgetctl.stores import holds
+        from budgetctl.stores.account import Account
+
         _check_amount(request.amount)
         with self.write() as tx:
             hold = holds.known_hold(tx, hold_id)
@@ -165,6 +175,9 @@ class SqliteStore(SqlStore):
 
     def release(self, hold_id: str) -> Hold:
         """Let go of what was set aside."""
+        from budgetctl.stores import holds
+        from budgetctl.stores.account import Account
+
         with self.write() as tx:
             hold = holds.known_hold(tx, hold_id)
             holds.refuse_resolved(hold, "released")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from budgetctl import ledger
-from budgetctl.models import Crossing, Standing
+from budgetctl.audit import Crossing
+from budgetctl.models import Standing
 from budgetctl.stores.rows import LIMIT_COLUMNS, limit_from_row
 from budgetctl.stores.transaction import Transaction
 
