@@ -153,7 +153,7 @@ class SqliteStore(SqlStore):
             hold = holds.known_hold(tx, hold_id)
             holds.refuse_resolved(hold, "committed")
             request = request._replace(model=request.model or hold.model)
-            account = Account.open(tx, hold.user)
+            account = holds.account_of(tx, hold)
             try:
                 entry, is_new = _charged(tx, account, request)
             except KeyConflictError as error:
@@ -169,7 +169,7 @@ class SqliteStore(SqlStore):
             hold = holds.known_hold(tx, hold_id)
             holds.refuse_resolved(hold, "released")
             if hold.state != "released":
-                account = Account.open(tx, hold.user)
+                account = holds.account_of(tx, hold)
                 holds.resolve(tx, account, hold, "released")
                 account.save()
             return holds.known_hold(tx, hold_id)
