@@ -40,7 +40,7 @@ def known_hold(tx: Transaction, hold_id: str) -> Hold:
 
 
 def account_of(tx: Transaction, hold: Hold) -> Account:
-    """The account that the hold was made for. Raises `UnknownUserError` when it is deleted, whoever has its name now."""
+    """The account that the hold was made for. Raises `UnknownUserError` when that is deleted, whoever has its name."""
     account = Account.open(tx, hold.user)
     if not _is_of(tx, hold, account.holder):
         raise UnknownUserError(
