@@ -140,11 +140,13 @@ def main() -> None:
     path, name = sys.argv[1:]
     manager = BudgetManager("p", store=path)
     manager.budget(USERS[0])
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     sys.stdin.readline()
     for number in count():
         take(manager, name, number)
-        print(number, flush=True)
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
