@@ -120,6 +120,10 @@ def denial(decision: Decision) -> str:
     whose = "the " if user == decision.user else f"{user}'s " if user else "the project's "
     name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
     what = f"{whose}{name} of {format_usd(limit.amount)}{f' {limit.duration}' if limit.duration else ''}"
+    wanted = 1 if decision.cost is None else decision.cost
+    if not decision.allowed and limit.remaining >= wanted:
+        starts = rfc3339(limit.window_start_us)[:16].replace("T", " ")
+        return f"{decision.user}: the clock stands before the window of {what}, which starts at {starts} UTC"
     left = f"{format_usd(limit.remaining)} is left of {what}"
     if decision.cost is not None and limit.remaining > 0:
         left = f"{format_usd(decision.cost)} is {format_usd(decision.cost - limit.remaining)} too much: {left}"

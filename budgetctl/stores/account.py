@@ -230,6 +230,8 @@ class Account:
     def _move(self, parent: str) -> None:
         """Put the user under another parent, or none. What was spent before stays where it was counted."""
         self.holder, above = placed(self._tx, self.holder, parent)
+        for account in self.above:
+            account.save()  # they were rolled when this one was opened, and may be opened again as the new ones
         self.above = [Account._current(self._tx, each, []) for each in above]
         self._changed = True
 

@@ -6,14 +6,16 @@ limit's `held`. An expired one counts for nothing: whoever next opens the limit 
 
 from __future__ import annotations
 
+import shlex
+
 from budgetctl import ledger
-from budgetctl.errors import HoldResolvedError, KeyConflictError, OverBudgetError, UnknownHoldError
+from budgetctl.errors import HoldResolvedError, KeyConflictError, OverBudgetError, UnknownHoldError, UnknownUserError
 from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
 from budgetctl.permission import Hold, HoldRequest, HoldState
 from budgetctl.stores.account import Account
 from budgetctl.stores.entries import model_key
-from budgetctl.stores.rows import Holder
+from budgetctl.stores.rows import Holder, find_holder
 from budgetctl.stores.transaction import Row, Transaction
 
 _COLUMNS = "o.name, h.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
@@ -44,6 +46,22 @@ def known_hold(tx: Transaction, hold_id: str) -> Hold:
     return hold
 
 
+def account_of(tx: Transaction, hold: Hold) -> Account:
+    """The account that the hold was made for. Raises `UnknownUserError` when that is deleted, whoever has its name."""
+    account = Account.open(tx, hold.user)
+    if not _is_of(tx, hold, account.holder):
+        raise UnknownUserError(
+            f"the hold {hold.hold_id!r} was made for a budget of {hold.user} that is deleted; nothing was changed",
+            hint=f"budgetctl history {shlex.quote(hold.user)}",
+        )
+    return account
+
+
+def _is_of(tx: Transaction, hold: Hold, holder: Holder) -> bool:
+    row = tx.one("SELECT o.holder FROM holds o WHERE o.project = :project AND o.name = :name", name=hold.hold_id)
+    return row == (holder.holder,)
+
+
 def holds_of(
     tx: Transaction, holder: Holder | None, *, resolved: bool, after: int, page: int
 ) -> list[tuple[int, Hold]]:
@@ -64,7 +82,9 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
     """Set money aside, if all limits allow it. The same request again answers the hold that it made."""
     earlier = find_hold(tx, request.hold_id)
     if earlier is not None:
-        if (earlier.user, earlier.amount, earlier.model) != (request.user, request.amount, request.model):
+        asked = (request.user, request.amount, request.model)
+        is_same = (earlier.user, earlier.amount, earlier.model) == asked
+        if not is_same or not _is_of(tx, earlier, find_holder(tx, request.user)):
             raise KeyConflictError(
                 f"the hold {request.hold_id!r} was made before, of {format_usd(earlier.amount)} for {earlier.user};"
                 " nothing was set aside",

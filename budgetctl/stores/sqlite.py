@@ -156,14 +156,13 @@ class SqliteStore(SqlStore):
     def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
         """Record what a call did cost, and let go of what was set aside for it."""
         from budgetctl.stores import holds
-        from budgetctl.stores.account import Account
 
         _check_amount(request.amount)
         with self.write() as tx:
             hold = holds.known_hold(tx, hold_id)
             holds.refuse_resolved(hold, "committed")
             request = request._replace(model=request.model or hold.model)
-            account = Account.open(tx, hold.user)
+            account = holds.account_of(tx, hold)
             try:
                 entry, is_new = _charged(tx, account, request)
             except KeyConflictError as error:
@@ -176,13 +175,12 @@ class SqliteStore(SqlStore):
     def release(self, hold_id: str) -> Hold:
         """Let go of what was set aside."""
         from budgetctl.stores import holds
-        from budgetctl.stores.account import Account
 
         with self.write() as tx:
             hold = holds.known_hold(tx, hold_id)
             holds.refuse_resolved(hold, "released")
             if hold.state != "released":
-                account = Account.open(tx, hold.user)
+                account = holds.account_of(tx, hold)
                 holds.resolve(tx, account, hold, "released")
                 account.save()
             return holds.known_hold(tx, hold_id)

@@ -23,16 +23,32 @@ CLOSED = """
     LEFT JOIN entries e ON e.posting_set = p.posting_set AND e.entry < c.entry -- corrections may come later
     GROUP BY c.entry
 """
-NUMBERS = "SELECT holder, COUNT(*), MIN(number), MAX(number) FROM entries GROUP BY holder"
+HELD = """
+    SELECT l.limit_id, l.held, COALESCE(SUM(p.amount), 0) FROM limits l
+    LEFT JOIN hold_postings p ON p.limit_id = l.limit_id
+    GROUP BY l.limit_id
+"""
+RESOLVED_AND_HELD = """
+    SELECT o.name, p.limit_id FROM hold_postings p JOIN holds o ON o.hold = p.hold
+    WHERE o.state <> 'open' OR o.amount <> p.amount OR o.expires_us <> p.expires_us
+"""
+NUMBERS = """
+    SELECT h.last_number, COUNT(e.entry), COALESCE(MIN(e.number), 1), COALESCE(MAX(e.number), 0)
+    FROM holders h LEFT JOIN entries e ON e.holder = h.holder GROUP BY h.holder
+"""
 
 
 def assert_sound(path):
-    """Every counter is the sum of its postings, by limit, model and closed generation; numbers have no gaps."""
+    """Every counter is the sum of its postings, by limit, model and closed generation; numbers have no gaps.
+
+    What is set aside in a limit is the sum of the holds that count there, all of which are open.
+    """
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        for query in (COUNTERS, MODEL_TOTALS, CLOSED):
+        for query in (COUNTERS, HELD, MODEL_TOTALS, CLOSED):
             for limit, counter, postings in connection.execute(query):
                 assert counter == postings, (query, limit)
-        for _, count, lowest, highest in connection.execute(NUMBERS):
-            assert (lowest, highest) == (1, count)
+        assert connection.execute(RESOLVED_AND_HELD).fetchall() == []
+        for last, count, lowest, highest in connection.execute(NUMBERS):
+            assert (lowest, highest, last) == (1, count, count)

@@ -9,10 +9,11 @@ import pytest
 
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest, IdempotencyKey
+from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, HoldRequest, IdempotencyKey
 
 CENT = parse_amount("0.01")
 KEY = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
+MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
 DAILY = BudgetChange(amount=parse_amount("10"), duration="daily")
 
 # The second is what only looks like a search: every row has the same project.
@@ -24,6 +25,12 @@ def store(home, clock):
     with closing(SqliteStore(home / "p.db", "p", clock=clock)) as store:
         store.create_budgets([(user, DAILY) for user in ("alice", "bob", "carol")])
         store.charge(ChargeRequest("bob", CENT, model="m"))
+        store.create_budget(PROJECT, DAILY, if_exists="error")
+        store.change_budget("bob", BudgetChange(parent="alice"))
+        store.add_limit("bob", "each m", DAILY, "m*")
+        for hold_id in ("old", "open", "another"):
+            store.reserve(HoldRequest(hold_id, "bob", CENT, MINUTE_US if hold_id == "old" else DAY_US, "m"))
+        clock.advance(seconds=61)
         yield store
 
 
@@ -50,6 +57,17 @@ OPERATIONS = {
     "charge with a key": lambda store: [store.charge(ChargeRequest("bob", CENT, key=KEY)) for _ in range(2)],
     "change": lambda store: store.change_budget("bob", BudgetChange(duration="weekly", spent=CENT, models={"a": CENT})),
     "reset": lambda store: store.reset("bob"),
+    "check": lambda store: store.check("bob", CENT, "m"),
+    "reserve": lambda store: [store.reserve(HoldRequest("new", "bob", CENT, DAY_US, "m")) for _ in range(2)],
+    "commit": lambda store: [store.commit("open", ChargeRequest("", CENT, key=KEY)) for _ in range(2)],
+    "commit late": lambda store: store.commit("old", ChargeRequest("", CENT, key=KEY)),
+    "release": lambda store: [store.release("open") for _ in range(2)],
+    "holds": lambda store: list(store.holds()),
+    "holds of a user": lambda store: list(store.holds("bob", resolved=True)),
+    "add limit": lambda store: store.add_limit("bob", "hourly", DAILY._replace(duration="hourly"), "m"),
+    "remove limit": lambda store: store.remove_limit("bob", "each m"),
+    "move": lambda store: store.change_budget("bob", BudgetChange(parent="carol")),
+    "cap": lambda store: store.create_budget(PROJECT, BudgetChange(amount=CENT), if_exists="change"),
     "delete": lambda store: store.delete_budget("bob"),
     "history": lambda store: list(store.history("bob", before=100)),
     "budgets": lambda store: list(store.budgets(after="alice")),

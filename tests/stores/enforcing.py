@@ -1,0 +1,19 @@
+"""What the tests of enforcement ask again and again."""
+
+from __future__ import annotations
+
+import pytest
+
+from budgetctl.errors import OverBudgetError
+
+
+def counters(manager, *users):
+    """What each has spent and set aside, as text."""
+    budgets = [manager.cap() if user == "cap" else manager.budget(user) for user in users]
+    return [(float(budget.limit.spent) / 1e12, float(budget.limit.held) / 1e12) for budget in budgets]
+
+
+def denied(manager, *arguments, **more):
+    with pytest.raises(OverBudgetError) as caught:
+        manager.reserve(*arguments, **more)
+    return caught.value

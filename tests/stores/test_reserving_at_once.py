@@ -1,0 +1,94 @@
+"""Many processes that reserve at the same moment get exactly what the limits allow, in every run."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from contextlib import closing
+
+import pytest
+from crowd import Crowd
+from soundness import assert_sound
+
+from budgetctl import BudgetManager
+from budgetctl.money import parse_amount
+
+PROCESSES = 64
+RUNS = range(int(os.environ.get("BUDGETCTL_TEST_RUNS", "4")))
+USERS = [f"user-{number}" for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    with Crowd(PROCESSES) as crowd:
+        yield crowd
+
+
+@pytest.fixture
+def manager(home):
+    with closing(BudgetManager("p", store=home / "p.db")) as manager:
+        yield manager
+
+
+def one_user(manager):
+    manager.create("alice", "1.00")
+
+
+def a_team(manager, *, each="1.00"):
+    manager.create("team", "1.00")
+    for user in USERS:
+        manager.create(user, each, parent="team")
+
+
+def a_team_with_daily_limits(manager):
+    a_team(manager, each="100")
+    for user in USERS:
+        manager.add_limit(user, "0.10", duration="daily")
+
+
+def a_department_with_a_cap(manager):
+    manager.cap("1.00", duration="monthly")
+    manager.create("department", "1.50", duration="daily")
+    a_team(manager, each="0.50")
+    manager.set("team", amount="1.25", parent="department")
+
+
+# Who reserves, what is set up, and how many of them get what they ask for.
+CASES = {
+    "one user": (["alice"], one_user, 20),
+    "users of one team": (USERS, a_team, 20),
+    "users with limits of their own, which bind first": (USERS, a_team_with_daily_limits, 16),
+    "a cap above a team above users": (USERS, a_department_with_a_cap, 20),
+}
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize(("users", "set_up", "allowed"), CASES.values(), ids=CASES)
+def test_64_processes_at_once_get_what_the_limits_allow_and_no_more(crowd, manager, home, users, set_up, allowed, run):
+    set_up(manager)
+    asked = [(users[number % len(users)], "0.05", None) for number in range(PROCESSES)]
+    assert Counter(crowd.reserve(home / "p.db", asked)) == {"open": allowed, "denied": PROCESSES - allowed}
+    assert len(list(manager.holds())) == allowed
+    for user in users:
+        for _, limit in manager.budget(user).standings:
+            assert limit.spent + limit.held <= limit.amount
+    assert_sound(home / "p.db")
+
+
+def test_64_processes_that_reserve_under_one_id_have_one_hold(crowd, manager, home):
+    one_user(manager)
+    assert set(crowd.reserve(home / "p.db", [("alice", "0.05", "job-1")] * PROCESSES)) == {"open"}
+    assert len(list(manager.holds())) == 1
+    assert manager.budget("alice").limit.held == parse_amount("0.05")
+    assert_sound(home / "p.db")
+
+
+def test_what_was_spent_and_what_is_set_aside_leave_the_rest_for_64_processes(crowd, manager, home):
+    one_user(manager)
+    manager.charge("alice", "0.30")
+    manager.commit(manager.reserve("alice", "0.10").hold_id, "0.20")
+    manager.release(manager.reserve("alice", "0.10").hold_id)
+    manager.reserve("alice", "0.25")
+    outcomes = crowd.reserve(home / "p.db", [("alice", "0.05", None)] * PROCESSES)
+    assert outcomes.count("open") == 5
+    assert_sound(home / "p.db")
