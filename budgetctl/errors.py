@@ -121,6 +121,20 @@ class NewerStoreError(BudgetctlError):
     code = "newer_store"
 
 
+class CannotRunError(BudgetctlError):
+    """The command that was to be run was found, but the system cannot run it."""
+
+    code = "cannot_run"
+    exit_code = 126
+
+
+class CommandNotFoundError(CannotRunError):
+    """The command that was to be run does not exist."""
+
+    code = "command_not_found"
+    exit_code = 127
+
+
 class CannotPriceError(BudgetctlError):
     """Nobody knows what this call costs; nothing was recorded.
 

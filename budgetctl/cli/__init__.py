@@ -54,23 +54,32 @@ def _run(arguments: Sequence[str]) -> int:
     from budgetctl.cli.problems import report, report_bug, report_interrupt, report_usage, system_error
     from budgetctl.errors import BudgetctlError
 
+    program = root_command()
+
+    def own() -> Sequence[str]:
+        """The arguments without those of a program that is run."""
+        return arguments[: len(arguments) - program.foreign]
+
     try:
-        code = root_command().main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
+        code = program.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except BudgetctlError as error:
-        report(error, arguments)
-        return error.exit_code
+        report(error, own())
+        failure = error.exit_code
     except ClickException as error:
-        report_usage(error, arguments)
-        return error.exit_code
+        report_usage(error, own())
+        failure = error.exit_code
     except OSError as error:
         if error.filename is None:  # it was not opening a file that failed, but writing the output
             raise
         unavailable = system_error(error)
-        report(unavailable, arguments)
-        return unavailable.exit_code
+        report(unavailable, own())
+        failure = unavailable.exit_code
     except Exception as error:  # noqa: BLE001  # never a traceback to a user
-        report_bug(error, arguments)
-        return 1
-    if code == _INTERRUPTED:  # what Typer makes of Ctrl-C
-        report_interrupt(arguments)
-    return code if isinstance(code, int) else 0
+        report_bug(error, own())
+        failure = 1
+    else:
+        # What Typer makes of Ctrl-C; of a command that runs another one, it is what that has ended with.
+        if code == _INTERRUPTED and not program.least_failure:
+            report_interrupt(arguments)
+        return code if isinstance(code, int) else 0
+    return max(failure, int(program.least_failure))

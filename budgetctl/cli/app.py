@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from typer._click.exceptions import UsageError
+from typer._click.parser import _OptionParser
 from typer.core import TyperCommand, TyperGroup
 
 from budgetctl import __version__
@@ -37,6 +38,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "cap": ("cap", "Set a budget for the whole project."),
     },
     "Guarding calls": {
+        "run": ("run", "Run a command inside a budget."),
         "check": ("check", "Say whether a cost would be allowed now."),
         "reserve": ("reserve", "Set money aside before a call."),
         "commit": ("commit", "Record what the call did cost."),
@@ -70,6 +72,9 @@ The module holds a function, or a dictionary of sub-commands, of its own name.
 
 _MODULES = {name: module for section in COMMANDS.values() for name, (module, _) in section.items()}
 _LINES = {name: line for section in COMMANDS.values() for name, (_, line) in section.items()}
+
+_WRAPPERS = frozenset({"run"})
+"""The commands that run another one."""
 
 ALIASES = {
     "list-users": "list",
@@ -143,6 +148,36 @@ class Command(TyperCommand):
             _write_list(formatter, heading, filter(None, (param.get_help_record(ctx) for param in params)))
 
 
+class Wrapper(Command):
+    """A command that runs another one, whose words follow the user: what looks like an option there is not ours.
+
+    As with `timeout` and `env`, failures of its own have codes that few programs end with, so that a caller can tell
+    them from those of the program that was run.
+    """
+
+    least_failure = 125
+
+    def make_parser(self, ctx: Any) -> Any:
+        """The parser, which leaves the other command's words alone."""
+        parser = _WrapperParser(ctx)
+        for param in self.get_params(ctx):
+            param.add_to_parser(parser, ctx)
+        return parser
+
+
+class _WrapperParser(_OptionParser):
+    """Options stand before and after the user; what comes then is the other command, with `--` before it or without."""
+
+    def _process_args_for_options(self, state: Any) -> None:
+        self.allow_interspersed_args = False
+        super()._process_args_for_options(state)
+        if state.rargs and "user_option" not in state.opts:
+            state.largs.append(state.rargs.pop(0))
+            super()._process_args_for_options(state)
+        assert self.ctx is not None  # noqa: S101  # the parser of a command always has one
+        self.ctx.find_root().command.foreign = len(state.rargs)  # type: ignore[attr-defined]
+
+
 class Group(TyperGroup):
     """A command that has commands of its own. Its help begins with an example of each."""
 
@@ -154,6 +189,12 @@ class Group(TyperGroup):
 
 class Program(TyperGroup):
     """The group of all commands, which are found in the table and imported when they are needed."""
+
+    least_failure = 0
+    """The lowest exit code with which the command that is asked for may fail."""
+
+    foreign = 0
+    """How many of the last words of the command line are another program's."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -170,6 +211,12 @@ class Program(TyperGroup):
             return None
         target = getattr(importlib.import_module(f"budgetctl.cli.commands.{module}"), module)
         return _group(cmd_name, target) if isinstance(target, dict) else _command(cmd_name, target)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, and note how it fails: errors are turned into codes where it is not known any more."""
+        name, found, rest = super().resolve_command(ctx, args)
+        self.least_failure = getattr(found, "least_failure", 0)
+        return name, found, rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write examples, the help, and what the program's exit codes say."""
@@ -204,7 +251,12 @@ def _write_list(formatter: Any, heading: str, rows: Iterable[tuple[str, str]]) -
 def _command(name: str, function: Callable[..., Any]) -> Any:
     """The parser of one command."""
     app = typer.Typer(**_SETTINGS)
-    app.command(name, cls=Command)(command(function))
+    if name in _WRAPPERS:
+        # Without aliases: --amount stands for --budget elsewhere.
+        settings = {**_SETTINGS["context_settings"], "token_normalize_func": str}
+        app.command(name, cls=Wrapper, context_settings=settings)(command(function))
+    else:
+        app.command(name, cls=Command)(command(function))
     return typer.main.get_command(app)
 
 

@@ -64,6 +64,11 @@ def note(message: str) -> None:
     _line("note", message)
 
 
+def tell(line: str) -> None:
+    """A result for a person, where stdout is somebody else's."""
+    print(printable(line), file=sys.stderr)  # noqa: T201
+
+
 def _write(code: str, message: str, hint: str | None, arguments: Sequence[str]) -> None:
     if _wants_json(arguments):
         print(dumps({"error": {"code": code, "message": message, "hint": hint}}), file=sys.stderr)  # noqa: T201
@@ -78,7 +83,8 @@ def _line(word: str, message: str) -> None:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether JSON was asked for. The parser may have failed before it got to the option."""
+    """Whether JSON was asked for. The parser may have failed before it got to the option, or to `--`."""
+    arguments = list(itertools.takewhile(lambda argument: argument != "--", arguments))
     formats = [after for before, after in itertools.pairwise(arguments) if before == "--format"]
     formats += [argument.partition("=")[2] for argument in arguments if argument.startswith("--format=")]
     return "--json" in arguments or any(name in ("json", "jsonl") for name in formats)

@@ -76,8 +76,7 @@ class Session:
         """Let go of the store, and tell what was noticed on the way: an error in JSON stands alone on stderr."""
         from budgetctl.cli.problems import warn
 
-        if "store" in self.__dict__:
-            self.store.close()
+        self.close()
         if error is None or self.output.format not in ("json", "jsonl"):
             for warning in self.warnings:
                 warn(warning)
@@ -100,6 +99,11 @@ class Session:
             manager = BudgetManager(self.project, store=self.store)
         self.warnings += [str(warning.message) for warning in caught]
         return manager
+
+    def close(self) -> None:
+        """Let go of the store. What is asked next opens it again."""
+        if "store" in self.__dict__:
+            self.store.close()
 
     def note(self, message: str) -> None:
         """A remark for a person, beside the result."""
@@ -176,7 +180,9 @@ def _place_user(values: dict[str, Any], option: str | None) -> None:
     """Let `--user` stand for the first argument; what stands there is then the second one."""
     if option is None:
         return
-    if values["user"] is not None:
+    if "command" in values:
+        values["command"] = [word for word in (values["user"], *(values["command"] or ())) if word is not None]
+    elif values["user"] is not None:
         if values.get("amount", "") is not None:
             raise InvalidValueError(f"two users were given: {values['user']!r} and --user {option!r}")
         values["amount"] = values["user"]

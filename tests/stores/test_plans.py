@@ -8,8 +8,9 @@ from contextlib import closing
 import pytest
 
 from budgetctl.money import parse_amount
+from budgetctl.permission import HoldRequest
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, HoldRequest, IdempotencyKey
+from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, IdempotencyKey
 
 CENT = parse_amount("0.01")
 KEY = IdempotencyKey("caller", b"k" * 16, b"r" * 16)

@@ -1,0 +1,284 @@
+"""`budgetctl run`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from budgetctl.cli import options
+from budgetctl.cli.problems import tell, warn
+from budgetctl.cli.session import Session
+from budgetctl.errors import (
+    BudgetctlError,
+    CannotPriceError,
+    CannotRunError,
+    CommandNotFoundError,
+    HoldResolvedError,
+    InvalidResponseError,
+    InvalidValueError,
+    OverBudgetError,
+)
+
+if TYPE_CHECKING:
+    from budgetctl.cli.costs import CostOptions
+    from budgetctl.models import Charge, Hold, Price
+
+_RESPONSE = re.compile(r"""\s*(?:[{\["]|data:|event:|id:|retry:|:)""")
+"""How a saved response or stream begins, and no amount."""
+
+
+class _Guard(NamedTuple):
+    """Who pays for the command, and what was set aside for it."""
+
+    user: str
+    hold: Hold | None
+    model: str | None
+    note: str | None
+
+
+def run(
+    session: Session,
+    user: options.User,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="CMD...", show_default=False, help="The command, and what is its own; -- may precede."),
+    ] = None,
+    amount: Annotated[
+        str | None, typer.Option("--amount", metavar="USD", help="Set so much aside while it runs, as in 0.05.")
+    ] = None,
+    ttl: Annotated[
+        str | None, typer.Option("--ttl", metavar="TIME", help="For how long at most: 90s, 10m (the default), 2h, 7d.")
+    ] = None,
+    model: options.Model = None,
+    note: options.Note = None,
+    key: Annotated[
+        str | None, typer.Option("--id", metavar="HOLD", help="The id of the hold; one that is resolved runs nothing.")
+    ] = None,
+) -> None:
+    """Run a command if the budget allows it, and charge what it reports to have spent.
+
+    $ budgetctl run alice --amount 0.05 -- ./summarize.sh report.txt
+    $ budgetctl run alice --amount 0.50 --ttl 2h --model gpt-4o -- python agent.py
+    $ budgetctl run alice -- sh -c 'llm-call > "$BUDGETCTL_COST_FILE"'
+
+    The command writes US dollars (0.042), or the provider's response or stream as it came, to the file that
+    BUDGETCTL_COST_FILE names. Without a report, nothing is charged. It also finds BUDGETCTL_PROJECT,
+    BUDGETCTL_STORE, BUDGETCTL_USER and BUDGETCTL_HOLD in its environment. Without --amount, something must be left
+    when it starts, and nothing is set aside.
+
+    The exit code is the command's, and 128 + N when signal N has killed it. 125: budgetctl failed or did not allow
+    it; 126: the command cannot be run; 127: it does not exist.
+    """
+    from budgetctl.cli.relay import Relay
+
+    if not command:
+        raise InvalidValueError(f"no command to run for {user!r} was given")
+    if amount is None and (ttl is not None or key is not None):
+        raise InvalidValueError(f"{'--ttl' if key is None else '--id'} is for what is set aside: add --amount")
+    with _private_file() as report:
+        guard = _Guard(user, _allow(session, user, amount, ttl, model, note, key), model, note)
+        with Relay() as relay:
+            session.close()  # the command may take hours, and charge by itself
+            try:
+                code = relay.run(command, _environment(session, guard, report))
+            except (OSError, ValueError) as error:
+                _release(session, guard)
+                raise _cannot_run(command[0], error) from error
+            _settle(session, guard, report)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _private_file() -> Iterator[Path]:
+    """A file that is not there yet, in a directory that nobody else can look into.
+
+    Both are removed in the end, unless something was written and then anything failed: it says what is owed.
+    """
+    import tempfile
+
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="budgetctl-"))
+    except OSError as error:
+        raise BudgetctlError(
+            f"cannot make a temporary directory for what the command reports: {error.strerror}",
+            hint="set TMPDIR to a directory that can be written to",
+        ) from error
+    report = directory / "cost"
+    try:
+        yield report
+    except BaseException:
+        if not report.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _allow(
+    session: Session,
+    user: str,
+    amount: str | None,
+    ttl: str | None,
+    model: str | None,
+    note: str | None,
+    key: str | None,
+) -> Hold | None:
+    """The hold of the amount. Without one, none: then it is enough that something is left."""
+    from budgetctl.enforcement import DEFAULT_TTL
+    from budgetctl.ledger import denial
+    from budgetctl.names import check_note
+
+    if amount is None:
+        if note is not None:
+            check_note(note)  # now, and not when the money is spent
+        decision = session.manager.check(user, model=model)
+        if not decision.allowed:
+            raise OverBudgetError(denial(decision), decision)
+        return None
+    hold = session.manager.reserve(user, amount, hold_id=key, ttl=ttl or DEFAULT_TTL, model=model, note=note)
+    if hold.state != "open":
+        # Nothing is set aside by it, and what the command spends could not be committed with it.
+        raise HoldResolvedError(
+            f"the hold {hold.hold_id!r} is {hold.state} already; the command was not run",
+            hint="give each run an id of its own",
+        )
+    return hold
+
+
+def _environment(session: Session, guard: _Guard, report: Path) -> dict[str, str]:
+    """What the command finds in its environment: budgetctl's commands work there as they do here."""
+    environment = {
+        **os.environ,
+        "BUDGETCTL_PROJECT": session.project,
+        "BUDGETCTL_USER": guard.user,
+        "BUDGETCTL_COST_FILE": str(report),
+    }
+    environment.pop("BUDGETCTL_HOLD", None)  # of another `budgetctl run`, around this one
+    if guard.hold is not None:
+        environment["BUDGETCTL_HOLD"] = guard.hold.hold_id
+    if session.location is not None:
+        # Absolute, as the command may go elsewhere; a slash at the end says that it is a directory.
+        slash = "/" if session.location.endswith("/") else ""
+        environment["BUDGETCTL_STORE"] = f"{Path(session.location).expanduser().absolute()}{slash}"
+    return environment
+
+
+def _cannot_run(program: str, error: Exception) -> BudgetctlError:
+    hint = "check the path of the command, its permissions, and its first line when it is a script"
+    if isinstance(error, FileNotFoundError):
+        return CommandNotFoundError(f"cannot run {program!r}: there is no such command", hint=hint)
+    return CannotRunError(f"cannot run {program!r}: {getattr(error, 'strerror', None) or error}", hint=hint)
+
+
+def _release(session: Session, guard: _Guard) -> bool:
+    """Let go of what was set aside; whether that was still to be done.
+
+    It does not fail: how the command ended says more, and what is not released expires.
+    """
+    if guard.hold is None:
+        return False
+    try:
+        session.manager.release(guard.hold.hold_id)
+    except HoldResolvedError:  # the command has committed it by itself
+        return False
+    except BudgetctlError as error:
+        warn(f"the hold {guard.hold.hold_id} counts until it expires: {error.message}")
+        return False
+    return True
+
+
+def _settle(session: Session, guard: _Guard, report: Path) -> None:
+    """Charge what the command has reported; when it has reported nothing, let go of what was set aside."""
+    from budgetctl.cli.costs import CostOptions, price_of
+    from budgetctl.cli.reading import read_text
+
+    stated = CostOptions(str(report), None, None, None, None, None, None, None, None, None)
+    try:
+        text = read_text(str(report)).strip() if report.exists() else ""
+        if not text:
+            with _unheard():
+                if _release(session, guard):
+                    session.note(f"{guard.user}: the command reported no cost; nothing was charged")
+            return
+        if not _RESPONSE.match(text):
+            stated = stated._replace(response=None, cost=text, model=guard.model)
+        try:
+            price = price_of(stated)
+        except InvalidResponseError:
+            if stated.response is None or guard.model is None:
+                raise
+            # The response names its model itself, which may be another than was thought of. Not all do.
+            stated = stated._replace(model=guard.model)
+            price = price_of(stated)
+        charge = _charge(session, guard, price, is_response=stated.response is not None)
+    except BudgetctlError as error:
+        _explain(session, error, guard, report, stated)
+        raise
+    except BaseException:
+        warn(f"{guard.user} may not be charged: what the command reported is kept in {report}")
+        raise
+    with _unheard():
+        _tell(session, guard, charge, price)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Go on when nobody reads stderr any more, as behind `2>&1 | head`: the exit code is still the command's."""
+    try:
+        yield
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _charge(session: Session, guard: _Guard, price: Price, *, is_response: bool) -> Charge:
+    if guard.hold is not None:
+        return session.manager.commit_price(guard.hold.hold_id, price, note=guard.note)
+    return session.manager.charge_price(guard.user, price, once=is_response, note=guard.note)
+
+
+def _tell(session: Session, guard: _Guard, charge: Charge, price: Price) -> None:
+    """Say what was charged, on stderr: stdout is the command's."""
+    from budgetctl.cli.wording import charged, committed, warnings_of
+
+    now_us = session.store.now_us()
+    if session.output.format == "table" and not session.output.quiet:
+        hold = guard.hold
+        tell(charged(charge, price, None, now_us) if hold is None else committed(charge, price, hold.hold_id, now_us))
+    for warning in warnings_of(charge, price, now_us):
+        warn(warning)
+
+
+def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Path, stated: CostOptions) -> None:
+    """Say where the report is, what is still set aside, and how it can be charged later.
+
+    The hold is not released: the command may have spent what nobody could read or price.
+    """
+    from budgetctl.cli.wording import moment
+
+    parts = [f"{guard.user} was not charged: {error.message}", f"what the command reported is kept in {report}"]
+    hold = None if isinstance(error, HoldResolvedError) else guard.hold
+    if hold is not None and hold.expires_us > session.store.now_us():
+        parts.append(f"the hold {hold.hold_id} stays until {moment(hold.expires_us, 'UTC')} UTC")
+    error.message = "; ".join(parts)
+    words = ["update-cost", guard.user] if hold is None else ["commit", hold.hold_id]
+    error.hint = " ".join(["budgetctl", *map(shlex.quote, [*words, *_statement(error, stated)])])
+
+
+def _statement(error: BudgetctlError, stated: CostOptions) -> Sequence[str]:
+    """The options that state what was reported; for what could not be read, an amount as an example."""
+    if isinstance(error, InvalidValueError):
+        return ["--cost", "0.05"]
+    words = ["--cost", str(stated.cost)] if stated.response is None else ["--response", stated.response]
+    if stated.model is not None:
+        words += ["--model", stated.model]
+    if isinstance(error, CannotPriceError):
+        words += ["--on-unknown-price", "record"]
+    return words
