@@ -30,7 +30,8 @@ from budgetctl.errors import (
 
 if TYPE_CHECKING:
     from budgetctl.cli.costs import CostOptions
-    from budgetctl.models import Charge, Hold, Price
+    from budgetctl.models import Charge, Price
+from budgetctl.permission import Hold
 
 _RESPONSE = re.compile(r"""\s*(?:[{\["]|data:|event:|id:|retry:|:)""")
 """How a saved response or stream begins, and no amount."""
