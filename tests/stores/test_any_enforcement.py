@@ -382,4 +382,4 @@ class AnyEnforcement(RuleBasedStateMachine):
 
 
 TestAnyEnforcement = AnyEnforcement.TestCase
-TestAnyEnforcement.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnyEnforcement.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -71,6 +71,15 @@ def test_a_window_of_a_parent_that_passes_touches_the_limits_of_nobody_else(fami
     assert counters(family, "alice", "team", "cap") == [(0.5, 0), (0.1, 0), (0.6, 0)]
 
 
+def test_stating_what_a_user_has_spent_touches_no_other_limit(family, clock):
+    family.add_limit("alice", "5.00", duration="daily", name="day")
+    family.charge("alice", "0.50")
+    clock.advance(days=1)
+    family.user_dict["alice"]["current_cost"] = 0
+    assert counters(family, "alice", "team", "cap") == [(0, 0), (0, 0), (0.5, 0)]
+    assert [limit.spent for _, limit in family.budget("alice").standings[:2]] == [0, 0]
+
+
 # Places
 
 
