@@ -374,19 +374,21 @@ class Account:
         # Downward first: on the way, the counter must not pass its maximum.
         for model, difference in sorted(differences.items(), key=lambda item: item[1]):
             if difference:
-                self._adjust_primary(Picodollars(difference), model, change.note)
+                self.post_to_primary("adjustment", Picodollars(difference), model=model, note=change.note)
         if change.models is not None:
             self._show_models(change.models)
 
-    def _adjust_primary(self, difference: Picodollars, model: str | None, note: str | None) -> None:
-        """Add an entry that counts in the primary limit only: it is of that one's window that the spend was stated.
+    def post_to_primary(
+        self, kind: EntryKind, amount: Picodollars, *, model: str | None = None, note: str | None = None
+    ) -> Entry:
+        """Add an entry that counts in the primary limit only: it is of that one's window that an amount was stated.
 
         Other limits may have been reset since, and would be left with less than nothing spent.
         """
         limit = self.primary
-        self._limits[self._primary] = limit._replace(spent=_counter(limit.spent + difference))
-        self._count_in_primary(None if model is None else model_key(self._tx, model), difference)
-        self._record("adjustment", difference, [limit], model=model, note=note)
+        self._limits[self._primary] = limit._replace(spent=check_counter(limit.spent + amount))
+        self._count_in_primary(None if model is None else model_key(self._tx, model), amount)
+        return self._record(kind, amount, [limit], model=model, note=note)
 
     def _show_models(self, models: Mapping[str, Picodollars]) -> None:
         """Have a total for each of these models, also where nothing is spent, and for no other."""

@@ -97,7 +97,7 @@ def refund(account: Account, number: int | None, amount: Picodollars | None, not
             raise InvalidValueError(
                 f"{account.holder.name} has spent {format_usd(spent)} in this window: no more can be refunded"
             )
-        return account.post("refund", Picodollars(-amount), note=note)
+        return account.post_to_primary("refund", Picodollars(-amount), note=note)
     recorded = account.find_entry(number)
     if recorded is None:
         raise NotFoundError(f"{account.holder.name} has no entry {number}")

@@ -91,6 +91,12 @@ class TestRefund:
         entry = cli("history", "alice", "--max", "1", "--json").document[0]
         assert (entry["kind"], entry["cost"], entry["note"], spent(cli)) == ("refund", "-0.5", "sorry", "2.5")
 
+    def test_without_an_entry_counts_in_no_other_limit(self, cli: Cli, budgets: BudgetManager) -> None:
+        budgets.create("team", "10")
+        budgets.set("alice", parent="team")
+        cli("refund", "alice", "--cost", "3")
+        assert budgets.get_current_cost("team") == 0.0
+
     def test_without_an_entry_is_no_more_than_was_spent(self, cli: Cli) -> None:
         result = cli("refund", "alice", "--cost", "3.01")
         assert result.returncode == 2
