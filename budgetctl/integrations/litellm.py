@@ -1,0 +1,39 @@
+"""Budgets for litellm's users: `Guard` around their calls, `BudgetctlLogger` behind them and in litellm's proxy.
+
+Use one of both for a call, else it is charged twice. The proxy's configuration names `proxy_logger`:
+
+    litellm_settings:
+      callbacks: budgetctl.integrations.litellm.proxy_logger
+
+which keeps the budgets of `$BUDGETCTL_PROJECT` (else `default`) in `$BUDGETCTL_STORE` (else where they always are).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from budgetctl.integrations.litellm_guard import Guard
+from budgetctl.integrations.litellm_logger import BudgetctlLogger
+from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
+from budgetctl.manager import BudgetManager
+
+if TYPE_CHECKING:
+    proxy_logger: BudgetctlLogger
+
+__all__ = ["AsyncGuardedStream", "BudgetctlLogger", "Guard", "GuardedStream", "proxy_logger"]
+
+_lock = threading.Lock()
+
+
+def __getattr__(name: str) -> BudgetctlLogger:
+    """Make `proxy_logger` when it is asked for: who imports this for a guard needs no store of that name."""
+    if name != "proxy_logger":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with _lock:
+        if "proxy_logger" not in globals():
+            manager = BudgetManager(os.environ.get("BUDGETCTL_PROJECT") or "default")
+            globals()["proxy_logger"] = BudgetctlLogger(manager)
+    made: BudgetctlLogger = globals()["proxy_logger"]
+    return made

@@ -1,0 +1,137 @@
+"""`Guard`: litellm's `completion` and `acompletion`, which set money aside first and pay what the call did cost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import litellm
+
+from budgetctl.enforcement import DEFAULT_TTL
+from budgetctl.errors import CannotPriceError, HoldResolvedError, OverBudgetError
+from budgetctl.integrations.litellm_calls import GuardedCall
+from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
+from budgetctl.manager import BudgetManager
+from budgetctl.money import to_float
+
+DEFAULT_OUTPUT_TOKENS = 4096
+"""What a call is taken to answer at most when neither it nor litellm's price map says so."""
+
+
+class Guard:
+    """Chat completions inside the budgets of a manager.
+
+    A call takes litellm's arguments. Before it, the price of its prompt and of the longest answer is set aside:
+    `max_completion_tokens` or `max_tokens`, else the model's `max_output_tokens` in litellm's price map, else
+    `max_output_tokens` here; say how long an answer may be, and more calls fit into a budget at once. After it, what
+    the call did cost is charged. A stream is charged when it ends, is closed or is forgotten.
+
+    A call that no limit allows is not made: it raises `litellm.BudgetExceededError`, from `OverBudgetError`. A call
+    that fails costs nothing. `user` is the budget's, and is not sent to the provider. Tools and the size of images
+    are not known before the call; they are charged after it.
+    """
+
+    def __init__(self, manager: BudgetManager, *, max_output_tokens: int = DEFAULT_OUTPUT_TOKENS) -> None:
+        self._manager = manager
+        self._max_output_tokens = max_output_tokens
+
+    def completion(
+        self,
+        user: str,
+        *,
+        model: str,
+        messages: Sequence[Any],
+        hold_id: str | None = None,
+        ttl: str | float = DEFAULT_TTL,
+        **arguments: Any,
+    ) -> Any:
+        """`litellm.completion` for a user. What is set aside is given up after `ttl` if this process dies."""
+        call = self._reserve(user, model, messages, hold_id, ttl, arguments)
+        try:
+            answer = litellm.completion(model=model, messages=messages, **arguments)
+        except BaseException:
+            call.release()
+            raise
+        if hasattr(answer, "__next__"):
+            return GuardedStream(answer, call)
+        call.commit(answer)
+        return answer
+
+    async def acompletion(
+        self,
+        user: str,
+        *,
+        model: str,
+        messages: Sequence[Any],
+        hold_id: str | None = None,
+        ttl: str | float = DEFAULT_TTL,
+        **arguments: Any,
+    ) -> Any:
+        """`litellm.acompletion` for a user. The store is asked in threads: the event loop waits for nobody."""
+        reserving = asyncio.ensure_future(
+            asyncio.to_thread(self._reserve, user, model, messages, hold_id, ttl, arguments)
+        )
+        try:
+            call = await asyncio.shield(reserving)
+        except asyncio.CancelledError:
+            # The thread cannot be cancelled: what it sets aside is let go once it has.
+            reserving.add_done_callback(_release_reserved)
+            raise
+        try:
+            answer = await litellm.acompletion(model=model, messages=messages, **arguments)
+        except BaseException:
+            await asyncio.to_thread(call.release)
+            raise
+        if hasattr(answer, "__anext__"):
+            return AsyncGuardedStream(answer, call)
+        await asyncio.to_thread(call.commit, answer)
+        return answer
+
+    def _reserve(
+        self,
+        user: str,
+        model: str,
+        messages: Sequence[Any],
+        hold_id: str | None,
+        ttl: str | float,
+        arguments: dict[str, Any],
+    ) -> GuardedCall:
+        provider = arguments.get("custom_llm_provider")
+        price = self._manager.estimate(
+            model, messages, max_output_tokens=self._longest_answer(model, provider, arguments), provider=provider
+        )
+        try:
+            hold = self._manager.reserve(user, price.amount, hold_id=hold_id, ttl=ttl, model=model)
+        except OverBudgetError as error:
+            limit = error.decision.binding.limit
+            raise litellm.BudgetExceededError(
+                current_cost=to_float(limit.spent), max_budget=to_float(limit.amount), message=error.message
+            ) from error
+        if hold.state != "open":
+            raise HoldResolvedError(
+                f"the hold {hold.hold_id!r} is {hold.state} already; the call was not made",
+                hint="give each call a hold of its own",
+            )
+        return GuardedCall(self._manager, hold, model=model, messages=messages, provider=provider)
+
+    def _longest_answer(self, model: str, provider: str | None, arguments: dict[str, Any]) -> int:
+        """How many tokens may come back, over all of the answers that are asked for."""
+        given = arguments.get("max_completion_tokens") or arguments.get("max_tokens")
+        tokens = given or _listed_maximum(model, provider) or self._max_output_tokens
+        return int(tokens) * int(arguments.get("n") or 1)
+
+
+def _listed_maximum(model: str, provider: str | None) -> int | None:
+    from budgetctl.pricing.litellm_pricing import find_entry
+
+    try:
+        maximum = find_entry(model, provider)[1].get("max_output_tokens")
+    except CannotPriceError:  # the user's own price may know it
+        return None
+    return maximum if isinstance(maximum, int) else None
+
+
+def _release_reserved(reserving: asyncio.Future[GuardedCall]) -> None:
+    if not reserving.cancelled() and reserving.exception() is None:
+        reserving.get_loop().run_in_executor(None, reserving.result().release)

@@ -1,0 +1,157 @@
+"""`BudgetctlLogger`: a callback of litellm's that charges what its calls cost, and denies them in its proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import litellm
+from litellm.integrations.custom_logger import CustomLogger
+
+from budgetctl.errors import BudgetctlError, CannotPriceError, InvalidResponseError, InvalidValueError, UnknownUserError
+from budgetctl.integrations.litellm_answers import price_answer
+from budgetctl.ledger import denial
+from budgetctl.manager import BudgetManager
+from budgetctl.models import Price, Usage
+from budgetctl.money import ZERO, from_number
+from budgetctl.pricing import without_price
+
+log = logging.getLogger("budgetctl")
+
+_PROXY_ADMIN = "default_user_id"
+"""Whom the proxy's master key belongs to: not a person, so that what the request says is asked for."""
+
+
+class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not followed by mypy
+    """Charges each response once to the user of its call: `litellm.callbacks = [BudgetctlLogger(manager)]`.
+
+    The user is the first of these that is given: `metadata["user_api_key_user_id"]`, whom the proxy's key belongs
+    to (the master key: nobody); `metadata["user_api_key_end_user_id"]`, for whom the proxy found the request to be;
+    `metadata["user"]`; `user`. Only the proxy can say the first two. An unknown user is logged, and nothing else:
+    calls go on, and cost nobody. Answers of litellm's cache cost nothing. litellm tells of a stream once it has ended:
+    one that is broken off is not charged here.
+
+    In the proxy, a request of a user with nothing left is answered with 422 (`litellm.budget_exceeded_status_code`)
+    and not sent, and with 503 while the store cannot be asked. A limit for some models is looked at when its pattern
+    matches the name that the request gives the model.
+    """
+
+    def __init__(self, manager: BudgetManager) -> None:
+        super().__init__()
+        self._manager = manager
+
+    def log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:  # noqa: ARG002 - litellm's signature
+        """Charge what `litellm.completion` and its kin have answered; of a stream, once it has ended."""
+        self._charge(kwargs, response_obj)
+
+    async def async_log_success_event(
+        self,
+        kwargs: dict[str, Any],
+        response_obj: Any,
+        start_time: Any,  # noqa: ARG002 - litellm's signature
+        end_time: Any,  # noqa: ARG002
+    ) -> None:
+        """Charge what `litellm.acompletion` and its kin have answered."""
+        await asyncio.to_thread(self._charge, kwargs, response_obj)
+
+    async def async_pre_call_hook(
+        self,
+        user_api_key_dict: Any,
+        cache: Any,  # noqa: ARG002 - litellm's signature
+        data: dict[str, Any],
+        call_type: str,  # noqa: ARG002
+    ) -> None:
+        """Deny a request to the proxy when nothing is left for its user."""
+        key = {f"user_api_key_{name}": getattr(user_api_key_dict, name, None) for name in ("user_id", "end_user_id")}
+        user = _user_of(data.get("user"), data.get("metadata"), data.get("litellm_metadata"), key)
+        if user is None:
+            log.warning("a request names no user: it is not guarded")
+            return
+        model = data.get("model")
+        reason, status = await asyncio.to_thread(self._denial, user, model if isinstance(model, str) else None)
+        if reason is not None:
+            from fastapi import HTTPException  # the proxy is there, and so is this
+
+            raise HTTPException(status, {"error": reason})
+
+    def _denial(self, user: str, model: str | None) -> tuple[str | None, int]:
+        """Why a request of the user is denied, or None, and with which status."""
+        try:
+            decision = self._manager.check(user, model=model)
+        except (UnknownUserError, InvalidValueError) as error:
+            log.warning("a request is not guarded: %s", error)
+            return None, 0
+        except BudgetctlError as error:
+            log.exception("a request is denied: the budget of %s cannot be looked at", user)
+            return f"the budget cannot be looked at ({error.code}); try again", 503
+        if decision.allowed:
+            return None, 0
+        # The proxy of a litellm without the setting would answer its own error with 500.
+        return denial(decision), getattr(litellm, "budget_exceeded_status_code", 422)
+
+    def _charge(self, kwargs: Mapping[str, Any], response: Any) -> None:
+        if kwargs.get("cache_hit") is True:
+            return
+        said = kwargs.get("litellm_params") or {}
+        user = _user_of(kwargs.get("user"), said.get("metadata"), said.get("litellm_metadata"))
+        if user is None:
+            log.warning("not charged: a call of %s names no user", kwargs.get("model"))
+            return
+        try:
+            self._manager.charge_price(user, price_of(kwargs, response), once=True)
+        except (UnknownUserError, InvalidValueError) as error:
+            log.warning("not charged: %s", error)
+        except BudgetctlError:
+            # litellm would hide it in a line of its own, or print it.
+            log.exception("not charged: a call of %s by %s", kwargs.get("model"), user)
+
+
+def price_of(kwargs: Mapping[str, Any], response: Any) -> Price:
+    """What a call has cost.
+
+    A router and the proxy put their own name for the model into the response, which may be another model's in the
+    price map: what counts is the one that was called. Prices that were given to the router are litellm's to apply,
+    and so are names that only its configuration explains. What nobody can price is recorded without, for `reprice`.
+    """
+    called, provider = kwargs.get("model"), kwargs.get("custom_llm_provider")
+    cost = kwargs.get("response_cost")
+    named = response.model_copy(update={"model": called}) if called and hasattr(response, "model_copy") else response
+    try:
+        price = price_answer(named, messages=kwargs.get("messages"), provider=provider)
+    except (CannotPriceError, InvalidResponseError) as error:
+        # Pictures and the like say no usage, and have no id by which they are charged once.
+        unsaid = Usage(model=called, provider=provider, request_id=kwargs.get("litellm_call_id"))
+        usage = getattr(error, "usage", None) or unsaid
+        if cost:
+            return Price(from_number(cost), usage, usage.model, {"source": "stated"})
+        if isinstance(error, InvalidResponseError):
+            raise
+        log.warning("recorded without a price: %s", error)
+        return without_price(usage, ZERO)
+    if cost and price.pricing.get("source") == "litellm" and _has_own_prices(kwargs):
+        return price._replace(amount=from_number(cost), pricing={"source": "stated"})
+    return price
+
+
+def _has_own_prices(kwargs: Mapping[str, Any]) -> bool:
+    from litellm.litellm_core_utils.litellm_logging import use_custom_pricing_for_model
+
+    return bool(use_custom_pricing_for_model(kwargs.get("litellm_params")))
+
+
+def _user_of(user: Any, *documents: Any) -> str | None:
+    """Whom a call is for. Of several documents of metadata, the last one that has a name for it counts."""
+    said: dict[str, Any] = {}
+    for document in documents:
+        if isinstance(document, Mapping):
+            said |= document
+    key_user = said.get("user_api_key_user_id")
+    candidates = [
+        None if key_user == _PROXY_ADMIN else key_user,
+        said.get("user_api_key_end_user_id"),
+        said.get("user"),
+        user,
+    ]
+    return next((str(name) for name in candidates if name not in (None, "")), None)

@@ -1,0 +1,121 @@
+"""Streams that are charged when they end: read to the end, broken off, closed, or forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from budgetctl.integrations.litellm_calls import GuardedCall
+
+
+class _Guarded:
+    """What both kinds of streams share. Other attributes are those of litellm's stream."""
+
+    def __init__(self, stream: Any, call: GuardedCall) -> None:
+        self._stream = stream
+        self._call = call
+        self._is_closed = False
+        self._finalizer = weakref.finalize(self, _end_forgotten, stream, call)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "_stream":
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+    def _end(self, *, failed: bool = False) -> None:
+        self._is_closed = True
+        self._finalizer.detach()
+        self._call.end_stream(self._stream, failed=failed)
+
+
+class GuardedStream(_Guarded):
+    """The chunks of a call. `close`, or leaving a `with` block, ends it early."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The chunks."""
+        return self
+
+    def __next__(self) -> Any:
+        """The next chunk."""
+        if self._is_closed:
+            raise StopIteration
+        try:
+            return next(self._stream)
+        except StopIteration:
+            self._end()
+            raise
+        except BaseException:
+            self._end(failed=True)
+            raise
+
+    def close(self) -> None:
+        """Read no more, and charge what has come."""
+        if self._is_closed:
+            return
+        try:
+            close = getattr(getattr(self._stream, "completion_stream", None), "close", None)
+            if close is not None:
+                close()
+        finally:
+            self._end()
+
+    def __enter__(self) -> GuardedStream:
+        """The stream, to be closed at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+
+class AsyncGuardedStream(_Guarded):
+    """The chunks of an asynchronous call. `aclose`, or leaving an `async with` block, ends it early."""
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """The chunks."""
+        return self
+
+    async def __anext__(self) -> Any:
+        """The next chunk."""
+        if self._is_closed:
+            raise StopAsyncIteration
+        try:
+            return await anext(self._stream)
+        except StopAsyncIteration:
+            await asyncio.to_thread(self._end)
+            raise
+        except BaseException:
+            await asyncio.to_thread(self._end, failed=True)
+            raise
+
+    async def aclose(self) -> None:
+        """Read no more, and charge what has come."""
+        if self._is_closed:
+            return
+        try:
+            await self._stream.aclose()
+        finally:
+            await asyncio.to_thread(self._end)
+
+    async def __aenter__(self) -> AsyncGuardedStream:
+        """The stream, to be closed at the end of the block."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close it."""
+        await self.aclose()
+
+
+def _end_forgotten(stream: Any, call: GuardedCall) -> None:
+    """Charge for a stream that nobody holds any more.
+
+    Garbage is collected at any moment, also inside the store's own locks: so that is done by a thread of its own.
+    At exit, no thread would be waited for.
+    """
+    if threading.main_thread().is_alive():
+        threading.Thread(target=call.end_stream, args=(stream,), name="budgetctl-stream").start()
+    else:
+        call.end_stream(stream)
