@@ -28,12 +28,17 @@ PROMPT = Picodollars(22_500_000)
 
 @pytest.fixture
 def litellm() -> Iterator[Any]:
-    """litellm, without callbacks and a cache when the test ends."""
+    """litellm, without callbacks, a cache, and what a router has registered when the test ends."""
     import litellm
 
+    prices = {model: dict(entry) for model, entry in litellm.model_cost.items()}
     yield litellm
     litellm.logging_callback_manager._reset_all_callbacks()
     litellm.cache = None
+    for model in litellm.model_cost.keys() - prices.keys():
+        del litellm.model_cost[model]
+    litellm.model_cost.update(prices)
+    litellm.utils._invalidate_model_cost_lowercase_map()
 
 
 @pytest.fixture
