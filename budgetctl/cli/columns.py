@@ -22,6 +22,11 @@ def _name(field: str, heading: str | None = None) -> Column:
     return Column(heading or field.upper(), lambda document: _shown(document[field]), is_name=True)
 
 
+def _owner() -> Column:
+    """Whose it is."""
+    return Column("USER", lambda document: document["user"] or "(the project)", is_name=True)
+
+
 def _rate(name: str) -> Column:
     """USD for a million tokens."""
 
@@ -110,7 +115,7 @@ CORRECTION_COLUMNS = (
     Column("", lambda document: "history only" if document["counted"] is False else ""),
 )
 CROSSING_COLUMNS = (
-    Column("USER", lambda document: document["user"] or "(the project)", is_name=True),
+    _owner(),
     _name("limit"),
     Column("PAST", lambda document: f"{document['threshold']} %", is_number=True),
     _usd("spent"),
@@ -118,7 +123,7 @@ CROSSING_COLUMNS = (
     _time("resets_at", "RESETS UTC"),
 )
 DIFFERENCE_COLUMNS = (
-    Column("USER", lambda document: document["user"] or "(the project)", is_name=True),
+    _owner(),
     _name("limit"),
     _text("what", "COUNTER"),
     _name("model"),
@@ -136,7 +141,7 @@ HOLD_COLUMNS = (
     Column("NOTE", lambda document: document["note"] or "", is_name=True),
 )
 RESET_COLUMNS = (
-    _name("user"),
+    _owner(),
     _usd("spent"),
     _time("window_start", "FROM (UTC)"),
     _time("window_end", "TO (UTC)"),

@@ -233,8 +233,8 @@ def difference_document(difference: Difference) -> dict[str, Any]:
 
 
 def reset_document(reset: Reset) -> dict[str, Any]:
-    """A reset, and what the closed window had spent."""
-    return {"user": reset.user, **_closed(reset.closed), "reset_at": rfc3339(reset.at_us)}
+    """A reset, and what the closed window had spent; `user` is null for the project's."""
+    return {"user": reset.user or None, **_closed(reset.closed), "reset_at": rfc3339(reset.at_us)}
 
 
 def project_document(summary: ProjectSummary) -> dict[str, Any]:

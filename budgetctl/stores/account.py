@@ -11,11 +11,21 @@ from typing import Any, NamedTuple
 
 from budgetctl import ledger
 from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
-from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, Entry, EntryKind, Limit, Reset, Standing
-from budgetctl.money import ZERO, Picodollars, format_usd
-from budgetctl.periods import check_alignment, parse_duration
+from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset, Standing
+from budgetctl.money import ZERO, Picodollars
 from budgetctl.stores.base import BudgetChange
-from budgetctl.stores.entries import count_model, insert_entry, model_key, posting_set, to_json
+from budgetctl.stores.entries import count_model, insert_entry, insert_reset, model_key, posting_set, to_json
+from budgetctl.stores.limits import (
+    MAX_LIMITS,
+    check_counter,
+    check_terms,
+    delete_limit,
+    duration_after,
+    insert_limit,
+    new_limit,
+    swept,
+    update_limit,
+)
 from budgetctl.stores.rows import (
     CORRECTIONS,
     ENTRY_COLUMNS,
@@ -29,12 +39,6 @@ from budgetctl.stores.rows import (
 )
 from budgetctl.stores.structure import placed
 from budgetctl.stores.transaction import Transaction
-
-MAX_COUNTER = Picodollars(9_000_000 * 10**12)
-"""What a 64-bit counter of picodollars can hold, with room to spare: $9,000,000."""
-
-MAX_LIMITS = 100
-"""How many limits a user may have: each is looked at by every charge."""
 
 
 class Recorded(NamedTuple):
@@ -74,7 +78,7 @@ class Account:
         account = cls(tx, holder, limits_of(tx, holder), above)
         for index, limit in enumerate(account._limits):
             if limit.held:
-                account._limits[index] = limit = _swept(tx, limit)
+                account._limits[index] = limit = swept(tx, limit)
             if ledger.is_due(limit, tx.now_us):
                 account._close(index, ledger.next_generation(limit, tx.now_us))
         return account
@@ -89,7 +93,7 @@ class Account:
             name=user,
             created=created_us,
         )
-        limit = _insert_limit(tx, holder_id, _new_limit(PRIMARY, change, None, created_us))
+        limit = insert_limit(tx, holder_id, new_limit(PRIMARY, change, None, created_us))
         holder = Holder(holder_id, user, 0, created_us, tx.now_us, None)
         account = cls(tx, holder, [limit], [])
         account._move(change.parent or "")
@@ -174,11 +178,11 @@ class Account:
         if change.warn_at is not None:
             limit = self._limits[index] = limit._replace(warn_at=change.warn_at)
         terms = limit._replace(
-            duration=_duration(change.duration, limit.duration),
+            duration=duration_after(change.duration, limit.duration),
             align=change.align or limit.align,
             zone=change.zone or limit.zone,
         )
-        _check_terms(terms)
+        check_terms(terms)
         if terms != limit:
             self._reopen(index, terms)
         if change.window_start_us is not None:
@@ -199,7 +203,7 @@ class Account:
             )
         if len(self._limits) >= MAX_LIMITS:
             raise InvalidValueError(f"{self.holder.name} has {MAX_LIMITS} limits already, which are as many as one may")
-        limit = _insert_limit(self._tx, self.holder.holder, _new_limit(name, change, models, self._tx.now_us))
+        limit = insert_limit(self._tx, self.holder.holder, new_limit(name, change, models, self._tx.now_us))
         self._limits.append(limit)
         self._saved.append(limit)
         self._changed = True
@@ -213,19 +217,7 @@ class Account:
         self._saved.pop(index)
         self._primary = next(index for index, each in enumerate(self._limits) if each.name == PRIMARY)
         self._changed = True
-        row = self._tx.one(
-            "SELECT MAX(deleted_us) FROM limits WHERE project = :project AND holder = :holder AND name = :name",
-            holder=self.holder.holder,
-            name=name,
-        )
-        self._tx.run(
-            "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id", limit_id=limit.limit_id
-        )
-        self._tx.run(
-            "UPDATE limits SET held = 0, deleted_us = :deleted_us WHERE project = :project AND limit_id = :limit_id",
-            limit_id=limit.limit_id,
-            deleted_us=max(self._tx.now_us, row[0] + 1 if row else 1),
-        )
+        delete_limit(self._tx, self.holder.holder, limit)
 
     def _move(self, parent: str) -> None:
         """Put the user under another parent, or none. What was spent before stays where it was counted."""
@@ -288,27 +280,8 @@ class Account:
         if not self._changed and self._number == self.holder.last_number and self._limits == self._saved:
             return
         for limit, saved in zip(self._limits, self._saved, strict=True):
-            if limit is saved:
-                continue
-            if limit == saved._replace(spent=limit.spent, held=limit.held):
-                tx.run(
-                    "UPDATE limits SET spent = :spent, held = :held WHERE project = :project AND limit_id = :limit_id",
-                    limit_id=limit.limit_id,
-                    spent=limit.spent,
-                    held=limit.held,
-                )
-            else:
-                tx.run(
-                    "UPDATE limits SET amount = :amount, warn_at = :warn_at, duration = :duration, align = :align,"
-                    " zone = :zone, anchor_us = :anchor_us, generation = :generation,"
-                    " window_start_us = :window_start_us,"
-                    " window_end_us = :window_end_us, spent = :spent, held = :held"
-                    " WHERE project = :project AND limit_id = :limit_id",
-                    limit_id=limit.limit_id,
-                    spent=limit.spent,
-                    held=limit.held,
-                    **_columns(limit),
-                )
+            if limit is not saved:
+                update_limit(tx, limit, saved)
         self._saved, self._changed = list(self._limits), False
         tx.run(
             "UPDATE holders SET last_number = :number, created_us = :created, updated_us = :now,"
@@ -327,18 +300,7 @@ class Account:
         if limit.spent:
             closed = ledger.closed_window(limit, self._tx.now_us)
             self._number += 1
-            self._tx.run(
-                "INSERT INTO entries (project, holder, number, kind, at_us, amount,"
-                " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
-                " VALUES (:project, :holder, :number, 'reset', :now, 0, :limit_id, :generation, :start, :end, :spent)",
-                holder=self.holder.holder,
-                number=self._number,
-                limit_id=limit.limit_id,
-                generation=closed.generation,
-                start=closed.start_us,
-                end=closed.end_us,
-                spent=closed.spent,
-            )
+            insert_reset(self._tx, self.holder.holder, self._number, limit.limit_id, closed)
         self._limits[index] = opened
 
     def _reopen(self, index: int, terms: Limit) -> None:
@@ -465,81 +427,3 @@ class Account:
 
     def _count_in_primary(self, model: int | None, amount: Picodollars) -> None:
         count_model(self._tx, self.primary.limit_id, self.primary.generation, model, amount)
-
-
-def _new_limit(name: str, change: BudgetChange, models: str | None, anchor_us: int) -> Limit:
-    """A limit of these terms, whose windows count from the anchor. Raises `InvalidValueError`."""
-    limit = Limit(
-        limit_id=0,
-        name=name,
-        amount=ZERO if change.amount is None else change.amount,
-        duration=_duration(change.duration, None),
-        align=change.align or "rolling",
-        zone=change.zone or "UTC",
-        models=models,
-        anchor_us=anchor_us,
-        generation=1,
-        window_start_us=anchor_us,
-        window_end_us=None,
-        spent=ZERO,
-        warn_at=DEFAULT_WARN_AT if change.warn_at is None else change.warn_at,
-    )
-    _check_terms(limit)
-    return limit
-
-
-def _insert_limit(tx: Transaction, holder: int, limit: Limit) -> Limit:
-    """Write a new limit in the window of now."""
-    window = ledger.limit_window(limit, tx.now_us)
-    limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
-    limit_id = tx.insert(
-        "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us,"
-        " generation, window_start_us, window_end_us, warn_at)"
-        " VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
-        " :generation, :window_start_us, :window_end_us, :warn_at) RETURNING limit_id",
-        holder=holder,
-        **_columns(limit),
-    )
-    return limit._replace(limit_id=limit_id)
-
-
-def _swept(tx: Transaction, limit: Limit) -> Limit:
-    """The limit without what holds set aside that have expired. Nothing else has to be done for them."""
-    gone = tx.all(
-        "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id AND expires_us <= :now"
-        " RETURNING amount",
-        limit_id=limit.limit_id,
-    )
-    return limit._replace(held=Picodollars(limit.held - sum(amount for (amount,) in gone)))
-
-
-def _columns(limit: Limit) -> dict[str, Any]:
-    columns = {name: value for name, value in limit._asdict().items() if name not in ("limit_id", "spent", "held")}
-    return columns | {"warn_at": ",".join(map(str, limit.warn_at))}
-
-
-def _duration(stated: str | None, current: str | None) -> str | None:
-    """The duration after a change, in its canonical text."""
-    if stated is None:
-        return current
-    duration = parse_duration(stated)
-    return str(duration) if duration else None
-
-
-def _check_terms(limit: Limit) -> None:
-    check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
-    if limit.amount > MAX_COUNTER:
-        raise InvalidValueError(
-            f"a budget of {format_usd(limit.amount)} is too large for a SQLite store,"
-            f" which holds {format_usd(MAX_COUNTER)}",
-            hint="a PostgreSQL store holds larger amounts",
-        )
-
-
-def check_counter(value: int) -> Picodollars:
-    if value > MAX_COUNTER:
-        raise InvalidValueError(
-            f"what is spent would come to {format_usd(value)}: a SQLite store counts up to {format_usd(MAX_COUNTER)}",
-            hint="a PostgreSQL store holds larger amounts",
-        )
-    return Picodollars(value)

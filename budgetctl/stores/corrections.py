@@ -10,7 +10,8 @@ from budgetctl.audit import Correction, CorrectionRequest
 from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
 from budgetctl.models import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
-from budgetctl.stores.account import Account, check_counter
+from budgetctl.stores.account import Account
+from budgetctl.stores.limits import check_counter
 from budgetctl.stores.rows import CORRECTIONS, ENTRY_COLUMNS, entry_from_row
 from budgetctl.stores.transaction import Transaction
 

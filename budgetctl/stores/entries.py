@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from budgetctl.models import EntryKind, Limit
+from budgetctl.models import ClosedWindow, EntryKind, Limit
 from budgetctl.money import Picodollars
 from budgetctl.stores.transaction import Transaction
 
@@ -40,6 +40,22 @@ def insert_entry(
         usage=to_json(usage),
         pricing=to_json(pricing),
         note=note,
+    )
+
+
+def insert_reset(tx: Transaction, holder: int, number: int, limit_id: int, closed: ClosedWindow) -> None:
+    """Write the entry that keeps what a closed window has spent."""
+    tx.run(
+        "INSERT INTO entries (project, holder, number, kind, at_us, amount,"
+        " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
+        " VALUES (:project, :holder, :number, 'reset', :now, 0, :limit_id, :generation, :start, :end, :spent)",
+        holder=holder,
+        number=number,
+        limit_id=limit_id,
+        generation=closed.generation,
+        start=closed.start_us,
+        end=closed.end_us,
+        spent=closed.spent,
     )
 
 
