@@ -5,38 +5,32 @@ A driver subclasses `SqlStore`: it provides `read` and `write` transactions and 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, UnknownUserError
-from budgetctl.models import PRIMARY, Budget, Charge, Entry, ProjectSummary, Reset
+from budgetctl.models import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey
 from budgetctl.stores.rows import (
-    ENTRY_COLUMNS,
     HOLDER_COLUMNS,
     HOLDER_WIDTH,
     LIMIT_COLUMNS,
     Holder,
     already_exists,
-    entry_from_row,
     find_holder,
     limit_from_row,
-    reset_from_row,
     spent_by_model,
     standings_of,
     stored_model_totals,
-    unknown_user,
     without_expired,
 )
+from budgetctl.stores.sql_ledger import SqlLedger
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
-    from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.permission import Hold
 
 _PAGE = 1_000
@@ -58,26 +52,8 @@ _PRIMARY_LIMITS = (
 )
 
 
-class SqlStore(ABC):
+class SqlStore(SqlLedger):
     """A store on a SQL database."""
-
-    project: str
-
-    @abstractmethod
-    def read(self) -> AbstractContextManager[Transaction]:
-        """A snapshot to read from."""
-
-    @abstractmethod
-    def write(self, *, create: bool = False) -> AbstractContextManager[Transaction]:
-        """A transaction that commits at the end of the block, or leaves nothing behind.
-
-        `create` makes the store and the project, should they not be there. Otherwise there is nothing to change, and
-        nothing is made.
-        """
-
-    @abstractmethod
-    def now_us(self) -> int:
-        """The store's time."""
 
     def exists(self) -> bool:
         """Whether anything was ever stored for the project."""
@@ -219,21 +195,6 @@ class SqlStore(ABC):
                 return
             after = page[-1][0]
 
-    def charges(
-        self, model: str, *, user: str | None = None, since_us: int | None = None
-    ) -> Iterator[tuple[str, Entry, Picodollars]]:
-        """Entries of charges that have a usage, for models of that pattern."""
-        from budgetctl.stores.corrections import charges_of
-
-        return charges_of(self.read, model, user, since_us)
-
-    def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
-        """Make up the differences by entries that count where the corrected ones do."""
-        from budgetctl.stores.corrections import correct
-
-        with self.write() as tx:
-            return correct(tx, requests)
-
     def reset(self, user: str) -> Reset:
         """Close the current generation of each of the user's limits."""
         from budgetctl.stores.account import Account
@@ -266,135 +227,6 @@ class SqlStore(ABC):
             if len(users) < _PAGE:
                 return
             after = users[-1][0]
-
-    def due(self) -> Iterator[Reset]:
-        """What `reset_due` would reset now."""
-        from budgetctl.stores.rollover import due_resets
-
-        return due_resets(self.read)
-
-    def reset_due(self) -> int:
-        """Roll every window that has passed."""
-        from budgetctl.stores.rollover import roll_due
-
-        return roll_due(self.read, self.write)
-
-    def unreported_resets(self) -> Iterator[tuple[int, Reset]]:
-        """Every recorded reset since the last `report_resets`, oldest first."""
-        after: int | None = None
-        while True:
-            with self.read() as tx:
-                if after is None:
-                    row = tx.one("SELECT reported_entry FROM projects WHERE project = :project")
-                    after = row[0] if row else 0
-                rows = tx.all(
-                    f"SELECT e.entry, h.name, {ENTRY_COLUMNS} FROM entries e JOIN holders h ON h.project = e.project"
-                    " AND h.holder = e.holder JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
-                    " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
-                    " WHERE e.project = :project AND e.closed_limit IS NOT NULL AND e.entry > :after"
-                    " ORDER BY e.entry LIMIT :page",
-                    after=after,
-                    page=_PAGE,
-                )
-            for entry, user, *columns in rows:
-                yield entry, reset_from_row(user, tuple(columns))
-            if len(rows) < _PAGE:
-                return
-            after = rows[-1][0]
-
-    def report_resets(self, place: int) -> None:
-        """Take resets up to that place as reported."""
-        with self.write() as tx:
-            tx.run(
-                "UPDATE projects SET reported_entry = :place WHERE project = :project AND reported_entry < :place",
-                place=place,
-            )
-
-    def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
-        """Take a cost back."""
-        from budgetctl.stores.account import Account
-        from budgetctl.stores.corrections import refund
-
-        with self.write() as tx:
-            account = Account.open(tx, user)
-            entry = refund(account, number, amount, note)
-            account.save()
-            return Charge(entry, account.budget(self.project))
-
-    def crossings(self) -> Iterator[Crossing]:
-        """The soft limits that are crossed, and were not told in this window."""
-        from budgetctl.stores import thresholds
-
-        after: int | None = 0
-        while after is not None:
-            with self.read() as tx:
-                found, after = thresholds.crossed(tx, after)
-            yield from found
-
-    def tell(self, crossing: Crossing) -> bool:
-        """Note that it was told, and say whether it was not yet."""
-        from budgetctl.stores import thresholds
-
-        with self.write() as tx:
-            return thresholds.tell(tx, crossing)
-
-    def forget(self, crossing: Crossing) -> None:
-        """Take back that it was told."""
-        from budgetctl.stores import thresholds
-
-        with self.write() as tx:
-            thresholds.forget(tx, crossing)
-
-    def verify(self) -> Iterator[Difference]:
-        """Every counter that is not the sum of its postings, in one snapshot."""
-        from budgetctl.stores.verifying import differences
-
-        with self.read() as tx:
-            found = list(differences(tx))
-        yield from found
-
-    def repair(self) -> list[Difference]:
-        """Set all counters to the sums of their postings, and say which were not."""
-        from budgetctl.stores.verifying import repair
-
-        with self.write() as tx:
-            return repair(tx)
-
-    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
-        """The user's entries, newest first, those of a deleted budget too."""
-        holder: int | None = None
-        where, values = _wanted(wanted)
-        pattern = None if wanted is None else wanted.model
-        while True:
-            with self.read() as tx:
-                if holder is None:
-                    row = tx.one(
-                        "SELECT holder FROM holders WHERE project = :project AND name = :user"
-                        " ORDER BY holder DESC LIMIT 1",
-                        user=user,
-                    )
-                    if row is None:
-                        raise unknown_user(user)
-                    holder = row[0]
-                rows = tx.all(
-                    f"SELECT {ENTRY_COLUMNS} FROM entries e"
-                    " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
-                    " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
-                    " WHERE e.project = :project AND e.holder = :holder"
-                    + (" AND e.number < :before" if before is not None else "")
-                    + where
-                    + " ORDER BY e.number DESC LIMIT :page",
-                    holder=holder,
-                    before=before,
-                    page=_PAGE,
-                    **values,
-                )
-            for entry in map(entry_from_row, rows):
-                if pattern is None or (entry.model is not None and fnmatchcase(entry.model, pattern)):
-                    yield entry
-            if len(rows) < _PAGE:
-                return
-            before = rows[-1][0]
 
     def summary(self) -> ProjectSummary:
         """How many users there are and what they have spent in their current windows."""
@@ -432,19 +264,6 @@ class SqlStore(ABC):
             )
             for row, limit in zip(rows, limits, strict=True)
         ]
-
-
-def _wanted(wanted: HistoryFilter | None) -> tuple[str, dict[str, Any]]:
-    """The conditions of a filter that a database can check."""
-    if wanted is None:
-        return "", {}
-    conditions = {
-        "since": (" AND e.at_us >= :since", wanted.since_us),
-        "until": (" AND e.at_us < :until", wanted.until_us),
-        "kind": (" AND e.kind = :kind", wanted.kind),
-    }
-    given = {name: condition for name, condition in conditions.items() if condition[1] is not None}
-    return "".join(sql for sql, _ in given.values()), {name: value for name, (_, value) in given.items()}
 
 
 def _sort_value(sort: SortKey, budget: Budget) -> int:
