@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
+
+from charge import median_s
 
 from budgetctl import BudgetManager
 
@@ -28,16 +28,6 @@ def filled(directory: str, limits: int) -> BudgetManager:
         for more in range(1, limits):
             manager.add_limit(f"user-{number}", "100", duration="monthly", name=f"limit {more}")
     return manager
-
-
-def median_s(call: Callable[[str], object], users: list[str]) -> float:
-    """How long the call takes for one of the users: the median."""
-    times = []
-    for user in users:
-        began = time.perf_counter()
-        call(user)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
 
 
 def main() -> None:

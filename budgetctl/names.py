@@ -43,37 +43,27 @@ def user_name(user: Any) -> str:
 
 def check_project(name: Any) -> str:
     """The project's name."""
-    if not isinstance(name, str):
-        raise InvalidValueError(f"{name!r:.80} is not a project name: pass text")
-    return _checked(name, "project name", MAX_LENGTH)
+    return _checked(_text(name, "a project name"), "project name", MAX_LENGTH)
 
 
 def check_model(name: Any) -> str:
     """A model's name."""
-    if not isinstance(name, str):
-        raise InvalidValueError(f"{name!r:.80} is not the name of a model: pass text")
-    return _checked(name, "model", MAX_TEXT_LENGTH)
+    return _checked(_text(name, "the name of a model"), "model", MAX_TEXT_LENGTH)
 
 
 def check_name(name: Any) -> str:
     """The name of a limit."""
-    if not isinstance(name, str):
-        raise InvalidValueError(f"{name!r:.80} is not the name of a limit: pass text")
-    return _checked(name, "limit", MAX_LENGTH)
+    return _checked(_text(name, "the name of a limit"), "limit", MAX_LENGTH)
 
 
 def check_hold(name: Any) -> str:
     """The id of a hold."""
-    if not isinstance(name, str):
-        raise InvalidValueError(f"{name!r:.80} is not the id of a hold: pass text")
-    return _checked(name, "hold", MAX_LENGTH)
+    return _checked(_text(name, "the id of a hold"), "hold", MAX_LENGTH)
 
 
 def check_note(note: Any) -> str:
     """A note that is kept with an entry."""
-    if not isinstance(note, str):
-        raise InvalidValueError(f"{note!r:.80} is not a note: pass text")
-    return _storable(note, "note", MAX_TEXT_LENGTH)
+    return _storable(_text(note, "a note"), "note", MAX_TEXT_LENGTH)
 
 
 def check_percents(values: Sequence[Any]) -> tuple[int, ...]:
@@ -95,6 +85,12 @@ def check_document(value: Any, what: str) -> dict[str, Any]:
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidValueError(f"the {what} cannot be stored as JSON: {error}") from error
     return document
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidValueError(f"{value!r:.80} is not {what}: pass text")
+    return value
 
 
 def _checked(name: str, what: str, max_length: int) -> str:

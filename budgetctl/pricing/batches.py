@@ -21,7 +21,7 @@ def batch_cost(entry: Mapping[str, Any], usage: Usage, *, at_threshold: bool) ->
 
     `at_threshold` says whether an input of exactly the length of a threshold is long already, as at xAI.
     """
-    info = {name: float(value) for name, value in entry.items() if _is_number(value)}
+    info = {name: float(value) for name, value in entry.items() if is_number(value)}
     crossed = _crossed(info, usage.total_input, at_threshold=at_threshold)
     rates = {name: _rate(info, name, crossed) for name in crossed}
     return _input_cost(info, rates, usage) + _output_cost(info, rates, usage)
@@ -81,5 +81,6 @@ def _rate(info: Mapping[str, float], name: str, crossed: Mapping[str, str | None
     return flat if threshold is None else info.get(f"{name}_above_{threshold}k_tokens_batches", flat)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a field of an entry is a number; JSON's true is none."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -9,9 +9,9 @@ import functools
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
@@ -20,6 +20,8 @@ from budgetctl.pricing.cost import Tariff, tariff, token_rates
 from budgetctl.pricing.off_peak import OffPeak, off_peak
 from budgetctl.pricing.price_files import PriceFiles
 from budgetctl.pricing.price_map import NOT_MODELS, Entries, PriceMap, UnclearError
+
+_Answer = TypeVar("_Answer")
 
 _REGION = re.compile(r"[a-z]{2}(-gov)?-[a-z]+-\d", re.ASCII)
 
@@ -133,15 +135,7 @@ def find(model: str, provider: str | None) -> Listing | None:
 @functools.lru_cache(maxsize=4096)
 def find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | None:
     """The same, by the files as they were seen."""
-    source = price_map.in_force(files)
-    if source is None or not source.has_known_rules:
-        return None
-    try:
-        with source.entries() as entries:
-            listing = _find(entries, source, model, provider)
-        return listing if listing is None or source.installed_us is None else _with_shipped(listing)
-    except (OSError, ValueError, UnclearError):  # ValueError is an empty file
-        return None
+    return _read(files, lambda entries, source: _find(entries, source, model, provider))
 
 
 def provider_of(key: str) -> str | None:
@@ -151,17 +145,26 @@ def provider_of(key: str) -> str | None:
 
 @functools.lru_cache(maxsize=4096)
 def _provider_in(files: PriceFiles, key: str) -> str | None:
+    return _read(files, lambda entries, _: _provider(entries, key))
+
+
+def _read(files: PriceFiles, question: Callable[[Entries, PriceMap], _Answer | None]) -> _Answer | None:
+    """What the map in force says to a question; None without one, or if it is not written as known."""
     source = price_map.in_force(files)
-    if source is None or not source.has_known_rules or key in NOT_MODELS:
+    if source is None or not source.has_known_rules:
         return None
     try:
         with source.entries() as entries:
-            entry = entries.get(key)
-            if entry is None:
-                return None if entries.has_aliases() else ""
-            return str(entry.get("litellm_provider", ""))
-    except (OSError, ValueError, UnclearError):
+            return question(entries, source)
+    except (OSError, ValueError, UnclearError):  # ValueError is an empty file
         return None
+
+
+def _provider(entries: Entries, key: str) -> str | None:
+    entry = entries.get(key)
+    if entry is None:
+        return None if entries.has_aliases() else ""
+    return None if key in NOT_MODELS else str(entry.get("litellm_provider", ""))
 
 
 def _with_shipped(listing: Listing) -> Listing:
@@ -185,7 +188,8 @@ def _find(entries: Entries, source: PriceMap, model: str, provider: str | None) 
             return None  # litellm drops a seller that is repeated, or does not
         found = next(((key, entry) for key, entry in considered.items() if entry is not None), None)
         if found is not None:
-            return _listing(*found, seller, source, considered, by_region=region_free != bare)
+            listing = _listing(*found, seller, source, considered, by_region=region_free != bare)
+            return listing if listing is None or source.installed_us is None else _with_shipped(listing)
     return None
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from budgetctl import money
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing.batches import batch_cost
+from budgetctl.pricing.batches import batch_cost, is_number
 
 QWEN = frozenset({"dashscope", "qwencloud", "qwen_ai_platform"})
 """The names under which Alibaba sells; one calculator of litellm prices them all."""
@@ -352,7 +352,7 @@ def _are_ranges(tiers: Any) -> bool:
         isinstance(tier, Mapping)
         and len(tier.get("range", ())) == 2
         and "input_cost_per_token" in tier
-        and all(_is_number(value) for name, value in tier.items() if name != "range")
+        and all(is_number(value) for name, value in tier.items() if name != "range")
         for tier in tiers
     )
 
@@ -360,17 +360,13 @@ def _are_ranges(tiers: Any) -> bool:
 def _is_understood(name: str, value: Any) -> bool:
     """Whether a field of an entry is no price, one that these rules apply, or one of something else than tokens."""
     if _is_rate(name):
-        return value is None or _is_number(value)
+        return value is None or is_number(value)
     priced = "token" in name and "cost" in name
     return not priced or _PASSED_OVER.fullmatch(name) is not None
 
 
 def _is_rate(name: str) -> bool:
     return name in _FLAT or _LONG.fullmatch(name) is not None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _threshold(name: str) -> int:
@@ -384,4 +380,4 @@ def _rate(entry: Mapping[str, Any], kind: str) -> float | None:
 
 
 def _numbers(entry: Mapping[str, Any]) -> dict[str, float]:
-    return {name: value for name, value in entry.items() if "cost" in name and _is_number(value)}
+    return {name: value for name, value in entry.items() if "cost" in name and is_number(value)}

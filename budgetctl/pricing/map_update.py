@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
 from budgetctl.pricing import price_files, price_map
+from budgetctl.pricing.batches import is_number
 from budgetctl.pricing.cost import token_rates
 from budgetctl.pricing.price_map import NOT_MODELS, PriceMap
 
@@ -144,8 +145,7 @@ def _check_entry(key: str, entry: Any) -> None:
         is_amount = name.endswith(("_token", "_tokens", "_token_cost", "_cost")) and "cost" in name
         if not is_amount or value is None:
             continue
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not is_number or not 0 <= value < float("inf"):
+        if not is_number(value) or not 0 <= value < float("inf"):
             raise InvalidValueError(
                 f"this map is not right: {name} of {key[:80]!r} is {value!r:.80}, which is no price"
             )

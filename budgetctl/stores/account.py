@@ -29,6 +29,7 @@ from budgetctl.stores.limits import (
 from budgetctl.stores.rows import (
     CORRECTIONS,
     ENTRY_COLUMNS,
+    ENTRY_JOINS,
     REFUNDS,
     Holder,
     entry_from_row,
@@ -123,13 +124,13 @@ class Account:
         note: str | None = None,
     ) -> Entry:
         """Add an entry, and count it against every limit that it matches, the user's own and those above."""
-        model_id = None if model is None else model_key(self._tx, model)
+        key = self._key(model)
         counted: list[Limit] = []
         for account in (self, *self.above):
-            counted += account._count(amount, model, model_id)
-        return self._record(kind, amount, counted, model=model, usage=usage, pricing=pricing, note=note)
+            counted += account._count(amount, model, key)
+        return self._record(kind, amount, counted, model=model, key=key, usage=usage, pricing=pricing, note=note)
 
-    def _count(self, amount: Picodollars, model: str | None, model_id: int | None) -> list[Limit]:
+    def _count(self, amount: Picodollars, model: str | None, key: int | None) -> list[Limit]:
         """Count an amount against the limits that it matches, and say which those are."""
         counted = []
         for index, limit in enumerate(self._limits):
@@ -137,7 +138,7 @@ class Account:
                 self._limits[index] = limit._replace(spent=check_counter(limit.spent + amount))
                 counted.append(limit)
                 if index == self._primary:
-                    self._count_in_primary(model_id, amount)
+                    self._count_in_primary(key, amount)
         return counted
 
     def standings(self) -> tuple[Standing, ...]:
@@ -184,7 +185,7 @@ class Account:
         )
         check_terms(terms)
         if terms != limit:
-            self._reopen(index, terms)
+            self._reopen(terms)
         if change.window_start_us is not None:
             self._reanchor(change.window_start_us)
         if change.parent is not None:
@@ -230,9 +231,7 @@ class Account:
     def find_entry(self, number: int) -> Recorded | None:
         """An entry of the user's, with what counts for its correction."""
         row = self._tx.one(
-            f"SELECT {ENTRY_COLUMNS}, e.model, e.posting_set, {CORRECTIONS}, {REFUNDS} FROM entries e"
-            " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
-            " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+            f"SELECT {ENTRY_COLUMNS}, e.model, e.posting_set, {CORRECTIONS}, {REFUNDS} FROM entries e {ENTRY_JOINS}"
             " WHERE e.project = :project AND e.holder = :holder AND e.number = :number",
             holder=self.holder.holder,
             number=number,
@@ -303,16 +302,17 @@ class Account:
             insert_reset(self._tx, self.holder.holder, self._number, limit.limit_id, closed)
         self._limits[index] = opened
 
-    def _reopen(self, index: int, terms: Limit) -> None:
-        """Open a generation under new terms, and carry what was spent into it, model by model."""
-        spent = self._spent_by_model(self._limits[index])
+    def _reopen(self, terms: Limit) -> None:
+        """Open a generation of the primary limit under new terms, and carry what was spent into it, model by model."""
+        spent = self._spent_by_model(self.primary)
         opened = ledger.reopened(terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone)
-        self._close(index, opened)
+        self._close(self._primary, opened)
         for model, amount in spent:
+            key = self._key(model)
             if amount:
-                self._record("carry", amount, [opened], model=model)
-            if index == self._primary and (amount or model is not None):
-                self._count_in_primary(None if model is None else model_key(self._tx, model), amount)
+                self._record("carry", amount, [opened], model=model, key=key)
+            if amount or model is not None:
+                self._count_in_primary(key, amount)
 
     def _reanchor(self, start_us: int) -> None:
         index = self._primary
@@ -347,10 +347,10 @@ class Account:
 
         Other limits may have been reset since, and would be left with less than nothing spent.
         """
-        limit = self.primary
+        limit, key = self.primary, self._key(model)
         self._limits[self._primary] = limit._replace(spent=check_counter(limit.spent + amount))
-        self._count_in_primary(None if model is None else model_key(self._tx, model), amount)
-        return self._record(kind, amount, [limit], model=model, note=note)
+        self._count_in_primary(key, amount)
+        return self._record(kind, amount, [limit], model=model, key=key, note=note)
 
     def _show_models(self, models: Mapping[str, Picodollars]) -> None:
         """Have a total for each of these models, also where nothing is spent, and for no other."""
@@ -376,16 +376,19 @@ class Account:
         amount: Picodollars,
         limits: list[Limit],
         *,
-        model: str | None = None,
+        model: str | None,
+        key: int | None,
         usage: Mapping[str, Any] | None = None,
         pricing: Mapping[str, Any] | None = None,
         note: str | None = None,
     ) -> Entry:
-        """Add an entry that counts against these limits."""
+        """Add an entry that counts against these limits. `key` is that of the model."""
         postings = posting_set(self._tx, limits)
-        key = None if model is None else model_key(self._tx, model)
         number = self._insert(kind, amount, model=key, postings=postings, usage=usage, pricing=pricing, note=note)
         return Entry(number, kind, self._tx.now_us, amount, model, usage, pricing, note)
+
+    def _key(self, model: str | None) -> int | None:
+        return None if model is None else model_key(self._tx, model)
 
     def _insert(self, kind: EntryKind, amount: Picodollars, **fields: Any) -> int:
         """Write an entry of the user's, and return its number."""

@@ -35,6 +35,12 @@ ENTRY_COLUMNS = (
     "  AND c.kind = 'adjustment')"
 )
 
+ENTRY_JOINS = (
+    "LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
+    " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+)
+"""The tables that `ENTRY_COLUMNS` are selected from, beside `entries e`."""
+
 _LATER = (
     "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.holder = e.holder"
     " AND c.refers_to = e.number AND c.kind = '{}')"

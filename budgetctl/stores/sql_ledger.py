@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from budgetctl.models import Charge, Entry, Reset
 from budgetctl.money import Picodollars
-from budgetctl.stores.rows import ENTRY_COLUMNS, entry_from_row, reset_from_row, unknown_user
+from budgetctl.stores.rows import ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row, reset_from_row, unknown_user
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -165,9 +165,7 @@ class SqlLedger(ABC):
                         raise unknown_user(user)
                     holder = row[0]
                 rows = tx.all(
-                    f"SELECT {ENTRY_COLUMNS} FROM entries e"
-                    " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
-                    " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+                    f"SELECT {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}"
                     " WHERE e.project = :project AND e.holder = :holder"
                     + (" AND e.number < :before" if before is not None else "")
                     + where

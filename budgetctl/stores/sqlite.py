@@ -22,7 +22,7 @@ from budgetctl.models import Charge, Entry
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
 from budgetctl.stores.base import ChargeRequest, IdempotencyKey
 from budgetctl.stores.filelock import FileLock
-from budgetctl.stores.rows import ENTRY_COLUMNS, entry_from_row, find_holder, standings_of
+from budgetctl.stores.rows import ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row, find_holder, standings_of
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
 from budgetctl.stores.transaction import Transaction
@@ -322,8 +322,7 @@ def _replayed(tx: Transaction, holder: int, key: IdempotencyKey) -> Entry | None
     row = tx.one(
         f"SELECT k.request, {ENTRY_COLUMNS} FROM idempotency_keys k"
         " JOIN entries e ON e.project = k.project AND e.holder = k.holder AND e.number = k.number"
-        " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
-        " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+        f" {ENTRY_JOINS}"
         " WHERE k.project = :project AND k.holder = :holder AND k.kind = :kind AND k.digest = :digest",
         holder=holder,
         kind=key.kind,

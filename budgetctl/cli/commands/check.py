@@ -8,10 +8,8 @@ from budgetctl.cli import options
 from budgetctl.cli.documents import decision_document
 from budgetctl.cli.prompting import PromptOptions, estimate_of
 from budgetctl.cli.session import Session
-from budgetctl.errors import InvalidValueError
+from budgetctl.errors import InvalidValueError, OverBudgetError
 from budgetctl.ledger import denial
-
-DENIED = 3
 
 
 def check(
@@ -47,4 +45,4 @@ def check(
         decision_document(decision), lambda: None if decision.allowed else f"denied: {denial(decision)}"
     )
     if not decision.allowed:
-        raise typer.Exit(DENIED)
+        raise typer.Exit(OverBudgetError.exit_code)
