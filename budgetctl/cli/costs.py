@@ -66,7 +66,7 @@ def _price_of(options: CostOptions) -> Price:
     used = [way for way, given in options.ways().items() if given]
     if len(used) != 1:
         what = f"{' and '.join(used)} were given" if used else "nothing to charge was given"
-        raise InvalidValueError(f"{what}: give one of {', '.join(options.ways())}", hint="budgetctl update-cost --help")
+        raise InvalidValueError(f"{what}: give one of {', '.join(options.ways())}")
     if options.cost is not None:
         return Price(parse_amount(options.cost), Usage(), options.model, {"source": "stated"})
     if options.response is not None:

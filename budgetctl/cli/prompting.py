@@ -35,7 +35,7 @@ def estimate_of(options: PromptOptions) -> Price:
     used = [way for way, given in ways.items() if given]
     if len(used) != 1:
         what = f"{' and '.join(used)} were given" if used else "no prompt was given"
-        raise InvalidValueError(f"{what}: give one of {', '.join(ways)}", hint="budgetctl estimate --help")
+        raise InvalidValueError(f"{what}: give one of {', '.join(ways)}")
     if options.messages is not None:
         return _price_of_request(options, read_json(options.messages))
     model = _required(options.model)

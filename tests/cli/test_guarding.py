@@ -156,6 +156,8 @@ class TestHolds:
         [
             ("commit nope --cost 1", 4, "there is no hold 'nope'"),
             ("release nope", 4, "there is no hold 'nope'"),
+            ("commit nope", 2, "try: budgetctl commit --help"),
+            ("check alice --model gpt-4o --input-text a --input-tokens 5", 2, "try: budgetctl check --help"),
             ("reserve nobody 1", 4, "no budget for 'nobody'"),
             ("reserve alice -1", 2, "no such option: -1"),
             ("reserve alice much", 2, "'much' is not an amount"),

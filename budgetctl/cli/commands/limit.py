@@ -29,7 +29,7 @@ def add(
     """Give a user another limit.
 
     $ budgetctl limit add alice 1 --duration daily
-    $ budgetctl limit add alice 5 --duration monthly --model 'gpt-4o*' --name big-models
+    $ budgetctl limit add alice 5 --duration monthly --model 'gpt-4o*' --name big
 
     A charge counts against every limit that it matches, and is allowed only if all of them allow it. What was spent
     before does not count.
@@ -47,7 +47,7 @@ def remove(
 ) -> None:
     """Take a limit away.
 
-    $ budgetctl limit remove alice big-models
+    $ budgetctl limit remove alice big
 
     Its history stays. The one that every budget has stays too: set changes it.
     """
