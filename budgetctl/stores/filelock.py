@@ -22,7 +22,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._threads = threading.Lock()
+        self._threads = threading.RLock()
         self._fd: int | None = None
         self._waiter: _Waiter | None = None
 
@@ -32,16 +32,16 @@ class FileLock:
         An exception while waiting, such as `KeyboardInterrupt`, leaves no lock behind.
         """
         deadline = time.monotonic() + timeout_s
-        if not self._threads.acquire(timeout=max(0.0, timeout_s)):
-            return False
         acquired = False
         try:
-            acquired = fcntl is None or self._acquire_file(deadline)
+            if self._threads.acquire(timeout=max(0.0, timeout_s)):
+                acquired = fcntl is None or self._acquire_file(deadline)
+            return acquired
         finally:
-            if not acquired:
+            # Asked of the lock itself: an interrupt may come when it is acquired and nothing else knows it yet.
+            if not acquired and self._threads._is_owned():  # type: ignore[attr-defined]
                 self._release_file()
                 self._threads.release()
-        return acquired
 
     def release(self) -> None:
         """Let the next one in."""
@@ -61,7 +61,7 @@ class FileLock:
         """Start anew in a forked child: the open file, and a lock on it, belong to the parent too."""
         if self._fd is not None:
             os.close(self._fd)
-        self._threads = threading.Lock()
+        self._threads = threading.RLock()
         self._fd = self._waiter = None
 
     def __del__(self) -> None:
