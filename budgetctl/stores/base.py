@@ -7,13 +7,14 @@ store. Values are validated before they get here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from budgetctl.models import Align, Budget, Charge, Entry, ProjectSummary, Reset
 from budgetctl.money import Picodollars
 
 if TYPE_CHECKING:
     from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.errors import BudgetctlError
     from budgetctl.permission import Decision, Hold, HoldRequest
 
 NEVER = "none"
@@ -72,6 +73,26 @@ class ChargeRequest(NamedTuple):
     pricing: Mapping[str, Any] | None = None
     note: str | None = None
     key: IdempotencyKey | None = None
+
+
+class CommitRequest(NamedTuple):
+    """What a call did cost for which money was set aside. The user of the charge does not matter."""
+
+    hold_id: str
+    charge: ChargeRequest
+
+
+class ReleaseRequest(NamedTuple):
+    """Money that was set aside, to be let go."""
+
+    hold_id: str
+
+
+Request: TypeAlias = "ChargeRequest | HoldRequest | CommitRequest | ReleaseRequest"
+"""What `Store.apply` does many of."""
+
+Answer: TypeAlias = "Charge | Hold"
+"""What became of one: the charge of a charge or commit, the hold of the others."""
 
 
 class Store(Protocol):
@@ -138,6 +159,12 @@ class Store(Protocol):
 
     def release(self, hold_id: str) -> Hold:
         """Let go of what was set aside. The same again changes nothing."""
+
+    def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
+        """Do many of the above, in this order, and answer each with what its own method would return or raise.
+
+        All of them become durable together, before any of them is answered.
+        """
 
     def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were."""

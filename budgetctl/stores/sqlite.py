@@ -12,24 +12,24 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budgetctl import ledger
-from budgetctl.errors import InvalidValueError, KeyConflictError, StoreBusyError
-from budgetctl.models import Charge, Entry
+from budgetctl.errors import BudgetctlError, InvalidValueError, StoreBusyError
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
-from budgetctl.stores.base import ChargeRequest, IdempotencyKey
+from budgetctl.stores.base import CommitRequest, ReleaseRequest
 from budgetctl.stores.filelock import FileLock
-from budgetctl.stores.rows import ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row, find_holder, standings_of
+from budgetctl.stores.rows import find_holder, standings_of
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
+    from budgetctl.models import Charge
     from budgetctl.permission import Decision, Hold, HoldRequest
-    from budgetctl.stores.account import Account
+    from budgetctl.stores.base import Answer, ChargeRequest, Request
 
 MAX_AMOUNT = Picodollars(1_000_000 * PICODOLLARS_PER_USD)
 """The most that one entry may move: counters are 64-bit."""
@@ -129,16 +129,18 @@ class SqliteStore(SqlStore):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
+    def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
+        """Do all that is asked for in one transaction, each by itself all or nothing."""
+        with self.write() as tx:
+            return [_attempt(tx, self.project, request) for request in requests]
+
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""
-        from budgetctl.stores.account import Account
+        from budgetctl.stores import operations
 
         _check_amount(request.amount)
         with self.write() as tx:
-            account = Account.open(tx, request.user)
-            entry, is_new = _charged(tx, account, request)
-            account.save()
-            return Charge(entry, account.budget(self.project), replayed=not is_new)
+            return operations.charge(tx, self.project, request)
 
     def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
         """Whether all limits would allow a cost now."""
@@ -155,35 +157,18 @@ class SqliteStore(SqlStore):
 
     def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
         """Record what a call did cost, and let go of what was set aside for it."""
-        from budgetctl.stores import holds
+        from budgetctl.stores import operations
 
         _check_amount(request.amount)
         with self.write() as tx:
-            hold = holds.known_hold(tx, hold_id)
-            holds.refuse_resolved(hold, "committed")
-            request = request._replace(model=request.model or hold.model)
-            account = holds.account_of(tx, hold)
-            try:
-                entry, is_new = _charged(tx, account, request)
-            except KeyConflictError as error:
-                raise holds.committed_otherwise(hold) from error
-            if is_new:
-                holds.resolve(tx, account, hold, "committed", entry.number)
-            account.save()
-            return Charge(entry, account.budget(self.project), replayed=not is_new)
+            return operations.commit(tx, self.project, CommitRequest(hold_id, request))
 
     def release(self, hold_id: str) -> Hold:
         """Let go of what was set aside."""
-        from budgetctl.stores import holds
+        from budgetctl.stores import operations
 
         with self.write() as tx:
-            hold = holds.known_hold(tx, hold_id)
-            holds.refuse_resolved(hold, "released")
-            if hold.state != "released":
-                account = holds.account_of(tx, hold)
-                holds.resolve(tx, account, hold, "released")
-                account.save()
-            return holds.known_hold(tx, hold_id)
+            return operations.release(tx, hold_id)
 
     def _transaction(self, connection: sqlite3.Connection) -> Transaction:
         if self._project_id is None:
@@ -295,46 +280,18 @@ def _check_amount(amount: Picodollars) -> None:
         )
 
 
-def _charged(tx: Transaction, account: Account, request: ChargeRequest) -> tuple[Entry, bool]:
-    """The entry of a charge, and whether it is new: the same key again answers the one that it made."""
-    holder, key = account.holder.holder, request.key
-    earlier = _replayed(tx, holder, key) if key else None
-    if earlier is not None:
-        return earlier, False
-    entry = account.post(
-        "spend", request.amount, model=request.model, usage=request.usage, pricing=request.pricing, note=request.note
-    )
-    if key is not None:
-        tx.run(
-            "INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)"
-            " VALUES (:project, :holder, :kind, :digest, :request, :number)",
-            holder=holder,
-            kind=key.kind,
-            digest=key.digest,
-            request=key.request,
-            number=entry.number,
-        )
-    return entry, True
+def _attempt(tx: Transaction, project: str, request: Request) -> Answer | BudgetctlError:
+    """What became of a request among others: an error takes back what this one has changed, and nothing else."""
+    from budgetctl.stores import operations
 
-
-def _replayed(tx: Transaction, holder: int, key: IdempotencyKey) -> Entry | None:
-    """The entry that the key made before. Raises `KeyConflictError` when it was for another request."""
-    row = tx.one(
-        f"SELECT k.request, {ENTRY_COLUMNS} FROM idempotency_keys k"
-        " JOIN entries e ON e.project = k.project AND e.holder = k.holder AND e.number = k.number"
-        f" {ENTRY_JOINS}"
-        " WHERE k.project = :project AND k.holder = :holder AND k.kind = :kind AND k.digest = :digest",
-        holder=holder,
-        kind=key.kind,
-        digest=key.digest,
-    )
-    if row is None:
-        return None
-    entry = entry_from_row(row[1:])
-    if row[0] != key.request:
-        raise KeyConflictError(
-            f"this key was used before for another charge, entry {entry.number} of {format_usd(entry.amount)};"
-            " nothing was added",
-            hint="give each call a key of its own",
-        )
-    return entry
+    tx.run("SAVEPOINT request")
+    try:
+        if not isinstance(request, ReleaseRequest):
+            _check_amount(request.charge.amount if isinstance(request, CommitRequest) else request.amount)
+        answer = operations.perform(tx, project, request)
+    except BudgetctlError as error:
+        tx.run("ROLLBACK TO request")
+        return error
+    finally:
+        tx.run("RELEASE request")
+    return answer

@@ -8,13 +8,17 @@ import pytest
 
 from budgetctl.errors import (
     AlreadyExistsError,
+    HoldResolvedError,
     InvalidValueError,
     KeyConflictError,
+    OverBudgetError,
     UnknownUserError,
 )
+from budgetctl.models import Charge
 from budgetctl.money import ZERO, Picodollars, parse_amount
+from budgetctl.permission import HoldRequest
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest, IdempotencyKey
+from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
 
 DAY_US = 86_400_000_000
 
@@ -502,3 +506,35 @@ def test_a_charge_that_is_refused_leaves_its_key_unused(store):
     with pytest.raises(InvalidValueError):
         charge(store, "1000001", key=key)
     assert not charge(store, "1", key=key).replayed
+
+
+# Many at once
+
+
+def test_many_requests_are_done_in_their_order_and_each_is_answered(store):
+    create(store)
+    charged, held, committed, released = store.apply(
+        [
+            ChargeRequest("alice", usd("1")),
+            HoldRequest("job", "alice", usd("2"), DAY_US),
+            CommitRequest("job", ChargeRequest("", usd("3"), key=key("job", kind="commit"))),
+            ReleaseRequest("job"),
+        ]
+    )
+    assert (charged.entry.amount, held.amount, committed.entry.amount) == (usd("1"), usd("2"), usd("3"))
+    assert isinstance(released, HoldResolvedError)
+    assert (store.budget("alice").limit.spent, store.budget("alice").limit.held) == (usd("4"), ZERO)
+
+
+def test_one_of_many_that_is_refused_takes_nothing_else_with_it(store):
+    create(store, amount="5")
+    answers = store.apply(
+        [
+            ChargeRequest("alice", usd("1")),
+            ChargeRequest("nobody", usd("1")),
+            HoldRequest("much", "alice", usd("5"), DAY_US),
+            ChargeRequest("alice", usd("1")),
+        ]
+    )
+    assert [type(answer) for answer in answers] == [Charge, UnknownUserError, OverBudgetError, Charge]
+    assert store.budget("alice").limit.spent == usd("2")
