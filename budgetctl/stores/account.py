@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetctl import ledger
 from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
@@ -23,6 +23,7 @@ from budgetctl.stores.limits import (
     duration_after,
     insert_limit,
     new_limit,
+    settled,
     swept,
     update_limit,
 )
@@ -40,6 +41,9 @@ from budgetctl.stores.rows import (
 )
 from budgetctl.stores.structure import placed
 from budgetctl.stores.transaction import Transaction
+
+if TYPE_CHECKING:
+    from budgetctl.top_ups import TopUpRequest
 
 
 class Recorded(NamedTuple):
@@ -81,7 +85,9 @@ class Account:
             if limit.held:
                 account._limits[index] = limit = swept(tx, limit)
             if ledger.is_due(limit, tx.now_us):
-                account._close(index, ledger.next_generation(limit, tx.now_us))
+                account._advance(index)
+            elif limit.extra_until_us is not None and limit.extra_until_us <= tx.now_us:
+                account._limits[index] = settled(tx, limit)
         return account
 
     @classmethod
@@ -211,9 +217,13 @@ class Account:
 
     def remove_limit(self, name: str) -> None:
         """Take a limit away. Its entries stay."""
-        index = next((index for index, limit in enumerate(self._limits) if limit.name == name), None)
-        if index is None or index == self._primary:
-            raise NotFoundError(f"{self.holder.name} has no limit {name!r} that can be removed")
+        index = self._index(name)
+        if index == self._primary:
+            user = self.holder.name
+            raise InvalidValueError(
+                f"the limit {name!r} is the budget of {user} itself, which cannot be without one",
+                hint=f"budgetctl set {shlex.quote(user)} --budget 10",
+            )
         limit = self._limits.pop(index)
         self._saved.pop(index)
         self._primary = next(index for index, each in enumerate(self._limits) if each.name == PRIMARY)
@@ -227,6 +237,26 @@ class Account:
             account.save()  # they were rolled when this one was opened, and may be opened again as the new ones
         self.above = [Account._current(self._tx, each, []) for each in above]
         self._changed = True
+
+    def top_up(self, request: TopUpRequest) -> Entry:
+        """Add to what a limit allows."""
+        from budgetctl.stores.top_ups import insert_top_up
+
+        index = self._index(request.limit)
+        entry = self._record("top-up", request.amount, [], model=None, key=None, note=request.note)
+        limit = insert_top_up(self._tx, self._limits[index], entry.number, request)
+        check_terms(limit)
+        self._limits[index] = limit
+        return entry
+
+    def _index(self, name: str) -> int:
+        """Where a limit stands. Raises `NotFoundError`."""
+        for index, limit in enumerate(self._limits):
+            if limit.name == name:
+                return index
+        raise NotFoundError(
+            f"{self.holder.name} has no limit {name!r}", hint=f"budgetctl show {shlex.quote(self.holder.name)}"
+        )
 
     def find_entry(self, number: int) -> Recorded | None:
         """An entry of the user's, with what counts for its correction."""
@@ -267,8 +297,8 @@ class Account:
         """Close the current generation of every limit. Returns the primary limit's."""
         index = self._primary
         closed = ledger.closed_window(self._limits[index], self._tx.now_us)
-        for each, limit in enumerate(self._limits):
-            self._close(each, ledger.next_generation(limit, self._tx.now_us))
+        for each in range(len(self._limits)):
+            self._advance(each)
         return Reset(self.holder.name, closed, self._tx.now_us)
 
     def save(self) -> None:
@@ -293,6 +323,12 @@ class Account:
         )
         self.holder = self.holder._replace(last_number=self._number, updated_us=tx.now_us)
 
+    def _advance(self, index: int) -> None:
+        """Close a limit's generation and open the next one, with what is left of its top-ups."""
+        limit = self._limits[index]
+        left = settled(self._tx, limit, closes=True) if limit.extra else limit
+        self._close(index, ledger.next_generation(left, self._tx.now_us))
+
     def _close(self, index: int, opened: Limit) -> None:
         """Replace a limit by its next generation. One that spent nothing leaves no entry."""
         limit = self._limits[index]
@@ -305,6 +341,10 @@ class Account:
     def _reopen(self, terms: Limit) -> None:
         """Open a generation of the primary limit under new terms, and carry what was spent into it, model by model."""
         spent = self._spent_by_model(self.primary)
+        if terms.extra:
+            from budgetctl.stores.top_ups import carry
+
+            carry(self._tx, terms, terms.generation + 1)
         opened = ledger.reopened(terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone)
         self._close(self._primary, opened)
         for model, amount in spent:

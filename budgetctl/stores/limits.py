@@ -67,7 +67,8 @@ def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
     tx.run(
         "UPDATE limits SET amount = :amount, warn_at = :warn_at, duration = :duration, align = :align, zone = :zone,"
         " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
-        " window_end_us = :window_end_us, spent = :spent, held = :held"
+        " window_end_us = :window_end_us, spent = :spent, held = :held, extra = :extra,"
+        " extra_until_us = :extra_until_us"
         " WHERE project = :project AND limit_id = :limit_id",
         **counters,
         **_columns(limit),
@@ -99,6 +100,13 @@ def swept(tx: Transaction, limit: Limit) -> Limit:
     return limit._replace(held=Picodollars(limit.held - sum(amount for (amount,) in gone)))
 
 
+def settled(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
+    """The limit with what its top-ups add to it now, or to its next generation when this one closes."""
+    from budgetctl.stores.top_ups import settle  # seldom needed, and a common command starts without it
+
+    return settle(tx, limit, closes=closes)
+
+
 def _columns(limit: Limit) -> dict[str, Any]:
     columns = {name: value for name, value in limit._asdict().items() if name not in ("limit_id", "spent", "held")}
     return columns | {"warn_at": ",".join(map(str, limit.warn_at))}
@@ -114,9 +122,9 @@ def duration_after(stated: str | None, current: str | None) -> str | None:
 
 def check_terms(limit: Limit) -> None:
     check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
-    if limit.amount > MAX_COUNTER:
+    if limit.allowance > MAX_COUNTER:
         raise InvalidValueError(
-            f"a budget of {format_usd(limit.amount)} is too large for a SQLite store,"
+            f"a budget of {format_usd(limit.allowance)} is too large for a SQLite store,"
             f" which holds {format_usd(MAX_COUNTER)}",
             hint="a PostgreSQL store holds larger amounts",
         )

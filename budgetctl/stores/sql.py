@@ -20,12 +20,12 @@ from budgetctl.stores.rows import (
     LIMIT_COLUMNS,
     Holder,
     already_exists,
+    as_of_now,
     find_holder,
     limit_from_row,
     spent_by_model,
     standings_of,
     stored_model_totals,
-    without_expired,
 )
 from budgetctl.stores.sql_ledger import SqlLedger
 from budgetctl.stores.transaction import Transaction
@@ -41,8 +41,9 @@ _SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
 _SORT_EXPRESSIONS: dict[SortKey, str] = {
     "spent": _SPENT,
     "budget": "l.amount",
+    # A top-up that has expired since anybody wrote is still in it: the order is that of the last writes.
     "remaining": (
-        f"{_SPENT} + l.held - l.amount - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
+        f"{_SPENT} + l.held - l.amount - l.extra - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
         " WHERE x.project = l.project AND x.limit_id = l.limit_id AND x.expires_us <= :now)"
     ),
 }
@@ -161,25 +162,21 @@ class SqlStore(SqlLedger):
         """All budgets, page by page."""
         filters = [f"{_SPENT} >= l.amount"] if over else []
         filters += ["l.window_end_us <= :now"] if due else []
-        order, size = "h.name", _PAGE
+        key, size = ("h.name", _PAGE) if sort == "user" else (_SORT_EXPRESSIONS[sort], _SORTED_PAGE)
         position: dict[str, Any] = {"after_user": after}
-        if sort != "user":
-            key = _SORT_EXPRESSIONS[sort]
-            order, size = f"{key} DESC, h.name", _SORTED_PAGE
-            position["after_key"] = None if after is None else _sort_value(sort, self.budget(after))
+        if sort != "user" and after is not None:
+            position["after_key"] = self._sort_key(after, key)
         while True:
             where = list(filters)
             if position["after_user"] is not None:
                 behind = "h.name > :after_user"
                 where.append(behind if sort == "user" else f"({key} < :after_key OR ({key} = :after_key AND {behind}))")
             with self.read() as tx:
-                page = self._page(tx, " AND ".join(where) or "1 = 1", position, order, size)
-            yield from page
+                page = self._page(tx, " AND ".join(where) or "1 = 1", position, key, size)
+            yield from (budget for budget, _ in page if not over or ledger.status(budget.limit) == "exceeded")
             if len(page) < size:
                 return
-            position["after_user"] = page[-1].user
-            if sort != "user":
-                position["after_key"] = _sort_value(sort, page[-1])
+            position = {"after_user": page[-1][0].user, "after_key": page[-1][1]}
 
     def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were."""
@@ -248,27 +245,29 @@ class SqlStore(SqlLedger):
     def location(self) -> str:
         """Where the store is, for a person; never with a password."""
 
-    def _page(self, tx: Transaction, where: str, parameters: dict[str, Any], order: str, size: int) -> list[Budget]:
+    def _page(
+        self, tx: Transaction, where: str, parameters: dict[str, Any], key: str, size: int
+    ) -> list[tuple[Budget, Any]]:
+        """A page of budgets with their sort keys."""
         rows = tx.all(
-            f"SELECT {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
+            f"SELECT {key}, {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
             f" WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}' AND {where}"
-            f" ORDER BY {order} LIMIT :page",
+            f" ORDER BY {'h.name' if key == 'h.name' else f'{key} DESC, h.name'} LIMIT :page",
             page=size,
             **parameters,
         )
-        limits = without_expired(tx, [limit_from_row(row[HOLDER_WIDTH:]) for row in rows])
-        totals = stored_model_totals(tx, [limit.limit_id for limit in limits if not ledger.is_due(limit, tx.now_us)])
+        stored = [limit_from_row(row[1 + HOLDER_WIDTH :]) for row in rows]
+        totals = stored_model_totals(tx, [limit.limit_id for limit in stored if not ledger.is_due(limit, tx.now_us)])
         return [
-            Holder(*row[:HOLDER_WIDTH]).budget(
-                self.project, ledger.rolled(limit, tx.now_us), totals.get(limit.limit_id, {})
-            )
-            for row, limit in zip(rows, limits, strict=True)
+            (Holder(*row[1 : 1 + HOLDER_WIDTH]).budget(self.project, limit, totals.get(limit.limit_id, {})), row[0])
+            for row, limit in zip(rows, as_of_now(tx, stored), strict=True)
         ]
 
-
-def _sort_value(sort: SortKey, budget: Budget) -> int:
-    """What the sort expression gives for the budget, to continue behind it."""
-    limit = budget.limit
-    if sort == "spent":
-        return limit.spent
-    return limit.amount if sort == "budget" else limit.spent + limit.held - limit.amount
+    def _sort_key(self, user: str, key: str) -> Any:
+        with self.read() as tx:
+            holder = find_holder(tx, user)
+            row = tx.one(
+                f"SELECT {key} FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.holder = :holder",
+                holder=holder.holder,
+            )
+            return row and row[0]

@@ -28,6 +28,11 @@ HELD = """
     LEFT JOIN hold_postings p ON p.limit_id = l.limit_id
     GROUP BY l.limit_id
 """
+TOPPED_UP = """
+    SELECT l.limit_id, l.extra, COALESCE(SUM(t.counts), 0) FROM limits l
+    LEFT JOIN top_ups t ON t.limit_id = l.limit_id AND COALESCE(t.ended_generation, l.generation) = l.generation
+    GROUP BY l.limit_id
+"""
 RESOLVED_AND_HELD = """
     SELECT o.name, p.limit_id FROM hold_postings p JOIN holds o ON o.hold = p.hold
     WHERE o.state <> 'open' OR o.amount <> p.amount OR o.expires_us <> p.expires_us
@@ -46,7 +51,7 @@ def assert_sound(path):
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        for query in (COUNTERS, HELD, MODEL_TOTALS, CLOSED):
+        for query in (COUNTERS, HELD, TOPPED_UP, MODEL_TOTALS, CLOSED):
             for limit, counter, postings in connection.execute(query):
                 assert counter == postings, (query, limit)
         assert connection.execute(RESOLVED_AND_HELD).fetchall() == []

@@ -270,9 +270,10 @@ def test_a_limit_that_is_removed_counts_no_more_and_what_is_set_aside_can_be_res
 def test_limits_have_names_of_their_own_and_the_first_one_stays(manager):
     with pytest.raises(AlreadyExistsError):
         manager.add_limit("alice", "1", name="total")
-    for name in ("total", "none"):
-        with pytest.raises(NotFoundError):
-            manager.remove_limit("alice", name)
+    with pytest.raises(InvalidValueError):
+        manager.remove_limit("alice", "total")
+    with pytest.raises(NotFoundError):
+        manager.remove_limit("alice", "none")
 
 
 def test_a_reset_closes_each_of_a_users_limits(manager):
