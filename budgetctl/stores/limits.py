@@ -91,13 +91,18 @@ def delete_limit(tx: Transaction, holder: int, limit: Limit) -> None:
 
 
 def swept(tx: Transaction, limit: Limit) -> Limit:
-    """The limit without what holds set aside that have expired. Nothing else has to be done for them."""
+    """The limit without what holds set aside that have expired. They stay so, should the clock go back."""
     gone = tx.all(
         "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id AND expires_us <= :now"
-        " RETURNING amount",
+        " RETURNING hold, amount",
         limit_id=limit.limit_id,
     )
-    return limit._replace(held=Picodollars(limit.held - sum(amount for (amount,) in gone)))
+    for hold, _ in gone:
+        tx.run(
+            "UPDATE holds SET state = 'expired' WHERE project = :project AND hold = :hold AND state = 'open'",
+            hold=hold,
+        )
+    return limit._replace(held=Picodollars(limit.held - sum(amount for _, amount in gone)))
 
 
 def settled(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:

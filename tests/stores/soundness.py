@@ -35,7 +35,7 @@ TOPPED_UP = """
 """
 RESOLVED_AND_HELD = """
     SELECT o.name, p.limit_id FROM hold_postings p JOIN holds o ON o.hold = p.hold
-    WHERE o.state <> 'open' OR o.amount <> p.amount OR o.expires_us <> p.expires_us
+    WHERE o.state NOT IN ('open', 'expired') OR o.amount <> p.amount OR o.expires_us <> p.expires_us
 """
 NUMBERS = """
     SELECT h.last_number, COUNT(e.entry), COALESCE(MIN(e.number), 1), COALESCE(MAX(e.number), 0)
