@@ -71,12 +71,22 @@ class Account:
         self._saved = list(limits)
         self._primary = next(index for index, limit in enumerate(limits) if limit.name == PRIMARY)
         self._changed = False
+        self._by_model: dict[int | None, int] = {}
 
     @classmethod
-    def open(cls, tx: Transaction, user: str) -> Account:
-        """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`."""
+    def open(cls, tx: Transaction, user: str, opened: dict[int, Account] | None = None) -> Account:
+        """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`.
+
+        `opened` are those that are open already, by holder, and those that this one opens.
+        """
         holder = find_holder(tx, user)
-        return cls._current(tx, holder, [cls._current(tx, each, []) for each in holders_above(tx, holder)])
+        chain = [holder, *holders_above(tx, holder)]
+        accounts = {} if opened is None else opened
+        for place in reversed(range(len(chain))):
+            key = chain[place].holder
+            if key not in accounts:
+                accounts[key] = cls._current(tx, chain[place], [accounts[each.holder] for each in chain[place + 1 :]])
+        return accounts[holder.holder]
 
     @classmethod
     def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:
@@ -116,6 +126,7 @@ class Account:
 
     def budget(self, project: str) -> Budget:
         """The budget as the account has it now."""
+        self._save_models()
         budget = self.holder.budget(project, self.primary, spent_by_model(self._tx, self.primary))
         return budget._replace(standings=self.standings())
 
@@ -234,7 +245,7 @@ class Account:
         """Put the user under another parent, or none. What was spent before stays where it was counted."""
         self.holder, above = placed(self._tx, self.holder, parent)
         for account in self.above:
-            account.save()  # they were rolled when this one was opened, and may be opened again as the new ones
+            account._save()  # they were rolled when this one was opened, and may be opened again as the new ones
         self.above = [Account._current(self._tx, each, []) for each in above]
         self._changed = True
 
@@ -302,10 +313,13 @@ class Account:
         return Reset(self.holder.name, closed, self._tx.now_us)
 
     def save(self) -> None:
-        """Write the counters and windows, if anything has changed."""
-        for account in self.above:
-            account.save()
+        """Write the counters and windows, the user's and those above, where anything has changed."""
+        for account in (*self.above, self):
+            account._save()
+
+    def _save(self) -> None:
         tx = self._tx
+        self._save_models()
         if not self._changed and self._number == self.holder.last_number and self._limits == self._saved:
             return
         for limit, saved in zip(self._limits, self._saved, strict=True):
@@ -331,6 +345,7 @@ class Account:
 
     def _close(self, index: int, opened: Limit) -> None:
         """Replace a limit by its next generation. One that spent nothing leaves no entry."""
+        self._save_models()
         limit = self._limits[index]
         if limit.spent:
             closed = ledger.closed_window(limit, self._tx.now_us)
@@ -396,6 +411,7 @@ class Account:
         """Have a total for each of these models, also where nothing is spent, and for no other."""
         for model in models:
             self._count_in_primary(model_key(self._tx, model), ZERO)
+        self._save_models()
         for model in spent_by_model(self._tx, self.primary).keys() - models.keys():
             self._tx.run(
                 "DELETE FROM model_totals WHERE project = :project AND limit_id = :limit_id"
@@ -406,6 +422,7 @@ class Account:
             )
 
     def _spent_by_model(self, limit: Limit) -> list[tuple[str | None, Picodollars]]:
+        self._save_models()
         named = spent_by_model(self._tx, limit)
         rest = Picodollars(limit.spent - sum(named.values()))
         return [*named.items(), (None, rest)]
@@ -469,4 +486,11 @@ class Account:
         return is_counted
 
     def _count_in_primary(self, model: int | None, amount: Picodollars) -> None:
-        count_model(self._tx, self.primary.limit_id, self.primary.generation, model, amount)
+        self._by_model[model] = self._by_model.get(model, 0) + amount
+
+    def _save_models(self) -> None:
+        """Write what the primary limit's generation has spent by model since this was done last."""
+        limit = self.primary
+        for model, amount in self._by_model.items():
+            count_model(self._tx, limit.limit_id, limit.generation, model, Picodollars(amount))
+        self._by_model.clear()

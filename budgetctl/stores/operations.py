@@ -5,7 +5,7 @@ They are what a driver does where its database has nothing better, and what thos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from budgetctl.errors import KeyConflictError
 from budgetctl.models import Charge, Entry
@@ -35,6 +35,25 @@ def charge(tx: Transaction, project: str, request: ChargeRequest) -> Charge:
     entry, is_new = _charged(tx, account, request)
     account.save()
     return Charge(entry, account.budget(project), replayed=not is_new)
+
+
+def charge_all(tx: Transaction, project: str, requests: Sequence[ChargeRequest]) -> list[Charge]:
+    """Record many costs. Each user is read and written once, so that all answers say where that leaves the budget.
+
+    Raises what one of them does, and may have done others before.
+    """
+    opened: dict[int, Account] = {}
+    users: dict[str, Account] = {}
+    made = []
+    for request in requests:
+        account = users.get(request.user)
+        if account is None:
+            account = users[request.user] = Account.open(tx, request.user, opened)
+        made.append((request.user, *_charged(tx, account, request)))
+    for account in users.values():
+        account.save()
+    budgets = {user: account.budget(project) for user, account in users.items()}
+    return [Charge(entry, budgets[user], replayed=not is_new) for user, entry, is_new in made]
 
 
 def commit(tx: Transaction, project: str, request: CommitRequest) -> Charge:
