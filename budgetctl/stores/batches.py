@@ -33,13 +33,13 @@ def apply(tx: Transaction, project: str, requests: Sequence[Request], check: Che
 
 def _charged_together(
     tx: Transaction, project: str, requests: Sequence[Request], check: Check
-) -> Sequence[Answer] | None:
+) -> list[Answer | BudgetctlError] | None:
     charges = [request for request in requests if isinstance(request, ChargeRequest)]
 
-    def charge_all() -> list[Answer]:
+    def charge_all() -> list[Answer | BudgetctlError]:
         for charge in charges:
             check(charge.amount)
-        return list(operations.charge_all(tx, project, charges))
+        return [*operations.charge_all(tx, project, charges)]
 
     answers = _attempt(tx, charge_all)
     return None if isinstance(answers, BudgetctlError) else answers
