@@ -110,7 +110,7 @@ class Account:
             name=user,
             created=created_us,
         )
-        limit = insert_limit(tx, holder_id, new_limit(PRIMARY, change, None, created_us))
+        limit = insert_limit(tx, holder_id, new_limit(tx, PRIMARY, change, None, created_us))
         holder = Holder(holder_id, user, 0, created_us, tx.now_us, None)
         account = cls(tx, holder, [limit], [])
         account._move(change.parent or "")
@@ -152,7 +152,7 @@ class Account:
         counted = []
         for index, limit in enumerate(self._limits):
             if ledger.counts_against(limit, model):
-                self._limits[index] = limit._replace(spent=check_counter(limit.spent + amount))
+                self._limits[index] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
                 counted.append(limit)
                 if index == self._primary:
                     self._count_in_primary(key, amount)
@@ -170,7 +170,7 @@ class Account:
         for account in (self, *self.above):
             for index, limit in enumerate(account._limits):
                 if ledger.counts_against(limit, model):
-                    account._limits[index] = limit._replace(held=check_counter(limit.held + amount))
+                    account._limits[index] = limit._replace(held=check_counter(self._tx, limit.held + amount))
                     counted.append(limit.limit_id)
         return counted
 
@@ -200,7 +200,7 @@ class Account:
             align=change.align or limit.align,
             zone=change.zone or limit.zone,
         )
-        check_terms(terms)
+        check_terms(self._tx, terms)
         if terms != limit:
             self._reopen(terms)
         if change.window_start_us is not None:
@@ -221,7 +221,8 @@ class Account:
             )
         if len(self._limits) >= MAX_LIMITS:
             raise InvalidValueError(f"{self.holder.name} has {MAX_LIMITS} limits already, which are as many as one may")
-        limit = insert_limit(self._tx, self.holder.holder, new_limit(name, change, models, self._tx.now_us))
+        terms = new_limit(self._tx, name, change, models, self._tx.now_us)
+        limit = insert_limit(self._tx, self.holder.holder, terms)
         self._limits.append(limit)
         self._saved.append(limit)
         self._changed = True
@@ -256,7 +257,7 @@ class Account:
         index = self._index(request.limit)
         entry = self._record("top-up", request.amount, [], model=None, key=None, note=request.note)
         limit = insert_top_up(self._tx, self._limits[index], entry.number, request)
-        check_terms(limit)
+        check_terms(self._tx, limit)
         self._limits[index] = limit
         return entry
 
@@ -403,7 +404,7 @@ class Account:
         Other limits may have been reset since, and would be left with less than nothing spent.
         """
         limit, key = self.primary, self._key(model)
-        self._limits[self._primary] = limit._replace(spent=check_counter(limit.spent + amount))
+        self._limits[self._primary] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
         self._count_in_primary(key, amount)
         return self._record(kind, amount, [limit], model=model, key=key, note=note)
 
@@ -481,7 +482,7 @@ class Account:
             account, index = own[limit_id]
             limit = account._limits[index]
             if limit.generation == generation:
-                account._limits[index] = limit._replace(spent=check_counter(limit.spent + amount))
+                account._limits[index] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
                 is_counted = True
         return is_counted
 

@@ -63,7 +63,7 @@ def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Corr
         account = accounts[request.user]
         if account is None:
             continue
-        correction = _corrected(account, request)
+        correction = _corrected(tx, account, request)
         if correction is not None:
             corrections.append(correction)
     for account in accounts.values():
@@ -72,12 +72,12 @@ def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Corr
     return corrections
 
 
-def _corrected(account: Account, request: CorrectionRequest) -> Correction | None:
+def _corrected(tx: Transaction, account: Account, request: CorrectionRequest) -> Correction | None:
     """Make up what an entry lacks. One whose price was unknown is told it also when it lacks nothing."""
     recorded = account.find_entry(request.number)
     if recorded is None or (recorded.cost == request.amount and not recorded.entry.is_unpriced):
         return None
-    difference = Picodollars(check_counter(request.amount) - recorded.cost)
+    difference = Picodollars(check_counter(tx, request.amount) - recorded.cost)
     added, is_counted = account.post_again(
         "adjustment", recorded, difference, pricing=request.pricing, note=request.note
     )

@@ -19,7 +19,7 @@ MAX_LIMITS = 100
 """How many limits a user may have: each is looked at by every charge."""
 
 
-def new_limit(name: str, change: BudgetChange, models: str | None, anchor_us: int) -> Limit:
+def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | None, anchor_us: int) -> Limit:
     """A limit of these terms, whose windows count from the anchor. Raises `InvalidValueError`."""
     limit = Limit(
         limit_id=0,
@@ -36,7 +36,7 @@ def new_limit(name: str, change: BudgetChange, models: str | None, anchor_us: in
         spent=ZERO,
         warn_at=DEFAULT_WARN_AT if change.warn_at is None else change.warn_at,
     )
-    check_terms(limit)
+    check_terms(tx, limit)
     return limit
 
 
@@ -125,20 +125,20 @@ def duration_after(stated: str | None, current: str | None) -> str | None:
     return str(duration) if duration else None
 
 
-def check_terms(limit: Limit) -> None:
+def check_terms(tx: Transaction, limit: Limit) -> None:
     check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
-    if limit.allowance > MAX_COUNTER:
+    if tx.most is not None and limit.allowance > tx.most:
         raise InvalidValueError(
             f"a budget of {format_usd(limit.allowance)} is too large for a SQLite store,"
-            f" which holds {format_usd(MAX_COUNTER)}",
+            f" which holds {format_usd(tx.most)}",
             hint="a PostgreSQL store holds larger amounts",
         )
 
 
-def check_counter(value: int) -> Picodollars:
-    if value > MAX_COUNTER:
+def check_counter(tx: Transaction, value: int) -> Picodollars:
+    if tx.most is not None and value > tx.most:
         raise InvalidValueError(
-            f"what is spent would come to {format_usd(value)}: a SQLite store counts up to {format_usd(MAX_COUNTER)}",
+            f"what is spent would come to {format_usd(value)}: a SQLite store counts up to {format_usd(tx.most)}",
             hint="a PostgreSQL store holds larger amounts",
         )
     return Picodollars(value)

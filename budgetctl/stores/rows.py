@@ -226,6 +226,8 @@ def spent_by_model(tx: Transaction, limit: Limit) -> dict[str, Picodollars]:
 
 def stored_model_totals(tx: Transaction, limit_ids: Sequence[int]) -> dict[int, dict[str, Picodollars]]:
     """The same for many limits, in the generations that are stored."""
+    if not limit_ids:
+        return {}
     ids = {f"id_{index}": limit_id for index, limit_id in enumerate(limit_ids)}
     totals: dict[int, dict[str, Picodollars]] = {}
     for limit_id, model, spent in tx.all(

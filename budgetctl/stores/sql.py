@@ -38,6 +38,7 @@ _SORTED_PAGE = 20_000
 """Each sorted page scans all budgets, so that nothing is held open between two: few large pages."""
 
 _SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
+_DOLLARS = f"(({_SPENT}) - ({_SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database
 _SORT_EXPRESSIONS: dict[SortKey, str] = {
     "spent": _SPENT,
     "budget": "l.amount",
@@ -230,7 +231,7 @@ class SqlStore(SqlLedger):
         with self.read() as tx:
             # Summed as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million.
             row = tx.one(
-                f"SELECT COUNT(*), SUM(({_SPENT}) / {PICODOLLARS_PER_USD}), SUM(({_SPENT}) % {PICODOLLARS_PER_USD})"
+                f"SELECT COUNT(*), SUM(CAST({_DOLLARS} AS BIGINT)), SUM(({_SPENT}) % {PICODOLLARS_PER_USD})"
                 f" FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}'"
             )
         users, dollars, rest = row or (0, 0, 0)

@@ -30,11 +30,11 @@ class SqlLedger(ABC):
         """A snapshot to read from."""
 
     @abstractmethod
-    def write(self, *, create: bool = False) -> AbstractContextManager[Transaction]:
+    def write(self, *, create: bool = False, user: str | None = None) -> AbstractContextManager[Transaction]:
         """A transaction that commits at the end of the block, or leaves nothing behind.
 
         `create` makes the store and the project, should they not be there. Otherwise there is nothing to change, and
-        nothing is made.
+        nothing is made. `user` is whose budget alone is changed, and what counts it above: others may be changed meanwhile.
         """
 
     @abstractmethod

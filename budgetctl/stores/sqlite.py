@@ -21,6 +21,7 @@ from budgetctl.errors import InvalidValueError, StoreBusyError
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
 from budgetctl.stores.base import CommitRequest
 from budgetctl.stores.filelock import FileLock
+from budgetctl.stores.limits import MAX_COUNTER
 from budgetctl.stores.rows import find_holder, standings_of
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
@@ -177,7 +178,7 @@ class SqliteStore(SqlStore):
         if self._project_id is None:
             row = connection.execute("SELECT project FROM projects WHERE name = ?", (self.project,)).fetchone()
             self._project_id = row[0] if row else None
-        return Transaction(connection, self._project_id, self.now_us())
+        return Transaction(connection, self._project_id, self.now_us(), most=MAX_COUNTER)
 
     @contextlib.contextmanager
     def _in_line(self, *, create: bool) -> Iterator[None]:

@@ -1,27 +1,48 @@
-"""A project for the tests of enforcement, whatever store it is kept in."""
+"""A project for the tests of stores and of enforcement, whatever store it is kept in."""
 
 from __future__ import annotations
 
 import pytest
+from postgres import new_project, server_url
 from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
 
 
-@pytest.fixture(params=["sqlite"])
-def make_manager(request, home, clock):
-    """Open another connection to the same project."""
+@pytest.fixture(params=["sqlite", "postgres"])
+def make_store(request, home, clock):
+    """Open another connection to the same project. In the end, the project must be sound."""
     opened = []
+    if request.param == "postgres":
+        from budgetctl.stores.postgres import PostgresStore
+
+        url, project = server_url(), new_project()
 
     def make():
-        opened.append(BudgetManager("p", store=SqliteStore(home / "p.db", "p", clock=clock)))
-        return opened[-1]
+        if request.param == "postgres":
+            store = PostgresStore(url, project, clock=clock)
+        else:
+            store = SqliteStore(home / "p.db", "p", clock=clock)
+        opened.append(store)
+        return store
 
     yield make
-    for manager in opened:
-        manager.close()
-    assert_sound(home / "p.db")
+    if opened and opened[0].exists():
+        assert_sound(opened[0])
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def make_manager(make_store):
+    """Open another connection to the same project, as a manager."""
+
+    def make():
+        store = make_store()
+        return BudgetManager(store.project, store=store)
+
+    return make
 
 
 @pytest.fixture

@@ -17,25 +17,9 @@ from budgetctl.errors import (
 from budgetctl.models import Charge
 from budgetctl.money import ZERO, Picodollars, parse_amount
 from budgetctl.permission import HoldRequest
-from budgetctl.stores import SqliteStore
 from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
 
 DAY_US = 86_400_000_000
-
-
-@pytest.fixture(params=["sqlite"])
-def make_store(request, home, clock):
-    """Open another connection to the same project."""
-    opened = []
-
-    def make():
-        store = SqliteStore(home / "p.db", "p", clock=clock)
-        opened.append(store)
-        return store
-
-    yield make
-    for store in opened:
-        store.close()
 
 
 @pytest.fixture
@@ -219,14 +203,6 @@ def test_keys_are_each_users_own_and_of_each_kind(store):
     assert not charge(store, "1", key=key("k", kind="response")).replayed
 
 
-def test_an_amount_beyond_what_the_store_counts_is_refused_and_changes_nothing(store):
-    create(store, amount="9000000")
-    with pytest.raises(InvalidValueError) as caught:
-        charge(store, "1000000.01")
-    assert "PostgreSQL" in caught.value.hint
-    assert list(store.history("alice")) == []
-
-
 # Windows
 
 
@@ -389,10 +365,10 @@ def test_budgets_are_filtered_by_whether_their_window_has_passed(store, clock):
 
 
 def test_a_summary_adds_up_more_than_64_bits_hold(store):
-    change = BudgetChange(amount=usd("1000"), spent=usd("1000.5"))
-    store.create_budgets([(f"user-{number}", change) for number in range(10_000)])
+    change = BudgetChange(amount=usd("1000"), spent=usd("1000000.5"))
+    store.create_budgets([(f"user-{number}", change) for number in range(10)])
     summary = store.summary()
-    assert (summary.users, summary.spent) == (10_000, usd("10005000"))
+    assert (summary.users, summary.spent) == (10, usd("10000005"))
 
 
 def test_others_commits_change_the_token_and_own_ones_do_not(store, make_store):
@@ -498,14 +474,6 @@ def test_a_key_is_remembered_when_the_window_has_passed(store, clock):
     clock.advance(days=2)
     again = charge(store, "7", key=key)
     assert (again.replayed, again.entry.amount, again.budget.limit.spent) == (True, usd("1"), ZERO)
-
-
-def test_a_charge_that_is_refused_leaves_its_key_unused(store):
-    create(store)
-    key = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
-    with pytest.raises(InvalidValueError):
-        charge(store, "1000001", key=key)
-    assert not charge(store, "1", key=key).replayed
 
 
 # Many at once
