@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from budgetctl import ledger
-from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars
 from budgetctl.stores.base import BudgetChange
@@ -73,6 +73,14 @@ class Account:
         """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`."""
         holder = find_holder(tx, user)
         return cls._current(tx, holder, [cls._current(tx, each, []) for each in holders_above(tx, holder)])
+
+    @classmethod
+    def find(cls, tx: Transaction, user: str) -> Account | None:
+        """The same, or None for a user without a budget."""
+        try:
+            return cls.open(tx, user)
+        except UnknownUserError:
+            return None
 
     @classmethod
     def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:
