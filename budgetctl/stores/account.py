@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetctl import ledger
-from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars
 from budgetctl.stores.base import BudgetChange
@@ -87,6 +87,14 @@ class Account:
             if key not in accounts:
                 accounts[key] = cls._current(tx, chain[place], [accounts[each.holder] for each in chain[place + 1 :]])
         return accounts[holder.holder]
+
+    @classmethod
+    def find(cls, tx: Transaction, user: str) -> Account | None:
+        """The same, or None for a user without a budget."""
+        try:
+            return cls.open(tx, user)
+        except UnknownUserError:
+            return None
 
     @classmethod
     def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:

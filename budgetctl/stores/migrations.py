@@ -194,6 +194,22 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX top_ups_by_limit ON top_ups (limit_id, ended_generation);
         """,
     ),
+    (
+        "shadows of what litellm's hosted clients have posted",
+        """
+        -- limit_id is of the budget's primary limit: a budget that is created again has another one.
+        CREATE TABLE shadows (
+            project INTEGER NOT NULL REFERENCES projects,
+            identity TEXT NOT NULL,
+            limit_id INTEGER NOT NULL REFERENCES limits,
+            state TEXT NOT NULL,
+            settle_us INTEGER, -- when what it says is decided without another save
+            updated_us INTEGER NOT NULL,
+            PRIMARY KEY (project, identity, limit_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX shadows_unsettled ON shadows (project, settle_us) WHERE settle_us IS NOT NULL;
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

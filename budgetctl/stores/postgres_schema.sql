@@ -219,12 +219,15 @@ CREATE TABLE tokens (
 );
 
 -- What litellm's clients have saved last, by who they are.
+-- limit_id is of the budget's primary limit: a budget that is created again has another one.
 CREATE TABLE shadows (
     project bigint NOT NULL,
     identity text COLLATE "C" NOT NULL,
-    holder bigint NOT NULL,
+    limit_id bigint NOT NULL,
     state text NOT NULL,
+    settle_us bigint, -- when what it says is decided without another save
     updated_us bigint NOT NULL,
-    PRIMARY KEY (project, identity, holder),
-    FOREIGN KEY (project, holder) REFERENCES holders
+    PRIMARY KEY (project, identity, limit_id),
+    FOREIGN KEY (project, limit_id) REFERENCES limits
 );
+CREATE INDEX shadows_unsettled ON shadows (project, settle_us) WHERE settle_us IS NOT NULL;

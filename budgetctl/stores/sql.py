@@ -32,6 +32,7 @@ from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
     from budgetctl.permission import Hold
+    from budgetctl.shadows import Posted
 
 _PAGE = 1_000
 _SORTED_PAGE = 20_000
@@ -225,6 +226,23 @@ class SqlStore(SqlLedger):
             if len(users) < _PAGE:
                 return
             after = users[-1][0]
+
+    def accept(self, records: Sequence[Posted]) -> None:
+        """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
+        from budgetctl.stores import shadows
+
+        with self.write(create=any(record.incarnation is None for record in records)) as tx:
+            shadows.accept(tx, records)
+
+    def settle(self) -> int:
+        """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
+        from budgetctl.stores import shadows
+
+        with self.read() as tx:
+            if not shadows.is_unsettled(tx):
+                return 0
+        with self.write() as tx:
+            return shadows.settle(tx)
 
     def summary(self) -> ProjectSummary:
         """How many users there are and what they have spent in their current windows."""
