@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetctl import ledger
-from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
+from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, Entry, EntryKind, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars
 from budgetctl.stores.base import BudgetChange
@@ -23,6 +23,7 @@ from budgetctl.stores.limits import (
     duration_after,
     insert_limit,
     new_limit,
+    settled,
     swept,
     update_limit,
 )
@@ -40,6 +41,9 @@ from budgetctl.stores.rows import (
 )
 from budgetctl.stores.structure import placed
 from budgetctl.stores.transaction import Transaction
+
+if TYPE_CHECKING:
+    from budgetctl.top_ups import TopUpRequest
 
 
 class Recorded(NamedTuple):
@@ -67,12 +71,30 @@ class Account:
         self._saved = list(limits)
         self._primary = next(index for index, limit in enumerate(limits) if limit.name == PRIMARY)
         self._changed = False
+        self._by_model: dict[int | None, int] = {}
 
     @classmethod
-    def open(cls, tx: Transaction, user: str) -> Account:
-        """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`."""
+    def open(cls, tx: Transaction, user: str, opened: dict[int, Account] | None = None) -> Account:
+        """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`.
+
+        `opened` are those that are open already, by holder, and those that this one opens.
+        """
         holder = find_holder(tx, user)
-        return cls._current(tx, holder, [cls._current(tx, each, []) for each in holders_above(tx, holder)])
+        chain = [holder, *holders_above(tx, holder)]
+        accounts = {} if opened is None else opened
+        for place in reversed(range(len(chain))):
+            key = chain[place].holder
+            if key not in accounts:
+                accounts[key] = cls._current(tx, chain[place], [accounts[each.holder] for each in chain[place + 1 :]])
+        return accounts[holder.holder]
+
+    @classmethod
+    def find(cls, tx: Transaction, user: str) -> Account | None:
+        """The same, or None for a user without a budget."""
+        try:
+            return cls.open(tx, user)
+        except UnknownUserError:
+            return None
 
     @classmethod
     def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:
@@ -81,7 +103,9 @@ class Account:
             if limit.held:
                 account._limits[index] = limit = swept(tx, limit)
             if ledger.is_due(limit, tx.now_us):
-                account._close(index, ledger.next_generation(limit, tx.now_us))
+                account._advance(index)
+            elif limit.extra_until_us is not None and limit.extra_until_us <= tx.now_us:
+                account._limits[index] = settled(tx, limit)
         return account
 
     @classmethod
@@ -110,6 +134,7 @@ class Account:
 
     def budget(self, project: str) -> Budget:
         """The budget as the account has it now."""
+        self._save_models()
         budget = self.holder.budget(project, self.primary, spent_by_model(self._tx, self.primary))
         return budget._replace(standings=self.standings())
 
@@ -212,9 +237,13 @@ class Account:
 
     def remove_limit(self, name: str) -> None:
         """Take a limit away. Its entries stay."""
-        index = next((index for index, limit in enumerate(self._limits) if limit.name == name), None)
-        if index is None or index == self._primary:
-            raise NotFoundError(f"{self.holder.name} has no limit {name!r} that can be removed")
+        index = self._index(name)
+        if index == self._primary:
+            user = self.holder.name
+            raise InvalidValueError(
+                f"the limit {name!r} is the budget of {user} itself, which cannot be without one",
+                hint=f"budgetctl set {shlex.quote(user)} --budget 10",
+            )
         limit = self._limits.pop(index)
         self._saved.pop(index)
         self._primary = next(index for index, each in enumerate(self._limits) if each.name == PRIMARY)
@@ -225,9 +254,29 @@ class Account:
         """Put the user under another parent, or none. What was spent before stays where it was counted."""
         self.holder, above = placed(self._tx, self.holder, parent)
         for account in self.above:
-            account.save()  # they were rolled when this one was opened, and may be opened again as the new ones
+            account._save()  # they were rolled when this one was opened, and may be opened again as the new ones
         self.above = [Account._current(self._tx, each, []) for each in above]
         self._changed = True
+
+    def top_up(self, request: TopUpRequest) -> Entry:
+        """Add to what a limit allows."""
+        from budgetctl.stores.top_ups import insert_top_up
+
+        index = self._index(request.limit)
+        entry = self._record("top-up", request.amount, [], model=None, key=None, note=request.note)
+        limit = insert_top_up(self._tx, self._limits[index], entry.number, request)
+        check_terms(self._tx, limit)
+        self._limits[index] = limit
+        return entry
+
+    def _index(self, name: str) -> int:
+        """Where a limit stands. Raises `NotFoundError`."""
+        for index, limit in enumerate(self._limits):
+            if limit.name == name:
+                return index
+        raise NotFoundError(
+            f"{self.holder.name} has no limit {name!r}", hint=f"budgetctl show {shlex.quote(self.holder.name)}"
+        )
 
     def find_entry(self, number: int) -> Recorded | None:
         """An entry of the user's, with what counts for its correction."""
@@ -268,15 +317,18 @@ class Account:
         """Close the current generation of every limit. Returns the primary limit's."""
         index = self._primary
         closed = ledger.closed_window(self._limits[index], self._tx.now_us)
-        for each, limit in enumerate(self._limits):
-            self._close(each, ledger.next_generation(limit, self._tx.now_us))
+        for each in range(len(self._limits)):
+            self._advance(each)
         return Reset(self.holder.name, closed, self._tx.now_us)
 
     def save(self) -> None:
-        """Write the counters and windows, if anything has changed."""
-        for account in self.above:
-            account.save()
+        """Write the counters and windows, the user's and those above, where anything has changed."""
+        for account in (*self.above, self):
+            account._save()
+
+    def _save(self) -> None:
         tx = self._tx
+        self._save_models()
         if not self._changed and self._number == self.holder.last_number and self._limits == self._saved:
             return
         for limit, saved in zip(self._limits, self._saved, strict=True):
@@ -294,8 +346,15 @@ class Account:
         )
         self.holder = self.holder._replace(last_number=self._number, updated_us=tx.now_us)
 
+    def _advance(self, index: int) -> None:
+        """Close a limit's generation and open the next one, with what is left of its top-ups."""
+        limit = self._limits[index]
+        left = settled(self._tx, limit, closes=True) if limit.extra else limit
+        self._close(index, ledger.next_generation(left, self._tx.now_us))
+
     def _close(self, index: int, opened: Limit) -> None:
         """Replace a limit by its next generation. One that spent nothing leaves no entry."""
+        self._save_models()
         limit = self._limits[index]
         if limit.spent:
             closed = ledger.closed_window(limit, self._tx.now_us)
@@ -306,6 +365,10 @@ class Account:
     def _reopen(self, terms: Limit) -> None:
         """Open a generation of the primary limit under new terms, and carry what was spent into it, model by model."""
         spent = self._spent_by_model(self.primary)
+        if terms.extra:
+            from budgetctl.stores.top_ups import carry
+
+            carry(self._tx, terms, terms.generation + 1)
         opened = ledger.reopened(terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone)
         self._close(self._primary, opened)
         for model, amount in spent:
@@ -357,6 +420,7 @@ class Account:
         """Have a total for each of these models, also where nothing is spent, and for no other."""
         for model in models:
             self._count_in_primary(model_key(self._tx, model), ZERO)
+        self._save_models()
         for model in spent_by_model(self._tx, self.primary).keys() - models.keys():
             self._tx.run(
                 "DELETE FROM model_totals WHERE project = :project AND limit_id = :limit_id"
@@ -367,6 +431,7 @@ class Account:
             )
 
     def _spent_by_model(self, limit: Limit) -> list[tuple[str | None, Picodollars]]:
+        self._save_models()
         named = spent_by_model(self._tx, limit)
         rest = Picodollars(limit.spent - sum(named.values()))
         return [*named.items(), (None, rest)]
@@ -430,4 +495,11 @@ class Account:
         return is_counted
 
     def _count_in_primary(self, model: int | None, amount: Picodollars) -> None:
-        count_model(self._tx, self.primary.limit_id, self.primary.generation, model, amount)
+        self._by_model[model] = self._by_model.get(model, 0) + amount
+
+    def _save_models(self) -> None:
+        """Write what the primary limit's generation has spent by model since this was done last."""
+        limit = self.primary
+        for model, amount in self._by_model.items():
+            count_model(self._tx, limit.limit_id, limit.generation, model, Picodollars(amount))
+        self._by_model.clear()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.errors import BudgetctlError
     from budgetctl.permission import Decision, Hold, HoldRequest
+    from budgetctl.top_ups import Left, TopUpRequest
 
 NEVER = "none"
 """The duration of a budget that never resets, where None means that the caller does not say."""
@@ -200,6 +201,12 @@ class Store(Protocol):
 
     def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
         """Take a cost back: of an entry, all that is left of it or less, or an amount of the current window."""
+
+    def top_up(self, request: TopUpRequest) -> Charge:
+        """Add to what a limit allows, until an instant or for its window. The entry counts as nothing spent."""
+
+    def top_ups(self, user: str) -> list[Left]:
+        """What is left of the user's own top-ups, oldest first."""
 
     def crossings(self) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window."""

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 
 from budgetctl.audit import Correction, CorrectionRequest
-from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
+from budgetctl.errors import InvalidValueError, NotFoundError
 from budgetctl.models import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.stores.account import Account
@@ -59,7 +59,7 @@ def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Corr
     accounts: dict[str, Account | None] = {}
     for request in requests:
         if request.user not in accounts:
-            accounts[request.user] = _opened(tx, request.user)
+            accounts[request.user] = Account.find(tx, request.user)
         account = accounts[request.user]
         if account is None:
             continue
@@ -112,10 +112,3 @@ def refund(account: Account, number: int | None, amount: Picodollars | None, not
             f" {format_usd(max(left, ZERO))} is left"
         )
     return account.post_again("refund", recorded, Picodollars(-wanted), note=note)[0]
-
-
-def _opened(tx: Transaction, user: str) -> Account | None:
-    try:
-        return Account.open(tx, user)
-    except UnknownUserError:
-        return None

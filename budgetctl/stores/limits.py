@@ -67,7 +67,8 @@ def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
     tx.run(
         "UPDATE limits SET amount = :amount, warn_at = :warn_at, duration = :duration, align = :align, zone = :zone,"
         " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
-        " window_end_us = :window_end_us, spent = :spent, held = :held"
+        " window_end_us = :window_end_us, spent = :spent, held = :held, extra = :extra,"
+        " extra_until_us = :extra_until_us"
         " WHERE project = :project AND limit_id = :limit_id",
         **counters,
         **_columns(limit),
@@ -90,13 +91,25 @@ def delete_limit(tx: Transaction, holder: int, limit: Limit) -> None:
 
 
 def swept(tx: Transaction, limit: Limit) -> Limit:
-    """The limit without what holds set aside that have expired. Nothing else has to be done for them."""
+    """The limit without what holds set aside that have expired. They stay so, should the clock go back."""
     gone = tx.all(
         "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id AND expires_us <= :now"
-        " RETURNING amount",
+        " RETURNING hold, amount",
         limit_id=limit.limit_id,
     )
-    return limit._replace(held=Picodollars(limit.held - sum(amount for (amount,) in gone)))
+    for hold, _ in gone:
+        tx.run(
+            "UPDATE holds SET state = 'expired' WHERE project = :project AND hold = :hold AND state = 'open'",
+            hold=hold,
+        )
+    return limit._replace(held=Picodollars(limit.held - sum(amount for _, amount in gone)))
+
+
+def settled(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
+    """The limit with what its top-ups add to it now, or to its next generation when this one closes."""
+    from budgetctl.stores.top_ups import settle  # seldom needed, and a common command starts without it
+
+    return settle(tx, limit, closes=closes)
 
 
 def _columns(limit: Limit) -> dict[str, Any]:
@@ -114,9 +127,9 @@ def duration_after(stated: str | None, current: str | None) -> str | None:
 
 def check_terms(tx: Transaction, limit: Limit) -> None:
     check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
-    if tx.most is not None and limit.amount > tx.most:
+    if tx.most is not None and limit.allowance > tx.most:
         raise InvalidValueError(
-            f"a budget of {format_usd(limit.amount)} is too large for a SQLite store,"
+            f"a budget of {format_usd(limit.allowance)} is too large for a SQLite store,"
             f" which holds {format_usd(tx.most)}",
             hint="a PostgreSQL store holds larger amounts",
         )

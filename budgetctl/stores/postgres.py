@@ -21,11 +21,12 @@ from budgetctl.stores.postgres_connections import SCHEMA, Connections, Patience,
 from budgetctl.stores.postgres_schema import migrate
 from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
-from budgetctl.stores.rows import unknown_user
+from budgetctl.stores.rows import find_holder, standings_of, unknown_user
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
+    from budgetctl.models import Limit
     from budgetctl.money import Picodollars
     from budgetctl.permission import Decision, Hold, HoldRequest
 
@@ -165,7 +166,11 @@ class PostgresStore(SqlStore):
         ((now_us, rows),) = row or ((0, None),)
         if rows is None:
             raise unknown_user(user)
-        standings = [standing._replace(limit=ledger.rolled(standing.limit, now_us)) for standing in standings_from(rows)]
+        standings = standings_from(rows)
+        if any(_is_topped_up_past(standing.limit, now_us) for standing in standings):
+            with self.read() as tx:
+                return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, model, tx.now_us)
+        standings = tuple(each._replace(limit=ledger.rolled(each.limit, now_us)) for each in standings)
         return ledger.decide(user, standings, cost, model, now_us)
 
     def charge(self, request: ChargeRequest) -> Charge:
@@ -264,6 +269,12 @@ class PostgresStore(SqlStore):
 
     def _now(self) -> int | None:
         return self._clock() if self._clock else None
+
+
+def _is_topped_up_past(limit: Limit, now_us: int) -> bool:
+    """Whether what is left on top of it has to be worked out."""
+    has_expired = limit.extra_until_us is not None and limit.extra_until_us <= now_us
+    return has_expired or bool(limit.extra and ledger.is_due(limit, now_us))
 
 
 def _create_project(tx: Transaction, name: str) -> int:

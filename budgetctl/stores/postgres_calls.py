@@ -110,4 +110,4 @@ def _charged(project: str, asked: ChargeRequest, number: int, at_us: int, model:
 
 def standings_from(rows: list[list[Any]]) -> tuple[Standing, ...]:
     """The limits of a user and of those above, as they are stored."""
-    return tuple(Standing(row[0], limit_from_row(tuple(row[1:15]))) for row in rows)
+    return tuple(Standing(row[0], limit_from_row(tuple(row[1:]))) for row in rows)

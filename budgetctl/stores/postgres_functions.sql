@@ -227,7 +227,10 @@ BEGIN
         WITH gone AS (
             DELETE FROM hold_postings p
             WHERE p.project = of_project AND p.limit_id = ANY (counts.all_limits) AND p.expires_us <= reserve.at_us
-            RETURNING p.limit_id, p.amount
+            RETURNING p.limit_id, p.hold, p.amount
+        ), ended AS ( -- and stay so, should the clock go back
+            UPDATE holds o SET state = 'expired'
+            WHERE o.project = of_project AND o.hold IN (SELECT g.hold FROM gone g) AND o.state = 'open'
         )
         UPDATE limits l SET held = l.held - s.amount
         FROM (SELECT g.limit_id, SUM(g.amount) AS amount FROM gone g GROUP BY g.limit_id) s

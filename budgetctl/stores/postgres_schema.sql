@@ -188,6 +188,8 @@ CREATE TABLE top_ups (
     number bigint NOT NULL, -- the entry that made it
     amount numeric NOT NULL CHECK (amount >= 0),
     counts numeric NOT NULL, -- extra is the sum of these, of those that have not ended before
+    burned numeric NOT NULL, -- of that, when the limit had spent at_spent
+    at_spent numeric NOT NULL,
     expires_us bigint, -- NULL: when a window passes
     ended_generation bigint,
     PRIMARY KEY (project, top_up),
@@ -217,12 +219,15 @@ CREATE TABLE tokens (
 );
 
 -- What litellm's clients have saved last, by who they are.
+-- limit_id is of the budget's primary limit: a budget that is created again has another one.
 CREATE TABLE shadows (
     project bigint NOT NULL,
     identity text COLLATE "C" NOT NULL,
-    holder bigint NOT NULL,
+    limit_id bigint NOT NULL,
     state text NOT NULL,
+    settle_us bigint, -- when what it says is decided without another save
     updated_us bigint NOT NULL,
-    PRIMARY KEY (project, identity, holder),
-    FOREIGN KEY (project, holder) REFERENCES holders
+    PRIMARY KEY (project, identity, limit_id),
+    FOREIGN KEY (project, limit_id) REFERENCES limits
 );
+CREATE INDEX shadows_unsettled ON shadows (project, settle_us) WHERE settle_us IS NOT NULL;

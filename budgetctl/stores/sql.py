@@ -20,18 +20,19 @@ from budgetctl.stores.rows import (
     LIMIT_COLUMNS,
     Holder,
     already_exists,
+    as_of_now,
     find_holder,
     limit_from_row,
     spent_by_model,
     standings_of,
     stored_model_totals,
-    without_expired,
 )
 from budgetctl.stores.sql_ledger import SqlLedger
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
     from budgetctl.permission import Hold
+    from budgetctl.shadows import Posted
 
 _PAGE = 1_000
 _SORTED_PAGE = 20_000
@@ -42,8 +43,9 @@ _DOLLARS = f"(({_SPENT}) - ({_SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PE
 _SORT_EXPRESSIONS: dict[SortKey, str] = {
     "spent": _SPENT,
     "budget": "l.amount",
+    # A top-up that has expired since anybody wrote is still in it: the order is that of the last writes.
     "remaining": (
-        f"{_SPENT} + l.held - l.amount - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
+        f"{_SPENT} + l.held - l.amount - l.extra - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
         " WHERE x.project = l.project AND x.limit_id = l.limit_id AND x.expires_us <= :now)"
     ),
 }
@@ -162,25 +164,21 @@ class SqlStore(SqlLedger):
         """All budgets, page by page."""
         filters = [f"{_SPENT} >= l.amount"] if over else []
         filters += ["l.window_end_us <= :now"] if due else []
-        order, size = "h.name", _PAGE
+        key, size = ("h.name", _PAGE) if sort == "user" else (_SORT_EXPRESSIONS[sort], _SORTED_PAGE)
         position: dict[str, Any] = {"after_user": after}
-        if sort != "user":
-            key = _SORT_EXPRESSIONS[sort]
-            order, size = f"{key} DESC, h.name", _SORTED_PAGE
-            position["after_key"] = None if after is None else _sort_value(sort, self.budget(after))
+        if sort != "user" and after is not None:
+            position["after_key"] = self._sort_key(after, key)
         while True:
             where = list(filters)
             if position["after_user"] is not None:
                 behind = "h.name > :after_user"
                 where.append(behind if sort == "user" else f"({key} < :after_key OR ({key} = :after_key AND {behind}))")
             with self.read() as tx:
-                page = self._page(tx, " AND ".join(where) or "1 = 1", position, order, size)
-            yield from page
+                page = self._page(tx, " AND ".join(where) or "1 = 1", position, key, size)
+            yield from (budget for budget, _ in page if not over or ledger.status(budget.limit) == "exceeded")
             if len(page) < size:
                 return
-            position["after_user"] = page[-1].user
-            if sort != "user":
-                position["after_key"] = _sort_value(sort, page[-1])
+            position = {"after_user": page[-1][0].user, "after_key": page[-1][1]}
 
     def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were."""
@@ -229,6 +227,23 @@ class SqlStore(SqlLedger):
                 return
             after = users[-1][0]
 
+    def accept(self, records: Sequence[Posted]) -> None:
+        """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
+        from budgetctl.stores import shadows
+
+        with self.write(create=any(record.incarnation is None for record in records)) as tx:
+            shadows.accept(tx, records)
+
+    def settle(self) -> int:
+        """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
+        from budgetctl.stores import shadows
+
+        with self.read() as tx:
+            if not shadows.is_unsettled(tx):
+                return 0
+        with self.write() as tx:
+            return shadows.settle(tx)
+
     def summary(self) -> ProjectSummary:
         """How many users there are and what they have spent in their current windows."""
         with self.read() as tx:
@@ -249,27 +264,29 @@ class SqlStore(SqlLedger):
     def location(self) -> str:
         """Where the store is, for a person; never with a password."""
 
-    def _page(self, tx: Transaction, where: str, parameters: dict[str, Any], order: str, size: int) -> list[Budget]:
+    def _page(
+        self, tx: Transaction, where: str, parameters: dict[str, Any], key: str, size: int
+    ) -> list[tuple[Budget, Any]]:
+        """A page of budgets with their sort keys."""
         rows = tx.all(
-            f"SELECT {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
+            f"SELECT {key}, {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
             f" WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}' AND {where}"
-            f" ORDER BY {order} LIMIT :page",
+            f" ORDER BY {'h.name' if key == 'h.name' else f'{key} DESC, h.name'} LIMIT :page",
             page=size,
             **parameters,
         )
-        limits = without_expired(tx, [limit_from_row(row[HOLDER_WIDTH:]) for row in rows])
-        totals = stored_model_totals(tx, [limit.limit_id for limit in limits if not ledger.is_due(limit, tx.now_us)])
+        stored = [limit_from_row(row[1 + HOLDER_WIDTH :]) for row in rows]
+        totals = stored_model_totals(tx, [limit.limit_id for limit in stored if not ledger.is_due(limit, tx.now_us)])
         return [
-            Holder(*row[:HOLDER_WIDTH]).budget(
-                self.project, ledger.rolled(limit, tx.now_us), totals.get(limit.limit_id, {})
-            )
-            for row, limit in zip(rows, limits, strict=True)
+            (Holder(*row[1 : 1 + HOLDER_WIDTH]).budget(self.project, limit, totals.get(limit.limit_id, {})), row[0])
+            for row, limit in zip(rows, as_of_now(tx, stored), strict=True)
         ]
 
-
-def _sort_value(sort: SortKey, budget: Budget) -> int:
-    """What the sort expression gives for the budget, to continue behind it."""
-    limit = budget.limit
-    if sort == "spent":
-        return limit.spent
-    return limit.amount if sort == "budget" else limit.spent + limit.held - limit.amount
+    def _sort_key(self, user: str, key: str) -> Any:
+        with self.read() as tx:
+            holder = find_holder(tx, user)
+            row = tx.one(
+                f"SELECT {key} FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.holder = :holder",
+                holder=holder.holder,
+            )
+            return row and row[0]

@@ -44,6 +44,8 @@ class Transaction:
         self.project = project
         self.now_us = now_us
         self.most = most
+        self.keys: dict[tuple[str, str], int] = {}
+        """Keys of rows that are never changed, by kind and name, so that many operations look them up once."""
 
     def one(self, sql: str, **parameters: Any) -> Row | None:
         """The first row, or None."""

@@ -32,9 +32,15 @@ HELD = """
     LEFT JOIN hold_postings p ON p.project = l.project AND p.limit_id = l.limit_id
     WHERE l.project = :project GROUP BY l.project, l.limit_id
 """
+TOPPED_UP = """
+    SELECT l.limit_id, l.extra, COALESCE(SUM(t.counts), 0) FROM limits l
+    LEFT JOIN top_ups t ON t.project = l.project AND t.limit_id = l.limit_id
+        AND COALESCE(t.ended_generation, l.generation) = l.generation
+    WHERE l.project = :project GROUP BY l.project, l.limit_id
+"""
 RESOLVED_AND_HELD = """
     SELECT o.name, p.limit_id FROM hold_postings p JOIN holds o ON o.project = p.project AND o.hold = p.hold
-    WHERE p.project = :project AND (o.state <> 'open' OR o.amount <> p.amount OR o.expires_us <> p.expires_us)
+    WHERE p.project = :project AND (o.state NOT IN ('open', 'expired') OR o.amount <> p.amount OR o.expires_us <> p.expires_us)
 """
 NUMBERS = """
     SELECT h.last_number, COUNT(e.entry), COALESCE(MIN(e.number), 1), COALESCE(MAX(e.number), 0)
@@ -66,7 +72,7 @@ def _assert_sound_file(path):
 
 
 def _assert_sound(rows):
-    for query in (COUNTERS, HELD, MODEL_TOTALS, CLOSED):
+    for query in (COUNTERS, HELD, TOPPED_UP, MODEL_TOTALS, CLOSED):
         for limit, counter, postings in rows(query):
             assert counter == postings, (query, limit)
     assert rows(RESOLVED_AND_HELD) == []

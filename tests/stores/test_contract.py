@@ -506,3 +506,33 @@ def test_one_of_many_that_is_refused_takes_nothing_else_with_it(store):
     )
     assert [type(answer) for answer in answers] == [Charge, UnknownUserError, OverBudgetError, Charge]
     assert store.budget("alice").limit.spent == usd("2")
+
+
+def test_charges_at_once_are_numbered_and_keyed_as_one_by_one(store):
+    create(store)
+    again = ChargeRequest("alice", usd("1"), model="m", key=key("same"))
+    answers = store.apply([again, ChargeRequest("alice", usd("2"), model="m"), again])
+    assert [(answer.entry.number, answer.replayed) for answer in answers] == [(1, False), (2, False), (1, True)]
+    assert store.budget("alice").models == {"m": usd("3")}
+
+
+def test_charges_at_once_count_above_whoever_of_them_is_charged_first(store):
+    create(store, "team", "100")
+    create(store, "alice", parent="team")
+    create(store, "bob", parent="team")
+    store.apply([ChargeRequest(user, usd("1")) for user in ("team", "alice", "bob", "alice")])
+    assert [store.budget(user).limit.spent for user in ("team", "alice", "bob")] == [usd("4"), usd("2"), usd("1")]
+
+
+def test_a_key_of_another_request_among_charges_is_refused_alone(store):
+    create(store)
+    charge(store, "1", key=key("used", "this"))
+    answers = store.apply(
+        [
+            ChargeRequest("alice", usd("2"), model="new"),
+            ChargeRequest("alice", usd("4"), key=key("used", "that")),
+            ChargeRequest("alice", usd("8"), model="new"),
+        ]
+    )
+    assert [type(answer) for answer in answers] == [Charge, KeyConflictError, Charge]
+    assert (store.budget("alice").limit.spent, store.budget("alice").models) == (usd("11"), {"new": usd("10")})
