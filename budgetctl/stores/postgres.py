@@ -292,5 +292,5 @@ def _lock(tx: Transaction, user: str | None) -> int:
         row = tx.one("SELECT lock_project(:project)")
     else:
         row = tx.one("SELECT share_project(:project)")
-        tx.one("SELECT lock_chain(:project, :user)", user=user)
+        tx.one("SELECT lock_chain(:project, :user, :now)", user=user)
     return int(row[0]) if row else 0
