@@ -17,7 +17,7 @@ from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.stores.postgres_calls import answered, encoded, encoded_one, named, standings_from, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
-from budgetctl.stores.postgres_connections import SCHEMA, Connections, Patience, Session
+from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Patience, Session
 from budgetctl.stores.postgres_schema import migrate
 from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
@@ -61,7 +61,7 @@ class PostgresStore(SqlStore):
     @contextlib.contextmanager
     def read(self) -> Iterator[Transaction]:
         """A snapshot."""
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT clock_us()"
+        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ORDINARY}; SELECT clock_us()"
         with self._connections.session(begin) as (session, (now_us,)):
             yield self._transaction(session, now_us)
 
@@ -70,7 +70,7 @@ class PostgresStore(SqlStore):
         """A transaction, durable when the block has ended. It locks the rows of a user, or without one the project."""
         with self._own.transaction() as own:
             try:
-                with self._connections.session("BEGIN; SELECT clock_us()") as (session, (now_us,)):
+                with self._connections.session(f"BEGIN; {ORDINARY}; SELECT clock_us()") as (session, (now_us,)):
                     tx = self._transaction(session, now_us)
                     if tx.project is None and create:
                         tx.project = _create_project(tx, self.project)

@@ -6,7 +6,8 @@
 -- held for the shortest time; of several users, the deeper first. Nobody ever waits for a row while holding one that
 -- comes after it, so there are no deadlocks.
 
--- Functions in PL/pgSQL keep their plans for the session; those in SQL would be planned again by each call.
+-- Functions in PL/pgSQL keep their plans for the session; those in SQL would be planned again by each call. The driver
+-- sets that they are planned once, and by indexes, in the order in which they name tables.
 
 CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
@@ -379,8 +380,7 @@ END $$;
 -- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
 -- they are for, models those that they name, holds those that they resolve.
 CREATE FUNCTION apply(of_project bigint, now_us bigint, requests jsonb, users text[], hold_names text[], model_names text[])
-RETURNS SETOF json LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project);
     asked jsonb;
@@ -415,8 +415,7 @@ BEGIN
 END $$;
 
 -- The same for one request, whose own function locks what it needs.
-CREATE FUNCTION apply_one(of_project bigint, now_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+CREATE FUNCTION apply_one(of_project bigint, now_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project);
 BEGIN
@@ -424,8 +423,7 @@ BEGIN
 END $$;
 
 -- What check() looks at, with the time; without limits for an unknown user.
-CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
 DECLARE
     at_us bigint := COALESCE(now_us, clock_us());
     chain bigint[];
