@@ -15,7 +15,7 @@ from budgetctl.errors import BudgetctlError, StoreUnavailableError
 from budgetctl.models import Charge, Reset
 from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
-from budgetctl.stores.postgres_calls import answered, encoded, encoded_one, named, standings_from, with_key
+from budgetctl.stores.postgres_calls import answered, encoded, named, standings_from, statement, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
 from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Patience, Session
 from budgetctl.stores.postgres_schema import migrate
@@ -75,8 +75,7 @@ class PostgresStore(SqlStore):
                     if tx.project is None and create:
                         tx.project = _create_project(tx, self.project)
                     if tx.project is not None:
-                        locked_us = _lock(tx, user)
-                        tx.now_us = self._clock() if self._clock else locked_us
+                        tx.now_us = _lock(tx, user, self._now())
                     yield tx
                     if tx.project is not None:
                         mark = Mark.new(tx.project, now_us)
@@ -199,9 +198,9 @@ class PostgresStore(SqlStore):
 
     @retried
     def _perform(self, request: Request) -> Answer:
+        sql, asked = statement(request)
         while True:
-            sql = "SELECT apply_one(:project, :now, :asked)"
-            ((what, *values),) = self._call(sql, asked=encoded_one(request)) or [["slow", None]]
+            ((what, *values),) = self._call(sql, **asked) or [["slow", None]]
             if what == "slow":
                 return self._perform_slowly(request, *values)
             if what != "unmatched":
@@ -287,10 +286,10 @@ def _create_project(tx: Transaction, name: str) -> int:
     return int(row[0])
 
 
-def _lock(tx: Transaction, user: str | None) -> int:
-    if user is None:
-        row = tx.one("SELECT lock_project(:project)")
-    else:
-        row = tx.one("SELECT share_project(:project)")
+def _lock(tx: Transaction, user: str | None, now_us: int | None) -> int:
+    """Lock the project, or the chain of a user, and return the time."""
+    function = "lock_project" if user is None else "share_project"
+    row = tx.one(f"SELECT {function}(:project, :stated)", stated=now_us)
+    if user is not None:
         tx.one("SELECT lock_chain(:project, :user, :now)", user=user)
-    return int(row[0]) if row else 0
+    return int(row[0]) if row else tx.now_us

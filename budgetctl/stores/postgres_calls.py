@@ -42,9 +42,15 @@ def encoded(requests: list[Request]) -> str:
     return _encode([_call(request) for request in requests])
 
 
-def encoded_one(request: Request) -> str:
-    """One of these."""
-    return _encode(_call(request))
+def statement(request: Request) -> tuple[str, dict[str, Any]]:
+    """The call of a request's own function, and its parameters."""
+    what, *values = _call(request)
+    names = [f"v{index}" for index in range(len(values))]
+    sql = f"SELECT {_FUNCTIONS[what]}(:project, share_project(:project, :now), {', '.join(map(':{}'.format, names))})"
+    return sql, dict(zip(names, values, strict=True))
+
+
+_FUNCTIONS = {"charge": "charge", "reserve": "reserve", "commit": "commit_hold", "release": "release_hold"}
 
 
 def _call(request: Request) -> list[Any]:
@@ -61,7 +67,7 @@ def _call(request: Request) -> list[Any]:
 def _charge(request: ChargeRequest) -> list[Any]:
     kind, digest, key_request = request.key or _operation_key()
     given = [to_json(request.usage), to_json(request.pricing), request.note]
-    return [request.amount, request.model, kind, digest.hex(), key_request.hex(), *given]
+    return [request.amount, request.model, kind, f"\\x{digest.hex()}", f"\\x{key_request.hex()}", *given]
 
 
 def named(requests: list[Request]) -> dict[str, list[str]]:

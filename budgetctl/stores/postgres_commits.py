@@ -81,7 +81,7 @@ def settle(connections: Connections, mark: Mark) -> None:
     try:
         with connections.session("BEGIN") as (session, _):
             # Whatever has become of the transaction, it still has this lock if it is not over.
-            session.execute("SELECT lock_project(:project)", mark._asdict())
+            session.execute("SELECT lock_project(:project, NULL)", mark._asdict())
             row = session.execute(
                 "SELECT 1 FROM marks WHERE project = :project AND made_us = :made_us AND mark = :mark", mark._asdict()
             ).fetchone()
