@@ -125,7 +125,7 @@ def test_a_user_can_be_moved_when_the_window_of_the_old_parent_has_passed(family
     family.charge("bob", "0.01")
     assert counters(family, "team", "cap") == [(0.01, 0)] * 2
     assert [entry.kind for entry in family.history("team")] == ["reset"]
-    assert_sound(family._store.path)
+    assert_sound(family._store)
 
 
 # Going
