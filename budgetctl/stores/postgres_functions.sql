@@ -6,6 +6,8 @@
 -- held for the shortest time; of several users, the deeper first. Nobody ever waits for a row while holding one that
 -- comes after it, so there are no deadlocks.
 
+-- Functions in PL/pgSQL keep their plans for the session; those in SQL would be planned again by each call.
+
 CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
 
@@ -51,8 +53,9 @@ END $$;
 
 -- A user's budget and all that its charges may count against, as they stand: what a read shows where no window and no
 -- top-up has passed.
-CREATE FUNCTION standings(of_project bigint, chain bigint[], at_us bigint) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_agg(json_build_array(
+CREATE FUNCTION standings(of_project bigint, chain bigint[], at_us bigint) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_agg(json_build_array(
         h.name, l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,
         l.window_start_us, l.window_end_us, l.spent,
         CASE WHEN l.held = 0 THEN l.held ELSE l.held - (
@@ -61,11 +64,12 @@ CREATE FUNCTION standings(of_project bigint, chain bigint[], at_us bigint) RETUR
         l.warn_at, l.extra, l.extra_until_us
     ) ORDER BY array_position(chain, l.holder), l.limit_id)
     FROM limits l JOIN holders h ON h.project = l.project AND h.holder = l.holder
-    WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0
-$$;
+    WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0);
+END $$;
 
-CREATE FUNCTION budget_of(of_project bigint, chain bigint[], at_us bigint) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_array(h.name, h.created_us, h.updated_us, h.extra,
+CREATE FUNCTION budget_of(of_project bigint, chain bigint[], at_us bigint) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT json_build_array(h.name, h.created_us, h.updated_us, h.extra,
         (SELECT a.name FROM holders a WHERE a.project = h.project AND a.holder = h.parent),
         standings(of_project, chain, at_us),
         (SELECT json_object_agg(m.name, t.spent ORDER BY t.spent DESC, m.name)
@@ -73,8 +77,8 @@ CREATE FUNCTION budget_of(of_project bigint, chain bigint[], at_us bigint) RETUR
             JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
             JOIN models m ON m.project = t.project AND m.model = t.model
             WHERE l.project = of_project AND l.holder = chain[1] AND l.name = 'total' AND l.deleted_us = 0))
-    FROM holders h WHERE h.project = of_project AND h.holder = chain[1]
-$$;
+    FROM holders h WHERE h.project = of_project AND h.holder = chain[1]);
+END $$;
 
 -- What of the limits above a user counts a charge for a model. slow says why the caller cannot tell: a window or a
 -- top-up has passed, or nobody has matched the model with a pattern before. members names the posting set; all_limits
@@ -82,7 +86,8 @@ $$;
 CREATE FUNCTION counting(
     of_project bigint, chain bigint[], at_us bigint, of_model text,
     OUT slow json, OUT all_limits bigint[], OUT counted bigint[], OUT members text, OUT any_held boolean
-) LANGUAGE sql STABLE AS $$
+) LANGUAGE plpgsql STABLE AS $$
+BEGIN
     SELECT
         CASE
             WHEN bool_or(l.window_end_us <= at_us OR l.extra_until_us <= at_us) THEN json_build_array('slow')
@@ -94,10 +99,11 @@ CREATE FUNCTION counting(
         string_agg(l.limit_id || ':' || l.generation, ',' ORDER BY array_position(chain, l.holder), l.limit_id)
             FILTER (WHERE l.models IS NULL OR m.matches),
         bool_or(l.held > 0)
+    INTO slow, all_limits, counted, members, any_held
     FROM limits l
     LEFT JOIN pattern_matches m ON m.project = l.project AND m.pattern = l.models AND m.model = of_model
-    WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0
-$$;
+    WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0;
+END $$;
 
 CREATE FUNCTION model_key(of_project bigint, of_name text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -285,11 +291,12 @@ BEGIN
 END $$;
 
 CREATE FUNCTION resolve(of_project bigint, of_hold bigint, at_us bigint, new_state text, of_number bigint)
-RETURNS void LANGUAGE sql AS $$
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     DELETE FROM hold_postings p WHERE p.project = of_project AND p.hold = of_hold;
     UPDATE holds o SET state = new_state, number = of_number, resolved_us = at_us
         WHERE o.project = of_project AND o.hold = of_hold;
-$$;
+END $$;
 
 CREATE FUNCTION commit_hold(
     of_project bigint, at_us bigint, hold_name text, cost numeric, stated_model text,
@@ -352,7 +359,8 @@ END $$;
 -- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
 -- they are for, models those that they name, holds those that they resolve.
 CREATE FUNCTION apply(of_project bigint, now_us bigint, requests jsonb, users text[], hold_names text[], model_names text[])
-RETURNS SETOF json LANGUAGE plpgsql AS $$
+RETURNS SETOF json LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     at_us bigint := share_project(of_project);
     asked jsonb;
@@ -387,7 +395,8 @@ BEGIN
 END $$;
 
 -- The same for one request, whose own function locks what it needs.
-CREATE FUNCTION apply_one(of_project bigint, now_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
+CREATE FUNCTION apply_one(of_project bigint, now_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     at_us bigint := share_project(of_project);
 BEGIN
@@ -395,7 +404,8 @@ BEGIN
 END $$;
 
 -- What check() looks at, with the time; without limits for an unknown user.
-CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
     at_us bigint := COALESCE(now_us, clock_us());
     chain bigint[];
