@@ -173,6 +173,20 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) STRICT, WITHOUT ROWID;
         """,
     ),
+    (
+        "answers of requests over a network, for a day",
+        """
+        CREATE TABLE requests (
+            project INTEGER NOT NULL REFERENCES projects,
+            digest BLOB NOT NULL CHECK (length(digest) = 16),
+            request BLOB NOT NULL CHECK (length(request) = 16),
+            answer TEXT NOT NULL,
+            at_us INTEGER NOT NULL,
+            PRIMARY KEY (project, digest)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX requests_by_time ON requests (project, at_us);
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

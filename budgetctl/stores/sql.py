@@ -6,14 +6,14 @@ A driver subclasses `SqlStore`: it provides `read` and `write` transactions and 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
-from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey
+from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey, sort_value
 from budgetctl.stores.rows import (
     HOLDER_COLUMNS,
     HOLDER_WIDTH,
@@ -156,7 +156,13 @@ class SqlStore(SqlLedger):
             return budget._replace(standings=standings)
 
     def budgets(
-        self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False
+        self,
+        *,
+        after: str | None = None,
+        after_value: int | None = None,
+        sort: SortKey = "user",
+        over: bool = False,
+        due: bool = False,
     ) -> Iterator[Budget]:
         """All budgets, page by page."""
         filters = [f"{_SPENT} >= l.amount"] if over else []
@@ -166,7 +172,9 @@ class SqlStore(SqlLedger):
         if sort != "user":
             key = _SORT_EXPRESSIONS[sort]
             order, size = f"{key} DESC, h.name", _SORTED_PAGE
-            position["after_key"] = None if after is None else _sort_value(sort, self.budget(after))
+            if after is not None and after_value is None:
+                after_value = sort_value(sort, self.budget(after))
+            position["after_key"] = after_value
         while True:
             where = list(filters)
             if position["after_user"] is not None:
@@ -179,21 +187,23 @@ class SqlStore(SqlLedger):
                 return
             position["after_user"] = page[-1].user
             if sort != "user":
-                position["after_key"] = _sort_value(sort, page[-1])
+                position["after_key"] = sort_value(sort, page[-1])
 
-    def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
+    def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were."""
-        from budgetctl.stores.holds import holds_of
+        from budgetctl.stores.holds import hold_key, holds_of
 
-        after = 0
+        place: int | None = None
         while True:
             with self.read() as tx:
+                if place is None:
+                    place = 0 if after is None else hold_key(tx, after)
                 holder = None if user is None else find_holder(tx, user)
-                page = holds_of(tx, holder, resolved=resolved, after=after, page=_PAGE)
+                page = holds_of(tx, holder, resolved=resolved, after=place, page=_PAGE)
             yield from (hold for _, hold in page)
             if len(page) < _PAGE:
                 return
-            after = page[-1][0]
+            place = page[-1][0]
 
     def reset(self, user: str) -> Reset:
         """Close the current generation of each of the user's limits."""
@@ -207,26 +217,49 @@ class SqlStore(SqlLedger):
 
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
+        after: str | None = None
+        while resets := self.reset_next(after):
+            yield from resets
+            after = resets[-1].user
+
+    def reset_next(self, after: str | None) -> list[Reset]:
+        """Reset the next users behind that one, by name, in one transaction."""
         from budgetctl.stores.account import Account
 
-        after = ""
-        while True:
+        resets = []
+        with self.write() as tx:
+            for (user,) in tx.all(
+                "SELECT name FROM holders WHERE project = :project AND deleted_us = 0 AND name > :after"
+                " ORDER BY name LIMIT :page",
+                after=after or PROJECT,
+                page=_PAGE,
+            ):
+                account = Account.open(tx, user)
+                resets.append(account.reset())
+                account.save()
+        return resets
+
+    def once(self, key: bytes, request: bytes, act: Callable[[], str], *, create: bool = False) -> str:
+        """Do what `act` does, and keep its answer in the same transaction. The same request again answers that.
+
+        `key` and `request` are digests of 16 bytes. What `act` raises takes everything back, and is not kept.
+        """
+        from budgetctl.stores import requests
+
+        with self.write(create=create) as tx:
+            answer = requests.remembered(tx, key, request)
+            if answer is None:
+                answer = act()
+                requests.remember(tx, key, request, answer)
+        return answer
+
+    def forget_requests(self) -> None:
+        """Forget the answers of requests that nobody repeats any more."""
+        from budgetctl.stores import requests
+
+        if self.exists():
             with self.write() as tx:
-                users = tx.all(
-                    "SELECT name FROM holders WHERE project = :project AND deleted_us = 0 AND name > :after"
-                    " ORDER BY name LIMIT :page",
-                    after=after,
-                    page=_PAGE,
-                )
-                resets = []
-                for (user,) in users:
-                    account = Account.open(tx, user)
-                    resets.append(account.reset())
-                    account.save()
-            yield from resets
-            if len(users) < _PAGE:
-                return
-            after = users[-1][0]
+                requests.prune(tx)
 
     def summary(self) -> ProjectSummary:
         """How many users there are and what they have spent in their current windows."""
@@ -264,11 +297,3 @@ class SqlStore(SqlLedger):
             )
             for row, limit in zip(rows, limits, strict=True)
         ]
-
-
-def _sort_value(sort: SortKey, budget: Budget) -> int:
-    """What the sort expression gives for the budget, to continue behind it."""
-    limit = budget.limit
-    if sort == "spent":
-        return limit.spent
-    return limit.amount if sort == "budget" else limit.spent + limit.held - limit.amount
