@@ -279,9 +279,7 @@ class Record(Shape):
         self.fields = fields
         self._make = make
         self._embedded = embedded
-        self.field_names = frozenset([field.name for field in fields]).union(
-            *(each.field_names for each in embedded.values())
-        )
+        self.field_names: frozenset[str] = frozenset(field.name for field in self.all_fields())
 
     def write(self, value: Any) -> dict[str, Any]:
         """The document of a named tuple, or of whatever has the fields as attributes."""

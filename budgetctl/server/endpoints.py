@@ -11,7 +11,18 @@ from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.idempotency import commit_key
 from budgetctl.names import MAX_LENGTH, check_note
 from budgetctl.server.access import Access
-from budgetctl.server.http import Receive, Scope, Send, answer, encoded, header, read_json, read_query
+from budgetctl.server.http import (
+    MAX_BODY,
+    MAX_BULK_BODY,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    encoded,
+    header,
+    read_json,
+    read_query,
+)
 from budgetctl.server.projects import Project, Projects
 from budgetctl.stores.base import ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
 from budgetctl.stores.calls import Call
@@ -49,7 +60,7 @@ class Endpoint:
         noted["token"] = identity.token_id
         if call.writes:
             identity.require_writing()
-            document = await read_json(scope, receive)
+            document = await read_json(scope, receive, most=MAX_BULK_BODY if call.is_bulk else MAX_BODY)
             asked_project = document.pop(PROJECT_PARAMETER, None)
             if asked_project is not None and not isinstance(asked_project, str):
                 raise InvalidValueError("project must be text")

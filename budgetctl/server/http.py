@@ -18,8 +18,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 MAX_BODY = 1 << 20
-MAX_LITELLM_BODY = 64 << 20
-"""In bytes. litellm posts the whole dictionary of a project."""
+MAX_BULK_BODY = 64 << 20
+"""In bytes. litellm posts the whole dictionary of a project; so does whoever takes one over."""
 
 BODY_TIMEOUT_S = 20.0
 """How long a client may take to send its body."""

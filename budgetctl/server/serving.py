@@ -116,6 +116,7 @@ class Server(uvicorn.Server):
             taken = socket.socket(family, socket.SOCK_STREAM)
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             taken.bind(address)
+            taken.listen(_BACKLOG)  # who comes before the first request can be answered waits
         except OSError as error:
             raise StoreUnavailableError(
                 f"cannot listen on {host}:{port}: {error.strerror}", hint="budgetctl serve --port 8485"

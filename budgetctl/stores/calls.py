@@ -42,13 +42,14 @@ class Page(NamedTuple):
 class Call(NamedTuple):
     """An operation of `Store`. `parts` are the names of what it returns, where that is no named tuple.
 
-    `cursor` gives the parameters that continue a list behind an item.
+    `cursor` gives the parameters that continue a list behind an item. `is_bulk` is what may take long, or much.
     """
 
     name: str
     kind: Kind
     parts: tuple[str, ...] = ()
     cursor: Callable[[Any, dict[str, Any]], dict[str, Any]] | None = None
+    is_bulk: bool = False
 
     @property
     def path(self) -> str:
@@ -246,20 +247,20 @@ CALLS = {
             cursor=lambda placed, _: {"after": placed[0]},
         ),
         Call("crossings", "read", cursor=lambda crossing, _: {"after": crossing.standing.limit.limit_id}),
-        Call("verify", "read"),
+        Call("verify", "read", is_bulk=True),
         Call("create_budget", "once", parts=("budget", "is_new")),
-        Call("create_budgets", "once", parts=("is_new",)),
+        Call("create_budgets", "once", parts=("is_new",), is_bulk=True),
         Call("change_budget", "once"),
         Call("add_limit", "once"),
         Call("remove_limit", "once"),
         Call("delete_budget", "once"),
         Call("reset", "once"),
         Call("reset_next", "once"),
-        Call("reset_due", "repeat", parts=("count",)),
+        Call("reset_due", "repeat", parts=("count",), is_bulk=True),
         Call("report_resets", "once"),
         Call("refund", "once"),
-        Call("correct", "once"),
-        Call("repair", "once"),
+        Call("correct", "once", is_bulk=True),
+        Call("repair", "once", is_bulk=True),
         Call("tell", "once", parts=("is_new",)),
         Call("forget", "once"),
     )

@@ -26,7 +26,6 @@ _FRESH_S = 1.0
 _BULK_WAIT_S = 300.0
 """How long to wait for what may have to go through a whole store."""
 
-_BULK = frozenset({"reset_due", "repair", "verify", "correct", "create_budgets"})
 _BATCH = 2_000
 """Requests that are sent at once: more would not fit into the body that a server takes."""
 
@@ -228,7 +227,7 @@ class HttpStore:
         """What the operation returns; of a list in pages, a `Page`."""
         call = CALLS[name]
         document = call.parameters.write_values(asked)
-        wait_s = _BULK_WAIT_S if name in _BULK else None
+        wait_s = _BULK_WAIT_S if call.is_bulk else None
         if call.writes:
             reply = self._link.post(call.path, {"project": self.project, **document}, wait_s=wait_s)
         else:

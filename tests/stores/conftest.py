@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from soundness import assert_sound
 
@@ -9,13 +11,15 @@ from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
 
 
-@pytest.fixture(params=["sqlite"])
-def make_manager(request, home, clock):
+@pytest.fixture(params=["sqlite", "http"])
+def make_manager(request, home, clock, serve):
     """Open another connection to the same project."""
     opened = []
+    open_file = partial(SqliteStore, home / "p.db", clock=clock)
+    server = serve(open_file, clock=clock) if request.param == "http" else None
 
     def make():
-        opened.append(BudgetManager("p", store=SqliteStore(home / "p.db", "p", clock=clock)))
+        opened.append(BudgetManager("p", store=open_file("p") if server is None else server.open("p")))
         return opened[-1]
 
     yield make

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -23,15 +24,16 @@ from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, Id
 DAY_US = 86_400_000_000
 
 
-@pytest.fixture(params=["sqlite"])
-def make_store(request, home, clock):
+@pytest.fixture(params=["sqlite", "http"])
+def make_store(request, home, clock, serve):
     """Open another connection to the same project."""
     opened = []
+    open_file = partial(SqliteStore, home / "p.db", clock=clock)
+    server = serve(open_file, clock=clock) if request.param == "http" else None
 
     def make():
-        store = SqliteStore(home / "p.db", "p", clock=clock)
-        opened.append(store)
-        return store
+        opened.append(open_file("p") if server is None else server.open("p"))
+        return opened[-1]
 
     yield make
     for store in opened:
