@@ -9,7 +9,7 @@ from pathlib import Path
 from budgetctl.directories import data_directory
 from budgetctl.names import check_project
 from budgetctl.stores.base import Store
-from budgetctl.stores.location import is_directory, project_files, store_path
+from budgetctl.stores.location import is_directory, is_server, project_files, store_path
 from budgetctl.stores.sqlite import DEFAULT_WAIT_S, SqliteStore
 
 __all__ = ["DEFAULT_WAIT_S", "SqliteStore", "Store", "open_store", "project_stores"]
@@ -21,11 +21,23 @@ def open_store(location: str | os.PathLike[str] | None, project: str, *, wait_s:
     `wait_s` is how many seconds a writer waits for others. Raises `InvalidValueError` for a bad name or location.
     """
     project = check_project(project)
+    if is_server(location):
+        from budgetctl.stores.http import open_http_store
+
+        return open_http_store(str(location), project, wait_s=wait_s)
     return SqliteStore(store_path(location, project), project, wait_s=wait_s)
 
 
 def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[Store]:
-    """A store for each project that has one at the location: a directory's files, or the projects in one file."""
+    """A store for each project that has one at the location: a directory's files, or the projects in one file.
+
+    A server tells of those that the token is for.
+    """
+    if is_server(location):
+        from budgetctl.stores.http import http_stores
+
+        yield from http_stores(str(location), wait_s=wait_s)
+        return
     if location is not None and not is_directory(location):
         path = store_path(location, "default")
         for name in SqliteStore(path, "default", wait_s=wait_s).projects():

@@ -74,6 +74,11 @@ def store_path(location: str | os.PathLike[str] | None, project: str) -> Path:
     return path / file_name if is_directory(text) else path
 
 
+def is_server(location: str | os.PathLike[str] | None) -> bool:
+    """Whether a location is the address of a server."""
+    return isinstance(location, str) and location.startswith(("http://", "https://"))
+
+
 def is_directory(location: str | os.PathLike[str]) -> bool:
     """Whether a location means a directory of stores: one that exists, or a name that ends in a slash."""
     text = os.fspath(location)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from functools import partial
+
 import pytest
 from postgres import new_project, server_url
 from soundness import assert_sound
@@ -10,28 +13,31 @@ from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "http"])
 def make_store(request, home, clock):
     """Open another connection to the same project. In the end, the project must be sound."""
-    opened = []
     if request.param == "postgres":
         from budgetctl.stores.postgres import PostgresStore
 
-        url, project = server_url(), new_project()
+        open_kept = partial(PostgresStore, server_url(), new_project(), clock=clock)
+    else:
+        open_kept = partial(SqliteStore, home / "p.db", "p", clock=clock)
+    make = open_kept
+    if request.param == "http":
+        server = request.getfixturevalue("serve")(partial(SqliteStore, home / "p.db", clock=clock), clock=clock)
+        make = partial(server.open, "p")
+    opened = []
 
-    def make():
-        if request.param == "postgres":
-            store = PostgresStore(url, project, clock=clock)
-        else:
-            store = SqliteStore(home / "p.db", "p", clock=clock)
-        opened.append(store)
-        return store
+    def make_one():
+        opened.append(make())
+        return opened[-1]
 
-    yield make
-    if opened and opened[0].exists():
-        assert_sound(opened[0])
+    yield make_one
     for store in opened:
         store.close()
+    with closing(open_kept()) as kept:
+        if kept.exists():
+            assert_sound(kept)
 
 
 @pytest.fixture
