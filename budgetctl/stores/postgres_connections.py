@@ -73,7 +73,7 @@ class Session:
 @cache
 def _translated(sql: str) -> bytes:
     """The shared SQL with psycopg's placeholders. Here the project leads the keys that a conflict is about, too."""
-    sql = sql.replace("%", "%%").replace("ON CONFLICT (", "ON CONFLICT (project, ")
+    sql = re.sub(r"ON CONFLICT \((?!project\b)", "ON CONFLICT (project, ", sql.replace("%", "%%"))
     return re.sub(r"(?<!:):([a-z]\w*)", r"%(\1)s", sql).encode()
 
 

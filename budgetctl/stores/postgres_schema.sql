@@ -205,6 +205,17 @@ CREATE TABLE marks (
     PRIMARY KEY (project, made_us, mark)
 );
 
+-- Answers of requests over a network, for a day, by which a request that is sent again is done once.
+CREATE TABLE requests (
+    project bigint NOT NULL,
+    digest bytea NOT NULL,
+    request bytea NOT NULL,
+    answer text NOT NULL,
+    at_us bigint NOT NULL,
+    PRIMARY KEY (project, digest)
+);
+CREATE INDEX requests_by_time ON requests (project, at_us);
+
 -- Who may use a project through the server. digest is the SHA-256 of the secret. They are found by their id alone, as
 -- whoever shows one says no more; and a project may have one before it has a budget.
 CREATE TABLE tokens (

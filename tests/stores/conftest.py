@@ -13,29 +13,28 @@ from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
 
 
-@pytest.fixture(params=["sqlite", "postgres", "http"])
+@pytest.fixture(params=["sqlite", "postgres", "http", "http-postgres"])
 def make_store(request, home, clock):
-    """Open another connection to the same project. In the end, the project must be sound."""
-    if request.param == "postgres":
+    """Open another connection to the same project, or to a server of it. In the end, the project must be sound."""
+    if request.param.endswith("postgres"):
         from budgetctl.stores.postgres import PostgresStore
 
-        open_kept = partial(PostgresStore, server_url(), new_project(), clock=clock)
+        project, open_kept = new_project(), partial(PostgresStore, server_url(), clock=clock)
     else:
-        open_kept = partial(SqliteStore, home / "p.db", "p", clock=clock)
-    make = open_kept
-    if request.param == "http":
-        server = request.getfixturevalue("serve")(partial(SqliteStore, home / "p.db", clock=clock), clock=clock)
-        make = partial(server.open, "p")
+        project, open_kept = "p", partial(SqliteStore, home / "p.db", clock=clock)
+    open_any = open_kept
+    if request.param.startswith("http"):
+        open_any = request.getfixturevalue("serve")(open_kept, clock=clock).open
     opened = []
 
-    def make_one():
-        opened.append(make())
+    def make():
+        opened.append(open_any(project))
         return opened[-1]
 
-    yield make_one
+    yield make
     for store in opened:
         store.close()
-    with closing(open_kept()) as kept:
+    with closing(open_kept(project)) as kept:
         if kept.exists():
             assert_sound(kept)
 
