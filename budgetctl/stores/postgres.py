@@ -18,7 +18,7 @@ from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.stores.postgres_calls import answered, encoded, encoded_one, named, standings_from, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
-from budgetctl.stores.postgres_connections import SCHEMA, Connections, Patience, Session
+from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Patience, Session
 from budgetctl.stores.postgres_schema import migrate
 from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
@@ -66,7 +66,7 @@ class PostgresStore(SqlStore):
         if joined := self._transaction_of_thread():
             yield joined
             return
-        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT clock_us()"
+        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ORDINARY}; SELECT clock_us()"
         with self._connections.session(begin) as (session, (now_us,)):
             yield self._transaction(session, now_us)
 
@@ -78,7 +78,7 @@ class PostgresStore(SqlStore):
             return
         with self._own.transaction() as own:
             try:
-                with self._connections.session("BEGIN; SELECT clock_us()") as (session, (now_us,)):
+                with self._connections.session(f"BEGIN; {ORDINARY}; SELECT clock_us()") as (session, (now_us,)):
                     tx = self._transaction(session, now_us)
                     if tx.project is None and create:
                         tx.project = _create_project(tx, self.project)
@@ -315,5 +315,5 @@ def _lock(tx: Transaction, user: str | None) -> int:
         row = tx.one("SELECT lock_project(:project)")
     else:
         row = tx.one("SELECT share_project(:project)")
-        tx.one("SELECT lock_chain(:project, :user)", user=user)
+        tx.one("SELECT lock_chain(:project, :user, :now)", user=user)
     return int(row[0]) if row else 0

@@ -98,8 +98,17 @@ def answered(project: str, request: Request, answer: list[Any]) -> Answer:
     )
 
 
-def _charged(project: str, asked: ChargeRequest, number: int, at_us: int, model: str | None, budget: list[Any]) -> Charge:
-    user, created_us, updated_us, extra, parent, rows, models = budget
+def _charged(
+    project: str,
+    asked: ChargeRequest,
+    number: int,
+    at_us: int,
+    model: str | None,
+    about: list[Any],
+    rows: list[list[Any]],
+    models: dict[str, int] | None,
+) -> Charge:
+    user, created_us, updated_us, extra, parent = about
     standings = standings_from(rows)
     primary = next(limit for owner, limit in standings if owner == user and limit.name == PRIMARY)
     by_model = {name: Picodollars(spent) for name, spent in (models or {}).items()}

@@ -27,6 +27,13 @@ from budgetctl.stores.postgres_url import ServerAddress
 SCHEMA = "budgetctl"
 """The schema that the tables are in, beside whatever else the database holds."""
 
+FAST = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET join_collapse_limit = 1"
+"""How the functions in the database are planned: once a session, by the indexes and in the order in which they name
+tables, also where these were empty at that moment."""
+
+ORDINARY = "SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = on; SET LOCAL join_collapse_limit = 8"
+"""How all else is, for one transaction."""
+
 MAX_CONNECTIONS = 16
 """How many connections a store opens at most, as so many threads use it at once."""
 
@@ -181,7 +188,7 @@ class Connections:
                 # A commit is durable when it is answered, whatever the server's default is.
                 f"SET search_path = {SCHEMA}; SET synchronous_commit = on; SET lock_timeout = {wait_ms};"
                 f" SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION_S}s'; SET jit = off;"
-                " SET default_transaction_isolation = 'read committed'".encode(),
+                f" SET default_transaction_isolation = 'read committed'; {FAST}".encode(),
                 prepare=False,
             )
             with self._preparing:

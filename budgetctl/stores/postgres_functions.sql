@@ -6,7 +6,8 @@
 -- held for the shortest time; of several users, the deeper first. Nobody ever waits for a row while holding one that
 -- comes after it, so there are no deadlocks.
 
--- Functions in PL/pgSQL keep their plans for the session; those in SQL would be planned again by each call.
+-- Functions in PL/pgSQL keep their plans for the session; those in SQL would be planned again by each call. The driver
+-- sets that they are planned once, and by indexes, in the order in which they name tables.
 
 CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
@@ -24,85 +25,93 @@ BEGIN
     RETURN clock_us();
 END $$;
 
--- Locks a user and all above it. chain is their keys in that order, NULL for an unknown user.
-CREATE FUNCTION lock_chain(of_project bigint, of_user text, OUT chain bigint[], OUT last_number bigint)
-LANGUAGE plpgsql AS $$
+-- A user and all above it, whose rows are locked: their keys in that order; and what a budget says of its user.
+CREATE TYPE locked_chain AS (chain bigint[], last_number bigint, about json);
+
+-- NULL for an unknown user.
+CREATE FUNCTION lock_chain(of_project bigint, of_user text, at_us bigint) RETURNS locked_chain LANGUAGE plpgsql AS $$
 DECLARE
-    next_holder bigint;
-    next_parent bigint;
+    own record;
+    chain bigint[];
+    above bigint;
+    next_above bigint;
 BEGIN
-    SELECT h.holder, h.parent, h.last_number INTO next_holder, next_parent, last_number FROM holders h
-        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE;
+    SELECT h.*, (SELECT a.name FROM holders a WHERE a.project = h.project AND a.holder = h.parent) AS parent_name,
+            (SELECT c.holder FROM holders c WHERE c.project = h.project AND c.name = '' AND c.deleted_us = 0) AS cap
+        INTO own FROM holders h
+        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
     IF NOT FOUND THEN
-        RETURN;
+        RETURN NULL;
     END IF;
-    chain := ARRAY[next_holder];
-    WHILE next_parent IS NOT NULL LOOP
-        chain := chain || next_parent;
-        SELECT h.parent INTO next_parent FROM holders h
-            WHERE h.project = of_project AND h.holder = next_parent FOR NO KEY UPDATE;
+    chain := ARRAY[own.holder];
+    above := own.parent;
+    WHILE above IS NOT NULL LOOP
+        SELECT h.parent INTO next_above FROM holders h
+            WHERE h.project = of_project AND h.holder = above FOR NO KEY UPDATE;
+        chain := chain || above;
+        above := next_above;
     END LOOP;
-    IF of_user <> '' THEN
-        SELECT h.holder INTO next_holder FROM holders h
-            WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0 FOR NO KEY UPDATE;
-        IF FOUND THEN
-            chain := chain || next_holder;
-        END IF;
+    IF own.cap <> own.holder THEN
+        PERFORM FROM holders h WHERE h.project = of_project AND h.holder = own.cap FOR NO KEY UPDATE;
+        chain := chain || own.cap::bigint;
     END IF;
+    RETURN ROW(chain, own.last_number,
+        json_build_array(own.name, own.created_us, at_us, own.extra, own.parent_name))::locked_chain;
 END $$;
 
--- A user's budget and all that its charges may count against, as they stand: what a read shows where no window and no
--- top-up has passed.
-CREATE FUNCTION standings(of_project bigint, chain bigint[], at_us bigint) RETURNS json LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (SELECT json_agg(json_build_array(
-        h.name, l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,
-        l.window_start_us, l.window_end_us, l.spent,
-        CASE WHEN l.held = 0 THEN l.held ELSE l.held - (
-            SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
-            WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END,
-        l.warn_at, l.extra, l.extra_until_us
-    ) ORDER BY array_position(chain, l.holder), l.limit_id)
-    FROM limits l JOIN holders h ON h.project = l.project AND h.holder = l.holder
-    WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0);
-END $$;
+-- Which limits count a cost, and how all of them stand with it. slow says why that is not known: a window or a top-up has
+-- passed, or nobody has matched the model with a pattern before. members names the posting set.
+CREATE TYPE counting_limits AS (
+    slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json
+);
 
-CREATE FUNCTION budget_of(of_project bigint, chain bigint[], at_us bigint) RETURNS json LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (SELECT json_build_array(h.name, h.created_us, h.updated_us, h.extra,
-        (SELECT a.name FROM holders a WHERE a.project = h.project AND a.holder = h.parent),
-        standings(of_project, chain, at_us),
-        (SELECT json_object_agg(m.name, t.spent ORDER BY t.spent DESC, m.name)
-            FROM limits l
-            JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
-            JOIN models m ON m.project = t.project AND m.model = t.model
-            WHERE l.project = of_project AND l.holder = chain[1] AND l.name = 'total' AND l.deleted_us = 0))
-    FROM holders h WHERE h.project = of_project AND h.holder = chain[1]);
-END $$;
-
--- What of the limits above a user counts a charge for a model. slow says why the caller cannot tell: a window or a
--- top-up has passed, or nobody has matched the model with a pattern before. members names the posting set; all_limits
--- are also those that do not count it.
+-- Those of a chain, where those in freed let go of held_amount at the same time.
 CREATE FUNCTION counting(
-    of_project bigint, chain bigint[], at_us bigint, of_model text,
-    OUT slow json, OUT all_limits bigint[], OUT counted bigint[], OUT members text, OUT any_held boolean
-) LANGUAGE plpgsql STABLE AS $$
+    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
+) RETURNS counting_limits LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    counts counting_limits;
 BEGIN
     SELECT
         CASE
-            WHEN bool_or(l.window_end_us <= at_us OR l.extra_until_us <= at_us) THEN json_build_array('slow')
-            WHEN bool_or(l.models IS NOT NULL AND of_model IS NOT NULL AND m.matches IS NULL)
-                THEN json_build_array('unmatched', of_model, array_agg(l.models))
+            WHEN bool_or(c.window_end_us <= at_us OR c.extra_until_us <= at_us) THEN json_build_array('slow')
+            WHEN bool_or(c.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(c.models))
         END,
-        array_agg(l.limit_id),
-        array_agg(l.limit_id) FILTER (WHERE l.models IS NULL OR m.matches),
-        string_agg(l.limit_id || ':' || l.generation, ',' ORDER BY array_position(chain, l.holder), l.limit_id)
-            FILTER (WHERE l.models IS NULL OR m.matches),
-        bool_or(l.held > 0)
-    INTO slow, all_limits, counted, members, any_held
-    FROM limits l
-    LEFT JOIN pattern_matches m ON m.project = l.project AND m.pattern = l.models AND m.model = of_model
-    WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0;
+        array_agg(c.limit_id) FILTER (WHERE c.counts),
+        string_agg(c.limit_id || ':' || c.generation, ',') FILTER (WHERE c.counts),
+        bool_or(c.gone > 0),
+        -- A clock that stands more than a day before a window knows nothing of what was spent since.
+        bool_and(c.amount + c.extra - c.spent - c.held + c.gone >= cost AND at_us >= c.window_start_us - 86400000000)
+            FILTER (WHERE c.counts),
+        json_agg(json_build_array(
+            c.owner, c.limit_id, c.name, c.amount, c.duration, c.align, c.zone, c.models, c.anchor_us, c.generation,
+            c.window_start_us, c.window_end_us, c.spent + CASE WHEN c.counts THEN cost ELSE 0 END,
+            c.held - c.gone - CASE WHEN c.limit_id = ANY (freed) THEN held_amount ELSE 0 END,
+            c.warn_at, c.extra, c.extra_until_us))
+    INTO counts
+    FROM (
+        SELECT l.*, h.name AS owner,
+            CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE m.matches END AS counts,
+            CASE WHEN l.held = 0 THEN 0 ELSE (
+                SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
+                WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
+        FROM unnest(chain) WITH ORDINALITY AS place (holder, level)
+        JOIN holders h ON h.project = of_project AND h.holder = place.holder
+        JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
+        LEFT JOIN pattern_matches m ON m.project = l.project AND m.pattern = l.models AND m.model = of_model
+        ORDER BY place.level, l.limit_id
+    ) c;
+    RETURN counts;
+END $$;
+
+-- What the current generation of a user's primary limit has spent by model, the most expensive first.
+CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT json_object_agg(m.name, t.spent ORDER BY t.spent DESC, m.name) FROM limits l
+        JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
+        JOIN models m ON m.project = t.project AND m.model = t.model
+        WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0);
 END $$;
 
 CREATE FUNCTION model_key(of_project bigint, of_name text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -139,49 +148,58 @@ BEGIN
     RETURN found_key;
 END $$;
 
--- A charge of a user whose chain is locked: its number, or else why it is slow. freed are the limits that a hold of
--- held_amount no longer counts against.
+-- A charge of a user whose chain is locked: the answer, or else why it is slow. freed are the limits in which a hold of
+-- held_amount was set aside.
 CREATE FUNCTION post(
-    of_project bigint, chain bigint[], last_number bigint, at_us bigint, cost numeric, of_model text,
+    of_project bigint, locked locked_chain, at_us bigint, cost numeric, of_model text,
     key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text,
-    freed bigint[], held_amount numeric, OUT number bigint, OUT slow json
+    freed bigint[], held_amount numeric, OUT number bigint, OUT answer json
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    counts record;
+    counts counting_limits;
     model_id bigint;
+    set_id bigint;
 BEGIN
-    counts := counting(of_project, chain, at_us, of_model);
-    slow := counts.slow;
-    IF slow IS NOT NULL THEN
+    counts := counting(of_project, locked.chain, at_us, of_model, cost, freed, held_amount);
+    answer := counts.slow;
+    IF answer IS NOT NULL THEN
         RETURN;
     END IF;
     INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
-        VALUES (of_project, chain[1], key_kind, key_digest, key_request, last_number + 1) ON CONFLICT DO NOTHING;
+        VALUES (of_project, locked.chain[1], key_kind, key_digest, key_request, locked.last_number + 1)
+        ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        slow := json_build_array('slow');
+        answer := json_build_array('slow');
         RETURN;
     END IF;
-    number := last_number + 1;
+    number := locked.last_number + 1;
     model_id := model_key(of_project, of_model);
-    UPDATE limits l
-        SET spent = l.spent + CASE WHEN l.limit_id = ANY (counts.counted) THEN cost ELSE 0 END,
-            held = l.held - CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END
-        WHERE l.project = of_project AND l.limit_id = ANY (counts.counted || freed);
-    INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
+    set_id := posting_set_key(of_project, counts.members);
+    WITH entry AS (
+        INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
+        VALUES (of_project, locked.chain[1], post.number, 'spend', at_us, cost, model_id, set_id, usage, pricing, note)
+    ), totals AS (
+        INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
         SELECT l.project, l.limit_id, l.generation, COALESCE(model_id, 0), cost FROM limits l
         WHERE l.project = of_project AND l.limit_id = ANY (counts.counted) AND l.name = 'total'
-        ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent;
-    UPDATE holders h
-        SET last_number = h.last_number + CASE WHEN h.holder = chain[1] THEN 1 ELSE 0 END, updated_us = at_us
-        WHERE h.project = of_project AND h.holder = ANY (chain);
-    INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
-        VALUES (of_project, chain[1], post.number, 'spend', at_us, cost, model_id,
-            posting_set_key(of_project, counts.members), usage, pricing, note);
+        ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
+    ), owners AS (
+        UPDATE holders h
+        SET last_number = h.last_number + CASE WHEN h.holder = locked.chain[1] THEN 1 ELSE 0 END, updated_us = at_us
+        WHERE h.project = of_project AND h.holder = ANY (locked.chain)
+    )
+    UPDATE limits l
+    SET spent = l.spent + CASE WHEN l.limit_id = ANY (counts.counted) THEN cost ELSE 0 END,
+        held = l.held - CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END
+    WHERE l.project = of_project AND l.limit_id = ANY (counts.counted || freed);
+    answer := json_build_array('charged', number, at_us, of_model, locked.about, counts.standings,
+        spent_by_model(of_project, locked.chain[1]));
 END $$;
 
-CREATE FUNCTION slow_for(slow json, of_user text) RETURNS json LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN slow ->> 0 = 'slow' THEN json_build_array('slow', of_user) ELSE slow END
-$$;
+CREATE FUNCTION told(answer json, of_user text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN CASE WHEN answer ->> 0 = 'slow' THEN json_build_array('slow', of_user) ELSE answer END;
+END $$;
 
 -- What follows answers with JSON, in which the first element says what the others are: 'charged', 'held', 'released';
 -- 'denied', with what stands; or, and then nothing was changed, 'unmatched' or 'slow', whose other element is the user
@@ -192,102 +210,107 @@ CREATE FUNCTION charge(
     key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
-    locked record;
+    locked locked_chain;
     posted record;
 BEGIN
-    locked := lock_chain(of_project, of_user);
+    locked := lock_chain(of_project, of_user, at_us);
     IF locked.chain IS NULL THEN
         RETURN json_build_array('slow', of_user);
     END IF;
-    posted := post(of_project, locked.chain, locked.last_number, at_us, cost, of_model,
+    posted := post(of_project, locked, at_us, cost, of_model,
         key_kind, key_digest, key_request, usage, pricing, note, '{}', 0);
-    IF posted.slow IS NOT NULL THEN
-        RETURN slow_for(posted.slow, of_user);
-    END IF;
-    RETURN json_build_array('charged', posted.number, at_us, of_model, budget_of(of_project, locked.chain, at_us));
+    RETURN told(posted.answer, of_user);
 END $$;
 
 CREATE FUNCTION reserve(
     of_project bigint, at_us bigint, hold_name text, of_user text, wanted numeric, ttl_us bigint, of_model text, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
-    locked record;
-    counts record;
-    is_allowed boolean;
-    key bigint;
+    locked locked_chain;
+    counts counting_limits;
+    model_id bigint;
 BEGIN
-    locked := lock_chain(of_project, of_user);
-    counts := counting(of_project, locked.chain, at_us, of_model);
+    locked := lock_chain(of_project, of_user, at_us);
     IF locked.chain IS NULL OR EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN
         RETURN json_build_array('slow', of_user);
-    ELSIF counts.slow IS NOT NULL THEN
-        RETURN slow_for(counts.slow, of_user);
     END IF;
-    IF counts.any_held THEN -- expired holds free their money here
-        WITH gone AS (
-            DELETE FROM hold_postings p
-            WHERE p.project = of_project AND p.limit_id = ANY (counts.all_limits) AND p.expires_us <= reserve.at_us
-            RETURNING p.limit_id, p.hold, p.amount
-        ), ended AS ( -- and stay so, should the clock go back
-            UPDATE holds o SET state = 'expired'
-            WHERE o.project = of_project AND o.hold IN (SELECT g.hold FROM gone g) AND o.state = 'open'
-        )
-        UPDATE limits l SET held = l.held - s.amount
-        FROM (SELECT g.limit_id, SUM(g.amount) AS amount FROM gone g GROUP BY g.limit_id) s
-        WHERE l.project = of_project AND l.limit_id = s.limit_id;
+    counts := counting(of_project, locked.chain, at_us, of_model, wanted, '{}', 0);
+    IF counts.slow IS NOT NULL THEN
+        RETURN told(counts.slow, of_user);
     END IF;
-    -- A clock that stands more than a day before a window knows nothing of what was spent since.
-    SELECT bool_and(l.amount + l.extra - l.spent - l.held >= wanted AND at_us >= l.window_start_us - 86400000000)
-        INTO is_allowed FROM limits l WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
-    IF NOT is_allowed THEN
-        RETURN json_build_array('denied', at_us, standings(of_project, locked.chain, at_us));
+    IF NOT counts.is_allowed THEN
+        counts := counting(of_project, locked.chain, at_us, of_model, 0, '{}', 0);
+        RETURN json_build_array('denied', at_us, counts.standings);
     END IF;
-    INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
-        VALUES (of_project, hold_name, locked.chain[1], wanted, model_key(of_project, of_model), 'open', note, at_us,
-            at_us + ttl_us)
-        RETURNING hold INTO key;
-    INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
-        SELECT of_project, c.limit_id, at_us + ttl_us, key, wanted FROM unnest(counts.counted) AS c (limit_id);
+    IF counts.any_expired THEN
+        PERFORM sweep(of_project, locked.chain, at_us);
+    END IF;
+    model_id := model_key(of_project, of_model);
+    WITH made AS (
+        INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
+        VALUES (of_project, hold_name, locked.chain[1], wanted, model_id, 'open', note, at_us, at_us + ttl_us)
+        RETURNING hold
+    ), postings AS (
+        INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
+        SELECT of_project, c.limit_id, at_us + ttl_us, made.hold, wanted FROM made, unnest(counts.counted) AS c (limit_id)
+    ), owners AS (
+        UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (locked.chain)
+    )
     UPDATE limits l SET held = l.held + wanted WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
-    UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (locked.chain);
     RETURN json_build_array('held', at_us, at_us + ttl_us);
 END $$;
 
--- The hold of that name, if it is open, with its user's chain locked. Otherwise it is slow: and the whole project's, if
--- the user's chain is not all that it concerns.
-CREATE FUNCTION lock_hold(
-    of_project bigint, hold_name text,
-    OUT is_slow boolean, OUT of_user text, OUT chain bigint[], OUT last_number bigint, OUT hold bigint, OUT amount numeric,
-    OUT of_model text, OUT note text, OUT created_us bigint, OUT expires_us bigint, OUT freed bigint[]
-) LANGUAGE plpgsql AS $$
-DECLARE
-    owner bigint;
-    state text;
-    is_within boolean;
-    locked record;
+-- Frees the money of expired holds.
+CREATE FUNCTION sweep(of_project bigint, chain bigint[], until_us bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    is_slow := true;
-    SELECT h.name, o.holder INTO of_user, owner FROM holds o
+    WITH gone AS (
+        DELETE FROM hold_postings p USING limits l
+        WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0
+            AND p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= until_us
+        RETURNING p.limit_id, p.hold, p.amount
+    ), ended AS ( -- and they stay so, should the clock go back
+        UPDATE holds o SET state = 'expired'
+        WHERE o.project = of_project AND o.hold IN (SELECT g.hold FROM gone g) AND o.state = 'open'
+    )
+    UPDATE limits l SET held = l.held - s.amount
+    FROM (SELECT g.limit_id, SUM(g.amount) AS amount FROM gone g GROUP BY g.limit_id) s
+    WHERE l.project = of_project AND l.limit_id = s.limit_id;
+END $$;
+
+-- A hold that is open, with its user's chain locked; freed are the limits that it counts against. If it is not so, it is
+-- slow: of the user, or of the whole project when the user's chain is not all that it concerns.
+CREATE TYPE locked_hold AS (is_slow boolean, of_user text, own locked_chain, hold holds, of_model text, freed bigint[]);
+
+CREATE FUNCTION lock_hold(of_project bigint, hold_name text, at_us bigint) RETURNS locked_hold LANGUAGE plpgsql AS $$
+DECLARE
+    found_hold locked_hold;
+    owner bigint;
+    is_within boolean;
+BEGIN
+    SELECT h.name, o.holder INTO found_hold.of_user, owner FROM holds o
         JOIN holders h ON h.project = o.project AND h.holder = o.holder
         WHERE o.project = of_project AND o.name = hold_name;
-    locked := lock_chain(of_project, of_user);
-    IF locked.chain[1] IS DISTINCT FROM owner THEN
-        of_user := NULL;
-        RETURN;
+    found_hold.is_slow := true;
+    found_hold.own := lock_chain(of_project, found_hold.of_user, at_us);
+    IF owner IS NULL OR owner <> (found_hold.own).chain[1] IS NOT FALSE THEN -- somebody else has the name by now
+        found_hold.of_user := NULL;
+        RETURN found_hold;
     END IF;
-    chain := locked.chain;
-    last_number := locked.last_number;
-    SELECT o.state, o.hold, o.amount, o.note, o.created_us, o.expires_us, m.name
-        INTO state, hold, amount, note, created_us, expires_us, of_model
-        FROM holds o LEFT JOIN models m ON m.project = o.project AND m.model = o.model
+    SELECT o, m.name, p.freed, p.is_within INTO found_hold.hold, found_hold.of_model, found_hold.freed, is_within
+        FROM holds o
+        LEFT JOIN models m ON m.project = o.project AND m.model = o.model
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed,
+                COALESCE(bool_and(l.holder = ANY ((found_hold.own).chain)), true) AS is_within
+            FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
+            WHERE p.project = o.project AND p.hold = o.hold
+        ) p
         WHERE o.project = of_project AND o.name = hold_name;
-    SELECT COALESCE(array_agg(p.limit_id), '{}'), bool_and(l.holder = ANY (locked.chain)) INTO freed, is_within
-        FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
-        WHERE p.project = of_project AND p.hold = lock_hold.hold;
     IF NOT is_within THEN -- the user has moved since
-        of_user := NULL;
+        found_hold.of_user := NULL;
     END IF;
-    is_slow := state <> 'open' OR of_user IS NULL;
+    found_hold.is_slow := NOT is_within OR (found_hold.hold).state <> 'open' OR (found_hold.hold).expires_us <= at_us;
+    RETURN found_hold;
 END $$;
 
 CREATE FUNCTION resolve(of_project bigint, of_hold bigint, at_us bigint, new_state text, of_number bigint)
@@ -303,39 +326,37 @@ CREATE FUNCTION commit_hold(
     key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
-    locked record;
+    found_hold locked_hold := lock_hold(of_project, hold_name, at_us);
     posted record;
-    for_model text;
 BEGIN
-    locked := lock_hold(of_project, hold_name);
-    IF locked.is_slow THEN
-        RETURN json_build_array('slow', locked.of_user);
+    IF found_hold.is_slow THEN
+        RETURN json_build_array('slow', found_hold.of_user);
     END IF;
-    for_model := COALESCE(stated_model, locked.of_model);
-    posted := post(of_project, locked.chain, locked.last_number, at_us, cost, for_model,
-        key_kind, key_digest, key_request, usage, pricing, note, locked.freed, locked.amount);
-    IF posted.slow IS NOT NULL THEN
-        RETURN slow_for(posted.slow, locked.of_user);
+    posted := post(of_project, found_hold.own, at_us, cost, COALESCE(stated_model, found_hold.of_model),
+        key_kind, key_digest, key_request, usage, pricing, note, found_hold.freed, (found_hold.hold).amount);
+    IF posted.number IS NOT NULL THEN
+        PERFORM resolve(of_project, (found_hold.hold).hold, at_us, 'committed', posted.number);
     END IF;
-    PERFORM resolve(of_project, locked.hold, at_us, 'committed', posted.number);
-    RETURN json_build_array('charged', posted.number, at_us, for_model, budget_of(of_project, locked.chain, at_us));
+    RETURN told(posted.answer, found_hold.of_user);
 END $$;
 
 CREATE FUNCTION release_hold(of_project bigint, at_us bigint, hold_name text) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
-    locked record;
-    counts record;
+    found_hold locked_hold := lock_hold(of_project, hold_name, at_us);
+    counts counting_limits;
+    hold holds;
 BEGIN
-    locked := lock_hold(of_project, hold_name);
-    counts := counting(of_project, locked.chain, at_us, NULL);
-    IF locked.is_slow OR counts.slow IS NOT NULL THEN
-        RETURN json_build_array('slow', locked.of_user);
+    counts := counting(of_project, (found_hold.own).chain, at_us, NULL, 0, '{}', 0);
+    IF found_hold.is_slow OR counts.slow IS NOT NULL THEN
+        RETURN json_build_array('slow', found_hold.of_user);
     END IF;
-    UPDATE limits l SET held = l.held - locked.amount WHERE l.project = of_project AND l.limit_id = ANY (locked.freed);
-    UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (locked.chain);
-    PERFORM resolve(of_project, locked.hold, at_us, 'released', NULL);
-    RETURN json_build_array('released', at_us, locked.of_user, locked.amount, locked.created_us, locked.expires_us,
-        locked.of_model, locked.note);
+    hold := found_hold.hold;
+    UPDATE limits l SET held = l.held - hold.amount
+        WHERE l.project = of_project AND l.limit_id = ANY (found_hold.freed);
+    UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY ((found_hold.own).chain);
+    PERFORM resolve(of_project, hold.hold, at_us, 'released', NULL);
+    RETURN json_build_array('released', at_us, found_hold.of_user, hold.amount, hold.created_us, hold.expires_us,
+        found_hold.of_model, hold.note);
 END $$;
 
 -- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
@@ -359,8 +380,7 @@ END $$;
 -- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
 -- they are for, models those that they name, holds those that they resolve.
 CREATE FUNCTION apply(of_project bigint, now_us bigint, requests jsonb, users text[], hold_names text[], model_names text[])
-RETURNS SETOF json LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project);
     asked jsonb;
@@ -395,8 +415,7 @@ BEGIN
 END $$;
 
 -- The same for one request, whose own function locks what it needs.
-CREATE FUNCTION apply_one(of_project bigint, now_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+CREATE FUNCTION apply_one(of_project bigint, now_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project);
 BEGIN
@@ -404,8 +423,7 @@ BEGIN
 END $$;
 
 -- What check() looks at, with the time; without limits for an unknown user.
-CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
 DECLARE
     at_us bigint := COALESCE(now_us, clock_us());
     chain bigint[];
@@ -423,5 +441,5 @@ BEGIN
         SELECT h.holder, 1000 FROM holders h
         WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0 AND of_user <> '' AND EXISTS (SELECT FROM own)
     ) o;
-    RETURN json_build_array(at_us, standings(of_project, chain, at_us));
+    RETURN json_build_array(at_us, (counting(of_project, chain, at_us, NULL, 0, '{}', 0)).standings);
 END $$;
