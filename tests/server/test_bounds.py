@@ -20,9 +20,10 @@ def code(answer):
     return answer.status, answer.document["error"]["code"]
 
 
-@pytest.mark.parametrize("path", WRITES)
-def test_a_body_that_is_too_large_is_not_taken(server, path):
-    assert code(server.ask("POST", path, b" " * (MAX_BODY + 1), Content_Type="application/json")) == (413, "too_large")
+def test_a_body_that_is_too_large_is_not_taken(server):
+    for path in WRITES:
+        answer = server.ask("POST", path, b" " * (MAX_BODY + 1), Content_Type="application/json")
+        assert code(answer) == (413, "too_large")
 
 
 def test_a_body_of_unstated_length_is_not_taken_beyond_the_bound(server):
@@ -35,15 +36,15 @@ def test_a_body_of_unstated_length_is_not_taken_beyond_the_bound(server):
 
 
 def test_whoever_takes_over_a_project_may_send_more(server):
-    changes = [[f"user-{number}", {"amount_picodollars": 1}] for number in range(30_000)]
+    changes = [[f"user-{number}", {"amount_picodollars": 1}] for number in range(20_000)]
     answer = server.ask("POST", "/v1/create-budgets", {"project": "big", "changes": changes})
-    assert len(answer.document["items"]) == 30_000
+    assert len(answer.document["items"]) == 20_000
 
 
-@pytest.mark.parametrize("path", WRITES)
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "multipart/form-data"])
-def test_a_body_of_another_type_is_not_taken(server, path, kind):
-    assert code(server.ask("POST", path, b"{}", Content_Type=kind)) == (415, "unsupported_media_type")
+def test_a_body_of_another_type_is_not_taken(server, kind):
+    for path in WRITES:
+        assert code(server.ask("POST", path, b"{}", Content_Type=kind)) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_a_body_that_is_no_json_is_not_taken(server, body):
         ({"amount_picodollars": -1}, "must be from 0"),
         ({"amount_picodollars": 10**27}, "must be from 0"),
         ({"usage": []}, "an object is needed"),
-        ({"usage": {"x": 1e999}}, "cannot be stored"),
+        ({"usage": {"x": "\ud800"}, "note": "\ud800"}, "lone surrogate"),
         ({"key": {"kind": "caller", "digest": "no", "request": "no"}}, "32 hexadecimal digits"),
         ({"project": 7}, "project must be text"),
         ({"unknown": 1}, "an unknown field 'unknown'"),
@@ -80,6 +81,12 @@ def test_a_value_that_cannot_be_is_named_and_nothing_is_changed(server, change, 
     assert code(answer) == (422, "invalid")
     assert said in answer.document["error"]["message"]
     assert ask(server, "budget").document["limit"]["spent_picodollars"] == 5
+
+
+def test_a_number_that_is_none_once_it_is_read_is_not_stored(server):
+    body = b'{"project": "p", "user": "alice", "amount_picodollars": 1, "usage": {"x": 1e999}}'
+    answer = server.ask("POST", "/v1/charge", body, Content_Type="application/json")
+    assert code(answer) == (422, "invalid")
 
 
 @pytest.mark.parametrize("name", [name for name, request in REQUESTS.items() if request and CALLS[name].writes])

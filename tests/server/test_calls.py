@@ -33,15 +33,15 @@ def test_a_request_with_the_same_key_takes_effect_once(server, name, clock):
     after = stored(server)
     again = ask(server, name, Idempotency_Key="k")
     assert first.status == 200
-    assert (again.status, again.body) == (first.status, first.body)
+    # What a hold was committed with is a key too, and that was used before.
+    assert again.document | {"replayed": False} == first.document | {"replayed": False}
     assert stored(server) == after
 
 
-@pytest.mark.parametrize("name", [name for name in WRITES if CALLS[name].kind == "once" and REQUESTS[name]])
+@pytest.mark.parametrize("name", [name for name in WRITES if CALLS[name].kind == "once"])
 def test_a_key_that_was_another_requests_is_refused(server, name):
-    ask(server, "reset", Idempotency_Key="k")
-    other = "refund" if name == "reset" else name
-    answer = ask(server, other, Idempotency_Key="k")
+    ask(server, "refund" if name == "reset" else "reset", Idempotency_Key="k")
+    answer = ask(server, name, Idempotency_Key="k")
     assert (answer.status, answer.document["error"]["code"]) == (409, "key_conflict")
 
 
