@@ -73,9 +73,7 @@ class Application:
             found = status_of(error)
             if found >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 noted["error"] = error.message
-            # A request whose body was not read must not be followed by another on its connection.
-            closing = [(b"connection", b"close")] if isinstance(error, RefusedError) else []
-            await answer(observed, found, encoded(document_of(error)), headers=headers_of(found) + closing)
+            await answer(observed, found, encoded(document_of(error)), headers=headers_of(found))
         except Exception as error:  # noqa: BLE001  # the fault is the server's: it is in the log, and nothing of it outside
             noted["error"] = self._log.fault(error)
             if not has_begun:

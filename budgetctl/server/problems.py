@@ -74,4 +74,6 @@ def headers_of(status: HTTPStatus) -> list[tuple[bytes, bytes]]:
         return [(b"www-authenticate", b'Bearer realm="budgetctl"')]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return [(b"retry-after", str(RETRY_AFTER_S).encode())]
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        return [(b"connection", b"close")]
     return []
