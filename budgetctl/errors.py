@@ -109,6 +109,13 @@ class StoreBusyError(StoreUnavailableError):
     code = "busy"
 
 
+class NotAuthorisedError(BudgetctlError):
+    """A server does not know the token, or does not allow its holder this."""
+
+    code = "not_authorised"
+    exit_code = 7
+
+
 class CorruptStoreError(BudgetctlError):
     """The file is not a budgetctl store, or is damaged. It was left as it is."""
 

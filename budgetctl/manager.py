@@ -17,6 +17,7 @@ from budgetctl.names import check_user, is_user
 from budgetctl.periods import from_timestamp
 from budgetctl.stores import Store, open_store
 from budgetctl.stores.base import NEVER, BudgetChange
+from budgetctl.stores.location import is_server
 
 if TYPE_CHECKING:
     from budgetctl.records import Record
@@ -35,28 +36,31 @@ class BudgetManager(Budgets):
     safe against other threads and processes. Unknown users raise `UnknownUserError` (a `KeyError`), bad values
     `InvalidValueError` (a `ValueError`), and trouble with the store another `BudgetctlError`.
 
-    `store` is a path, as for `--store`, or an open store; by default `$BUDGETCTL_STORE`, or one file per
-    project in the platform's data directory.
+    `store` is a path or an address, as for `--store`, or an open store; by default `$BUDGETCTL_STORE`, or one file per
+    project in the platform's data directory. `client_type="hosted"` is the server at `api_base`, by default at
+    `$BUDGETCTL_STORE`; `headers` go with every request to it.
     """
 
     def __init__(
         self,
         project_name: str,
-        client_type: Literal["local"] = "local",
+        client_type: Literal["local", "hosted"] = "local",
         api_base: str | None = None,
         headers: dict[str, str] | None = None,
         *,
         store: Store | str | os.PathLike[str] | None = None,
     ) -> None:
-        if client_type != "local":
-            raise InvalidValueError(
-                f"client_type {client_type!r} is not supported: this version keeps budgets in a local store ('local')"
-            )
+        if client_type not in ("local", "hosted"):
+            raise InvalidValueError(f"client_type is {client_type!r:.80}: pass 'local' or 'hosted'")
         self.project_name = project_name
         self.client_type = client_type
         self.api_base = api_base
         self.headers = headers
-        if store is None or isinstance(store, (str, os.PathLike)):
+        if client_type == "hosted":
+            if store is not None:
+                raise InvalidValueError("a hosted manager has no store of its own: pass api_base, or store alone")
+            store = _hosted_store(project_name, api_base, headers)
+        elif store is None or isinstance(store, (str, os.PathLike)):
             store = open_store(store or os.environ.get("BUDGETCTL_STORE") or None, project_name)
         elif store.project != project_name:
             raise InvalidValueError(f"the store is of the project {store.project!r}, not {project_name!r}")
@@ -205,3 +209,15 @@ class BudgetManager(Budgets):
                 f"litellm's ./{LITELLM_FILE} is not used: 'budgetctl migrate' takes it over with what was spent",
                 stacklevel=3,
             )
+
+
+def _hosted_store(project: str, api_base: str | None, headers: Mapping[str, str] | None) -> Store:
+    """The store of a project on the server at `api_base`."""
+    address = api_base or os.environ.get("BUDGETCTL_STORE")
+    if not is_server(address):
+        raise InvalidValueError(
+            "client_type='hosted' needs a server's address: pass api_base='https://…', or set BUDGETCTL_STORE to it"
+        )
+    from budgetctl.stores.http import open_http_store
+
+    return open_http_store(str(address), project, headers=headers)

@@ -100,26 +100,14 @@ class Decision(NamedTuple):
 
 def decide(shadow: Shadow, posted: State, now_us: int, *, is_new: bool = False) -> Decision:
     """What a record in a save means, given its shadow."""
-    state = shadow.state
-    order = _order(posted, state)
+    if posted == shadow.state and shadow.pending is None:  # as most of a save's records are
+        return Decision(shadow)
+    order = _order(posted, shadow.state)
     if order < 0:
         return _of_window_before(shadow, posted, now_us, is_new=is_new)
     if order > 0:  # the client's window has passed
         return _begun(shadow, posted, now_us)
-    if posted == state and shadow.pending is None:  # as most of a save's records are
-        return Decision(shadow)
-    accepted = _without_noise(posted, state)
-    if _covers(accepted, state):
-        if _is_from_before(shadow, posted, now_us):
-            return Decision(shadow)
-        charges = _differences(state, accepted)
-        advanced_us = now_us if charges else shadow.advanced_us
-        return Decision(shadow._replace(state=accepted, advanced_us=advanced_us, pending=None), charges)
-    if _is_recent(shadow.advanced_us, now_us):
-        # A window's first record looks like a reset, and may be late as any other.
-        may_be_reset = posted.spent_nothing() == posted and not is_new and not _is_recent(shadow.since_us, now_us)
-        return Decision(shadow._replace(pending=posted if may_be_reset else None))
-    return _begun(shadow, posted, now_us)._replace(is_reset=not is_new)
+    return _of_same_window(shadow, posted, now_us, is_new=is_new)
 
 
 def settle(shadow: Shadow, now_us: int) -> Decision:
@@ -144,6 +132,22 @@ def is_created_again(shadow: Shadow, posted: State, now_us: int) -> bool:
         return False
     is_other = posted.terms != state.terms or not _covers(_without_noise(posted, state), state)
     return is_other or _order(posted, state) < 0
+
+
+def _of_same_window(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Decision:
+    """More was spent, or the record is late, or there was a reset."""
+    accepted = _without_noise(posted, shadow.state)
+    if _covers(accepted, shadow.state):
+        if _is_from_before(shadow, posted, now_us):
+            return Decision(shadow)
+        charges = _differences(shadow.state, accepted)
+        advanced_us = now_us if charges else shadow.advanced_us
+        return Decision(shadow._replace(state=accepted, advanced_us=advanced_us, pending=None), charges)
+    if _is_recent(shadow.advanced_us, now_us):
+        # The first record after a reset looks like another reset, and may be late as any other.
+        may_be_reset = posted == posted.spent_nothing() and not is_new and not _is_recent(shadow.since_us, now_us)
+        return Decision(shadow._replace(pending=posted if may_be_reset else None))
+    return _begun(shadow, posted, now_us)._replace(is_reset=not is_new)
 
 
 def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Decision:

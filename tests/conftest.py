@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,19 @@ def run(home: Path) -> Run:
         )
 
     return run_program
+
+
+@pytest.fixture
+def serve(home: Path) -> Iterator[Any]:
+    """Start servers in this process: see `serving.Running`. They are stopped when the test has ended."""
+    from serving import Running
+
+    with contextlib.ExitStack() as running:
+
+        def start(*arguments: Any, **settings: Any) -> Running:
+            return running.enter_context(Running(*arguments, **settings))
+
+        yield start
 
 
 class Clock:

@@ -58,6 +58,10 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "reset": ("reset", "Start again from nothing spent."),
         "reset-due": ("reset_due", "Reset everybody whose window has passed (for cron)."),
     },
+    "Server": {
+        "serve": ("serve", "Serve the budgets here to other machines."),
+        "token": ("token", "Make and revoke the tokens that clients need."),
+    },
     "Set-up": {
         "prices": ("prices", "Show and set what models cost."),
         "verify": ("verify", "Check that all counters are the sums of their entries."),
@@ -104,8 +108,9 @@ _EXIT_CODES = {
     "2": "the command line, or a value in it, is not right",
     "3": "denied: a limit does not allow it",
     "4": "no such user, hold or project",
-    "5": "the store cannot be reached, or is busy: try again",
+    "5": "the store or server cannot be reached, or is busy: try again",
     "6": "nobody knows what the call costs; nothing was recorded",
+    "7": "the server does not know the token, or does not allow this",
     "130": "interrupted",
 }
 

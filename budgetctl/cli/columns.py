@@ -172,6 +172,14 @@ PROJECT_COLUMNS = (
     Column("SIZE", _size, is_number=True),
     _name("store"),
 )
+TOKEN_COLUMNS = (
+    _text("id"),
+    _name("project"),
+    Column("MAY", lambda document: "read" if document["read_only"] else "read, write"),
+    _text("status"),
+    _time("created_at", "CREATED (UTC)"),
+    _time("expires_at", "EXPIRES (UTC)"),
+)
 MIGRATED_COLUMNS = (
     _name("user"),
     _usd("spent"),

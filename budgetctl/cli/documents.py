@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from budgetctl.permission import Decision, Hold
     from budgetctl.pricing.own_prices import OwnPrice
     from budgetctl.pricing.quotes import Quote, Sources
+    from budgetctl.server.tokens import Token
     from budgetctl.top_ups import Left
 
 BUDGET_FIELDS = (
@@ -40,6 +41,7 @@ HOLD_FIELDS = "hold user amount state model note created_at expires_at resolved_
 TOP_UP_FIELDS = "entry_id at limit amount left expires_at note".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
 PRICE_FIELDS = "key source provider per rates others".split()
+TOKEN_FIELDS = "id project read_only status created_at expires_at revoked_at".split()
 PROJECT_FIELDS = "project users spent size_bytes store".split()
 
 
@@ -276,6 +278,20 @@ def project_document(summary: ProjectSummary) -> dict[str, Any]:
         "spent": summary.spent,
         "size_bytes": summary.size_bytes,
         "store": summary.location,
+    }
+
+
+def token_document(token: Token, now_us: int) -> dict[str, Any]:
+    """A token of the server; never what it is made of."""
+    expired = token.expires_us is not None and token.expires_us <= now_us
+    return {
+        "id": token.token_id,
+        "project": token.project,
+        "read_only": token.read_only,
+        "status": "revoked" if token.revoked_us is not None else "expired" if expired else "valid",
+        "created_at": rfc3339(token.created_us),
+        "expires_at": _time(token.expires_us),
+        "revoked_at": _time(token.revoked_us),
     }
 
 

@@ -1,1 +1,1 @@
-"""The server that many machines share."""
+"""The server: the operations of stores over HTTP, for many machines and for litellm's hosted client."""

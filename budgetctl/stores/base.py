@@ -6,7 +6,7 @@ store. Values are validated before they get here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from budgetctl.models import Align, Budget, Charge, Entry, ProjectSummary, Reset
@@ -55,11 +55,12 @@ class IdempotencyKey(NamedTuple):
     """Names a request, so that its repetition changes nothing.
 
     `kind` separates keys that callers give from those that are derived from a saved response, from those of what a hold
-    was committed with, and from those that a store gives itself to be able to repeat. `digest` is of the key, `request`
-    of what is asked for (16 bytes each): the same key for another request is an error.
+    was committed with, from those of a request over a network, and from those that a store gives itself to be able to
+    repeat. `digest` is of the key, `request` of what is asked for (16 bytes each): the same key for another request is
+    an error.
     """
 
-    kind: Literal["caller", "response", "commit", "operation"]
+    kind: Literal["caller", "response", "commit", "request", "operation"]
     digest: bytes
     request: bytes
 
@@ -94,6 +95,14 @@ Request: TypeAlias = "ChargeRequest | HoldRequest | CommitRequest | ReleaseReque
 
 Answer: TypeAlias = "Charge | Hold"
 """What became of one: the charge of a charge or commit, the hold of the others."""
+
+
+def sort_value(sort: SortKey, budget: Budget) -> int:
+    """What budgets are sorted by, downward, when it is not the user."""
+    limit = budget.limit
+    if sort == "spent":
+        return limit.spent
+    return limit.amount if sort == "budget" else -limit.remaining
 
 
 class Store(Protocol):
@@ -132,12 +141,19 @@ class Store(Protocol):
         """The user's budget as it stands now."""
 
     def budgets(
-        self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False
+        self,
+        *,
+        after: str | None = None,
+        after_value: int | None = None,
+        sort: SortKey = "user",
+        over: bool = False,
+        due: bool = False,
     ) -> Iterator[Budget]:
         """All budgets as they stand now, page by page, so that nothing is held between two of them.
 
         `over` leaves those with nothing left, `due` those whose window has passed and is not yet rolled. `after`
-        continues behind that user. Amounts sort downward, but what remains upward.
+        continues behind that user, who had the `sort_value` of `after_value`; by default has it now. Amounts sort
+        downward, but what remains upward.
         """
 
     def charge(self, request: ChargeRequest) -> Charge:
@@ -167,15 +183,19 @@ class Store(Protocol):
         All of them become durable together, before any of them is answered.
         """
 
-    def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
-        """The holds that count now, oldest first; with `resolved` all that there ever were."""
+    def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
+        """The holds that count now, oldest first; with `resolved` all that there ever were.
+
+        `after` continues behind the hold of that id.
+        """
 
     def charges(
-        self, model: str, *, user: str | None = None, since_us: int | None = None
+        self, model: str, *, user: str | None = None, since_us: int | None = None, after: tuple[str, int] | None = None
     ) -> Iterator[tuple[str, Entry, Picodollars]]:
         """Entries of charges that have a usage, for models of that pattern, with their users.
 
-        The amount beside each is what it costs with all corrections so far.
+        The amount beside each is what it costs with all corrections so far. `after` continues behind the user's entry
+        of that number.
         """
 
     def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
@@ -187,14 +207,20 @@ class Store(Protocol):
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
 
-    def due(self) -> Iterator[Reset]:
-        """What `reset_due` would reset now. Nothing is written."""
+    def reset_next(self, after: str | None) -> list[Reset]:
+        """Reset the next users behind that one, by name, in one transaction. Nobody is left when there are none."""
+
+    def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
+        """What `reset_due` would reset now. Nothing is written. `after` continues behind a user's limit of a name."""
 
     def reset_due(self) -> int:
         """Roll every window that has passed, in batches of a transaction each. Returns how many there were."""
 
-    def unreported_resets(self) -> Iterator[tuple[int, Reset]]:
-        """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger."""
+    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
+        """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger.
+
+        `after` continues behind a place.
+        """
 
     def report_resets(self, place: int) -> None:
         """Take resets up to that place as reported."""
@@ -208,8 +234,8 @@ class Store(Protocol):
     def top_ups(self, user: str) -> list[Left]:
         """What is left of the user's own top-ups, oldest first."""
 
-    def crossings(self) -> Iterator[Crossing]:
-        """The soft limits that are crossed, and were not told in this window."""
+    def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
+        """The soft limits that are crossed, and were not told in this window, by `limit_id`, from behind `after` on."""
 
     def tell(self, crossing: Crossing) -> bool:
         """Note that it was told, and say whether it was not yet: of two who ask at once, one hears yes."""
@@ -231,3 +257,16 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of connections. The store opens them again when it is used again."""
+
+
+class ServedStore(Store, Protocol):
+    """A store that a server answers from."""
+
+    def once(self, key: bytes, request: bytes, act: Callable[[], str], *, create: bool = False) -> str:
+        """Do what `act` does, and keep its answer in the same transaction. The same request again answers that.
+
+        `key` and `request` are digests of 16 bytes. What `act` raises takes everything back, and is not kept.
+        """
+
+    def forget_requests(self) -> None:
+        """Forget the answers of requests that nobody repeats any more."""

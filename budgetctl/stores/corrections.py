@@ -19,12 +19,18 @@ _PAGE = 1_000
 
 
 def charges_of(
-    read: Callable[[], AbstractContextManager[Transaction]], model: str, user: str | None, since_us: int | None
+    read: Callable[[], AbstractContextManager[Transaction]],
+    model: str,
+    user: str | None,
+    since_us: int | None,
+    behind: tuple[str, int] | None,
 ) -> Iterator[tuple[str, Entry, Picodollars]]:
     """Entries of charges that have a usage, page by page: those of `Store.charges`."""
-    after = 0
+    after: int | None = None
     while True:
         with read() as tx:
+            if after is None:
+                after = 0 if behind is None else _place(tx, *behind)
             models = [
                 row[0]
                 for row in tx.all("SELECT model, name FROM models WHERE project = :project")
@@ -51,6 +57,17 @@ def charges_of(
         if len(rows) < _PAGE:
             return
         after = rows[-1][0]
+
+
+def _place(tx: Transaction, user: str, number: int) -> int:
+    """The place of a user's entry in the ledger; behind it are those that are to come."""
+    row = tx.one(
+        "SELECT MAX(e.entry) FROM entries e JOIN holders h ON h.project = e.project AND h.holder = e.holder"
+        " WHERE h.project = :project AND h.name = :user AND e.number = :number",
+        user=user,
+        number=number,
+    )
+    return (row[0] if row else None) or 0
 
 
 def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Correction]:

@@ -46,6 +46,13 @@ def known_hold(tx: Transaction, hold_id: str) -> Hold:
     return hold
 
 
+def hold_key(tx: Transaction, hold_id: str) -> int:
+    """The place of a hold among all, oldest first. Raises `UnknownHoldError`."""
+    known_hold(tx, hold_id)
+    row = tx.one("SELECT o.hold FROM holds o WHERE o.project = :project AND o.name = :name", name=hold_id)
+    return int(row[0]) if row else 0
+
+
 def account_of(tx: Transaction, hold: Hold) -> Account:
     """The account that the hold was made for. Raises `UnknownUserError` when that is deleted, whoever has its name."""
     account = Account.open(tx, hold.user)

@@ -210,6 +210,20 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX shadows_unsettled ON shadows (project, settle_us) WHERE settle_us IS NOT NULL;
         """,
     ),
+    (
+        "answers of requests over a network, for a day",
+        """
+        CREATE TABLE requests (
+            project INTEGER NOT NULL REFERENCES projects,
+            digest BLOB NOT NULL CHECK (length(digest) = 16),
+            request BLOB NOT NULL CHECK (length(request) = 16),
+            answer TEXT NOT NULL,
+            at_us INTEGER NOT NULL,
+            PRIMARY KEY (project, digest)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX requests_by_time ON requests (project, at_us);
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -7,6 +7,7 @@ the common case; for the rest they answer that it is the slow way's, which is th
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,19 +35,18 @@ if TYPE_CHECKING:
 class PostgresStore(SqlStore):
     """A project's store in a PostgreSQL database, whose tables are made on the first use."""
 
-    def __init__(
-        self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None
-    ) -> None:
+    def __init__(self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None) -> None:
         self.project = project
         self._address = ServerAddress(url)
         self._wait_s = wait_s
         self._clock = clock
         self._connections = Connections(self._address, wait_s, migrate)
         self._own = OwnTransactions()
+        self._joined = threading.local()
 
     def patience(self) -> Patience:
-        """How long to go on when the server is lost."""
-        return Patience(self._wait_s)
+        """How long to go on when the server is lost: within a transaction, whoever began it decides."""
+        return Patience(0 if self._transaction_of_thread() else self._wait_s)
 
     def location(self) -> str:
         """The database, without a password."""
@@ -61,13 +61,22 @@ class PostgresStore(SqlStore):
     @contextlib.contextmanager
     def read(self) -> Iterator[Transaction]:
         """A snapshot."""
+        if joined := self._transaction_of_thread():
+            yield joined
+            return
         begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ORDINARY}; SELECT clock_us()"
         with self._connections.session(begin) as (session, (now_us,)):
             yield self._transaction(session, now_us)
 
     @contextlib.contextmanager
     def write(self, *, create: bool = False, user: str | None = None) -> Iterator[Transaction]:
-        """A transaction, durable when the block has ended. It locks the rows of a user, or without one the project."""
+        """A transaction, durable when the outermost block has ended.
+
+        It locks the rows of a user and of those above, or without one the whole project.
+        """
+        if joined := self._transaction_of_thread():
+            yield joined
+            return
         with self._own.transaction() as own:
             try:
                 with self._connections.session(f"BEGIN; {ORDINARY}; SELECT clock_us()") as (session, (now_us,)):
@@ -76,7 +85,11 @@ class PostgresStore(SqlStore):
                         tx.project = _create_project(tx, self.project)
                     if tx.project is not None:
                         tx.now_us = _lock(tx, user, self._now())
-                    yield tx
+                    self._joined.tx = tx
+                    try:
+                        yield tx
+                    finally:
+                        self._joined.tx = None
                     if tx.project is not None:
                         mark = Mark.new(tx.project, now_us)
                         commit(session, mark, sweep=user is None)
@@ -84,6 +97,11 @@ class PostgresStore(SqlStore):
             except CutOffError:
                 settle(self._connections, mark)
             own.finished = 0 if tx.project is None else 1
+
+    def _transaction_of_thread(self) -> Transaction | None:
+        """The write transaction that this thread is in."""
+        joined: Transaction | None = getattr(self._joined, "tx", None)
+        return joined
 
     def _transaction(self, session: Session, now_us: int) -> Transaction:
         if session.project is None:
@@ -94,6 +112,7 @@ class PostgresStore(SqlStore):
     # What the shared code does, done again when the server was lost
 
     exists = retried(SqlStore.exists)
+    once = retried(SqlStore.once)
     create_budget = retried(SqlStore.create_budget)
     create_budgets = retried(SqlStore.create_budgets)
     change_budget = retried(SqlStore.change_budget)
@@ -105,12 +124,17 @@ class PostgresStore(SqlStore):
     reset = retried(SqlStore.reset)
     report_resets = retried(SqlStore.report_resets)
     refund = retried(SqlStore.refund)
+    top_up = retried(SqlStore.top_up)
+    top_ups = retried(SqlStore.top_ups)
+    reset_next = retried(SqlStore.reset_next)
+    accept = retried(SqlStore.accept)
+    settle = retried(SqlStore.settle)
     tell = retried(SqlStore.tell)
     forget = retried(SqlStore.forget)
     repair = retried(SqlStore.repair)
     summary = retried(SqlStore.summary)
 
-    def unreported_resets(self) -> Iterator[tuple[int, Reset]]:
+    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
         """Every recorded reset since the last `report_resets`, oldest first.
 
         An entry may have a lower place than one that was committed before it. While nobody else writes, none is left
@@ -118,8 +142,8 @@ class PostgresStore(SqlStore):
         """
         with self.write() as tx:
             row = tx.one("SELECT MAX(entry) FROM entries WHERE project = :project")
-        highest = row and row[0]
-        for place, reset in super().unreported_resets():
+        highest = row[0] if row else None
+        for place, reset in super().unreported_resets(after=after):
             if highest is None or place > highest:
                 return
             yield place, reset
@@ -145,7 +169,9 @@ class PostgresStore(SqlStore):
     @retried
     def size_bytes(self) -> int:
         """All tables, whatever their projects."""
-        sizes = f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
+        sizes = (
+            f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
+        )
         with self._connections.session(sizes + " AND c.relkind = 'r'") as (_, (size,)):
             return int(size)
 
@@ -198,6 +224,8 @@ class PostgresStore(SqlStore):
 
     @retried
     def _perform(self, request: Request) -> Answer:
+        if joined := self._transaction_of_thread():
+            return operations.perform(joined, self.project, request)
         sql, asked = statement(request)
         while True:
             ((what, *values),) = self._call(sql, **asked) or [["slow", None]]
@@ -278,8 +306,8 @@ def _is_topped_up_past(limit: Limit, now_us: int) -> bool:
 
 def _create_project(tx: Transaction, name: str) -> int:
     row = tx.one(
-        "INSERT INTO projects (name, created_us) VALUES (:name, :now)"
-        " ON CONFLICT DO NOTHING RETURNING project", name=name
+        "INSERT INTO projects (name, created_us) VALUES (:name, :now) ON CONFLICT DO NOTHING RETURNING project",
+        name=name,
     ) or tx.one("SELECT project FROM projects WHERE name = :name", name=name)
     if row is None:
         raise ValueError("a project that was there is gone")

@@ -47,11 +47,13 @@ class _Terms(NamedTuple):
     zone: str
 
 
-def due_resets(read: Begin) -> Iterator[Reset]:
-    """The resets that rolling now would make, in key order."""
-    after = 0
+def due_resets(read: Begin, behind: tuple[str, str] | None) -> Iterator[Reset]:
+    """The resets that rolling now would make, in key order, from behind a user's limit of a name on."""
+    after: int | None = None
     while True:
         with read() as tx:
+            if after is None:
+                after = 0 if behind is None else _place(tx, *behind)
             # A cross join keeps the tables in this order: from the holders on, each batch would read all of them.
             rows = tx.all(
                 f"SELECT h.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN holders h"
@@ -66,6 +68,16 @@ def due_resets(read: Begin) -> Iterator[Reset]:
             after = limit.limit_id
         if len(rows) < _PAGE:
             return
+
+
+def _place(tx: Transaction, user: str, name: str) -> int:
+    row = tx.one(
+        "SELECT MAX(l.limit_id) FROM limits l JOIN holders h ON h.project = l.project AND h.holder = l.holder"
+        " WHERE h.project = :project AND h.name = :user AND l.name = :name",
+        user=user,
+        name=name,
+    )
+    return (row[0] if row else None) or 0
 
 
 def roll_due(read: Begin, write: Begin) -> int:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger import rolled
-from budgetctl.models import DEFAULT_WARN_AT, Budget, ClosedWindow, Entry, Limit, Reset, Standing
+from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.base import PROJECT
 from budgetctl.stores.transaction import Row, Transaction
@@ -23,6 +23,14 @@ HOLDER_COLUMNS = (
     " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)"
 )
 HOLDER_WIDTH = 8
+
+SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
+"""What a limit has spent in its current window."""
+
+PRIMARY_LIMITS = (
+    "holders h JOIN limits l ON l.project = h.project AND l.holder = h.holder"
+    f" AND l.name = '{PRIMARY}' AND l.deleted_us = 0"
+)
 
 MAX_DEPTH = 8
 """How many parents may stand above each other."""

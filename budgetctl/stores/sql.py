@@ -6,53 +6,29 @@ A driver subclasses `SqlStore`: it provides `read` and `write` transactions and 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
-from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey
+from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey, sort_value
 from budgetctl.stores.rows import (
-    HOLDER_COLUMNS,
-    HOLDER_WIDTH,
-    LIMIT_COLUMNS,
-    Holder,
+    PRIMARY_LIMITS,
+    SPENT,
     already_exists,
-    as_of_now,
     find_holder,
-    limit_from_row,
     spent_by_model,
     standings_of,
-    stored_model_totals,
 )
 from budgetctl.stores.sql_ledger import SqlLedger
-from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
     from budgetctl.permission import Hold
     from budgetctl.shadows import Posted
 
 _PAGE = 1_000
-_SORTED_PAGE = 20_000
-"""Each sorted page scans all budgets, so that nothing is held open between two: few large pages."""
-
-_SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
-_DOLLARS = f"(({_SPENT}) - ({_SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database
-_SORT_EXPRESSIONS: dict[SortKey, str] = {
-    "spent": _SPENT,
-    "budget": "l.amount",
-    # A top-up that has expired since anybody wrote is still in it: the order is that of the last writes.
-    "remaining": (
-        f"{_SPENT} + l.held - l.amount - l.extra - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
-        " WHERE x.project = l.project AND x.limit_id = l.limit_id AND x.expires_us <= :now)"
-    ),
-}
-_PRIMARY_LIMITS = (
-    "holders h JOIN limits l ON l.project = h.project AND l.holder = h.holder"
-    f" AND l.name = '{PRIMARY}' AND l.deleted_us = 0"
-)
+_DOLLARS = f"(({SPENT}) - ({SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database
 
 
 class SqlStore(SqlLedger):
@@ -159,40 +135,36 @@ class SqlStore(SqlLedger):
             return budget._replace(standings=standings)
 
     def budgets(
-        self, *, after: str | None = None, sort: SortKey = "user", over: bool = False, due: bool = False
+        self,
+        *,
+        after: str | None = None,
+        after_value: int | None = None,
+        sort: SortKey = "user",
+        over: bool = False,
+        due: bool = False,
     ) -> Iterator[Budget]:
         """All budgets, page by page."""
-        filters = [f"{_SPENT} >= l.amount"] if over else []
-        filters += ["l.window_end_us <= :now"] if due else []
-        key, size = ("h.name", _PAGE) if sort == "user" else (_SORT_EXPRESSIONS[sort], _SORTED_PAGE)
-        position: dict[str, Any] = {"after_user": after}
-        if sort != "user" and after is not None:
-            position["after_key"] = self._sort_key(after, key)
-        while True:
-            where = list(filters)
-            if position["after_user"] is not None:
-                behind = "h.name > :after_user"
-                where.append(behind if sort == "user" else f"({key} < :after_key OR ({key} = :after_key AND {behind}))")
-            with self.read() as tx:
-                page = self._page(tx, " AND ".join(where) or "1 = 1", position, key, size)
-            yield from (budget for budget, _ in page if not over or ledger.status(budget.limit) == "exceeded")
-            if len(page) < size:
-                return
-            position = {"after_user": page[-1][0].user, "after_key": page[-1][1]}
+        from budgetctl.stores.listing import list_budgets
 
-    def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
+        if sort != "user" and after is not None and after_value is None:
+            after_value = sort_value(sort, self.budget(after))
+        return list_budgets(self.read, self.project, (after, after_value), sort, over=over, due=due)
+
+    def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were."""
-        from budgetctl.stores.holds import holds_of
+        from budgetctl.stores.holds import hold_key, holds_of
 
-        after = 0
+        place: int | None = None
         while True:
             with self.read() as tx:
+                if place is None:
+                    place = 0 if after is None else hold_key(tx, after)
                 holder = None if user is None else find_holder(tx, user)
-                page = holds_of(tx, holder, resolved=resolved, after=after, page=_PAGE)
+                page = holds_of(tx, holder, resolved=resolved, after=place, page=_PAGE)
             yield from (hold for _, hold in page)
             if len(page) < _PAGE:
                 return
-            after = page[-1][0]
+            place = page[-1][0]
 
     def reset(self, user: str) -> Reset:
         """Close the current generation of each of the user's limits."""
@@ -206,26 +178,49 @@ class SqlStore(SqlLedger):
 
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
+        after: str | None = None
+        while resets := self.reset_next(after):
+            yield from resets
+            after = resets[-1].user
+
+    def reset_next(self, after: str | None) -> list[Reset]:
+        """Reset the next users behind that one, by name, in one transaction."""
         from budgetctl.stores.account import Account
 
-        after = ""
-        while True:
+        resets = []
+        with self.write() as tx:
+            for (user,) in tx.all(
+                "SELECT name FROM holders WHERE project = :project AND deleted_us = 0 AND name > :after"
+                " ORDER BY name LIMIT :page",
+                after=after or PROJECT,
+                page=_PAGE,
+            ):
+                account = Account.open(tx, user)
+                resets.append(account.reset())
+                account.save()
+        return resets
+
+    def once(self, key: bytes, request: bytes, act: Callable[[], str], *, create: bool = False) -> str:
+        """Do what `act` does, and keep its answer in the same transaction. The same request again answers that.
+
+        `key` and `request` are digests of 16 bytes. What `act` raises takes everything back, and is not kept.
+        """
+        from budgetctl.stores import requests
+
+        with self.write(create=create) as tx:
+            answer = requests.remembered(tx, key, request)
+            if answer is None:
+                answer = act()
+                requests.remember(tx, key, request, answer)
+        return answer
+
+    def forget_requests(self) -> None:
+        """Forget the answers of requests that nobody repeats any more."""
+        from budgetctl.stores import requests
+
+        if self.exists():
             with self.write() as tx:
-                users = tx.all(
-                    "SELECT name FROM holders WHERE project = :project AND deleted_us = 0 AND name > :after"
-                    " ORDER BY name LIMIT :page",
-                    after=after,
-                    page=_PAGE,
-                )
-                resets = []
-                for (user,) in users:
-                    account = Account.open(tx, user)
-                    resets.append(account.reset())
-                    account.save()
-            yield from resets
-            if len(users) < _PAGE:
-                return
-            after = users[-1][0]
+                requests.prune(tx)
 
     def accept(self, records: Sequence[Posted]) -> None:
         """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
@@ -249,8 +244,8 @@ class SqlStore(SqlLedger):
         with self.read() as tx:
             # Summed as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million.
             row = tx.one(
-                f"SELECT COUNT(*), SUM(CAST({_DOLLARS} AS BIGINT)), SUM(({_SPENT}) % {PICODOLLARS_PER_USD})"
-                f" FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}'"
+                f"SELECT COUNT(*), SUM(CAST({_DOLLARS} AS BIGINT)), SUM(({SPENT}) % {PICODOLLARS_PER_USD})"
+                f" FROM {PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}'"
             )
         users, dollars, rest = row or (0, 0, 0)
         spent = Picodollars((dollars or 0) * PICODOLLARS_PER_USD + (rest or 0))
@@ -263,30 +258,3 @@ class SqlStore(SqlLedger):
     @abstractmethod
     def location(self) -> str:
         """Where the store is, for a person; never with a password."""
-
-    def _page(
-        self, tx: Transaction, where: str, parameters: dict[str, Any], key: str, size: int
-    ) -> list[tuple[Budget, Any]]:
-        """A page of budgets with their sort keys."""
-        rows = tx.all(
-            f"SELECT {key}, {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
-            f" WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}' AND {where}"
-            f" ORDER BY {'h.name' if key == 'h.name' else f'{key} DESC, h.name'} LIMIT :page",
-            page=size,
-            **parameters,
-        )
-        stored = [limit_from_row(row[1 + HOLDER_WIDTH :]) for row in rows]
-        totals = stored_model_totals(tx, [limit.limit_id for limit in stored if not ledger.is_due(limit, tx.now_us)])
-        return [
-            (Holder(*row[1 : 1 + HOLDER_WIDTH]).budget(self.project, limit, totals.get(limit.limit_id, {})), row[0])
-            for row, limit in zip(rows, as_of_now(tx, stored), strict=True)
-        ]
-
-    def _sort_key(self, user: str, key: str) -> Any:
-        with self.read() as tx:
-            holder = find_holder(tx, user)
-            row = tx.one(
-                f"SELECT {key} FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.holder = :holder",
-                holder=holder.holder,
-            )
-            return row and row[0]

@@ -34,7 +34,9 @@ class SqlLedger(ABC):
         """A transaction that commits at the end of the block, or leaves nothing behind.
 
         `create` makes the store and the project, should they not be there. Otherwise there is nothing to change, and
-        nothing is made. `user` is whose budget alone is changed, and what counts it above: others may be changed meanwhile.
+        nothing is made. `user` is whose budget alone is changed, with what counts it above: others may be changed
+        meanwhile.
+        Within a block, another one of the same thread joins its transaction.
         """
 
     @abstractmethod
@@ -42,12 +44,12 @@ class SqlLedger(ABC):
         """The store's time."""
 
     def charges(
-        self, model: str, *, user: str | None = None, since_us: int | None = None
+        self, model: str, *, user: str | None = None, since_us: int | None = None, after: tuple[str, int] | None = None
     ) -> Iterator[tuple[str, Entry, Picodollars]]:
         """Entries of charges that have a usage, for models of that pattern."""
         from budgetctl.stores.corrections import charges_of
 
-        return charges_of(self.read, model, user, since_us)
+        return charges_of(self.read, model, user, since_us, after)
 
     def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
         """Make up the differences by entries that count where the corrected ones do."""
@@ -56,11 +58,11 @@ class SqlLedger(ABC):
         with self.write() as tx:
             return correct(tx, requests)
 
-    def due(self) -> Iterator[Reset]:
+    def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
         """What `reset_due` would reset now."""
         from budgetctl.stores.rollover import due_resets
 
-        return due_resets(self.read)
+        return due_resets(self.read, after)
 
     def reset_due(self) -> int:
         """Roll every window that has passed."""
@@ -68,9 +70,8 @@ class SqlLedger(ABC):
 
         return roll_due(self.read, self.write)
 
-    def unreported_resets(self) -> Iterator[tuple[int, Reset]]:
+    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
         """Every recorded reset since the last `report_resets`, oldest first."""
-        after: int | None = None
         while True:
             with self.read() as tx:
                 if after is None:
@@ -128,14 +129,14 @@ class SqlLedger(ABC):
         with self.read() as tx:
             return left_of(tx, find_holder(tx, user))
 
-    def crossings(self) -> Iterator[Crossing]:
+    def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window."""
         from budgetctl.stores import thresholds
 
-        after: int | None = 0
-        while after is not None:
+        place: int | None = after
+        while place is not None:
             with self.read() as tx:
-                found, after = thresholds.crossed(tx, after)
+                found, place = thresholds.crossed(tx, place)
             yield from found
 
     def tell(self, crossing: Crossing) -> bool:

@@ -65,6 +65,7 @@ class SqliteStore(SqlStore):
         self._file: FileId | None = None
         self._connections = 0
         self._project_id: int | None = None
+        self._writer: tuple[int, Transaction] | None = None
         with _registry:
             _stores.add(self)
 
@@ -102,7 +103,10 @@ class SqliteStore(SqlStore):
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A snapshot. While there is no file, an empty one."""
+        """A snapshot. While there is no file, an empty one. Within a transaction of this thread, what that sees."""
+        if self._writer is not None and self._writer[0] == threading.get_ident():
+            yield self._writer[1]
+            return
         with translate_errors(self.path), self._exclusive():
             connection = self._connected()
             try:  # from the first statement on: an interrupt may come right behind it
@@ -113,8 +117,11 @@ class SqliteStore(SqlStore):
                     connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
-    def write(self, *, create: bool = False) -> Iterator[Transaction]:
-        """A transaction, durable when the block has ended. Waits for other writers."""
+    def write(self, *, create: bool = False, user: str | None = None) -> Iterator[Transaction]:  # noqa: ARG002
+        """A transaction, durable when the outermost block has ended. Waits for other writers."""
+        if self._writer is not None and self._writer[0] == threading.get_ident():
+            yield self._writer[1]
+            return
         with translate_errors(self.path), self._in_line(create=create), self._exclusive():
             connection = self._connected(create=create)
             try:
@@ -125,9 +132,11 @@ class SqliteStore(SqlStore):
                         "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project",
                         name=self.project,
                     )
+                self._writer = threading.get_ident(), tx
                 yield tx
                 connection.execute("COMMIT")
             finally:
+                self._writer = None
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 

@@ -39,7 +39,8 @@ def tell(tx: Transaction, crossing: Crossing) -> bool:
         return False
     tx.run(
         "INSERT INTO told_thresholds (project, limit_id, generation, percent)"
-        " VALUES (:project, :limit_id, :generation, :percent)",
+        " SELECT :project, l.limit_id, :generation, :percent FROM limits l"
+        " WHERE l.project = :project AND l.limit_id = :limit_id",
         limit_id=limit.limit_id,
         generation=limit.generation,
         percent=crossing.percent,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from functools import partial
+
 import pytest
 from postgres import new_project, server_url
 from soundness import assert_sound
@@ -10,28 +13,30 @@ from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "http", "http-postgres"])
 def make_store(request, home, clock):
-    """Open another connection to the same project. In the end, the project must be sound."""
-    opened = []
-    if request.param == "postgres":
+    """Open another connection to the same project, or to a server of it. In the end, the project must be sound."""
+    if request.param.endswith("postgres"):
         from budgetctl.stores.postgres import PostgresStore
 
-        url, project = server_url(), new_project()
+        project, open_kept = new_project(), partial(PostgresStore, server_url(), clock=clock)
+    else:
+        project, open_kept = "p", partial(SqliteStore, home / "p.db", clock=clock)
+    open_any = open_kept
+    if request.param.startswith("http"):
+        open_any = request.getfixturevalue("serve")(open_kept, clock=clock).open
+    opened = []
 
     def make():
-        if request.param == "postgres":
-            store = PostgresStore(url, project, clock=clock)
-        else:
-            store = SqliteStore(home / "p.db", "p", clock=clock)
-        opened.append(store)
-        return store
+        opened.append(open_any(project))
+        return opened[-1]
 
     yield make
-    if opened and opened[0].exists():
-        assert_sound(opened[0])
     for store in opened:
         store.close()
+    with closing(open_kept(project)) as kept:
+        if kept.exists():
+            assert_sound(kept)
 
 
 @pytest.fixture

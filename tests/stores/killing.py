@@ -1,8 +1,8 @@
 """Processes that charge, reserve, commit and release until they are killed, and what must be in the store then.
 
-    python killing.py STORE NAME
+    python killing.py STORE NAME [STEPS]
 
-is one of them. Its steps follow from their number, so that whoever has read its acknowledgements knows which step it
+is one of them. STORE may be a server that is killed in their place: they go on when it is back. Their steps follow from their number, so that whoever has read its acknowledgements knows which step it
 may have been in, and can take that again under the same names.
 """
 
@@ -22,6 +22,7 @@ from pathlib import Path
 from soundness import assert_sound
 
 from budgetctl import BudgetManager
+from budgetctl.errors import StoreUnavailableError
 from budgetctl.money import parse_amount
 
 PROCESSES = 8
@@ -69,7 +70,7 @@ def killed_rounds(path: Path, rounds: int, seed: int) -> Iterator[int]:
             done[name] = steps + 1
         assert_sound(path)
         yield sum(acknowledged.values())
-    _assert_exactly_once(manager, done)
+    assert_exactly_once(manager, done)
     manager.close()
 
 
@@ -108,7 +109,7 @@ def _killed(path: Path, names: list[str], moments: random.Random) -> dict[str, i
     return steps
 
 
-def _assert_exactly_once(manager: BudgetManager, done: dict[str, int]) -> None:
+def assert_exactly_once(manager: BudgetManager, done: dict[str, int]) -> None:
     """Every step that was done has left what it should, once, and nothing else is there."""
     expected, states = {}, {}
     for name, steps in done.items():
@@ -137,14 +138,20 @@ def _assert_exactly_once(manager: BudgetManager, done: dict[str, int]) -> None:
 
 def main() -> None:
     """Take one step after another, and say so after each."""
-    path, name = sys.argv[1:]
+    path, name, *steps = sys.argv[1:]
     manager = BudgetManager("p", store=path)
     manager.budget(USERS[0])
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    for number in count():
-        take(manager, name, number)
+    for number in range(int(steps[0])) if steps else count():
+        while True:
+            try:
+                take(manager, name, number)
+                break
+            except StoreUnavailableError:
+                if not steps:
+                    raise
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
 

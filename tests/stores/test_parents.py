@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from enforcing import counters, denied
-from soundness import assert_sound
 
 from budgetctl.errors import HoldResolvedError, InvalidValueError, KeyConflictError, UnknownUserError
 from budgetctl.money import parse_amount
@@ -125,7 +124,6 @@ def test_a_user_can_be_moved_when_the_window_of_the_old_parent_has_passed(family
     family.charge("bob", "0.01")
     assert counters(family, "team", "cap") == [(0.01, 0)] * 2
     assert [entry.kind for entry in family.history("team")] == ["reset"]
-    assert_sound(family._store)
 
 
 # Going

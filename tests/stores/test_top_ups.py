@@ -46,7 +46,7 @@ def test_what_expires_later_is_there_in_the_next_window_without_what_was_burned(
     assert manager.budget("alice").remaining == usd("1.30")
     manager.reset_due()
     assert manager.budget("alice").remaining == usd("1.30")
-    clock.advance(seconds=6 * HOUR_S)
+    clock.advance(seconds=6 * HOUR_S + 1)
     assert manager.budget("alice").remaining == usd("1.00")
 
 
@@ -60,7 +60,7 @@ def test_the_money_that_expires_first_is_burned_first(manager):
 def test_at_its_expiry_only_what_is_not_burned_goes(manager, clock):
     manager.top_up("alice", "0.50", expires="1h")
     manager.charge("alice", "0.20")
-    clock.advance(seconds=HOUR_S)
+    clock.advance(seconds=HOUR_S + 1)
     assert manager.budget("alice").remaining == usd("1.00")
     manager.charge("alice", "0.10")
     assert manager.budget("alice").remaining == usd("0.90")
@@ -69,7 +69,7 @@ def test_at_its_expiry_only_what_is_not_burned_goes(manager, clock):
 def test_what_was_spent_before_is_not_burned_of_a_top_up(manager, clock):
     manager.charge("alice", "0.20")
     manager.top_up("alice", "0.50", expires="1h")
-    clock.advance(seconds=HOUR_S)
+    clock.advance(seconds=HOUR_S + 1)
     assert manager.budget("alice").remaining == usd("0.80")
 
 
@@ -83,7 +83,7 @@ def test_a_manual_reset_keeps_what_is_left(manager):
 def test_a_change_of_duration_keeps_it_with_what_is_spent(manager, clock):
     manager.top_up("alice", "0.50", expires="1h")
     manager.charge("alice", "0.20")
-    clock.advance(seconds=HOUR_S)
+    clock.advance(seconds=HOUR_S + 1)
     manager.set("alice", duration="daily")
     assert (manager.budget("alice").limit.spent, manager.budget("alice").remaining) == (usd("0.20"), usd("1.00"))
 

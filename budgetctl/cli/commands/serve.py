@@ -1,0 +1,82 @@
+"""`budgetctl serve`."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from budgetctl.cli.problems import note
+from budgetctl.cli.session import Session
+from budgetctl.errors import BudgetctlError, InvalidValueError
+from budgetctl.stores.location import is_server
+
+if TYPE_CHECKING:
+    from budgetctl.server.tokens import TokenStore
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def serve(
+    session: Session,
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Where to listen.")] = 8484,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option("--allowed-host", metavar="NAME", help="A name that clients use. May be given again."),
+    ] = None,
+    no_auth: Annotated[bool, typer.Option("--no-auth", help="Answer without tokens; on this machine only.")] = False,
+) -> None:
+    """Serve the budgets of all projects here over HTTP, to clients that have a token.
+
+    $ budgetctl serve
+    $ budgetctl serve --host 0.0.0.0 --allowed-host budgets.example
+
+    Clients name it as their store: budgetctl --store http://127.0.0.1:8484 show alice
+
+    The first time it makes a token for the project, and puts it where budgetctl on this machine finds it. Others get
+    one from: budgetctl token create
+
+    It speaks HTTP: for other machines put a proxy in front of it that speaks HTTPS. Requests are logged on stderr, a
+    line of JSON each, and not with --quiet. SIGTERM ends it when everything that has begun is answered.
+    """
+    if is_server(session.location):
+        raise InvalidValueError("a server serves the stores that are here, not another server", hint="--store PATH")
+    if no_auth and host not in _LOOPBACK:
+        raise InvalidValueError(f"without tokens anybody who reaches {host} could spend", hint="budgetctl serve")
+    try:
+        from budgetctl.server.serving import Server, Settings
+    except ModuleNotFoundError as error:
+        raise BudgetctlError(
+            f"the server needs {error.name}, which is not installed", hint="pip install 'budgetctl[server]'"
+        ) from error
+    from budgetctl.server.tokens import open_tokens
+
+    settings = Settings(
+        session.location,
+        host=host,
+        port=port,
+        tokens=None if no_auth else open_tokens(session.location),
+        allowed_hosts=allowed_host or (),
+        wait_s=session.wait_s,
+        is_quiet=session.output.quiet,
+    )
+    server = Server(settings)
+    taken = server.listen()
+    address = f"http://{'[' + host + ']' if ':' in host else host}:{taken.getsockname()[1]}"
+    if settings.tokens is not None and not settings.tokens.tokens():
+        _make_first_token(settings.tokens, address, session.project)
+    note(f"serving {address}; Ctrl-C ends it")
+    server.run_on(taken)
+
+
+def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:
+    """A token for whoever has started the server, kept where a client on this machine looks for it."""
+    from budgetctl.server.tokens import new_token
+    from budgetctl.stores.credentials import store_token
+
+    token, text = new_token(project, time.time_ns() // 1000)
+    path = store_token(address, project, text)
+    tokens.add(token)
+    note(f"made a token for the project {project}, in {path}")

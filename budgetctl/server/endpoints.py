@@ -1,0 +1,188 @@
+"""What answers a call: reads its parameters, has the store do it, and writes what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+from budgetctl.errors import BudgetctlError, InvalidValueError
+from budgetctl.idempotency import commit_key
+from budgetctl.names import MAX_LENGTH, check_note
+from budgetctl.server.access import Access
+from budgetctl.server.http import (
+    MAX_BODY,
+    MAX_BULK_BODY,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    encoded,
+    header,
+    read_json,
+    read_query,
+)
+from budgetctl.server.projects import Project, Projects
+from budgetctl.stores.base import ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
+from budgetctl.stores.calls import Call
+
+PROJECT_PARAMETER = "project"
+SIZE_PARAMETER = "limit"
+KEY_HEADER = b"idempotency-key"
+NOW_HEADER = b"budgetctl-now"
+CHANGE_HEADER = b"budgetctl-change"
+"""Of an answer: the server's time in microseconds; and that a change was counted, which is the client's own."""
+
+_MAX_BATCH = 5_000
+
+_REQUESTS: dict[str, Callable[[dict[str, Any]], Request]] = {
+    "charge": lambda asked: asked["request"],
+    "reserve": lambda asked: asked["request"],
+    "commit": lambda asked: CommitRequest(asked["hold_id"], asked["request"]),
+    "release": lambda asked: ReleaseRequest(asked["hold_id"]),
+}
+
+
+class Endpoint:
+    """The ASGI application of one call."""
+
+    def __init__(self, call: Call, projects: Projects, access: Access) -> None:
+        self._call = call
+        self._projects = projects
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        call = self._call
+        identity = self._access.identify(header(scope, b"authorization"))
+        noted = scope["budgetctl"]
+        noted["token"] = identity.token_id
+        if call.writes:
+            identity.require_writing()
+            document = await read_json(scope, receive, most=MAX_BULK_BODY if call.is_bulk else MAX_BODY)
+            asked_project = document.pop(PROJECT_PARAMETER, None)
+            if asked_project is not None and not isinstance(asked_project, str):
+                raise InvalidValueError("project must be text")
+            name = identity.project_of(asked_project)
+        else:
+            query = read_query(scope)
+            name = identity.project_of(query.pop(PROJECT_PARAMETER, None))
+            document, size = _from_query(call, query)
+        noted["project"] = name
+        async with self._projects.use(name) as project:
+            if call.kind == "queue":
+                body = await self._queued(project, document, scope)
+            elif call.writes:
+                body = await self._written(project, document, scope)
+            else:
+                body = await project.call(_read, call, project, document, size)
+            headers = [(NOW_HEADER, str(project.reader.now_us()).encode())]
+            if call.writes:
+                headers.append((CHANGE_HEADER, str(project.changes).encode()))
+        await answer(send, 200, body, headers=headers)
+
+    async def _queued(self, project: Project, document: dict[str, Any], scope: Scope) -> bytes:
+        """Have it done together with what others ask for meanwhile."""
+        call = self._call
+        asked = call.parameters.read(document, "the body", strict=True)
+        key = _request_key(scope, document)
+        if call.name == "apply":
+            requests = asked["requests"]
+            if len(requests) > _MAX_BATCH:
+                raise InvalidValueError(f"{len(requests):,} requests are too many at once: at most {_MAX_BATCH:,}")
+        else:
+            requests = [_REQUESTS[call.name](asked)]
+        answers = await project.submit([_keyed(each, key, n) for n, each in enumerate(requests)])
+        if key is not None:
+            answers = [_as_at_first(each, asked) for each, asked in zip(answers, requests, strict=True)]
+        if call.name == "apply":
+            return encoded(call.write_answer(answers))
+        if isinstance(answers[0], BudgetctlError):
+            raise answers[0]
+        return encoded(call.write_answer(answers[0]))
+
+    async def _written(self, project: Project, document: dict[str, Any], scope: Scope) -> bytes:
+        """Have it done once for each key."""
+        call = self._call
+        asked = call.parameters.read(document, "the body", strict=True)
+        key = _request_key(scope, document)
+
+        def act() -> str:
+            return encoded(call.write_answer(getattr(project.writer, call.name)(**asked))).decode()
+
+        if key is None or call.kind == "repeat":
+            body = await project.call(act)
+        else:
+            creates = call.name in ("create_budget", "create_budgets")
+            body = await project.call(lambda: project.writer.once(key.digest, key.request, act, create=creates))
+        project.changes += 1
+        return body.encode()
+
+
+def _read(call: Call, project: Project, document: dict[str, Any], size: int | None) -> bytes:
+    asked = call.parameters.read(document, "the query", strict=True)
+    found = getattr(project.reader, call.name)(**asked)
+    return encoded(call.write_answer(call.page(found, asked, size) if call.is_list else found))
+
+
+def _from_query(call: Call, query: dict[str, str]) -> tuple[dict[str, Any], int | None]:
+    """The document that a query stands for, and how many items of a list are wanted."""
+    size = None
+    if call.cursor is not None and SIZE_PARAMETER in query:
+        text = query.pop(SIZE_PARAMETER)
+        if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 10):
+            raise InvalidValueError(f"{SIZE_PARAMETER} must be a whole number from 1 up")
+        size = int(text)
+    kinds = {field.name: field.shape.schema() for field in call.parameters.all_fields()}
+    return {name: _query_value(text, kinds.get(name, {})) for name, text in query.items()}, size
+
+
+def _query_value(text: str, schema: dict[str, Any]) -> Any:
+    """A parameter's value: text as it stands, and anything else as in JSON."""
+    kinds = {each.get("type") for each in schema.get("anyOf", [schema])}
+    if "string" in kinds:
+        return text
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _request_key(scope: Scope, document: dict[str, Any]) -> IdempotencyKey | None:
+    """The key that the client gives to the request, if any."""
+    given = header(scope, KEY_HEADER)
+    if given is None:
+        return None
+    text = given.decode("latin-1").strip()
+    if not text or len(text) > MAX_LENGTH:
+        raise InvalidValueError(f"the Idempotency-Key must have from 1 to {MAX_LENGTH} characters")
+    check_note(text)
+    asked = scope["path"].encode() + json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    return IdempotencyKey("request", _digest(text.encode()), _digest(asked))
+
+
+def _keyed(request: Request, key: IdempotencyKey | None, number: int) -> Request:
+    """A charge or commit with a key, unless it has one; the others have a name of their own.
+
+    A charge's is made from that of the request, a commit's from its hold.
+    """
+    if isinstance(request, CommitRequest) and request.charge.key is None:
+        charge = request.charge
+        own = commit_key(request.hold_id, amount=charge.amount, model=charge.model, usage=charge.usage)
+        return request._replace(charge=charge._replace(key=own))
+    if key is None or not isinstance(request, ChargeRequest) or request.key is not None:
+        return request
+    own = key._replace(digest=_digest(key.digest + str(number).encode()))
+    return request._replace(key=own)
+
+
+def _as_at_first(given: Any, request: Request) -> Any:
+    """The answer as it was the first time: what is replayed by the request's own key is the very same request."""
+    if isinstance(request, ChargeRequest) and request.key is None and not isinstance(given, BudgetctlError):
+        return given._replace(replayed=False)
+    return given
+
+
+def _digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=16).digest()

@@ -1,0 +1,24 @@
+"""What a server counts, for Prometheus. No label names a user or a project."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+
+REQUESTS = Counter("budgetctl_requests", "Requests that were answered.", ["route", "status"], registry=REGISTRY)
+DURATION = Histogram(
+    "budgetctl_request_seconds", "How long answers took.", ["route"], buckets=_SECONDS, registry=REGISTRY
+)
+UNDER_WAY = Gauge("budgetctl_requests_under_way", "Requests that wait for their answer.", registry=REGISTRY)
+GROUP_SIZE = Histogram("budgetctl_group_size", "Requests that shared a transaction.", buckets=_SIZES, registry=REGISTRY)
+RESETS = Counter("budgetctl_resets", "Windows that were rolled by the server itself.", registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """Everything, as Prometheus reads it."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,79 @@
+"""Errors as HTTP answers: which status says what."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from budgetctl.errors import (
+    AlreadyExistsError,
+    BudgetctlError,
+    HoldResolvedError,
+    InvalidValueError,
+    KeyConflictError,
+    NotAuthorisedError,
+    NotFoundError,
+    OverBudgetError,
+    StoreBusyError,
+    StoreUnavailableError,
+)
+from budgetctl.wire import ErrorShape
+
+RETRY_AFTER_S = 1
+
+STATUSES: dict[type[BudgetctlError], tuple[HTTPStatus, str]] = {
+    InvalidValueError: (HTTPStatus.UNPROCESSABLE_ENTITY, "A value is not acceptable; nothing was changed."),
+    NotFoundError: (HTTPStatus.NOT_FOUND, "No such user, hold, entry or project."),
+    AlreadyExistsError: (HTTPStatus.CONFLICT, "It exists, the key was used before, or the hold is resolved."),
+    KeyConflictError: (HTTPStatus.CONFLICT, ""),
+    HoldResolvedError: (HTTPStatus.CONFLICT, ""),
+    OverBudgetError: (HTTPStatus.PAYMENT_REQUIRED, "A limit does not allow it; `decision` says which."),
+    NotAuthorisedError: (HTTPStatus.FORBIDDEN, "The token does not allow this."),
+    StoreBusyError: (HTTPStatus.SERVICE_UNAVAILABLE, "Busy: try again after `Retry-After` seconds."),
+    StoreUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, ""),
+}
+"""Class of error → its status, and what that says. All others are the server's own fault: 500."""
+
+
+class RefusedError(BudgetctlError):
+    """A request that is refused before anybody looks at what it asks for."""
+
+    def __init__(self, status: HTTPStatus, code: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+
+
+class UnknownTokenError(NotAuthorisedError):
+    """No token, or none that can be used."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+def status_of(error: BudgetctlError) -> HTTPStatus:
+    """The status of an error."""
+    own: HTTPStatus | None = getattr(error, "status", None)
+    if own is not None:
+        return own
+    found = (status for kind, (status, _) in STATUSES.items() if isinstance(error, kind))
+    return next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def document_of(error: BudgetctlError) -> dict[str, Any]:
+    """The body of an error's answer. What is wrong with the server's own files stays in its log."""
+    if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, (StoreBusyError, RefusedError)):
+        told = type(error).__new__(type(error))
+        BudgetctlError.__init__(told, "the server cannot use its store; its log says why", hint="tell who runs it")
+        error = told
+    return {"error": ErrorShape().write(error)}
+
+
+def headers_of(status: HTTPStatus) -> list[tuple[bytes, bytes]]:
+    """The headers that go with a status."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return [(b"www-authenticate", b'Bearer realm="budgetctl"')]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return [(b"retry-after", str(RETRY_AFTER_S).encode())]
+    if status == HTTPStatus.REQUEST_TIMEOUT:
+        return [(b"connection", b"close")]
+    return []

@@ -1,0 +1,102 @@
+"""The stores that a server has open: a line for writers and a connection for readers for each project."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from budgetctl.errors import BudgetctlError
+from budgetctl.server.committer import Answers, Committer
+from budgetctl.server.metrics import GROUP_SIZE
+from budgetctl.stores.base import Request, ServedStore
+
+MAX_OPEN = 200
+"""Projects whose stores stay open while nobody uses them."""
+
+_THREADS = 16
+
+T = TypeVar("T")
+OpenStore = Callable[[str], ServedStore]
+
+
+class Project:
+    """An open project. `users` counts the requests that are under way, `changes` those that have changed something."""
+
+    def __init__(self, name: str, open_store: OpenStore, executor: ThreadPoolExecutor) -> None:
+        self.name = name
+        # Apart, so that whoever reads does not wait for whoever writes.
+        self.writer = open_store(name)
+        self.reader = open_store(name)
+        self.users = 0
+        self.changes = 0
+        self._executor = executor
+        self._committer = Committer(self._apply, executor, GROUP_SIZE.observe)
+
+    async def submit(self, requests: Sequence[Request]) -> Answers:
+        """Have charges, holds, commits and releases done in one transaction, with those of others."""
+        answers = await self._committer.submit(requests)
+        self.changes += 1
+        return answers
+
+    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run what may wait for the disk in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    async def close(self) -> None:
+        """Finish what was submitted, and let go of the stores."""
+        await self._committer.drain()
+        await self.call(self.writer.close)
+        await self.call(self.reader.close)
+
+    def _apply(self, requests: Sequence[Request]) -> Answers:
+        return self.writer.apply(requests)
+
+
+class Projects:
+    """All projects of a server."""
+
+    def __init__(self, open_store: OpenStore) -> None:
+        self.run_id = secrets.token_hex(8)
+        """Tells one run of the server from the next, which counts changes anew."""
+        self._open_store = open_store
+        self._open: OrderedDict[str, Project] = OrderedDict()
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="budgetctl")
+
+    def __iter__(self) -> Iterator[Project]:
+        return iter(list(self._open.values()))
+
+    @contextlib.asynccontextmanager
+    async def use(self, name: str) -> Any:
+        """The project, which stays open meanwhile."""
+        project = self._open.get(name)
+        if project is None:
+            project = self._open[name] = Project(name, self._open_store, self._executor)
+        self._open.move_to_end(name)
+        project.users += 1
+        try:
+            yield project
+        finally:
+            project.users -= 1
+            if len(self._open) > MAX_OPEN:
+                await self._close_idle()
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run what belongs to no project in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    async def close(self) -> None:
+        """Finish what was submitted, and close everything."""
+        for name in list(self._open):
+            with contextlib.suppress(BudgetctlError):
+                await self._open.pop(name).close()
+        self._executor.shutdown()
+
+    async def _close_idle(self) -> None:
+        idle = next((name for name, project in self._open.items() if not project.users), None)
+        if idle is not None:
+            await self._open.pop(idle).close()

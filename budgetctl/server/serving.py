@@ -1,0 +1,164 @@
+"""Running the server: uvicorn, what it must not wait for, what it does by the minute, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
+from typing import cast
+
+import uvicorn
+
+from budgetctl.errors import BudgetctlError, StoreUnavailableError
+from budgetctl.server import metrics
+from budgetctl.server.access import Access
+from budgetctl.server.app import Application
+from budgetctl.server.hosts import host_names
+from budgetctl.server.logs import Log
+from budgetctl.server.projects import OpenStore, Projects
+from budgetctl.server.protocol import TimedProtocol
+from budgetctl.server.tokens import TokenStore
+from budgetctl.stores import open_store, project_stores
+from budgetctl.stores.base import ServedStore
+from budgetctl.stores.sqlite import system_clock
+
+UPKEEP_S = 60.0
+"""How often windows that have passed are rolled."""
+
+_KEEP_ALIVE_S = 60
+_GRACE_S = 30
+_BACKLOG = 1024
+_MAX_CONNECTIONS = 900
+"""Below the 1024 open files that systems allow a process by default."""
+
+
+class Settings:
+    """What a server is started with. Without `tokens` it answers anybody."""
+
+    def __init__(
+        self,
+        location: str | os.PathLike[str] | None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8484,
+        tokens: TokenStore | None = None,
+        allowed_hosts: Collection[str] = (),
+        wait_s: float = 10.0,
+        is_quiet: bool = False,
+        upkeep_s: float = UPKEEP_S,
+        clock: Callable[[], int] = system_clock,
+        open_project: OpenStore | None = None,
+    ) -> None:
+        self.host, self.port = host, port
+        self.tokens = tokens
+        self.allowed_hosts = allowed_hosts
+        self.is_quiet = is_quiet
+        self.upkeep_s = upkeep_s
+        self.clock = clock
+        self.open_project = open_project or partial(_open_project, location, wait_s)
+        self._location = location
+
+    def list_projects(self) -> list[str]:
+        """The names of the projects that have a store."""
+        names = []
+        for store in project_stores(self._location):
+            names.append(store.project)
+            store.close()
+        return names
+
+
+def _open_project(location: str | os.PathLike[str] | None, wait_s: float, name: str) -> ServedStore:
+    return cast(ServedStore, open_store(location, name, wait_s=wait_s))  # a server's own location is no server
+
+
+class Server(uvicorn.Server):
+    """A server that ends by itself when it is told to, with everything answered that it has begun."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        logging.getLogger("uvicorn").disabled = logging.getLogger("uvicorn.error").disabled = True
+        self.log = Log(is_quiet=settings.is_quiet)
+        self.projects = Projects(settings.open_project)
+        application = Application(
+            self.projects,
+            Access(settings.tokens, settings.clock),
+            self.log,
+            allowed_hosts=host_names(settings.host, settings.allowed_hosts),
+            list_projects=settings.list_projects,
+        )
+        super().__init__(
+            uvicorn.Config(
+                application,
+                http=TimedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=_BACKLOG,
+                limit_concurrency=_MAX_CONNECTIONS,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+
+    def listen(self) -> socket.socket:
+        """Take the address. Raises `StoreUnavailableError` when somebody has it."""
+        host, port = self.settings.host, self.settings.port
+        try:
+            family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            taken = socket.socket(family, socket.SOCK_STREAM)
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(address)
+            taken.listen(_BACKLOG)  # who comes before the first request can be answered waits
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"cannot listen on {host}:{port}: {error.strerror}", hint="budgetctl serve --port 8485"
+            ) from error
+        return taken
+
+    def run_on(self, taken: socket.socket) -> None:
+        """Serve until a signal comes."""
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            runner.run(self._serve_and_close(taken))
+
+    async def _serve_and_close(self, taken: socket.socket) -> None:
+        upkeep = asyncio.create_task(self._keep_up())
+        try:
+            await self.serve(sockets=[taken])
+        finally:
+            upkeep.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await upkeep
+            await self.projects.close()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End by SIGTERM and SIGINT. They are what a server is stopped with, and no failure."""
+        try:
+            before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        except ValueError:  # not in the main thread: whoever started it stops it otherwise
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def _keep_up(self) -> None:
+        """Roll windows that have passed, and forget old answers, every minute. Several servers may do so at once."""
+        while True:
+            await asyncio.sleep(self.settings.upkeep_s)
+            try:
+                for name in await self.projects.run(self.settings.list_projects):
+                    async with self.projects.use(name) as project:
+                        metrics.RESETS.inc(await project.call(project.writer.reset_due))
+                        await project.call(project.writer.forget_requests)
+            except BudgetctlError as error:
+                self.log.event("upkeep", error=error.message)

@@ -1,0 +1,353 @@
+"""How values look in JSON: text, numbers, arrays, and the fields of named tuples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from budgetctl import names
+from budgetctl.errors import InvalidValueError
+from budgetctl.periods import check_instant
+
+MAX_INTEGER = (1 << 63) - 1
+
+_DIGEST_BYTES = 16
+
+
+class Shape:
+    """How values of a type look in JSON. `where` names the value in messages."""
+
+    def write(self, value: Any) -> Any:
+        """The document of a value."""
+        return value
+
+    def read(self, document: Any, where: str, *, strict: bool) -> Any:
+        """The value of a document. Raises `InvalidValueError`.
+
+        `strict` is how a server reads what anybody may have sent: names, amounts and instants must be possible ones,
+        and nothing unknown may be there. Otherwise it is a server's answer, which a newer one may have added to.
+        """
+        raise NotImplementedError
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of the documents."""
+        raise NotImplementedError
+
+
+def refused(where: str, wanted: str, document: Any) -> InvalidValueError:
+    """The error for a document of the wrong kind."""
+    return InvalidValueError(f"{where} is {_shown(document)}: {wanted} is needed")
+
+
+def _shown(document: Any) -> str:
+    if isinstance(document, (dict, list)):
+        return "an object" if isinstance(document, dict) else "an array"
+    return "null" if document is None else f"{document!r:.80}"
+
+
+class Text(Shape):
+    """Text, as `check` lets it pass. `is_empty_allowed` is for an empty one that means something of its own."""
+
+    def __init__(self, check: Callable[[Any], str], *, is_empty_allowed: bool = False) -> None:
+        self._check = check
+        self._is_empty_allowed = is_empty_allowed
+
+    def read(self, document: Any, where: str, *, strict: bool) -> str:
+        """The text."""
+        if not isinstance(document, str):
+            raise refused(where, "text", document)
+        if not strict or (self._is_empty_allowed and not document):
+            return document
+        try:
+            return self._check(document)
+        except InvalidValueError as error:
+            raise InvalidValueError(f"{where}: {error}") from error
+
+    def schema(self) -> dict[str, Any]:
+        """The length, and that there is something in it."""
+        long = self._check in (names.check_model, names.check_note)
+        return {
+            "type": "string",
+            **({} if self._is_empty_allowed or self._check is names.check_note else {"minLength": 1}),
+            "maxLength": names.MAX_TEXT_LENGTH if long else names.MAX_LENGTH,
+        }
+
+
+class Integer(Shape):
+    """A whole number between two, both of them possible."""
+
+    def __init__(self, least: int = 0, most: int = MAX_INTEGER, make: Callable[[int], int] = int) -> None:
+        self._least, self._most, self._make = least, most, make
+
+    def read(self, document: Any, where: str, *, strict: bool) -> int:
+        """The number, as an amount where it is one."""
+        if isinstance(document, bool) or not isinstance(document, int):
+            raise refused(where, "a whole number", document)
+        if strict and not self._least <= document <= self._most:
+            raise InvalidValueError(f"{where} must be from {self._least} to {self._most}")
+        return self._make(document)
+
+    def schema(self) -> dict[str, Any]:
+        """The bounds."""
+        return {"type": "integer", "minimum": self._least, "maximum": self._most}
+
+
+class Instant(Integer):
+    """Microseconds since 1970."""
+
+    def read(self, document: Any, where: str, *, strict: bool) -> int:
+        """The instant."""
+        return check_instant(super().read(document, where, strict=strict)) if strict else int(document)
+
+
+class Boolean(Shape):
+    """True or false."""
+
+    def read(self, document: Any, where: str, *, strict: bool) -> bool:  # noqa: ARG002
+        """Which of them."""
+        if not isinstance(document, bool):
+            raise refused(where, "true or false", document)
+        return document
+
+    def schema(self) -> dict[str, Any]:
+        """The type."""
+        return {"type": "boolean"}
+
+
+class Digest(Shape):
+    """16 bytes."""
+
+    def write(self, value: bytes) -> str:
+        """Hexadecimal digits."""
+        return value.hex()
+
+    def read(self, document: Any, where: str, *, strict: bool) -> bytes:  # noqa: ARG002
+        """The bytes."""
+        try:
+            value = bytes.fromhex(document) if isinstance(document, str) else b""
+        except ValueError:
+            value = b""
+        if len(value) != _DIGEST_BYTES:
+            raise refused(where, "a digest of 32 hexadecimal digits", document)
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        """The digits."""
+        return {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+
+
+class Choice(Shape):
+    """One of some words."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+
+    def read(self, document: Any, where: str, *, strict: bool) -> str:
+        """The word. One that is not known here is an error only where it was made."""
+        if not isinstance(document, str) or (strict and document not in self._words):
+            raise refused(where, f"one of {', '.join(self._words)}", document)
+        return document
+
+    def schema(self) -> dict[str, Any]:
+        """The words."""
+        return {"type": "string", "enum": list(self._words)}
+
+
+class Optional(Shape):
+    """Something, or null."""
+
+    def __init__(self, inner: Shape) -> None:
+        self._inner = inner
+
+    def write(self, value: Any) -> Any:
+        """The document of what is there."""
+        return None if value is None else self._inner.write(value)
+
+    def read(self, document: Any, where: str, *, strict: bool) -> Any:
+        """What is there."""
+        return None if document is None else self._inner.read(document, where, strict=strict)
+
+    def schema(self) -> dict[str, Any]:
+        """Either."""
+        return {"anyOf": [self._inner.schema(), {"type": "null"}]}
+
+
+class Array(Shape):
+    """Many of the same."""
+
+    def __init__(self, inner: Shape, make: Callable[[Any], Any] = list) -> None:
+        self._inner, self._make = inner, make
+
+    def write(self, value: Any) -> list[Any]:
+        """A document of each."""
+        return [self._inner.write(each) for each in value]
+
+    def read(self, document: Any, where: str, *, strict: bool) -> Any:
+        """Each of them."""
+        if not isinstance(document, list):
+            raise refused(where, "an array", document)
+        return self._make(self._inner.read(each, f"{where}[{n}]", strict=strict) for n, each in enumerate(document))
+
+    def schema(self) -> dict[str, Any]:
+        """The items."""
+        return {"type": "array", "items": self._inner.schema()}
+
+
+class Row(Shape):
+    """So many values, each of its own type."""
+
+    def __init__(self, inner: Sequence[Shape]) -> None:
+        self._inner = inner
+
+    def write(self, value: Any) -> list[Any]:
+        """A document of each."""
+        return [shape.write(each) for shape, each in zip(self._inner, value, strict=True)]
+
+    def read(self, document: Any, where: str, *, strict: bool) -> Any:
+        """Each of them."""
+        if not isinstance(document, list) or len(document) != len(self._inner):
+            raise refused(where, f"an array of {len(self._inner)}", document)
+        pairs = enumerate(zip(self._inner, document, strict=True))
+        return tuple(shape.read(each, f"{where}[{n}]", strict=strict) for n, (shape, each) in pairs)
+
+    def schema(self) -> dict[str, Any]:
+        """The items."""
+        items = [shape.schema() for shape in self._inner]
+        return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
+
+
+class Names(Shape):
+    """Values by a name."""
+
+    def __init__(self, inner: Shape) -> None:
+        self._inner = inner
+
+    def write(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """A document of each."""
+        return {name: self._inner.write(each) for name, each in value.items()}
+
+    def read(self, document: Any, where: str, *, strict: bool) -> dict[str, Any]:
+        """Each of them."""
+        if not isinstance(document, dict):
+            raise refused(where, "an object", document)
+        for name in document if strict else ():
+            names.check_model(name)
+        return {name: self._inner.read(each, f"{where}.{name:.80}", strict=strict) for name, each in document.items()}
+
+    def schema(self) -> dict[str, Any]:
+        """The values."""
+        return {"type": "object", "additionalProperties": self._inner.schema()}
+
+
+class Free(Shape):
+    """An object of the caller's own."""
+
+    def write(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy: it may be one that cannot be changed."""
+        return dict(value)
+
+    def read(self, document: Any, where: str, *, strict: bool) -> dict[str, Any]:
+        """The object, if it can be stored."""
+        if not isinstance(document, dict):
+            raise refused(where, "an object", document)
+        return names.check_document(document, where) if strict else document
+
+    def schema(self) -> dict[str, Any]:
+        """The type."""
+        return {"type": "object"}
+
+
+class Field(NamedTuple):
+    """A field of a record: where it goes, what it is called in JSON, and what it is when it is left away."""
+
+    attribute: str
+    name: str
+    shape: Shape
+    is_required: bool
+
+
+class Record(Shape):
+    """Named values: the fields of a named tuple, or the parameters of a method.
+
+    `embedded` are records whose fields stand among the record's own.
+    """
+
+    def __init__(
+        self, title: str, make: Callable[..., Any], fields: Sequence[Field], embedded: Mapping[str, Record]
+    ) -> None:
+        self.title = title
+        self.fields = fields
+        self._make = make
+        self._embedded = embedded
+        self.field_names: frozenset[str] = frozenset(field.name for field in self.all_fields())
+
+    def write(self, value: Any) -> dict[str, Any]:
+        """The document of a named tuple, or of whatever has the fields as attributes."""
+        document = {field.name: field.shape.write(getattr(value, field.attribute)) for field in self.fields}
+        for attribute, record in self._embedded.items():
+            document |= record.write(getattr(value, attribute))
+        return document
+
+    def write_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The document of those fields that have a value here, by attribute."""
+        document = {
+            each.name: each.shape.write(values[each.attribute]) for each in self.fields if each.attribute in values
+        }
+        for attribute, record in self._embedded.items():
+            if values.get(attribute) is not None:
+                document |= record.write(values[attribute])
+        return document
+
+    def read(self, document: Any, where: str, *, strict: bool) -> Any:
+        """The named tuple."""
+        return self._make(**self.values(document, where, strict=strict))
+
+    def values(self, document: Any, where: str, *, strict: bool) -> dict[str, Any]:
+        """What the fields of a document say, by attribute. Those that are left away are left to their defaults."""
+        if not isinstance(document, dict):
+            raise refused(where, "an object", document)
+        if strict and not document.keys() <= self.field_names:
+            unknown = sorted(document.keys() - self.field_names)[0]
+            raise InvalidValueError(
+                f"{where} has an unknown field {unknown!r:.80}", hint=f"known are {', '.join(sorted(self.field_names))}"
+            )
+        return self._values(document, where, strict=strict)
+
+    def _values(self, document: dict[str, Any], where: str, *, strict: bool) -> dict[str, Any]:
+        values = {}
+        for attribute, name, shape, is_required in self.fields:
+            if name in document:
+                values[attribute] = shape.read(document[name], f"{where}.{name}", strict=strict)
+            elif is_required:
+                raise InvalidValueError(f"{where} lacks the field {name!r}")
+        for attribute, record in self._embedded.items():
+            values[attribute] = record._make(**record._values(document, where, strict=strict))
+        return values
+
+    def without(self, **fixed: Any) -> Record:
+        """The record without these fields, which are always the same."""
+
+        def make(**values: Any) -> Any:
+            return self._make(**values, **fixed)
+
+        return Record(self.title, make, [each for each in self.fields if each.attribute not in fixed], self._embedded)
+
+    def with_field(self, attribute: str, shape: Shape) -> Record:
+        """The record, one field of which is of another shape."""
+        fields = [each._replace(shape=shape) if each.attribute == attribute else each for each in self.fields]
+        return Record(self.title, self._make, fields, self._embedded)
+
+    def all_fields(self) -> Iterator[Field]:
+        """The record's fields, and those of the records among them."""
+        yield from self.fields
+        for record in self._embedded.values():
+            yield from record.all_fields()
+
+    def schema(self) -> dict[str, Any]:
+        """The properties."""
+        return {
+            "type": "object",
+            "properties": {field.name: field.shape.schema() for field in self.all_fields()},
+            "required": [field.name for field in self.all_fields() if field.is_required],
+            "additionalProperties": False,
+        }

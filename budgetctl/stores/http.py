@@ -1,0 +1,314 @@
+"""The store of a project on a server."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from budgetctl.errors import BudgetctlError
+from budgetctl.models import Budget, Charge, Entry, ProjectSummary, Reset
+from budgetctl.money import Picodollars
+from budgetctl.stores.base import Answer, BudgetChange, ChargeRequest, IfExists, Request, SortKey
+from budgetctl.stores.calls import CALLS, PATH, Page
+from budgetctl.stores.credentials import find_token
+from budgetctl.stores.http_link import TIMEOUT_S, Link, Reply
+
+if TYPE_CHECKING:
+    from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.permission import Decision, Hold, HoldRequest
+    from budgetctl.top_ups import Left, TopUpRequest
+
+_FIRST_PAGE = 100
+_FRESH_S = 1.0
+"""How long the server's time is not asked for again."""
+
+_BULK_WAIT_S = 300.0
+"""How long to wait for what may have to go through a whole store."""
+
+_BATCH = 2_000
+"""Requests that are sent at once: more would not fit into the body that a server takes."""
+
+
+class HttpStore:
+    """A project on a server. What its methods do is done there, and durable there when they return.
+
+    Each change has a key of its own, by which the server does it once, however often it is sent.
+    """
+
+    def __init__(self, link: Link, project: str) -> None:
+        self.project = project
+        self._link = link
+        self._own_changes = 0
+        self._heard: tuple[int, float] | None = None
+
+    def now_us(self) -> int:
+        """The server's clock, as it was last told, and what has passed since."""
+        if self._heard is None or time.monotonic() - self._heard[1] > _FRESH_S:
+            self._call("now_us")
+        assert self._heard is not None  # noqa: S101  # every answer tells it
+        at_us, since = self._heard
+        return at_us + int((time.monotonic() - since) * 1_000_000)
+
+    def change_token(self) -> object:
+        """Others' changes alter it, this store's own do not."""
+        document = self._listen(self._link.get(f"{PATH}changes", {"project": self.project})).document
+        return document["run"], document["elsewhere"], document["changes"] - self._own_changes
+
+    def exists(self) -> bool:
+        """Whether anything was ever stored for the project."""
+        return bool(self._call("exists"))
+
+    def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
+        """Create the user's budget, and say whether it is new."""
+        made: tuple[Budget, bool] = self._call("create_budget", user=user, change=change, if_exists=if_exists)
+        return made
+
+    def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
+        """Create budgets for those who have none, all of them or nothing, and say who was new."""
+        return self._items("create_budgets", changes=changes)
+
+    def change_budget(self, user: str, change: BudgetChange) -> Budget:
+        """Change what `change` states."""
+        return self._budget("change_budget", user=user, change=change)
+
+    def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
+        """Give the user another limit."""
+        return self._budget("add_limit", user=user, name=name, change=change, models=models)
+
+    def remove_limit(self, user: str, name: str) -> Budget:
+        """Take a limit away."""
+        return self._budget("remove_limit", user=user, name=name)
+
+    def delete_budget(self, user: str) -> None:
+        """Delete the budget; its entries stay."""
+        self._call("delete_budget", user=user)
+
+    def budget(self, user: str) -> Budget:
+        """The user's budget as it stands now."""
+        return self._budget("budget", user=user)
+
+    def budgets(
+        self,
+        *,
+        after: str | None = None,
+        after_value: int | None = None,
+        sort: SortKey = "user",
+        over: bool = False,
+        due: bool = False,
+    ) -> Iterator[Budget]:
+        """All budgets as they stand now, page by page."""
+        return self._pages("budgets", after=after, after_value=after_value, sort=sort, over=over, due=due)
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        """Record a cost."""
+        charge: Charge = self._call("charge", request=request)
+        return charge
+
+    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
+        """Whether all limits would allow a cost now."""
+        decision: Decision = self._call("check", user=user, cost=cost, model=model)
+        return decision
+
+    def reserve(self, request: HoldRequest) -> Hold:
+        """Set money aside, if all limits allow it."""
+        hold: Hold = self._call("reserve", request=request)
+        return hold
+
+    def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
+        """Record what a call did cost, and let go of what was set aside for it."""
+        charge: Charge = self._call("commit", hold_id=hold_id, request=request)
+        return charge
+
+    def release(self, hold_id: str) -> Hold:
+        """Let go of what was set aside."""
+        hold: Hold = self._call("release", hold_id=hold_id)
+        return hold
+
+    def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
+        """Do many of the above, in this order. So many at once become durable together."""
+        answers: list[Answer | BudgetctlError] = []
+        for begin in range(0, len(requests), _BATCH):
+            answers += self._items("apply", requests=requests[begin : begin + _BATCH])
+        return answers
+
+    def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
+        """The holds that count now, oldest first; with `resolved` all that there ever were."""
+        return self._pages("holds", user=user, resolved=resolved, after=after)
+
+    def charges(
+        self, model: str, *, user: str | None = None, since_us: int | None = None, after: tuple[str, int] | None = None
+    ) -> Iterator[tuple[str, Entry, Picodollars]]:
+        """Entries of charges that have a usage, for models of that pattern, with their users."""
+        return self._pages("charges", model=model, user=user, since_us=since_us, after=after)
+
+    def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
+        """Make up the differences by entries that count where the corrected ones do."""
+        return self._items("correct", requests=requests)
+
+    def reset(self, user: str) -> Reset:
+        """Close the current generation of each of the user's limits."""
+        reset: Reset = self._call("reset", user=user)
+        return reset
+
+    def reset_all(self) -> Iterator[Reset]:
+        """Reset every user, in batches of a transaction each."""
+        after: str | None = None
+        while resets := self.reset_next(after):
+            yield from resets
+            after = resets[-1].user
+
+    def reset_next(self, after: str | None) -> list[Reset]:
+        """Reset the next users behind that one, by name, in one transaction."""
+        return self._items("reset_next", after=after)
+
+    def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
+        """What `reset_due` would reset now."""
+        return self._pages("due", after=after)
+
+    def reset_due(self) -> int:
+        """Roll every window that has passed."""
+        return int(self._call("reset_due"))
+
+    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
+        """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger."""
+        return self._pages("unreported_resets", after=after)
+
+    def report_resets(self, place: int) -> None:
+        """Take resets up to that place as reported."""
+        self._call("report_resets", place=place)
+
+    def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
+        """Take a cost back."""
+        charge: Charge = self._call("refund", user=user, number=number, amount=amount, note=note)
+        return charge
+
+    def top_up(self, request: TopUpRequest) -> Charge:
+        """Add to what a limit allows."""
+        charge: Charge = self._call("top_up", request=request)
+        return charge
+
+    def top_ups(self, user: str) -> list[Left]:
+        """What is left of the user's own top-ups."""
+        return self._items("top_ups", user=user)
+
+    def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
+        """The soft limits that are crossed, and were not told in this window."""
+        return self._pages("crossings", after=after)
+
+    def tell(self, crossing: Crossing) -> bool:
+        """Note that it was told, and say whether it was not yet."""
+        return bool(self._call("tell", crossing=crossing))
+
+    def forget(self, crossing: Crossing) -> None:
+        """Take back that it was told."""
+        self._call("forget", crossing=crossing)
+
+    def verify(self) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings."""
+        return iter(self._items("verify"))
+
+    def repair(self) -> list[Difference]:
+        """Set all counters to the sums of their postings, and say which were not."""
+        return self._items("repair")
+
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
+        """The user's entries, newest first."""
+        return self._pages("history", user=user, before=before, wanted=wanted)
+
+    def summary(self) -> ProjectSummary:
+        """How many users the project has and what they have spent; where it is, is the server's address."""
+        summary: ProjectSummary = self._call("summary")
+        return summary._replace(location=self._link.address)
+
+    def projects(self) -> list[str]:
+        """The projects on the server that the token is for."""
+        names: list[str] = self._listen(self._link.get(f"{PATH}projects", {})).document["items"]
+        return names
+
+    def close(self) -> None:
+        """Close the connections. They are opened again on the next use."""
+        self._link.close()
+
+    # Within
+
+    def _call(self, name: str, /, **asked: Any) -> Any:
+        """What the operation returns; of a list in pages, a `Page`."""
+        call = CALLS[name]
+        document = call.parameters.write_values(asked)
+        wait_s = _BULK_WAIT_S if call.is_bulk else None
+        if call.writes:
+            reply = self._link.post(call.path, {"project": self.project, **document}, wait_s=wait_s)
+        else:
+            query = {key: _query_text(value) for key, value in document.items() if value is not None}
+            reply = self._link.get(call.path, {"project": self.project, **query}, wait_s=wait_s)
+        return call.read_answer(self._listen(reply).document)
+
+    def _listen(self, reply: Reply) -> Reply:
+        """Note what the answer says beside its document."""
+        if "budgetctl-now" in reply.headers:
+            self._heard = int(reply.headers["budgetctl-now"]), time.monotonic()
+        if "budgetctl-change" in reply.headers:
+            self._own_changes += 1
+        return reply
+
+    def _budget(self, name: str, /, **asked: Any) -> Budget:
+        budget: Budget = self._call(name, **asked)
+        return budget
+
+    def _items(self, name: str, /, **asked: Any) -> list[Any]:
+        items: list[Any] = self._call(name, **asked)
+        return items
+
+    def _pages(self, name: str, /, **asked: Any) -> Iterator[Any]:
+        """A list, page by page: the first is short, since often no more of it is wanted."""
+        size: dict[str, Any] = {"limit": _FIRST_PAGE}
+        while True:
+            page: Page = self._page(name, asked, size)
+            yield from page.items
+            if page.next is None:
+                return
+            asked = {**asked, **page.next}
+            size = {}
+
+    def _page(self, name: str, asked: Mapping[str, Any], size: Mapping[str, Any]) -> Page:
+        call = CALLS[name]
+        document = {**call.parameters.write_values(asked), **size, "project": self.project}
+        query = {key: _query_text(value) for key, value in document.items() if value is not None}
+        page: Page = call.read_answer(self._listen(self._link.get(call.path, query)).document)
+        return page
+
+
+def _query_text(value: Any) -> str:
+    """A parameter of a query: text as it stands, and anything else as in JSON."""
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def open_http_store(
+    address: str, project: str, *, wait_s: float = TIMEOUT_S, headers: Mapping[str, str] | None = None
+) -> HttpStore:
+    """The store of a project on the server at an address. Nothing is sent yet.
+
+    `headers` go with every request; without an `Authorization` among them, the token that is meant for the address.
+    """
+    given = dict(headers or {})
+    if not any(name.lower() == "authorization" for name in given):
+        token = find_token(address, project)
+        if token is not None:
+            given["Authorization"] = f"Bearer {token}"
+    link = Link(address, given, wait_s=wait_s)
+    if link.is_in_clear and any(name.lower() == "authorization" for name in given):
+        warnings.warn(
+            f"the token is sent to {address} in the clear, where others can read it: use https://", stacklevel=3
+        )
+    return HttpStore(link, project)
+
+
+def http_stores(address: str, *, wait_s: float = TIMEOUT_S) -> Iterator[HttpStore]:
+    """A store for each project that the token is for."""
+    first = open_http_store(address, "default", wait_s=wait_s)
+    for name in first.projects():
+        yield open_http_store(address, name, wait_s=wait_s)

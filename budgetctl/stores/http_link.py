@@ -1,0 +1,171 @@
+"""A connection to a server: requests, and their repetition when the network fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
+
+from budgetctl.errors import (
+    BudgetctlError,
+    InvalidValueError,
+    NotAuthorisedError,
+    StoreBusyError,
+    StoreUnavailableError,
+)
+from budgetctl.stores.credentials import split_address
+
+if TYPE_CHECKING:
+    import http.client
+
+TIMEOUT_S = 10.0
+"""For connecting, and for each wait for an answer."""
+
+_TRIES = 4
+_PAUSE_S = 0.1
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Reply(NamedTuple):
+    """What a server answered: the document, and the headers in lower case."""
+
+    status: int
+    document: Any
+    headers: Mapping[str, str]
+
+
+class Link:
+    """The way to one server. Each thread has a connection of its own, which stays open.
+
+    `headers` go with every request. A redirect is an error: what it points to must not see them.
+    """
+
+    def __init__(self, address: str, headers: Mapping[str, str], *, wait_s: float = TIMEOUT_S) -> None:
+        parts = split_address(address)
+        self.address = address.rstrip("/")
+        self._secure = parts.scheme == "https"
+        self._host, self._port = str(parts.hostname), parts.port
+        self._base = parts.path.rstrip("/")
+        self._headers = {"Accept": "application/json", **headers}
+        self._wait_s = max(wait_s, 1.0)
+        self._local = threading.local()
+        self._connections: list[http.client.HTTPConnection] = []
+        self._pid = os.getpid()
+
+    @property
+    def is_in_clear(self) -> bool:
+        """Whether others on the way can read what is sent."""
+        return not self._secure and self._host not in _LOOPBACK
+
+    def get(self, path: str, parameters: Mapping[str, Any], *, wait_s: float | None = None) -> Reply:
+        """Ask for something."""
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return self._send("GET", f"{path}{query}", None, {}, wait_s)
+
+    def post(self, path: str, document: Any, *, wait_s: float | None = None) -> Reply:
+        """Have something done: once, however often it has to be sent."""
+        body = json.dumps(document, separators=(",", ":")).encode()
+        headers = {"Content-Type": "application/json", "Idempotency-Key": new_key()}
+        return self._send("POST", path, body, headers, wait_s)
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        while self._connections:
+            self._connections.pop().close()
+        self._local = threading.local()
+
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait_s: float | None
+    ) -> Reply:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                reply = self._attempt(method, path, body, headers, wait_s)
+                if reply.status < HTTPStatus.MULTIPLE_CHOICES:
+                    return reply
+                raise _error_of(reply, self.address)
+            except StoreUnavailableError:
+                if attempt == _TRIES:
+                    raise
+            # Twice as long each time, and not in step with others who have failed together.
+            time.sleep(_PAUSE_S * 2**attempt * (0.5 + secrets.randbelow(1000) / 1000))
+        raise AssertionError  # the last attempt returns or raises
+
+    def _attempt(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait_s: float | None
+    ) -> Reply:
+        import http.client
+
+        connection = self._connection()
+        connection.timeout = wait_s or self._wait_s
+        if connection.sock is not None:
+            connection.sock.settimeout(connection.timeout)
+        try:
+            connection.request(method, self._base + path, body, {**self._headers, **headers})
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise StoreUnavailableError(
+                f"cannot reach the server {self.address}: {reason}", hint="check the address, and that it runs"
+            ) from error
+        return Reply(answer.status, _parsed(content), {key.lower(): value for key, value in answer.getheaders()})
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if os.getpid() != self._pid:  # after a fork the parent's connections are the parent's
+            self._local, self._connections, self._pid = threading.local(), [], os.getpid()
+        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if found is None:
+            import http.client
+
+            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+            found = self._local.connection = kind(self._host, self._port)
+            self._connections.append(found)
+        return found
+
+
+def new_key() -> str:
+    """A UUID of version 7: it begins with the time, so that keys that are made together are stored together."""
+    import uuid
+
+    at_ms = time.time_ns() // 1_000_000
+    bits = (at_ms << 80) | (0x7 << 76) | (secrets.randbits(12) << 64) | (0b10 << 62) | secrets.randbits(62)
+    return str(uuid.UUID(int=bits))
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
+def _error_of(reply: Reply, address: str) -> BudgetctlError:
+    """What an answer that is no success means. The server's own words, where it is one of ours."""
+    from budgetctl.wire import ErrorShape
+
+    document = reply.document.get("error") if isinstance(reply.document, dict) else None
+    try:
+        told = ErrorShape().read(document, "error", strict=False) if document is not None else None
+    except InvalidValueError:
+        told = None
+    if told is not None and type(told) not in (BudgetctlError, NotAuthorisedError):
+        return told
+    said = told.message if told is not None else f"it answered {reply.status}"
+    if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return NotAuthorisedError(f"{address}: {said}", hint="put a token for it into BUDGETCTL_TOKEN")
+    if reply.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
+        return StoreBusyError(f"{address}: {said}", hint="try again")
+    if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+        to = reply.headers.get("location", "elsewhere")
+        return BudgetctlError(f"{address} redirects to {to!r:.200}; nothing was sent there", hint="name that address")
+    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return StoreUnavailableError(f"{address}: {said}", hint="try again")
+    hint = told.hint if told is not None else "check that it is the address of a budgetctl server"
+    return BudgetctlError(f"{address}: {said}", hint=hint)

@@ -1,0 +1,84 @@
+"""Client processes of a server that is killed and started again while they are at work."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import killing
+from soundness import assert_sound
+
+from budgetctl import BudgetManager
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def start_server(directory: Path, port: int, *options: str) -> subprocess.Popen[str]:
+    """A server over the stores in a directory, in a process of its own, once it listens."""
+    command = [sys.executable, "-m", "budgetctl", "--store", f"{directory}/", "serve", "--port", str(port), *options]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "serving" in line:
+            return process
+    raise AssertionError("the server has ended")
+
+
+@contextmanager
+def clients(address: str, count: int, steps: int) -> Iterator[dict[str, subprocess.Popen[str]]]:
+    """So many processes that take so many steps each, all let go together."""
+    with ExitStack() as running:
+        command = [sys.executable, killing.__file__, address]
+        found = {
+            name: running.enter_context(
+                subprocess.Popen(
+                    [*command, name, str(steps)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for name in (f"0-{number}" for number in range(count))
+        }
+        for process in found.values():
+            assert process.stdout.readline() == "ready\n"
+        for process in found.values():
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        yield found
+
+
+def survive(directory: Path, *, count: int, steps: int, outages: int, seed: int) -> None:
+    """Kill the server so often while clients work, and hold what is stored against what they were told."""
+    moments = random.Random(seed)
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    server = start_server(directory, port, "--no-auth", "--quiet")
+    try:
+        with closing(BudgetManager("p", store=address)) as manager:
+            killing.set_up(manager)
+        with clients(address, count, steps) as running:
+            watched = running["0-0"]
+            for _ in range(outages):
+                for _ in range(moments.randrange(1, max(2, steps // (outages + 1)))):
+                    watched.stdout.readline()
+                os.kill(server.pid, signal.SIGKILL)
+                server.communicate()
+                server = start_server(directory, port, "--no-auth", "--quiet")
+            for process in running.values():
+                process.communicate()
+                assert process.returncode == 0
+        with closing(BudgetManager("p", store=address)) as manager:
+            killing.assert_exactly_once(manager, dict.fromkeys(running, steps))
+    finally:
+        server.terminate()
+        server.communicate()
+    assert_sound(directory / "p.db")

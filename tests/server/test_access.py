@@ -1,0 +1,116 @@
+"""Who gets in: every route, with every kind of token."""
+
+from __future__ import annotations
+
+import pytest
+
+from budgetctl.stores.calls import CALLS
+
+from .conftest import ask, fill
+
+DAY_US = 86_400_000_000
+PAGES = ("/metrics", "/docs", "/openapi.json", "/v1/projects", "/v1/changes")
+ROUTES = [*CALLS, *PAGES]
+
+
+def go(running, route, **headers):
+    """Take a route, whatever it is."""
+    return running.ask("GET", route, **headers) if route in PAGES else ask(running, route, **headers)
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def token(guarded):
+    """A token for the project `p`, which is filled."""
+    text = guarded.new_token("p")
+    fill(guarded.open("p", headers=bearer(text)))
+    return text
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_token_opens_every_route(guarded, token, route):
+    assert go(guarded, route, **bearer(token)).status == 200
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_without_a_token_that_can_be_used_no_route_opens(guarded, token, route, clock):
+    revoked = guarded.new_token("p")
+    guarded.server.settings.tokens.revoke(revoked.split("_")[1], clock.now_us)
+    expired = guarded.new_token("p", expires_us=clock.now_us + DAY_US)
+    clock.advance(days=1)
+    unusable = [
+        {},
+        {"Authorization": ""},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Token {token}"},
+        {"Authorization": token},
+        bearer(token[:-1]),
+        bearer(token + "x"),
+        bearer("bctl_nobody_" + token.split("_", 2)[2]),
+        bearer("bctl__"),
+        bearer("\xff"),
+        bearer(revoked),
+        bearer(expired),
+    ]
+    for headers in unusable:
+        answer = go(guarded, route, **headers)
+        assert answer.status == 401, headers
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert {headers and answer.document["error"]["code"]} == {"not_authorised"}
+
+
+@pytest.mark.parametrize("route", CALLS)
+def test_a_token_opens_no_other_project(guarded, route):
+    answer = ask(guarded, route, **bearer(guarded.new_token("other")))
+    assert (answer.status, answer.document["error"]["code"]) == (403, "not_authorised")
+
+
+@pytest.mark.parametrize("route", CALLS)
+def test_a_token_for_reading_opens_what_only_reads(guarded, token, route):
+    answer = ask(guarded, route, **bearer(guarded.new_token("p", read_only=True)))
+    assert answer.status == (403 if CALLS[route].writes else 200)
+
+
+def test_the_project_is_by_default_the_tokens(guarded, token):
+    assert ask(guarded, "budget", None, **bearer(token)).document["project"] == "p"
+    assert ask(guarded, "charge", None, **bearer(token)).status == 200
+
+
+def test_a_token_lists_its_own_project_alone(guarded, token):
+    fill(guarded.open("other", headers=bearer(guarded.new_token("other"))))
+    assert guarded.ask("GET", "/v1/projects", **bearer(token)).document == {"items": ["p"]}
+
+
+def test_a_browser_may_send_the_token_as_a_password_and_only_to_what_it_shows(guarded, token):
+    from base64 import b64encode
+
+    headers = {"Authorization": "Basic " + b64encode(f"any:{token}".encode()).decode()}
+    assert guarded.ask("GET", "/docs", **headers).status == 200
+    assert guarded.ask("GET", "/openapi.json", **headers).status == 200
+    assert guarded.ask("GET", "/metrics", **headers).status == 401
+    assert ask(guarded, "budget", **headers).status == 401
+
+
+def test_health_needs_no_token(guarded):
+    assert guarded.ask("GET", "/healthz").document == guarded.ask("GET", "/readyz").document == {"status": "ok"}
+
+
+def test_what_is_kept_of_a_token_does_not_show_it(guarded, token, home):
+    kept = home / "tokens.json"
+    assert token.split("_", 2)[2] not in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_neither_tokens_nor_users_nor_queries_are_logged_or_counted(guarded, token):
+    ask(guarded, "budget", **bearer(token))
+    ask(guarded, "charge", **bearer("bctl_nobody_secret"))
+    guarded.ask("GET", "/alice?user=alice")
+    metrics = guarded.ask("GET", "/metrics", **bearer(token)).body.decode()
+    for said in (guarded.log.getvalue(), metrics):
+        assert "/v1/budget" in said
+        assert "alice" not in said
+        assert "secret" not in said
+        assert token.split("_", 2)[2] not in said

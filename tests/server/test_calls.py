@@ -1,0 +1,198 @@
+"""What a request does, and what it does when it is sent again."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from budgetctl.errors import KeyConflictError, UnknownUserError
+from budgetctl.models import Charge
+from budgetctl.money import Picodollars
+from budgetctl.stores import requests
+from budgetctl.stores.base import ChargeRequest
+from budgetctl.stores.calls import CALLS
+
+from .conftest import REQUESTS, ask, change, fill
+
+WRITES = [name for name, call in CALLS.items() if call.writes]
+DAY_US = 86_400_000_000
+
+
+def stored(server):
+    """What the project's store says of everybody."""
+    store = server.open("p")
+    return [(each, list(store.history(each.user))) for each in store.budgets()], list(store.holds(resolved=True))
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_request_with_the_same_key_takes_effect_once(server, name, clock):
+    clock.advance(days=1)
+    first = ask(server, name, Idempotency_Key="k")
+    after = stored(server)
+    again = ask(server, name, Idempotency_Key="k")
+    assert first.status == 200
+    # What a hold was committed with is a key too, and that was used before.
+    assert again.document | {"replayed": False} == first.document | {"replayed": False}
+    assert stored(server) == after
+
+
+@pytest.mark.parametrize("name", [name for name in WRITES if CALLS[name].kind == "once"])
+def test_a_key_that_was_another_requests_is_refused(server, name):
+    ask(server, "refund" if name == "reset" else "reset", Idempotency_Key="k")
+    answer = ask(server, name, Idempotency_Key="k")
+    assert (answer.status, answer.document["error"]["code"]) == (409, "key_conflict")
+
+
+def test_a_charge_with_another_charges_key_is_refused(server):
+    ask(server, "charge", Idempotency_Key="k")
+    answer = server.ask(
+        "POST", "/v1/charge", {"project": "p", "user": "alice", "amount_picodollars": 2}, Idempotency_Key="k"
+    )
+    assert (answer.status, answer.document["error"]["code"]) == (409, "key_conflict")
+
+
+def test_each_charge_of_a_batch_has_a_key_of_its_own(server):
+    batch = {"project": "p", "requests": [{"charge": {"user": "alice", "amount_picodollars": 1}}] * 3}
+    first = server.ask("POST", "/v1/apply", batch, Idempotency_Key="k").document["items"]
+    again = server.ask("POST", "/v1/apply", batch, Idempotency_Key="k").document["items"]
+    assert [item["charge"]["entry"]["number"] for item in first] == [2, 3, 4]
+    assert [item["charge"]["entry"] for item in again] == [item["charge"]["entry"] for item in first]
+
+
+def test_what_failed_is_tried_again_under_the_same_key(server):
+    body = {"project": "p", "user": "zoe"}
+    assert server.ask("POST", "/v1/reset", body, Idempotency_Key="k").status == 404
+    server.open("p").create_budget("zoe", change(amount_picodollars=1), if_exists="error")
+    assert server.ask("POST", "/v1/reset", body, Idempotency_Key="k").status == 200
+
+
+def test_answers_are_forgotten_after_a_day(server, open_file, clock):
+    ask(server, "reset", Idempotency_Key="k")
+    clock.advance(seconds=requests.KEPT_US / 1_000_000)
+    store = open_file("p")
+    store.forget_requests()
+    with store.read() as tx:
+        assert tx.all("SELECT * FROM requests WHERE project = :project") == []
+    store.close()
+    assert ask(server, "reset", Idempotency_Key="k").document["closed"]["generation"] == 2
+
+
+def test_a_commit_of_the_same_hold_needs_no_key_to_be_made_once(server):
+    assert ask(server, "commit").body != ask(server, "commit").body  # the second says that it is the first
+    assert len(list(server.open("p").history("alice"))) == 2
+
+
+def test_an_unknown_user_of_an_unknown_project_leaves_no_file_behind(server, home):
+    answer = server.ask("POST", "/v1/reset", {"project": "nothing", "user": "alice"}, Idempotency_Key="k")
+    assert answer.status == 404
+    assert not (home / "nothing.db").exists()
+
+
+def test_the_clients_own_retry_after_a_lost_answer_changes_nothing(server, monkeypatch):
+    store = server.open("p")
+    store.budget("alice")
+    connection = store._link._connection()
+    answered = connection.getresponse
+    lost = []
+
+    def lose_the_first():
+        answer = answered()
+        if not lost:
+            lost.append(answer.read())
+            raise ConnectionResetError
+        return answer
+
+    monkeypatch.setattr(connection, "getresponse", lose_the_first)
+    charge = store.charge(ChargeRequest("alice", Picodollars(7)))
+    assert lost
+    assert (charge.entry.number, charge.replayed) == (2, False)
+    assert store.budget("alice").limit.spent == 12
+
+
+def test_requests_that_wait_together_share_a_transaction(server, open_file):
+    entered, leave = threading.Event(), threading.Event()
+    store = open_file("p")
+
+    def hold():
+        with store.write():
+            entered.set()
+            leave.wait(30)
+
+    writer = threading.Thread(target=hold)
+    writer.start()
+    entered.wait(30)
+    with ThreadPoolExecutor(20) as clients:
+        answers = [clients.submit(ask, server, "charge") for _ in range(20)]
+        project = next(iter(server.server.projects))
+        while project.users < 20:
+            threading.Event().wait(0.001)
+        leave.set()
+        times = {each.result().document["entry"]["at_us"] for each in answers}
+        numbers = {each.result().document["entry"]["number"] for each in answers}
+    writer.join()
+    store.close()
+    assert numbers == set(range(2, 22))
+    assert len(times) == 1
+
+
+def test_one_that_is_refused_takes_nothing_else_of_its_group_with_it(server):
+    wanted = [{"charge": {"user": user, "amount_picodollars": 1}} for user in ("alice", "nobody", "alice")]
+    items = server.ask("POST", "/v1/apply", {"project": "p", "requests": wanted}).document["items"]
+    assert [list(item) for item in items] == [["charge"], ["error"], ["charge"]]
+    assert items[1]["error"]["code"] == "unknown_user"
+
+
+def test_a_batch_over_http_answers_values_and_errors(server):
+    charge, error = server.open("p").apply([ChargeRequest(user, Picodollars(1)) for user in ("alice", "nobody")])
+    assert isinstance(charge, Charge)
+    assert isinstance(error, UnknownUserError)
+
+
+def test_lists_come_in_pages_whose_seams_cannot_be_seen(server):
+    store = server.open("p")
+    store.create_budgets([(f"user-{number:03}", change(amount_picodollars=number % 7)) for number in range(250)])
+    path = "/v1/budgets?project=p&sort=budget&limit=9"
+    seen, page = [], server.ask("GET", path).document
+    while page["next"]:
+        seen += [item["user"] for item in page["items"]]
+        assert len(page["items"]) == 9
+        page = server.ask("GET", f"{path}&after={page['next']['after']}&after_value={page['next']['after_value']}").document
+    seen += [item["user"] for item in page["items"]]
+    assert seen == [budget.user for budget in store.budgets(sort="budget")]
+    assert len(seen) == 252
+
+
+def test_the_budget_of_the_project_has_no_user(server):
+    body = {"project": "p", "user": "", "amount_picodollars": 1, "if_exists": "change"}
+    assert server.ask("POST", "/v1/create-budget", body).status == 200
+    assert server.ask("GET", "/v1/budget?project=p&user=").document["user"] == ""
+    assert server.ask("POST", "/v1/charge", {"project": "p", "user": "", "amount_picodollars": 1}).status == 422
+
+
+@pytest.mark.parametrize("user", ["a/b", "a?b&c=d", "ü ß", "..", "%2e", "a+b", "'; --", "💸"])
+def test_a_user_may_have_any_name(server, user):
+    store = server.open("p")
+    store.create_budget(user, change(amount_picodollars=10), if_exists="error")
+    store.charge(ChargeRequest(user, Picodollars(1)))
+    assert store.budget(user).limit.spent == 1
+    assert [entry.number for entry in store.history(user)] == [1]
+
+
+def test_a_key_conflict_is_the_same_error_on_both_sides(server):
+    from budgetctl.idempotency import caller_key
+
+    store = server.open("p")
+    for amount in (1, 1):
+        key = caller_key("k", amount=Picodollars(amount), model=None, usage=None)
+        charge = store.charge(ChargeRequest("alice", Picodollars(amount), key=key))
+    assert charge.replayed
+    with pytest.raises(KeyConflictError, match="used before"):
+        store.charge(ChargeRequest("alice", Picodollars(2), key=caller_key("k", amount=Picodollars(2), model=None, usage=None)))  # fmt: skip
+
+
+def test_two_projects_know_nothing_of_each_other(server):
+    fill(server.open("other"))
+    server.open("other").reset("alice")
+    assert ask(server, "budget").document["limit"]["spent_picodollars"] == 5

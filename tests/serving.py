@@ -1,0 +1,76 @@
+"""A server in a thread of this process, on a port of its own, with real sockets."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import threading
+from typing import Any, NamedTuple
+
+from budgetctl.server.serving import Server, Settings
+from budgetctl.server.tokens import new_token
+from budgetctl.stores.http import HttpStore, open_http_store
+
+
+class Answer(NamedTuple):
+    """What a request was answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        """The body, which is JSON."""
+        return json.loads(self.body)
+
+
+class Running:
+    """A server over the stores that `open_project` opens. Without `tokens` it answers anybody."""
+
+    def __init__(self, open_project: Any = None, location: Any = None, **settings: Any) -> None:
+        self.server = Server(Settings(location, port=0, open_project=open_project, **settings))
+        self.log = self.server.log._stream = io.StringIO()
+        self._opened: list[HttpStore] = []
+        self._socket = self.server.listen()
+        self.port = self._socket.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._thread = threading.Thread(target=self.server.run_on, args=[self._socket], daemon=True)
+
+    def __enter__(self) -> Running:
+        """Start it."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it, and wait until it has."""
+        for store in self._opened:
+            store.close()
+        self.server.should_exit = True
+        self._thread.join(timeout=60)
+        assert not self._thread.is_alive()
+
+    def open(self, project: str, **more: Any) -> HttpStore:
+        """The store of a project on it."""
+        self._opened.append(open_http_store(self.address, project, **more))
+        return self._opened[-1]
+
+    def new_token(self, project: str, **more: Any) -> str:
+        """A token that it knows."""
+        token, text = new_token(project, self.server.settings.clock(), **more)
+        self.server.settings.tokens.add(token)
+        return text
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """Send a request of one's own making. A body that is not bytes is sent as JSON."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        connection.request(method, path, body, sent)
+        answer = connection.getresponse()
+        found = Answer(answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read())
+        connection.close()
+        return found
