@@ -25,6 +25,7 @@ import psycopg
 from postgres import Server
 
 from budgetctl.money import Picodollars, parse_amount
+from budgetctl.permission import HoldRequest
 from budgetctl.stores.base import BudgetChange, ChargeRequest
 from budgetctl.stores.postgres import PostgresStore
 from budgetctl.stores.postgres_connections import FAST
@@ -83,7 +84,7 @@ class Bench:
         """A project with so many users, all under one parent or none. Returns its key."""
         with closing(PostgresStore(self.url, name)) as store:
             store.create_budget("user-0", TERMS, if_exists="keep")
-            above = f"(SELECT holder FROM holders WHERE project = :project AND name = 'user-0')" if parent else "NULL"
+            above = "(SELECT holder FROM holders WHERE project = :project AND name = 'user-0')" if parent else "NULL"
             with store.write() as tx:
                 tx.run(
                     "INSERT INTO holders (project, name, parent, created_us, updated_us) SELECT :project, 'user-' || n,"
@@ -96,7 +97,10 @@ class Bench:
                     " ON h.project = l.project AND h.holder <> l.holder WHERE l.project = :project"
                 )
                 project = tx.project
-            store.apply([ChargeRequest(f"user-{1 + number % users}", Picodollars(1), "m") for number in range(1000)])
+            some = [f"user-{1 + number % users}" for number in range(FEW)]
+            store.apply([ChargeRequest(user, Picodollars(1), "m") for user in some])
+            # As in use, some calls are under way: what is empty would be planned as if it stayed so.
+            store.apply([HoldRequest(f"open-{user}", user, Picodollars(1), 30 * 86_400_000_000, "m") for user in some])
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
