@@ -61,7 +61,9 @@ def fill(store: Any) -> None:
     store.charge(CALLS["charge"].parameters.read({"user": "alice", "amount_picodollars": 5, "model": "m",
                                                   "usage": {"x": 1}}, "", strict=True)["request"])  # fmt: skip
     store.add_limit("alice", "extra", change(amount_picodollars=10**12), None)
-    store.reserve(CALLS["reserve"].parameters.read({**REQUESTS["reserve"], "hold_id": "held"}, "", strict=True)["request"])
+    store.reserve(
+        CALLS["reserve"].parameters.read({**REQUESTS["reserve"], "hold_id": "held"}, "", strict=True)["request"]
+    )
 
 
 def change(**fields: Any) -> Any:
@@ -98,5 +100,3 @@ def ask(running: Running, name: str, project: str | None = "p", **headers: str) 
         return running.ask("POST", call.path, document, **headers)
     query = "&".join(f"{key}={value}" for key, value in document.items())
     return running.ask("GET", f"{call.path}?{query}", **headers)
-
-

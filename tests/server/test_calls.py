@@ -158,7 +158,9 @@ def test_lists_come_in_pages_whose_seams_cannot_be_seen(server):
     while page["next"]:
         seen += [item["user"] for item in page["items"]]
         assert len(page["items"]) == 9
-        page = server.ask("GET", f"{path}&after={page['next']['after']}&after_value={page['next']['after_value']}").document
+        page = server.ask(
+            "GET", f"{path}&after={page['next']['after']}&after_value={page['next']['after_value']}"
+        ).document
     seen += [item["user"] for item in page["items"]]
     assert seen == [budget.user for budget in store.budgets(sort="budget")]
     assert len(seen) == 252

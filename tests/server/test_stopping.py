@@ -92,5 +92,3 @@ def test_two_servers_roll_what_is_due_once(home, clock, serve):
             ask(server, "reset_due")
         assert [reset.user for _, reset in store.unreported_resets()] == names
         assert {budget.limit.generation for budget in store.budgets()} == {2}
-
-
