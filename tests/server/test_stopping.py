@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import threading
 from contextlib import closing
 
 from outages import free_port, start_server, survive
-from serving import Running
 
 from budgetctl import BudgetManager
 from budgetctl.money import Picodollars
