@@ -74,7 +74,8 @@ def save(session: Session) -> None:
 
     $ budgetctl token save --store https://budgets.example < token.txt
 
-    It is for the project, and sent to that address and to no other. BUDGETCTL_TOKEN and BUDGETCTL_TOKEN_FILE go before it.
+    It is for the project, and sent to that address and to no other. BUDGETCTL_TOKEN and BUDGETCTL_TOKEN_FILE go
+    before it.
     """
     from budgetctl.stores.credentials import store_token
 
