@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from budgetctl.enforcement import Enforcement
+from budgetctl.bookkeeping import Bookkeeping
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
 from budgetctl.idempotency import caller_key, response_key
 from budgetctl.models import (
     Align,
     Budget,
     Charge,
-    Entry,
     Price,
-    ProjectSummary,
     Reset,
     Usage,
 )
@@ -25,10 +23,10 @@ from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, IfExists
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from budgetctl.audit import Correction, Crossing, Difference, HistoryFilter
+    from budgetctl.audit import Correction
 
 
-class Budgets(Enforcement):
+class Budgets(Bookkeeping):
     """What `BudgetManager` does beside litellm's methods."""
 
     project_name: str
@@ -288,53 +286,6 @@ class Budgets(Enforcement):
         count = self._store.reset_due()
         self._touch()
         return count, self._report_resets()
-
-    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
-        """The user's entries, newest first; `before` continues below that number. Deleted users have one too."""
-        return self._store.history(check_user(user), before=before, wanted=wanted)
-
-    def refund(
-        self,
-        user: str,
-        entry: int | None = None,
-        *,
-        amount: str | Decimal | Picodollars | None = None,
-        note: str | None = None,
-    ) -> Charge:
-        """Take back what an entry cost, or `amount` of that; or, without an entry, of what was spent in this window.
-
-        It is an entry of its own, which counts where the refunded one does: a window that has closed frees nothing.
-        """
-        if entry is None and amount is None:
-            raise InvalidValueError("nothing to refund was given: pass the number of an entry, or an amount")
-        exact = None if amount is None else parse_amount(amount)
-        charge = self._store.refund(check_user(user), entry, exact, None if note is None else check_note(note))
-        self._written(charge.budget)
-        return charge
-
-    def crossings(self) -> Iterator[Crossing]:
-        """The soft limits that are crossed and were not told in this window."""
-        return self._store.crossings()
-
-    def tell(self, crossing: Crossing) -> bool:
-        """Note that a crossing was told, and say whether it was not yet: of two who ask at once, one hears yes."""
-        return self._store.tell(crossing)
-
-    def forget(self, crossing: Crossing) -> None:
-        """Take back that a crossing was told: who should have heard of it did not."""
-        self._store.forget(crossing)
-
-    def verify(self, *, repair: bool = False) -> Iterator[Difference]:
-        """Every counter that is not the sum of its postings; with `repair` they are set to that. Entries stay."""
-        if not repair:
-            return self._store.verify()
-        found = self._store.repair()
-        self._touch()
-        return iter(found)
-
-    def summary(self) -> ProjectSummary:
-        """How many users there are, and what they have spent in their current windows."""
-        return self._store.summary()
 
     def close(self) -> None:
         """Let go of the store's connections."""

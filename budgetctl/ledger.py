@@ -120,6 +120,8 @@ def denial(decision: Decision) -> str:
     whose = "the " if user == decision.user else f"{user}'s " if user else "the project's "
     name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
     what = f"{whose}{name} of {format_usd(limit.amount)}{f' {limit.duration}' if limit.duration else ''}"
+    if limit.extra:
+        what += f" and {format_usd(limit.extra)} on top"
     wanted = 1 if decision.cost is None else decision.cost
     if not decision.allowed and limit.remaining >= wanted:
         starts = rfc3339(limit.window_start_us)[:16].replace("T", " ")
@@ -137,16 +139,16 @@ def denial(decision: Decision) -> str:
 
 def status(limit: Limit) -> Status:
     """`exceeded` when nothing is left, `warning` from the lowest threshold on."""
-    if limit.spent >= limit.amount:
+    if limit.spent >= limit.allowance:
         return "exceeded"
     return "warning" if crossed(limit) else "ok"
 
 
 def crossed(limit: Limit) -> list[int]:
     """The thresholds that what is spent has reached, in percent."""
-    return [percent for percent in limit.warn_at if limit.spent * 100 >= limit.amount * percent]
+    return [percent for percent in limit.warn_at if limit.spent * 100 >= limit.allowance * percent]
 
 
 def used_percent(limit: Limit) -> float:
-    """What share of the amount is spent, in percent with one decimal. A limit of $0 is always used up."""
-    return round(limit.spent * 100 / limit.amount, 1) if limit.amount else 100.0
+    """What share of the allowance is spent, in percent with one decimal. Nothing allowed is always used up."""
+    return round(limit.spent * 100 / limit.allowance, 1) if limit.allowance else 100.0

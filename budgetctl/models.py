@@ -14,7 +14,7 @@ from budgetctl.money import ZERO, Picodollars
 
 Align = Literal["rolling", "calendar"]
 Status = Literal["ok", "warning", "exceeded"]
-EntryKind = Literal["spend", "refund", "adjustment", "carry", "reset"]
+EntryKind = Literal["spend", "refund", "adjustment", "carry", "reset", "top-up"]
 
 UNKNOWN_PRICE = "unknown"
 """The source of a price that nobody knew: the entry keeps the usage until it can be priced."""
@@ -96,12 +96,21 @@ class Limit(NamedTuple):
     spent: Picodollars
     held: Picodollars = ZERO
     warn_at: tuple[int, ...] = DEFAULT_WARN_AT
-    """From which percents of the amount on somebody is told, lowest first."""
+    """From which percents of the allowance on somebody is told, lowest first."""
+    extra: Picodollars = ZERO
+    """What top-ups add to the amount in this generation."""
+    extra_until_us: int | None = None
+    """When the first of these expires, if any does before it is used up or the window has passed."""
+
+    @property
+    def allowance(self) -> Picodollars:
+        """What may be spent in this window in all."""
+        return Picodollars(self.amount + self.extra)
 
     @property
     def remaining(self) -> Picodollars:
-        """What may still be spent in this window and is not set aside; negative when more than the amount was."""
-        return Picodollars(self.amount - self.spent - self.held)
+        """What may still be spent in this window and is not set aside; negative when more than is allowed was."""
+        return Picodollars(self.allowance - self.spent - self.held)
 
 
 class Standing(NamedTuple):
@@ -138,8 +147,9 @@ class Budget(NamedTuple):
 class Entry(NamedTuple):
     """One immutable line of a user's ledger. `number` counts from 1 without gaps within the user.
 
-    A reset moves no money: `closed` says what the generation that it closed had spent, in which window. A carry
-    takes what was spent over into the generation that a change of duration opens.
+    A top-up adds to what may be spent, and counts as nothing spent. A reset moves no money: `closed` says what the
+    generation that it closed had spent, in which window. A carry takes what was spent over into the generation that a
+    change of duration opens.
     """
 
     number: int

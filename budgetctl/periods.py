@@ -323,21 +323,35 @@ def parse_instant(text: str, now_us: int) -> int:
 
     Without a zone it is UTC. Raises `InvalidValueError`.
     """
+    return _instant(text, now_us, -1)
+
+
+def parse_expiry(text: str, now_us: int) -> int:
+    """Read a time that is to come: as `parse_instant`, but counted from now on. Raises `InvalidValueError`."""
+    expires_us = _instant(text, now_us, +1)
+    if expires_us <= now_us:
+        raise InvalidValueError(f"{text!r:.80} has passed already: give a time that is to come")
+    return expires_us
+
+
+def _instant(text: str, now_us: int, sign: int) -> int:
     counted = _COUNTED.fullmatch(text.strip())
     try:
         if counted:
-            return check_instant(_before(now_us, Duration(int(counted[1]), counted[2])))  # type: ignore[arg-type]
+            duration = Duration(int(counted[1]), counted[2])  # type: ignore[arg-type]
+            return check_instant(_moved(now_us, duration, sign))
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
+        counting = "so long ago as 36h or 7d" if sign < 0 else "in how long, as in 36h or 7d"
         raise InvalidValueError(
-            f"{text!r:.80} is not a time: write 2026-11-01, 2026-11-01T09:30Z, or so long ago as 36h or 7d"
+            f"{text!r:.80} is not a time: write 2026-11-01, 2026-11-01T09:30Z, or {counting}"
         ) from error
     return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
-def _before(us: int, duration: Duration) -> int:
+def _moved(us: int, duration: Duration, count: int) -> int:
     fixed = _FIXED_US.get(duration.unit)
-    return _advance(us, duration, -1) if fixed is None else us - fixed * duration.number
+    return _advance(us, duration, count) if fixed is None else us + count * fixed * duration.number
 
 
 def to_timestamp(us: int) -> float:

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from budgetctl import audit, models, names, permission
+from budgetctl import audit, models, names, permission, top_ups
 from budgetctl.errors import BudgetctlError
 from budgetctl.money import Picodollars
 from budgetctl.shapes import (
@@ -43,6 +43,7 @@ _MAX_TTL_US = 7 * 86_400_000_000
 NAMESPACE: dict[str, Any] = {
     **vars(audit),
     **vars(permission),
+    **vars(top_ups),
     **vars(models),
     **vars(base),
     "BudgetctlError": BudgetctlError,

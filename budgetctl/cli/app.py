@@ -35,6 +35,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "set": ("set_budget", "Change a budget's amount or duration."),
         "delete": ("delete", "Delete a budget; its history stays."),
         "limit": ("limit", "Give a user more limits: by day, by model."),
+        "top-up": ("top_up", "Give extra money for the current window."),
         "cap": ("cap", "Set a budget for the whole project."),
     },
     "Guarding calls": {

@@ -119,7 +119,7 @@ CROSSING_COLUMNS = (
     _name("limit"),
     Column("PAST", lambda document: f"{document['threshold']} %", is_number=True),
     _usd("spent"),
-    _usd("amount", "OF"),
+    Column("OF", lambda document: format_usd(document["amount"] + document["topped_up"]), is_number=True),
     _time("resets_at", "RESETS UTC"),
 )
 DIFFERENCE_COLUMNS = (
@@ -145,6 +145,17 @@ RESET_COLUMNS = (
     _usd("spent"),
     _time("window_start", "FROM (UTC)"),
     _time("window_end", "TO (UTC)"),
+)
+TOP_UP_COLUMNS = (
+    Column("ENTRY", lambda document: str(document["entry_id"]), is_number=True),
+    _time("at", "AT (UTC)"),
+    _name("limit"),
+    _usd("amount"),
+    _usd("left"),
+    Column(
+        "UNTIL (UTC)", lambda document: _minute(document["expires_at"]) if document["expires_at"] else "window's end"
+    ),
+    Column("NOTE", lambda document: document["note"] or "", is_name=True),
 )
 PRICE_COLUMNS = (
     _name("key", "MODEL"),

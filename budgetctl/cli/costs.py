@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from budgetctl.cli import options
 from budgetctl.cli.reading import read_response, read_text
 from budgetctl.errors import CannotPriceError, InvalidValueError
 from budgetctl.models import Price, Usage
@@ -13,16 +14,16 @@ from budgetctl.money import ZERO, Picodollars, parse_amount
 class CostOptions(NamedTuple):
     """What was given of a response, texts, tokens or a cost."""
 
-    response: str | None
-    model: str | None
-    provider: str | None
-    input_text: str | None
-    input_file: str | None
-    output_text: str | None
-    output_file: str | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cost: str | None
+    response: options.Response = None
+    model: options.Model = None
+    input_text: options.InputText = None
+    input_file: options.InputFile = None
+    output_text: options.OutputText = None
+    output_file: options.OutputFile = None
+    input_tokens: options.InputTokens = None
+    output_tokens: options.OutputTokens = None
+    cost: options.Cost = None
+    provider: options.Provider = None
 
     def ways(self) -> dict[str, bool]:
         """The ways to state a cost, and whether each was used. A response may come with the text that was sent."""
@@ -37,14 +38,14 @@ class CostOptions(NamedTuple):
         }
 
 
-def price_of(options: CostOptions, on_unknown_price: str | None = None) -> Price:
+def price_of(given: CostOptions, on_unknown_price: str | None = None) -> Price:
     """The price of what was given. Raises `InvalidValueError` unless it was given in exactly one way.
 
     `on_unknown_price` is what to do when nobody knows it: `error`, `record`, or an amount to charge.
     """
     instead = None if on_unknown_price in (None, "error") else _amount_instead(str(on_unknown_price))
     try:
-        return _price_of(options)
+        return _price_of(given)
     except CannotPriceError as error:
         if instead is None or error.usage is None:
             raise
@@ -62,49 +63,47 @@ def _amount_instead(text: str) -> Picodollars:
         ) from error
 
 
-def _price_of(options: CostOptions) -> Price:
-    used = [way for way, given in options.ways().items() if given]
+def _price_of(given: CostOptions) -> Price:
+    used = [way for way, is_used in given.ways().items() if is_used]
     if len(used) != 1:
         what = f"{' and '.join(used)} were given" if used else "nothing to charge was given"
-        raise InvalidValueError(f"{what}: give one of {', '.join(options.ways())}")
-    if options.cost is not None:
-        return Price(parse_amount(options.cost), Usage(), options.model, {"source": "stated"})
-    if options.response is not None:
-        return _price_of_response(options, options.response)
-    if options.model is None:
+        raise InvalidValueError(f"{what}: give one of {', '.join(given.ways())}")
+    if given.cost is not None:
+        return Price(parse_amount(given.cost), Usage(), given.model, {"source": "stated"})
+    if given.response is not None:
+        return _price_of_response(given, given.response)
+    if given.model is None:
         raise InvalidValueError(f"{used[0]} need a --model", hint="add --model gpt-4o")
-    if options.input_tokens is not None or options.output_tokens is not None:
+    if given.input_tokens is not None or given.output_tokens is not None:
         from budgetctl.pricing import price_tokens
 
-        return price_tokens(
-            options.model, options.input_tokens or 0, options.output_tokens or 0, provider=options.provider
-        )
-    if options.input_file == options.output_file == "-":
+        return price_tokens(given.model, given.input_tokens or 0, given.output_tokens or 0, provider=given.provider)
+    if given.input_file == given.output_file == "-":
         raise InvalidValueError("--input-file and --output-file cannot both be read from stdin")
     from budgetctl.pricing import price_text
 
     return price_text(
-        options.model,
-        text_of(options.input_text, options.input_file, "input"),
-        text_of(options.output_text, options.output_file, "output"),
-        provider=options.provider,
+        given.model,
+        text_of(given.input_text, given.input_file, "input"),
+        text_of(given.output_text, given.output_file, "output"),
+        provider=given.provider,
     )
 
 
-def _price_of_response(options: CostOptions, source: str) -> Price:
+def _price_of_response(given: CostOptions, source: str) -> Price:
     """The price of a saved response; of a stream without usage, by its text and the one that was sent."""
     from budgetctl.pricing import price_partial, price_response
     from budgetctl.pricing.partial import UncountedStreamError
 
-    has_input = options.input_text is not None or options.input_file is not None
+    has_input = given.input_text is not None or given.input_file is not None
     try:
         document = read_response(source)
     except UncountedStreamError as error:
-        sent = text_of(options.input_text, options.input_file, "input")
-        return price_partial(error.answer, sent, model=options.model, provider=options.provider)
+        sent = text_of(given.input_text, given.input_file, "input")
+        return price_partial(error.answer, sent, model=given.model, provider=given.provider)
     if has_input:
         raise InvalidValueError("the response says how much was sent: leave out --input-text and --input-file")
-    return price_response(document, model=options.model, provider=options.provider)
+    return price_response(document, model=given.model, provider=given.provider)
 
 
 def text_of(text: str | None, file: str | None, which: str) -> str:

@@ -27,16 +27,18 @@ if TYPE_CHECKING:
     from budgetctl.pricing.own_prices import OwnPrice
     from budgetctl.pricing.quotes import Quote, Sources
     from budgetctl.server.tokens import Token
+    from budgetctl.top_ups import Left
 
 BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
-    " created_at updated_at parent"
+    " created_at updated_at parent topped_up"
 ).split()
 ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed refers_to unpriced".split()
 CORRECTION_FIELDS = "user entry_id at model cost_before cost corrected_by counted".split()
-CROSSING_FIELDS = "user limit threshold used_percent spent amount remaining resets_at".split()
+CROSSING_FIELDS = "user limit threshold used_percent spent amount topped_up remaining resets_at".split()
 DIFFERENCE_FIELDS = "user what limit generation model stored posted".split()
 HOLD_FIELDS = "hold user amount state model note created_at expires_at resolved_at entry_id".split()
+TOP_UP_FIELDS = "entry_id at limit amount left expires_at note".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
 PRICE_FIELDS = "key source provider per rates others".split()
 TOKEN_FIELDS = "id project read_only status created_at expires_at revoked_at".split()
@@ -64,6 +66,7 @@ def budget_document(budget: Budget) -> dict[str, Any]:
         "created_at": rfc3339(budget.created_us),
         "updated_at": rfc3339(budget.updated_us),
         "parent": budget.parent,
+        "topped_up": limit.extra,
         # Of a page of many budgets they are not read.
         **({"limits": [limit_document(standing) for standing in budget.standings]} if budget.standings else {}),
     }
@@ -76,6 +79,8 @@ def limit_document(standing: Standing) -> dict[str, Any]:
         "user": user or None,
         "name": limit.name,
         "amount": limit.amount,
+        "topped_up": limit.extra,
+        "topped_up_until": _time(limit.extra_until_us),
         "spent": limit.spent,
         "held": limit.held,
         "remaining": limit.remaining,
@@ -213,6 +218,7 @@ def crossing_document(crossing: Crossing) -> dict[str, Any]:
         "used_percent": ledger.used_percent(limit),
         "spent": limit.spent,
         "amount": limit.amount,
+        "topped_up": limit.extra,
         "remaining": limit.remaining,
         "resets_at": _time(limit.window_end_us),
     }
@@ -226,6 +232,31 @@ def refund_document(charge: Charge) -> dict[str, Any]:
         "refers_to": charge.entry.refers_to,
         "entry_id": charge.entry.number,
         **_left(charge.budget),
+    }
+
+
+def top_up_document(charge: Charge) -> dict[str, Any]:
+    """Extra money that was given, and where that leaves the budget. A replayed one answers what was given before."""
+    return {
+        "user": charge.budget.user,
+        "added": not charge.replayed,
+        "amount": charge.entry.amount,
+        "entry_id": charge.entry.number,
+        "topped_up": charge.budget.limit.extra,
+        **_left(charge.budget),
+    }
+
+
+def left_document(left: Left) -> dict[str, Any]:
+    """What is left of a top-up."""
+    return {
+        "entry_id": left.number,
+        "at": rfc3339(left.at_us),
+        "limit": left.limit,
+        "amount": left.amount,
+        "left": left.left,
+        "expires_at": _time(left.expires_us),
+        "note": left.note,
     }
 
 

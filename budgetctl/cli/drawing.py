@@ -20,7 +20,7 @@ from rich.text import Text
 from budgetctl import ledger
 from budgetctl.cli.columns import STATUS_STYLES
 from budgetctl.cli.output import Column, Document, printable
-from budgetctl.cli.wording import moment, resets
+from budgetctl.cli.wording import extra, moment, resets
 from budgetctl.models import Budget
 from budgetctl.money import Picodollars, format_usd
 
@@ -62,17 +62,19 @@ def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
         Text.assemble((printable(budget.user), "bold"), (f"  project {printable(budget.project)}", "dim")),
         # A budget of $0 is used up from the start.
         Text.assemble(
-            _bar(console, limit.spent if limit.amount else 1, limit.amount or 1, _BAR_WIDTH, style),
+            _bar(console, limit.spent if limit.allowance else 1, limit.allowance or 1, _BAR_WIDTH, style),
             f"  {ledger.used_percent(limit):g} %",
         ),
         Text.assemble(
-            (f"{format_usd(limit.spent)}", "bold"), f" of {format_usd(limit.amount)} spent · ", (left, style)
+            (f"{format_usd(limit.spent)}", "bold"), f" of {format_usd(limit.allowance)} spent · ", (left, style)
         ),
         Text(f"{limit.duration} · {resets(limit, now_us)}" if limit.duration else resets(limit, now_us)),
     ]
     if limit.window_end_us is not None:
         since, until = (moment(at_us, limit.zone) for at_us in (limit.window_start_us, limit.window_end_us))
         lines.append(Text(f"{since} to {until} {limit.zone}, {limit.align}", "dim"))
+    if limit.extra:
+        lines.append(Text(f"topped up by {extra(limit)}", "dim"))
     for line in lines:
         console.print(line)
     if budget.models:

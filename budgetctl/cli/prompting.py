@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from budgetctl.cli import options
 from budgetctl.cli.costs import text_of
 from budgetctl.cli.reading import read_json
 from budgetctl.errors import InvalidValueError
@@ -16,39 +17,44 @@ _MAX_TOKENS = ("max_completion_tokens", "max_tokens")
 class PromptOptions(NamedTuple):
     """What was given of a text, messages, or tokens, and of the longest answer."""
 
-    model: str | None
-    provider: str | None
-    input_text: str | None
-    input_file: str | None
-    messages: str | None
-    input_tokens: int | None
-    max_output_tokens: int | None
+    model: options.Model = None
+    provider: options.Provider = None
+    input_text: options.InputText = None
+    input_file: options.InputFile = None
+    messages: options.Messages = None
+    input_tokens: options.InputTokens = None
+    max_output_tokens: options.MaxOutputTokens = None
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether anything was given of what would be sent."""
+        return any(each is not None for each in (self.input_text, self.input_file, self.messages, self.input_tokens))
 
 
-def estimate_of(options: PromptOptions) -> Price:
+def estimate_of(given: PromptOptions) -> Price:
     """The price of the call that was given. Raises `InvalidValueError` unless it was given in exactly one way."""
     ways = {
-        "--input-text or --input-file": options.input_text is not None or options.input_file is not None,
-        "--messages": options.messages is not None,
-        "--input-tokens": options.input_tokens is not None,
+        "--input-text or --input-file": given.input_text is not None or given.input_file is not None,
+        "--messages": given.messages is not None,
+        "--input-tokens": given.input_tokens is not None,
     }
-    used = [way for way, given in ways.items() if given]
+    used = [way for way, is_used in ways.items() if is_used]
     if len(used) != 1:
         what = f"{' and '.join(used)} were given" if used else "no prompt was given"
         raise InvalidValueError(f"{what}: give one of {', '.join(ways)}")
-    if options.messages is not None:
-        return _price_of_request(options, read_json(options.messages))
-    model = _required(options.model)
-    longest = options.max_output_tokens or 0
+    if given.messages is not None:
+        return _price_of_request(given, read_json(given.messages))
+    model = _required(given.model)
+    longest = given.max_output_tokens or 0
     from budgetctl.pricing import price_prompt, price_tokens
 
-    if options.input_tokens is not None:
-        return price_tokens(model, options.input_tokens, longest, provider=options.provider)
-    text = text_of(options.input_text, options.input_file, "input")
-    return price_prompt(model, text, longest, provider=options.provider)
+    if given.input_tokens is not None:
+        return price_tokens(model, given.input_tokens, longest, provider=given.provider)
+    text = text_of(given.input_text, given.input_file, "input")
+    return price_prompt(model, text, longest, provider=given.provider)
 
 
-def _price_of_request(options: PromptOptions, document: Any) -> Price:
+def _price_of_request(given: PromptOptions, document: Any) -> Price:
     """The price of a list of messages, or of a whole request, which also says the model and the longest answer."""
     request: Mapping[str, Any] = document if isinstance(document, dict) else {"messages": document}
     messages = request.get("messages")
@@ -59,13 +65,13 @@ def _price_of_request(options: PromptOptions, document: Any) -> Price:
         )
     if request.get("system"):  # Anthropic's, which is no message
         messages = [{"role": "system", "content": request["system"]}, *messages]
-    longest = options.max_output_tokens
+    longest = given.max_output_tokens
     if longest is None:
         longest = next((request[name] for name in _MAX_TOKENS if request.get(name) is not None), 0)
     from budgetctl.pricing import price_prompt
 
-    model = _required(options.model or request.get("model"))
-    return price_prompt(model, messages, longest, provider=options.provider)
+    model = _required(given.model or request.get("model"))
+    return price_prompt(model, messages, longest, provider=given.provider)
 
 
 def _required(model: str | None) -> str:

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -129,9 +129,18 @@ class Session:
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as a command for Typer: with the shared options, and called with a `Session` for them."""
+    """The function as a command for Typer: with the shared options, and called with a `Session` for them.
+
+    A parameter that is a named tuple stands for the options that are its fields, which several commands share.
+    """
     signature = inspect.signature(function, eval_str=True)
-    own = [parameter for name, parameter in signature.parameters.items() if name != "session"]
+    groups = {name: each.annotation for name, each in signature.parameters.items() if _is_group(each.annotation)}
+    own = [
+        option
+        for name, parameter in signature.parameters.items()
+        if name != "session"
+        for option in (_options_of(groups[name]) if name in groups else [parameter])
+    ]
     shared = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_default(annotation), annotation=annotation)
         for name, annotation in SHARED_OPTIONS.items()
@@ -152,6 +161,8 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
                 _place_user(values, values.pop("user_option"))
                 if values["user"] is None and user.default is inspect.Parameter.empty:
                     raise InvalidValueError("no user was given", hint=examples(function.__doc__)[0])
+            for name, group in groups.items():
+                values[name] = group(*(values.pop(field) for field in group._fields))
             with open_session(context.obj or {}, given) as session:
                 return function(session, **values)
         except BudgetctlError as error:
@@ -164,6 +175,18 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in [context, *keyword, *shared]}
     run.__name__, run.__doc__ = function.__name__, function.__doc__
     return run
+
+
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, tuple)
+
+
+def _options_of(group: Any) -> list[inspect.Parameter]:
+    """A parameter for each field of a named tuple of options, none of which has to be given."""
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in get_type_hints(group, include_extras=True).items()
+    ]
 
 
 def examples(text: str | None) -> list[str]:

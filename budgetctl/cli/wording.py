@@ -43,8 +43,7 @@ def resets(limit: Limit, now_us: int) -> str:
 
 def standing(budget: Budget, now_us: int) -> str:
     """What is spent of what, until when: `$1.20 of $10.00, resets 22 Dec`."""
-    limit = budget.limit
-    return f"{format_usd(limit.spent)} of {format_usd(limit.amount)}, {resets(limit, now_us)}"
+    return _limit(budget.limit, now_us)
 
 
 def tokens(usage: Usage) -> str:
@@ -65,7 +64,7 @@ def estimated(price: Price, budget: Budget | None) -> str:
     if budget is None:
         return line
     projected = format_usd(budget.limit.spent + price.amount)
-    return f"{line} · {budget.user} would have spent {projected} of {format_usd(budget.limit.amount)}"
+    return f"{line} · {budget.user} would have spent {projected} of {format_usd(budget.limit.allowance)}"
 
 
 def would_be_charged(price: Price, budget: Budget) -> str:
@@ -131,7 +130,7 @@ def capped(budget: Budget, now_us: int) -> str:
 
 def _limit(limit: Limit, now_us: int) -> str:
     models = f" on {limit.models}" if limit.models else ""
-    return f"{format_usd(limit.spent)} of {format_usd(limit.amount)}{models}, {resets(limit, now_us)}"
+    return f"{format_usd(limit.spent)} of {format_usd(limit.allowance)}{models}, {resets(limit, now_us)}"
 
 
 def refunded(charge: Charge, now_us: int) -> str:
@@ -139,6 +138,21 @@ def refunded(charge: Charge, now_us: int) -> str:
     of = f" of entry {charge.entry.refers_to}" if charge.entry.refers_to is not None else ""
     amount = format_usd(-charge.entry.amount)
     return f"{charge.budget.user} -{amount}{of} · {standing(charge.budget, now_us)}"
+
+
+def topped_up(charge: Charge, now_us: int) -> str:
+    """What was given on top, or that the key gave it before."""
+    amount = format_usd(charge.entry.amount)
+    if charge.replayed:
+        return f"{charge.budget.user}: already topped up by {amount}, as entry {charge.entry.number}; nothing added"
+    return f"{charge.budget.user} topped up by {amount} · {standing(charge.budget, now_us)}"
+
+
+def extra(limit: Limit) -> str:
+    """What is on top of a limit's amount, and until when: `$5.00, until 29 Nov 2026 10:00 UTC`."""
+    if limit.extra_until_us is None:
+        return format_usd(limit.extra)
+    return f"{format_usd(limit.extra)}, the first of it until {moment(limit.extra_until_us, limit.zone)} {limit.zone}"
 
 
 def unpriced(entry: Entry) -> str | None:
@@ -153,7 +167,7 @@ def over_budget(budget: Budget, now_us: int) -> str | None:
     """The warning for a budget that has nothing left."""
     if ledger.status(budget.limit) != "exceeded":
         return None
-    state = "is over budget" if budget.limit.spent > budget.limit.amount else "has used up the budget"
+    state = "is over budget" if budget.limit.spent > budget.limit.allowance else "has used up the budget"
     return f"{budget.user} {state}: {standing(budget, now_us)}"
 
 
@@ -181,6 +195,7 @@ def description(budget: Budget, now_us: int) -> str:
         ("user", budget.user),
         ("project", budget.project),
         ("budget", format_usd(limit.amount)),
+        *([("topped up", extra(limit))] if limit.extra else []),
         ("spent", f"{format_usd(limit.spent)} ({ledger.used_percent(limit):g} %)"),
         ("left", format_usd(budget.remaining)),
         ("status", ledger.status(limit)),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.errors import BudgetctlError
     from budgetctl.permission import Decision, Hold, HoldRequest
+    from budgetctl.top_ups import Left, TopUpRequest
 
 NEVER = "none"
 """The duration of a budget that never resets, where None means that the caller does not say."""
@@ -54,11 +55,12 @@ class IdempotencyKey(NamedTuple):
     """Names a request, so that its repetition changes nothing.
 
     `kind` separates keys that callers give from those that are derived from a saved response, from those of what a hold
-    was committed with, and from those of a request over a network. `digest` is of the key, `request` of what is asked
-    for (16 bytes each): the same key for another request is an error.
+    was committed with, from those of a request over a network, and from those that a store gives itself to be able to
+    repeat. `digest` is of the key, `request` of what is asked for (16 bytes each): the same key for another request is
+    an error.
     """
 
-    kind: Literal["caller", "response", "commit", "request"]
+    kind: Literal["caller", "response", "commit", "request", "operation"]
     digest: bytes
     request: bytes
 
@@ -100,7 +102,7 @@ def sort_value(sort: SortKey, budget: Budget) -> int:
     limit = budget.limit
     if sort == "spent":
         return limit.spent
-    return limit.amount if sort == "budget" else limit.spent + limit.held - limit.amount
+    return limit.amount if sort == "budget" else -limit.remaining
 
 
 class Store(Protocol):
@@ -225,6 +227,12 @@ class Store(Protocol):
 
     def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
         """Take a cost back: of an entry, all that is left of it or less, or an amount of the current window."""
+
+    def top_up(self, request: TopUpRequest) -> Charge:
+        """Add to what a limit allows, until an instant or for its window. The entry counts as nothing spent."""
+
+    def top_ups(self, user: str) -> list[Left]:
+        """What is left of the user's own top-ups, oldest first."""
 
     def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window, by `limit_id`, from behind `after` on."""

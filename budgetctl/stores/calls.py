@@ -258,6 +258,8 @@ CALLS = {
         Call("reset_due", "repeat", parts=("count",), is_bulk=True),
         Call("report_resets", "once"),
         Call("refund", "once"),
+        Call("top_up", "once"),
+        Call("top_ups", "read"),
         Call("correct", "once", is_bulk=True),
         Call("repair", "once", is_bulk=True),
         Call("tell", "once", parts=("is_new",)),

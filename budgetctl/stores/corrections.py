@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 
 from budgetctl.audit import Correction, CorrectionRequest
-from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
+from budgetctl.errors import InvalidValueError, NotFoundError
 from budgetctl.models import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.stores.account import Account
@@ -76,11 +76,11 @@ def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Corr
     accounts: dict[str, Account | None] = {}
     for request in requests:
         if request.user not in accounts:
-            accounts[request.user] = _opened(tx, request.user)
+            accounts[request.user] = Account.find(tx, request.user)
         account = accounts[request.user]
         if account is None:
             continue
-        correction = _corrected(account, request)
+        correction = _corrected(tx, account, request)
         if correction is not None:
             corrections.append(correction)
     for account in accounts.values():
@@ -89,12 +89,12 @@ def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Corr
     return corrections
 
 
-def _corrected(account: Account, request: CorrectionRequest) -> Correction | None:
+def _corrected(tx: Transaction, account: Account, request: CorrectionRequest) -> Correction | None:
     """Make up what an entry lacks. One whose price was unknown is told it also when it lacks nothing."""
     recorded = account.find_entry(request.number)
     if recorded is None or (recorded.cost == request.amount and not recorded.entry.is_unpriced):
         return None
-    difference = Picodollars(check_counter(request.amount) - recorded.cost)
+    difference = Picodollars(check_counter(tx, request.amount) - recorded.cost)
     added, is_counted = account.post_again(
         "adjustment", recorded, difference, pricing=request.pricing, note=request.note
     )
@@ -129,10 +129,3 @@ def refund(account: Account, number: int | None, amount: Picodollars | None, not
             f" {format_usd(max(left, ZERO))} is left"
         )
     return account.post_again("refund", recorded, Picodollars(-wanted), note=note)[0]
-
-
-def _opened(tx: Transaction, user: str) -> Account | None:
-    try:
-        return Account.open(tx, user)
-    except UnknownUserError:
-        return None

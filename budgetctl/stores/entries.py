@@ -64,6 +64,13 @@ def posting_set(tx: Transaction, limits: Sequence[Limit]) -> int | None:
     if not limits:
         return None
     members = ",".join(f"{limit.limit_id}:{limit.generation}" for limit in limits)
+    known = tx.keys.get(("postings", members))
+    if known is None:
+        known = tx.keys["postings", members] = _posting_set(tx, members, limits)
+    return known
+
+
+def _posting_set(tx: Transaction, members: str, limits: Sequence[Limit]) -> int:
     row = tx.one(
         "SELECT posting_set FROM posting_sets WHERE project = :project AND members = :members",
         members=members,
@@ -100,6 +107,13 @@ def count_model(tx: Transaction, limit_id: int, generation: int, model: int | No
 
 def model_key(tx: Transaction, name: str) -> int:
     """The key of a model's name, which is made when it is new."""
+    known = tx.keys.get(("model", name))
+    if known is None:
+        known = tx.keys["model", name] = _model_key(tx, name)
+    return known
+
+
+def _model_key(tx: Transaction, name: str) -> int:
     row = tx.one("SELECT model FROM models WHERE project = :project AND name = :name", name=name)
     if row is not None:
         return int(row[0])

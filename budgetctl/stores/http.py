@@ -19,6 +19,7 @@ from budgetctl.stores.http_link import TIMEOUT_S, Link, Reply
 if TYPE_CHECKING:
     from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.permission import Decision, Hold, HoldRequest
+    from budgetctl.top_ups import Left, TopUpRequest
 
 _FIRST_PAGE = 100
 _FRESH_S = 1.0
@@ -183,6 +184,15 @@ class HttpStore:
         """Take a cost back."""
         charge: Charge = self._call("refund", user=user, number=number, amount=amount, note=note)
         return charge
+
+    def top_up(self, request: TopUpRequest) -> Charge:
+        """Add to what a limit allows."""
+        charge: Charge = self._call("top_up", request=request)
+        return charge
+
+    def top_ups(self, user: str) -> list[Left]:
+        """What is left of the user's own top-ups."""
+        return self._items("top_ups", user=user)
 
     def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window."""

@@ -19,7 +19,7 @@ MAX_LIMITS = 100
 """How many limits a user may have: each is looked at by every charge."""
 
 
-def new_limit(name: str, change: BudgetChange, models: str | None, anchor_us: int) -> Limit:
+def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | None, anchor_us: int) -> Limit:
     """A limit of these terms, whose windows count from the anchor. Raises `InvalidValueError`."""
     limit = Limit(
         limit_id=0,
@@ -36,7 +36,7 @@ def new_limit(name: str, change: BudgetChange, models: str | None, anchor_us: in
         spent=ZERO,
         warn_at=DEFAULT_WARN_AT if change.warn_at is None else change.warn_at,
     )
-    check_terms(limit)
+    check_terms(tx, limit)
     return limit
 
 
@@ -67,7 +67,8 @@ def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
     tx.run(
         "UPDATE limits SET amount = :amount, warn_at = :warn_at, duration = :duration, align = :align, zone = :zone,"
         " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
-        " window_end_us = :window_end_us, spent = :spent, held = :held"
+        " window_end_us = :window_end_us, spent = :spent, held = :held, extra = :extra,"
+        " extra_until_us = :extra_until_us"
         " WHERE project = :project AND limit_id = :limit_id",
         **counters,
         **_columns(limit),
@@ -90,13 +91,25 @@ def delete_limit(tx: Transaction, holder: int, limit: Limit) -> None:
 
 
 def swept(tx: Transaction, limit: Limit) -> Limit:
-    """The limit without what holds set aside that have expired. Nothing else has to be done for them."""
+    """The limit without what holds set aside that have expired. They stay so, should the clock go back."""
     gone = tx.all(
         "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id AND expires_us <= :now"
-        " RETURNING amount",
+        " RETURNING hold, amount",
         limit_id=limit.limit_id,
     )
-    return limit._replace(held=Picodollars(limit.held - sum(amount for (amount,) in gone)))
+    for hold, _ in gone:
+        tx.run(
+            "UPDATE holds SET state = 'expired' WHERE project = :project AND hold = :hold AND state = 'open'",
+            hold=hold,
+        )
+    return limit._replace(held=Picodollars(limit.held - sum(amount for _, amount in gone)))
+
+
+def settled(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
+    """The limit with what its top-ups add to it now, or to its next generation when this one closes."""
+    from budgetctl.stores.top_ups import settle  # seldom needed, and a common command starts without it
+
+    return settle(tx, limit, closes=closes)
 
 
 def _columns(limit: Limit) -> dict[str, Any]:
@@ -112,20 +125,20 @@ def duration_after(stated: str | None, current: str | None) -> str | None:
     return str(duration) if duration else None
 
 
-def check_terms(limit: Limit) -> None:
+def check_terms(tx: Transaction, limit: Limit) -> None:
     check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
-    if limit.amount > MAX_COUNTER:
+    if tx.most is not None and limit.allowance > tx.most:
         raise InvalidValueError(
-            f"a budget of {format_usd(limit.amount)} is too large for a SQLite store,"
-            f" which holds {format_usd(MAX_COUNTER)}",
+            f"a budget of {format_usd(limit.allowance)} is too large for a SQLite store,"
+            f" which holds {format_usd(tx.most)}",
             hint="a PostgreSQL store holds larger amounts",
         )
 
 
-def check_counter(value: int) -> Picodollars:
-    if value > MAX_COUNTER:
+def check_counter(tx: Transaction, value: int) -> Picodollars:
+    if tx.most is not None and value > tx.most:
         raise InvalidValueError(
-            f"what is spent would come to {format_usd(value)}: a SQLite store counts up to {format_usd(MAX_COUNTER)}",
+            f"what is spent would come to {format_usd(value)}: a SQLite store counts up to {format_usd(tx.most)}",
             hint="a PostgreSQL store holds larger amounts",
         )
     return Picodollars(value)

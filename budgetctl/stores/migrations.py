@@ -174,6 +174,43 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
+        "top-ups",
+        """
+        -- What top-ups add to the amount in this generation, and when the first of them expires.
+        ALTER TABLE limits ADD COLUMN extra INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE limits ADD COLUMN extra_until_us INTEGER;
+        CREATE TABLE top_ups (
+            project INTEGER NOT NULL,
+            top_up INTEGER PRIMARY KEY,
+            limit_id INTEGER NOT NULL REFERENCES limits,
+            number INTEGER NOT NULL, -- the entry that made it
+            amount INTEGER NOT NULL CHECK (amount >= 0),
+            counts INTEGER NOT NULL, -- extra is the sum of these, of those that have not ended before
+            burned INTEGER NOT NULL, -- of that, when the limit had spent at_spent
+            at_spent INTEGER NOT NULL,
+            expires_us INTEGER, -- NULL: when a window passes
+            ended_generation INTEGER
+        ) STRICT;
+        CREATE INDEX top_ups_by_limit ON top_ups (limit_id, ended_generation);
+        """,
+    ),
+    (
+        "shadows of what litellm's hosted clients have posted",
+        """
+        -- limit_id is of the budget's primary limit: a budget that is created again has another one.
+        CREATE TABLE shadows (
+            project INTEGER NOT NULL REFERENCES projects,
+            identity TEXT NOT NULL,
+            limit_id INTEGER NOT NULL REFERENCES limits,
+            state TEXT NOT NULL,
+            settle_us INTEGER, -- when what it says is decided without another save
+            updated_us INTEGER NOT NULL,
+            PRIMARY KEY (project, identity, limit_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX shadows_unsettled ON shadows (project, settle_us) WHERE settle_us IS NOT NULL;
+        """,
+    ),
+    (
         "answers of requests over a network, for a day",
         """
         CREATE TABLE requests (

@@ -5,6 +5,8 @@ They are what a driver does where its database has nothing better, and what thos
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from budgetctl.errors import KeyConflictError
 from budgetctl.models import Charge, Entry
 from budgetctl.money import format_usd
@@ -33,6 +35,25 @@ def charge(tx: Transaction, project: str, request: ChargeRequest) -> Charge:
     entry, is_new = _charged(tx, account, request)
     account.save()
     return Charge(entry, account.budget(project), replayed=not is_new)
+
+
+def charge_all(tx: Transaction, project: str, requests: Sequence[ChargeRequest]) -> list[Charge]:
+    """Record many costs. Each user is read and written once, so that all answers say where that leaves the budget.
+
+    Raises what one of them does, and may have done others before.
+    """
+    opened: dict[int, Account] = {}
+    users: dict[str, Account] = {}
+    made = []
+    for request in requests:
+        account = users.get(request.user)
+        if account is None:
+            account = users[request.user] = Account.open(tx, request.user, opened)
+        made.append((request.user, *_charged(tx, account, request)))
+    for account in users.values():
+        account.save()
+    budgets = {user: account.budget(project) for user, account in users.items()}
+    return [Charge(entry, budgets[user], replayed=not is_new) for user, entry, is_new in made]
 
 
 def commit(tx: Transaction, project: str, request: CommitRequest) -> Charge:
@@ -64,20 +85,31 @@ def release(tx: Transaction, hold_id: str) -> Hold:
 
 def _charged(tx: Transaction, account: Account, request: ChargeRequest) -> tuple[Entry, bool]:
     """The entry of a charge, and whether it is new: the same key again answers the one that it made."""
-    holder, key = account.holder.holder, request.key
-    earlier = replayed(tx, holder, key) if key else None
+
+    def post() -> Entry:
+        return account.post(
+            "spend",
+            request.amount,
+            model=request.model,
+            usage=request.usage,
+            pricing=request.pricing,
+            note=request.note,
+        )
+
+    return once(tx, account, request.key, post)
+
+
+def once(
+    tx: Transaction, account: Account, key: IdempotencyKey | None, make: Callable[[], Entry]
+) -> tuple[Entry, bool]:
+    """The entry that `make` makes, and whether it is new: the same key again answers the one that it made."""
+    if key is None:
+        return make(), True
+    holder = account.holder.holder
+    earlier = _replayed(tx, holder, key)
     if earlier is not None:
         return earlier, False
-    entry = account.post(
-        "spend", request.amount, model=request.model, usage=request.usage, pricing=request.pricing, note=request.note
-    )
-    if key is not None:
-        keep_key(tx, holder, key, entry)
-    return entry, True
-
-
-def keep_key(tx: Transaction, holder: int, key: IdempotencyKey, entry: Entry) -> None:
-    """Note which entry the key made."""
+    entry = make()
     tx.run(
         "INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)"
         " VALUES (:project, :holder, :kind, :digest, :request, :number)",
@@ -87,9 +119,10 @@ def keep_key(tx: Transaction, holder: int, key: IdempotencyKey, entry: Entry) ->
         request=key.request,
         number=entry.number,
     )
+    return entry, True
 
 
-def replayed(tx: Transaction, holder: int, key: IdempotencyKey) -> Entry | None:
+def _replayed(tx: Transaction, holder: int, key: IdempotencyKey) -> Entry | None:
     """The entry that the key made before. Raises `KeyConflictError` when it was for another request."""
     row = tx.one(
         f"SELECT k.request, {ENTRY_COLUMNS} FROM idempotency_keys k"

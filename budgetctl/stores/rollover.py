@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from budgetctl import ledger
-from budgetctl.models import Align, Reset
+from budgetctl.models import Align, Limit, Reset
 from budgetctl.periods import Duration, Window, parse_duration, window_at
+from budgetctl.stores.limits import settled
 from budgetctl.stores.rows import LIMIT_COLUMNS, limit_from_row
 from budgetctl.stores.transaction import Row, Transaction
 
@@ -112,11 +113,25 @@ def _roll(tx: Transaction, batch: _Batch) -> int:
         " GROUP BY l.name, l.duration, l.align, l.zone",
         **batch._asdict(),
     )
+    topped_up = f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE {_DUE_IN_BATCH} AND l.extra <> 0"
+    for row in tx.all(topped_up, **batch._asdict()):
+        _settle(tx, limit_from_row(row))
     for name in {row[0] for row in groups}:
         _record(tx, batch, name)
     for terms in {_Terms(*row[1:4]) for row in groups}:
         _open_next(tx, batch, terms)
     return sum(row[4] for row in groups)
+
+
+def _settle(tx: Transaction, limit: Limit) -> None:
+    """Note what is left of a limit's top-ups, which are few."""
+    limit = settled(tx, limit)
+    tx.run(
+        "UPDATE limits SET extra = :extra, extra_until_us = :until WHERE project = :project AND limit_id = :limit_id",
+        limit_id=limit.limit_id,
+        extra=limit.extra,
+        until=limit.extra_until_us,
+    )
 
 
 def _record(tx: Transaction, batch: _Batch, name: str) -> None:

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger import rolled
-from budgetctl.models import DEFAULT_WARN_AT, Budget, ClosedWindow, Entry, Limit, Reset, Standing
+from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.base import PROJECT
 from budgetctl.stores.transaction import Row, Transaction
 
 LIMIT_COLUMNS = (
     "l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,"
-    " l.window_start_us, l.window_end_us, l.spent, l.held, l.warn_at"
+    " l.window_start_us, l.window_end_us, l.spent, l.held, l.warn_at, l.extra, l.extra_until_us"
 )
 
 HOLDER_COLUMNS = (
@@ -23,6 +23,14 @@ HOLDER_COLUMNS = (
     " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)"
 )
 HOLDER_WIDTH = 8
+
+SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
+"""What a limit has spent in its current window."""
+
+PRIMARY_LIMITS = (
+    "holders h JOIN limits l ON l.project = h.project AND l.holder = h.holder"
+    f" AND l.name = '{PRIMARY}' AND l.deleted_us = 0"
+)
 
 MAX_DEPTH = 8
 """How many parents may stand above each other."""
@@ -117,15 +125,23 @@ def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
     """All limits that the holder's charges may count against as they stand now, the holder's own first."""
     owners = [holder, *holders_above(tx, holder)]
     stored = [(owner.name, limit) for owner in owners for limit in limits_of(tx, owner)]
-    limits = without_expired(tx, [limit for _, limit in stored])
-    return tuple(Standing(name, rolled(limit, tx.now_us)) for (name, _), limit in zip(stored, limits, strict=True))
+    limits = as_of_now(tx, [limit for _, limit in stored])
+    return tuple(Standing(name, limit) for (name, _), limit in zip(stored, limits, strict=True))
 
 
-def without_expired(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
-    """The limits without what holds set aside that have expired, as a read shows them."""
+def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
+    """The limits as a read shows them: without expired holds and top-ups, and rolled where a window has passed."""
+    if any(limit.extra for limit in limits):
+        from budgetctl.stores.top_ups import with_current
+
+        limits = [with_current(tx, limit) if limit.extra else limit for limit in limits]
+    return [rolled(limit, tx.now_us) for limit in _without_expired_holds(tx, limits)]
+
+
+def _without_expired_holds(tx: Transaction, limits: Sequence[Limit]) -> Sequence[Limit]:
     held = {f"id_{index}": limit.limit_id for index, limit in enumerate(limits) if limit.held}
     if not held:
-        return list(limits)
+        return limits
     expired: dict[int, int] = dict(
         tx.all(
             "SELECT limit_id, SUM(amount) FROM hold_postings WHERE project = :project AND expires_us <= :now"
@@ -156,7 +172,7 @@ def already_exists(user: str, amount: Picodollars | None) -> AlreadyExistsError:
 def limit_from_row(row: Row) -> Limit:
     """A limit from `LIMIT_COLUMNS`."""
     limit_id, name, amount, duration, align, zone, models, anchor_us, generation, *window = row
-    start_us, end_us, spent, held, warn_at = window
+    start_us, end_us, spent, held, warn_at, extra, extra_until_us = window
     return Limit(
         limit_id,
         name,
@@ -172,6 +188,8 @@ def limit_from_row(row: Row) -> Limit:
         Picodollars(spent),
         Picodollars(held),
         DEFAULT_WARN_AT if warn_at is None else tuple(map(int, warn_at.split(","))),
+        Picodollars(extra),
+        extra_until_us,
     )
 
 
@@ -216,6 +234,8 @@ def spent_by_model(tx: Transaction, limit: Limit) -> dict[str, Picodollars]:
 
 def stored_model_totals(tx: Transaction, limit_ids: Sequence[int]) -> dict[int, dict[str, Picodollars]]:
     """The same for many limits, in the generations that are stored."""
+    if not limit_ids:
+        return {}
     ids = {f"id_{index}": limit_id for index, limit_id in enumerate(limit_ids)}
     totals: dict[int, dict[str, Picodollars]] = {}
     for limit_id, model, spent in tx.all(

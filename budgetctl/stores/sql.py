@@ -7,49 +7,28 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey, sort_value
 from budgetctl.stores.rows import (
-    HOLDER_COLUMNS,
-    HOLDER_WIDTH,
-    LIMIT_COLUMNS,
-    Holder,
+    PRIMARY_LIMITS,
+    SPENT,
     already_exists,
     find_holder,
-    limit_from_row,
     spent_by_model,
     standings_of,
-    stored_model_totals,
-    without_expired,
 )
 from budgetctl.stores.sql_ledger import SqlLedger
-from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
     from budgetctl.permission import Hold
+    from budgetctl.shadows import Posted
 
 _PAGE = 1_000
-_SORTED_PAGE = 20_000
-"""Each sorted page scans all budgets, so that nothing is held open between two: few large pages."""
-
-_SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
-_SORT_EXPRESSIONS: dict[SortKey, str] = {
-    "spent": _SPENT,
-    "budget": "l.amount",
-    "remaining": (
-        f"{_SPENT} + l.held - l.amount - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
-        " WHERE x.project = l.project AND x.limit_id = l.limit_id AND x.expires_us <= :now)"
-    ),
-}
-_PRIMARY_LIMITS = (
-    "holders h JOIN limits l ON l.project = h.project AND l.holder = h.holder"
-    f" AND l.name = '{PRIMARY}' AND l.deleted_us = 0"
-)
+_DOLLARS = f"(({SPENT}) - ({SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database
 
 
 class SqlStore(SqlLedger):
@@ -165,29 +144,11 @@ class SqlStore(SqlLedger):
         due: bool = False,
     ) -> Iterator[Budget]:
         """All budgets, page by page."""
-        filters = [f"{_SPENT} >= l.amount"] if over else []
-        filters += ["l.window_end_us <= :now"] if due else []
-        order, size = "h.name", _PAGE
-        position: dict[str, Any] = {"after_user": after}
-        if sort != "user":
-            key = _SORT_EXPRESSIONS[sort]
-            order, size = f"{key} DESC, h.name", _SORTED_PAGE
-            if after is not None and after_value is None:
-                after_value = sort_value(sort, self.budget(after))
-            position["after_key"] = after_value
-        while True:
-            where = list(filters)
-            if position["after_user"] is not None:
-                behind = "h.name > :after_user"
-                where.append(behind if sort == "user" else f"({key} < :after_key OR ({key} = :after_key AND {behind}))")
-            with self.read() as tx:
-                page = self._page(tx, " AND ".join(where) or "1 = 1", position, order, size)
-            yield from page
-            if len(page) < size:
-                return
-            position["after_user"] = page[-1].user
-            if sort != "user":
-                position["after_key"] = sort_value(sort, page[-1])
+        from budgetctl.stores.listing import list_budgets
+
+        if sort != "user" and after is not None and after_value is None:
+            after_value = sort_value(sort, self.budget(after))
+        return list_budgets(self.read, self.project, (after, after_value), sort, over=over, due=due)
 
     def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were."""
@@ -261,13 +222,30 @@ class SqlStore(SqlLedger):
             with self.write() as tx:
                 requests.prune(tx)
 
+    def accept(self, records: Sequence[Posted]) -> None:
+        """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
+        from budgetctl.stores import shadows
+
+        with self.write(create=any(record.incarnation is None for record in records)) as tx:
+            shadows.accept(tx, records)
+
+    def settle(self) -> int:
+        """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
+        from budgetctl.stores import shadows
+
+        with self.read() as tx:
+            if not shadows.is_unsettled(tx):
+                return 0
+        with self.write() as tx:
+            return shadows.settle(tx)
+
     def summary(self) -> ProjectSummary:
         """How many users there are and what they have spent in their current windows."""
         with self.read() as tx:
             # Summed as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million.
             row = tx.one(
-                f"SELECT COUNT(*), SUM(({_SPENT}) / {PICODOLLARS_PER_USD}), SUM(({_SPENT}) % {PICODOLLARS_PER_USD})"
-                f" FROM {_PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}'"
+                f"SELECT COUNT(*), SUM(CAST({_DOLLARS} AS BIGINT)), SUM(({SPENT}) % {PICODOLLARS_PER_USD})"
+                f" FROM {PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}'"
             )
         users, dollars, rest = row or (0, 0, 0)
         spent = Picodollars((dollars or 0) * PICODOLLARS_PER_USD + (rest or 0))
@@ -280,20 +258,3 @@ class SqlStore(SqlLedger):
     @abstractmethod
     def location(self) -> str:
         """Where the store is, for a person; never with a password."""
-
-    def _page(self, tx: Transaction, where: str, parameters: dict[str, Any], order: str, size: int) -> list[Budget]:
-        rows = tx.all(
-            f"SELECT {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {_PRIMARY_LIMITS}"
-            f" WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}' AND {where}"
-            f" ORDER BY {order} LIMIT :page",
-            page=size,
-            **parameters,
-        )
-        limits = without_expired(tx, [limit_from_row(row[HOLDER_WIDTH:]) for row in rows])
-        totals = stored_model_totals(tx, [limit.limit_id for limit in limits if not ledger.is_due(limit, tx.now_us)])
-        return [
-            Holder(*row[:HOLDER_WIDTH]).budget(
-                self.project, ledger.rolled(limit, tx.now_us), totals.get(limit.limit_id, {})
-            )
-            for row, limit in zip(rows, limits, strict=True)
-        ]

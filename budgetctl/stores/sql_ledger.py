@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from budgetctl.models import Charge, Entry, Reset
 from budgetctl.money import Picodollars
-from budgetctl.stores.rows import ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row, reset_from_row, unknown_user
+from budgetctl.stores.rows import ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row, find_holder, reset_from_row, unknown_user
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
     from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.top_ups import Left, TopUpRequest
 
 _PAGE = 1_000
 
@@ -29,11 +30,12 @@ class SqlLedger(ABC):
         """A snapshot to read from."""
 
     @abstractmethod
-    def write(self, *, create: bool = False) -> AbstractContextManager[Transaction]:
+    def write(self, *, create: bool = False, user: str | None = None) -> AbstractContextManager[Transaction]:
         """A transaction that commits at the end of the block, or leaves nothing behind.
 
         `create` makes the store and the project, should they not be there. Otherwise there is nothing to change, and
-        nothing is made. Within a block, another one of the same thread joins its transaction.
+        nothing is made. `user` is whose budget alone is changed, and what counts it above: others may be changed meanwhile.
+        Within a block, another one of the same thread joins its transaction.
         """
 
     @abstractmethod
@@ -107,6 +109,24 @@ class SqlLedger(ABC):
             entry = refund(account, number, amount, note)
             account.save()
             return Charge(entry, account.budget(self.project))
+
+    def top_up(self, request: TopUpRequest) -> Charge:
+        """Add to what a limit allows, once for each key."""
+        from budgetctl.stores.account import Account
+        from budgetctl.stores.operations import once
+
+        with self.write() as tx:
+            account = Account.open(tx, request.user)
+            entry, is_new = once(tx, account, request.key, lambda: account.top_up(request))
+            account.save()
+            return Charge(entry, account.budget(self.project), replayed=not is_new)
+
+    def top_ups(self, user: str) -> list[Left]:
+        """What is left of the user's own top-ups."""
+        from budgetctl.stores.top_ups import left_of
+
+        with self.read() as tx:
+            return left_of(tx, find_holder(tx, user))
 
     def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window."""

@@ -17,16 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budgetctl import ledger
-from budgetctl.errors import BudgetctlError, InvalidValueError, StoreBusyError
+from budgetctl.errors import InvalidValueError, StoreBusyError
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
-from budgetctl.stores.base import CommitRequest, ReleaseRequest
+from budgetctl.stores.base import CommitRequest
 from budgetctl.stores.filelock import FileLock
+from budgetctl.stores.limits import MAX_COUNTER
 from budgetctl.stores.rows import find_holder, standings_of
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
+    from budgetctl.errors import BudgetctlError
     from budgetctl.models import Charge
     from budgetctl.permission import Decision, Hold, HoldRequest
     from budgetctl.stores.base import Answer, ChargeRequest, Request
@@ -115,7 +117,7 @@ class SqliteStore(SqlStore):
                     connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
-    def write(self, *, create: bool = False) -> Iterator[Transaction]:
+    def write(self, *, create: bool = False, user: str | None = None) -> Iterator[Transaction]:  # noqa: ARG002
         """A transaction, durable when the outermost block has ended. Waits for other writers."""
         if self._writer is not None and self._writer[0] == threading.get_ident():
             yield self._writer[1]
@@ -140,8 +142,10 @@ class SqliteStore(SqlStore):
 
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
         """Do all that is asked for in one transaction, each by itself all or nothing."""
+        from budgetctl.stores import batches
+
         with self.write() as tx:
-            return [_attempt(tx, self.project, request) for request in requests]
+            return batches.apply(tx, self.project, requests, _check_amount)
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""
@@ -183,7 +187,7 @@ class SqliteStore(SqlStore):
         if self._project_id is None:
             row = connection.execute("SELECT project FROM projects WHERE name = ?", (self.project,)).fetchone()
             self._project_id = row[0] if row else None
-        return Transaction(connection, self._project_id, self.now_us())
+        return Transaction(connection, self._project_id, self.now_us(), most=MAX_COUNTER)
 
     @contextlib.contextmanager
     def _in_line(self, *, create: bool) -> Iterator[None]:
@@ -287,20 +291,3 @@ def _check_amount(amount: Picodollars) -> None:
             f"{format_usd(amount)} is too large for one entry of a SQLite store, which holds {format_usd(MAX_AMOUNT)}",
             hint="a PostgreSQL store holds larger amounts",
         )
-
-
-def _attempt(tx: Transaction, project: str, request: Request) -> Answer | BudgetctlError:
-    """What became of a request among others: an error takes back what this one has changed, and nothing else."""
-    from budgetctl.stores import operations
-
-    tx.run("SAVEPOINT request")
-    try:
-        if not isinstance(request, ReleaseRequest):
-            _check_amount(request.charge.amount if isinstance(request, CommitRequest) else request.amount)
-        answer = operations.perform(tx, project, request)
-    except BudgetctlError as error:
-        tx.run("ROLLBACK TO request")
-        return error
-    finally:
-        tx.run("RELEASE request")
-    return answer

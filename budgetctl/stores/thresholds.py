@@ -5,7 +5,7 @@ from __future__ import annotations
 from budgetctl import ledger
 from budgetctl.audit import Crossing
 from budgetctl.models import Standing
-from budgetctl.stores.rows import LIMIT_COLUMNS, limit_from_row
+from budgetctl.stores.rows import LIMIT_COLUMNS, as_of_now, limit_from_row
 from budgetctl.stores.transaction import Transaction
 
 PAGE = 1_000
@@ -22,10 +22,11 @@ def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
         after=after,
         page=PAGE,
     )
+    stored = [limit_from_row(tuple(columns)) for _, *columns in rows]
     found = [
         Crossing(Standing(user, limit), percent)
-        for user, limit in ((user, limit_from_row(tuple(columns))) for user, *columns in rows)
-        if not ledger.is_due(limit, tx.now_us)
+        for (user, *_), limit in zip(rows, as_of_now(tx, stored), strict=True)
+        if limit.spent
         for percent in _untold(tx, limit.limit_id, limit.generation, ledger.crossed(limit))
     ]
     return found, rows[-1][1] if len(rows) == PAGE else None

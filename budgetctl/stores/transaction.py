@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+from budgetctl.money import Picodollars
+
 Row = tuple[Any, ...]
 
 
@@ -32,13 +34,18 @@ class Transaction:
     """Statements of one transaction, with the store's time at its start.
 
     `:project` and `:now` are bound in every statement. `project` is None while nothing is stored for the project:
-    then no row matches.
+    then no row matches. `most` is what a counter can hold, None for any amount.
     """
 
-    def __init__(self, connection: Connection, project: int | None, now_us: int) -> None:
+    def __init__(
+        self, connection: Connection, project: int | None, now_us: int, *, most: Picodollars | None = None
+    ) -> None:
         self._connection = connection
         self.project = project
         self.now_us = now_us
+        self.most = most
+        self.keys: dict[tuple[str, str], int] = {}
+        """Keys of rows that are never changed, by kind and name, so that many operations look them up once."""
 
     def one(self, sql: str, **parameters: Any) -> Row | None:
         """The first row, or None."""

@@ -32,6 +32,14 @@ _HELD = (
     "  GROUP BY limit_id) s ON s.limit_id = l.limit_id"
     " WHERE l.project = :project AND l.held <> COALESCE(s.posted, 0)"
 )
+_EXTRA = (
+    "SELECT h.name, 'topped up', l.name, l.generation, NULL, l.extra, COALESCE(s.posted, 0), l.limit_id, 0"
+    f" FROM limits l {_OWNER} LEFT JOIN (SELECT t.limit_id, SUM(t.counts) AS posted FROM top_ups t"
+    "  JOIN limits o ON o.project = t.project AND o.limit_id = t.limit_id"
+    "  WHERE t.project = :project AND (t.ended_generation IS NULL OR t.ended_generation = o.generation)"
+    "  GROUP BY t.limit_id) s ON s.limit_id = l.limit_id"
+    " WHERE l.project = :project AND l.extra <> COALESCE(s.posted, 0)"
+)
 _BY_MODEL = _POSTED.format(by="COALESCE(e.model, 0) AS model,", group=", COALESCE(e.model, 0)")
 _SAME = "s.limit_id = t.limit_id AND s.generation = t.generation AND s.model = t.model"
 _MODELS = (
@@ -61,25 +69,20 @@ _CLOSED = (
 
 def differences(tx: Transaction) -> Iterator[Difference]:
     """Every counter, and every record of a closed window, that is not the sum of its postings."""
-    for query in (_SPENT, _HELD, _MODELS, _MISSING_MODELS, _CLOSED):
+    for query in (_SPENT, _HELD, _EXTRA, _MODELS, _MISSING_MODELS, _CLOSED):
         yield from (_difference(row) for row in tx.all(query))
 
 
 def repair(tx: Transaction) -> list[Difference]:
     """Set the counters to the sums of their postings. Entries are never touched."""
     found = list(differences(tx))
-    for row in tx.all(_SPENT):
-        tx.run(
-            "UPDATE limits SET spent = :posted WHERE project = :project AND limit_id = :limit_id",
-            posted=row[6],
-            limit_id=row[7],
-        )
-    for row in tx.all(_HELD):
-        tx.run(
-            "UPDATE limits SET held = :posted WHERE project = :project AND limit_id = :limit_id",
-            posted=row[6],
-            limit_id=row[7],
-        )
+    for query, counter in ((_SPENT, "spent"), (_HELD, "held"), (_EXTRA, "extra")):
+        for row in tx.all(query):
+            tx.run(
+                f"UPDATE limits SET {counter} = :posted WHERE project = :project AND limit_id = :limit_id",
+                posted=row[6],
+                limit_id=row[7],
+            )
     for row in (*tx.all(_MODELS), *tx.all(_MISSING_MODELS)):
         tx.run(
             "INSERT INTO model_totals (project, limit_id, generation, model, spent)"

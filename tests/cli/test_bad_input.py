@@ -131,7 +131,7 @@ CASES = [
     case("update-cost alice --model m --input-tokens 1e3", 2, "usage", "'1e3' is not a whole number from 0 up"),
     case(f"update-cost alice --model m --input-tokens {'9' * 30}", 2, "usage", "is not a whole number"),
     case("update-cost alice --cost 1 --id k --again", 2, "invalid", "--id charges once, --again charges again"),
-    case("update-cost alice --cost 2 --id charged", 1, "key_conflict", "used before for another charge"),
+    case("update-cost alice --cost 2 --id charged", 1, "key_conflict", "used before for another request"),
     case("estimate alice", 2, "invalid", "no prompt was given"),
     case("estimate --input-text hi", 2, "invalid", "no --model was given"),
     case("estimate --model gpt-4o --input-text hi --input-tokens 3", 2, "invalid", "give one of"),

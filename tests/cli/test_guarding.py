@@ -241,8 +241,8 @@ class TestLimits:
     @pytest.mark.parametrize(
         ("line", "code", "said"),
         [
-            ("limit remove alice total", 4, "has no limit 'total' that can be removed"),
-            ("limit remove alice nope", 4, "has no limit 'nope' that can be removed"),
+            ("limit remove alice total", 2, "the limit 'total' is the budget of alice itself"),
+            ("limit remove alice nope", 4, "alice has no limit 'nope'"),
             ("limit add alice 5 --name total", 1, "has a limit 'total' already"),
             ("limit add alice 5 --duration often", 2, "'often' is not a duration"),
             ("set alice --parent alice", 2, "alice cannot be the parent of alice"),

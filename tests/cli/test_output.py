@@ -21,7 +21,7 @@ from .conftest import Cli
 
 BUDGET = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models"
-    " status created_at updated_at parent"
+    " status created_at updated_at parent topped_up"
 )
 BUDGET_WITH_LIMITS = f"{BUDGET} limits"
 HOLD = "hold user amount state model note created_at expires_at resolved_at entry_id"
@@ -43,6 +43,7 @@ ONE = {
     "update-cost alice --cost 0.5 --dry-run": "user charged cost model usage entry_id spent remaining status unpriced",
     f"estimate {PROMPT}": "cost model input_tokens output_tokens",
     f"estimate alice {PROMPT}": "user cost model input_tokens output_tokens projected remaining",
+    "top-up alice 5": "user added amount entry_id topped_up spent remaining status",
     "reset alice": RESET,
     "delete alice --yes": "project user deleted",
     "prices set my-model --input 1": "model per rates",
@@ -55,6 +56,7 @@ MANY = {
     "list": BUDGET,
     "history alice": "entry_id at kind cost model usage pricing note closed refers_to unpriced",
     "holds": HOLD,
+    "top-up zoe": "entry_id at limit amount left expires_at note",
     "reset --all --yes": RESET,
     "reset-due": RESET,
     "reset-due --dry-run": RESET,
@@ -73,6 +75,7 @@ def alice(budgets: BudgetManager) -> None:
     budgets.reset("alice")
     budgets.charge("alice", "0.25", model="gpt-4o", note="again")
     budgets.create("zoe", "1")
+    budgets.top_up("zoe", "0.1")
     budgets.reserve("zoe", "0.5", hold_id="held")
     budgets.charge_price("zoe", without_price(Usage(model="old", uncached_input=5), ZERO))
     own_prices.save(own_prices.own_price("old", {"input": 1}))

@@ -89,7 +89,7 @@ def _watching(watch: Watch, phase: str) -> Iterator[None]:
 def judged(given: Case) -> tuple[str, str | None]:
     """How a case ends, in a word, and what is wrong with that."""
     sys.stdin = io.TextIOWrapper(io.BytesIO(given.content))
-    options = CostOptions("-", given.model, given.provider, given.sent, *[None] * 6)
+    options = CostOptions("-", given.model, provider=given.provider, input_text=given.sent)
     try:
         price = price_of(options)
     except BudgetctlError as error:

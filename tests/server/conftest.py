@@ -47,6 +47,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "reset_next": {},
     "report_resets": {"place": 1},
     "refund": {"user": "alice", "number": 1},
+    "top_up": {"user": "alice", "limit": "total", "amount_picodollars": 1},
+    "top_ups": {"user": "alice"},
     "correct": {"requests": [{"user": "alice", "number": 1, "amount_picodollars": 7, "pricing": {}}]},
     "tell": {"standing": {"user": "alice", "limit": LIMIT}, "percent": 80},
     "forget": {"standing": {"user": "alice", "limit": LIMIT}, "percent": 80},

@@ -1,31 +1,53 @@
-"""A project for the tests of enforcement, whatever store it is kept in."""
+"""A project for the tests of stores and of enforcement, whatever store it is kept in."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 
 import pytest
+from postgres import new_project, server_url
 from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
 
 
-@pytest.fixture(params=["sqlite", "http"])
-def make_manager(request, home, clock, serve):
-    """Open another connection to the same project."""
+@pytest.fixture(params=["sqlite", "postgres", "http", "http-postgres"])
+def make_store(request, home, clock):
+    """Open another connection to the same project, or to a server of it. In the end, the project must be sound."""
+    if request.param.endswith("postgres"):
+        from budgetctl.stores.postgres import PostgresStore
+
+        project, open_kept = new_project(), partial(PostgresStore, server_url(), clock=clock)
+    else:
+        project, open_kept = "p", partial(SqliteStore, home / "p.db", clock=clock)
+    open_any = open_kept
+    if request.param.startswith("http"):
+        open_any = request.getfixturevalue("serve")(open_kept, clock=clock).open
     opened = []
-    open_file = partial(SqliteStore, home / "p.db", clock=clock)
-    server = serve(open_file, clock=clock) if request.param == "http" else None
 
     def make():
-        opened.append(BudgetManager("p", store=open_file("p") if server is None else server.open("p")))
+        opened.append(open_any(project))
         return opened[-1]
 
     yield make
-    for manager in opened:
-        manager.close()
-    assert_sound(home / "p.db")
+    for store in opened:
+        store.close()
+    with closing(open_kept(project)) as kept:
+        if kept.exists():
+            assert_sound(kept)
+
+
+@pytest.fixture
+def make_manager(make_store):
+    """Open another connection to the same project, as a manager."""
+
+    def make():
+        store = make_store()
+        return BudgetManager(store.project, store=store)
+
+    return make
 
 
 @pytest.fixture

@@ -1,54 +1,80 @@
-"""The invariants of a store's file, read from the tables themselves."""
+"""The invariants of a store, read from the tables themselves."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from pathlib import Path
+
+from budgetctl.stores.sql import SqlStore
 
 COUNTERS = """
     SELECT l.limit_id, l.spent, COALESCE(SUM(e.amount), 0) FROM limits l
-    LEFT JOIN postings p ON p.limit_id = l.limit_id AND p.generation = l.generation
-    LEFT JOIN entries e ON e.posting_set = p.posting_set
-    GROUP BY l.limit_id
+    LEFT JOIN postings p ON p.project = l.project AND p.limit_id = l.limit_id AND p.generation = l.generation
+    LEFT JOIN entries e ON e.project = p.project AND e.posting_set = p.posting_set
+    WHERE l.project = :project GROUP BY l.project, l.limit_id
 """
 MODEL_TOTALS = """
     SELECT t.limit_id, t.spent, COALESCE(SUM(e.amount), 0) FROM model_totals t
-    LEFT JOIN postings p ON p.limit_id = t.limit_id AND p.generation = t.generation
-    LEFT JOIN entries e ON e.posting_set = p.posting_set AND COALESCE(e.model, 0) = t.model
-    GROUP BY t.limit_id, t.generation, t.model
+    LEFT JOIN postings p ON p.project = t.project AND p.limit_id = t.limit_id AND p.generation = t.generation
+    LEFT JOIN entries e ON e.project = p.project AND e.posting_set = p.posting_set AND COALESCE(e.model, 0) = t.model
+    WHERE t.project = :project GROUP BY t.project, t.limit_id, t.generation, t.model
 """
 CLOSED = """
     SELECT c.closed_limit, c.closed_spent, COALESCE(SUM(e.amount), 0) FROM entries c
-    JOIN postings p ON p.limit_id = c.closed_limit AND p.generation = c.closed_generation
-    LEFT JOIN entries e ON e.posting_set = p.posting_set AND e.entry < c.entry -- corrections may come later
-    GROUP BY c.entry
+    JOIN postings p ON p.project = c.project AND p.limit_id = c.closed_limit AND p.generation = c.closed_generation
+    LEFT JOIN entries e ON e.project = p.project AND e.posting_set = p.posting_set
+        AND e.entry < c.entry -- corrections may come later
+    WHERE c.project = :project GROUP BY c.project, c.entry
 """
 HELD = """
     SELECT l.limit_id, l.held, COALESCE(SUM(p.amount), 0) FROM limits l
-    LEFT JOIN hold_postings p ON p.limit_id = l.limit_id
-    GROUP BY l.limit_id
+    LEFT JOIN hold_postings p ON p.project = l.project AND p.limit_id = l.limit_id
+    WHERE l.project = :project GROUP BY l.project, l.limit_id
+"""
+TOPPED_UP = """
+    SELECT l.limit_id, l.extra, COALESCE(SUM(t.counts), 0) FROM limits l
+    LEFT JOIN top_ups t ON t.project = l.project AND t.limit_id = l.limit_id
+        AND COALESCE(t.ended_generation, l.generation) = l.generation
+    WHERE l.project = :project GROUP BY l.project, l.limit_id
 """
 RESOLVED_AND_HELD = """
-    SELECT o.name, p.limit_id FROM hold_postings p JOIN holds o ON o.hold = p.hold
-    WHERE o.state <> 'open' OR o.amount <> p.amount OR o.expires_us <> p.expires_us
+    SELECT o.name, p.limit_id FROM hold_postings p JOIN holds o ON o.project = p.project AND o.hold = p.hold
+    WHERE p.project = :project AND (o.state NOT IN ('open', 'expired') OR o.amount <> p.amount OR o.expires_us <> p.expires_us)
 """
 NUMBERS = """
     SELECT h.last_number, COUNT(e.entry), COALESCE(MIN(e.number), 1), COALESCE(MAX(e.number), 0)
-    FROM holders h LEFT JOIN entries e ON e.holder = h.holder GROUP BY h.holder
+    FROM holders h LEFT JOIN entries e ON e.project = h.project AND e.holder = h.holder
+    WHERE h.project = :project GROUP BY h.project, h.holder
 """
 
 
-def assert_sound(path):
+def assert_sound(kept):
     """Every counter is the sum of its postings, by limit, model and closed generation; numbers have no gaps.
 
-    What is set aside in a limit is the sum of the holds that count there, all of which are open.
+    What is set aside in a limit is the sum of the holds that count there, all of which are open. `kept` is a store, or
+    the file of one.
     """
-    with closing(sqlite3.connect(path)) as connection:
+    path = getattr(kept, "path", kept)
+    if isinstance(path, Path):
+        _assert_sound_file(path)
+    elif isinstance(kept, SqlStore):
+        with kept.read() as tx:
+            _assert_sound(lambda query: tx.all(query))
+
+
+def _assert_sound_file(path):
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-        for query in (COUNTERS, HELD, MODEL_TOTALS, CLOSED):
-            for limit, counter, postings in connection.execute(query):
-                assert counter == postings, (query, limit)
-        assert connection.execute(RESOLVED_AND_HELD).fetchall() == []
-        for last, count, lowest, highest in connection.execute(NUMBERS):
-            assert (lowest, highest, last) == (1, count, count)
+        for (project,) in connection.execute("SELECT project FROM projects").fetchall():
+            _assert_sound(lambda query, project=project: connection.execute(query, {"project": project}).fetchall())
+
+
+def _assert_sound(rows):
+    for query in (COUNTERS, HELD, TOPPED_UP, MODEL_TOTALS, CLOSED):
+        for limit, counter, postings in rows(query):
+            assert counter == postings, (query, limit)
+    assert rows(RESOLVED_AND_HELD) == []
+    for last, count, lowest, highest in rows(NUMBERS):
+        assert (lowest, highest, last) == (1, count, count)

@@ -33,6 +33,7 @@ patterns = st.sampled_from([None, "a*", "?1"])
 durations = st.sampled_from(["none", "hourly", "daily", "weekly"])
 names = st.sampled_from(["first", "second"])
 numbers = st.integers(min_value=0, max_value=9)
+expiries = st.sampled_from([None, "1h", "2d", "30d"])
 ttls = st.sampled_from(["1m", "2h", "7d"])
 
 
@@ -95,7 +96,7 @@ class AnyEnforcement(RuleBasedStateMachine):
     def has_room(self, matched, cost):
         """Whether all of these have so much left, and none is of a time that the clock has yet to come to."""
         return all(
-            limit.amount - limit.spent - limit.held >= cost and self.now_us >= limit.window_start_us - DAY_US
+            limit.allowance - limit.spent - limit.held >= cost and self.now_us >= limit.window_start_us - DAY_US
             for limit in matched.values()
         )
 
@@ -218,6 +219,20 @@ class AnyEnforcement(RuleBasedStateMachine):
         for key, (_, limit) in before.items():
             assert (after[key].limit.spent, after[key].limit.held) == (limit.spent, limit.held)
 
+    @rule(number=numbers, cents=st.integers(min_value=1, max_value=60), expires=expiries)
+    def top_up(self, number, cents, expires):
+        before = self.limits()
+        topped = sorted(key for key, (owner, _) in before.items() if owner != PROJECT)
+        assume(topped)
+        key = topped[number % len(topped)]
+        owner, limit = before[key]
+        self.manager.top_up(owner, Picodollars(cents * CENT), limit=limit.name, expires=expires)
+        after = self.limits()
+        assert after[key].limit.allowance == limit.allowance + cents * CENT
+        assert {name: standing for name, standing in after.items() if name != key} == {
+            name: standing for name, standing in before.items() if name != key
+        }
+
     # Money
 
     @rule(user=children, amount=amounts, model=models)
@@ -263,7 +278,7 @@ class AnyEnforcement(RuleBasedStateMachine):
         hold = self.manager.reserve(user, amount, model=model, ttl=ttl)
         self.holds.append(Noted(hold, set(matched)))
         self.assert_only(before, held=matched, by_held=amount)
-        assert all(limit.spent + limit.held <= limit.amount for limit in self.matched(user, model).values())
+        assert all(limit.spent + limit.held <= limit.allowance for limit in self.matched(user, model).values())
 
     @rule(number=numbers, more=st.booleans())
     @precondition(lambda self: self.holds)
@@ -336,6 +351,8 @@ class AnyEnforcement(RuleBasedStateMachine):
             assert after[key].limit.held == limit.held
             if owner == user:
                 assert (after[key].limit.spent, after[key].limit.generation) == (0, limit.generation + 1)
+                # What is on top is kept, but for what of it was burned.
+                assert limit.extra - limit.spent <= after[key].limit.extra <= limit.extra
             else:
                 assert after[key].limit == limit
 
@@ -343,6 +360,14 @@ class AnyEnforcement(RuleBasedStateMachine):
     def reset_due(self):
         before = self.limits()
         self.manager.reset_due()
+        self.assert_only(before)
+
+    @rule(user=users)
+    def settle(self, user):
+        """Have somebody write, so that what has expired is noted."""
+        assume(user in self.parents)
+        before = self.limits()
+        self.manager.create(user, "1", if_exists="keep")
         self.assert_only(before)
 
     @rule(seconds=st.sampled_from([30, 61, 3_600, 7_201, 86_400, 8 * 86_400, -61, -7_201, -90_000]))

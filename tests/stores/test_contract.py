@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from functools import partial
 
 import pytest
 
@@ -18,26 +17,9 @@ from budgetctl.errors import (
 from budgetctl.models import Charge
 from budgetctl.money import ZERO, Picodollars, parse_amount
 from budgetctl.permission import HoldRequest
-from budgetctl.stores import SqliteStore
 from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
 
 DAY_US = 86_400_000_000
-
-
-@pytest.fixture(params=["sqlite", "http"])
-def make_store(request, home, clock, serve):
-    """Open another connection to the same project."""
-    opened = []
-    open_file = partial(SqliteStore, home / "p.db", clock=clock)
-    server = serve(open_file, clock=clock) if request.param == "http" else None
-
-    def make():
-        opened.append(open_file("p") if server is None else server.open("p"))
-        return opened[-1]
-
-    yield make
-    for store in opened:
-        store.close()
 
 
 @pytest.fixture
@@ -221,14 +203,6 @@ def test_keys_are_each_users_own_and_of_each_kind(store):
     assert not charge(store, "1", key=key("k", kind="response")).replayed
 
 
-def test_an_amount_beyond_what_the_store_counts_is_refused_and_changes_nothing(store):
-    create(store, amount="9000000")
-    with pytest.raises(InvalidValueError) as caught:
-        charge(store, "1000000.01")
-    assert "PostgreSQL" in caught.value.hint
-    assert list(store.history("alice")) == []
-
-
 # Windows
 
 
@@ -391,10 +365,10 @@ def test_budgets_are_filtered_by_whether_their_window_has_passed(store, clock):
 
 
 def test_a_summary_adds_up_more_than_64_bits_hold(store):
-    change = BudgetChange(amount=usd("1000"), spent=usd("1000.5"))
-    store.create_budgets([(f"user-{number}", change) for number in range(10_000)])
+    change = BudgetChange(amount=usd("1000"), spent=usd("1000000.5"))
+    store.create_budgets([(f"user-{number}", change) for number in range(10)])
     summary = store.summary()
-    assert (summary.users, summary.spent) == (10_000, usd("10005000"))
+    assert (summary.users, summary.spent) == (10, usd("10000005"))
 
 
 def test_others_commits_change_the_token_and_own_ones_do_not(store, make_store):
@@ -502,14 +476,6 @@ def test_a_key_is_remembered_when_the_window_has_passed(store, clock):
     assert (again.replayed, again.entry.amount, again.budget.limit.spent) == (True, usd("1"), ZERO)
 
 
-def test_a_charge_that_is_refused_leaves_its_key_unused(store):
-    create(store)
-    key = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
-    with pytest.raises(InvalidValueError):
-        charge(store, "1000001", key=key)
-    assert not charge(store, "1", key=key).replayed
-
-
 # Many at once
 
 
@@ -540,3 +506,33 @@ def test_one_of_many_that_is_refused_takes_nothing_else_with_it(store):
     )
     assert [type(answer) for answer in answers] == [Charge, UnknownUserError, OverBudgetError, Charge]
     assert store.budget("alice").limit.spent == usd("2")
+
+
+def test_charges_at_once_are_numbered_and_keyed_as_one_by_one(store):
+    create(store)
+    again = ChargeRequest("alice", usd("1"), model="m", key=key("same"))
+    answers = store.apply([again, ChargeRequest("alice", usd("2"), model="m"), again])
+    assert [(answer.entry.number, answer.replayed) for answer in answers] == [(1, False), (2, False), (1, True)]
+    assert store.budget("alice").models == {"m": usd("3")}
+
+
+def test_charges_at_once_count_above_whoever_of_them_is_charged_first(store):
+    create(store, "team", "100")
+    create(store, "alice", parent="team")
+    create(store, "bob", parent="team")
+    store.apply([ChargeRequest(user, usd("1")) for user in ("team", "alice", "bob", "alice")])
+    assert [store.budget(user).limit.spent for user in ("team", "alice", "bob")] == [usd("4"), usd("2"), usd("1")]
+
+
+def test_a_key_of_another_request_among_charges_is_refused_alone(store):
+    create(store)
+    charge(store, "1", key=key("used", "this"))
+    answers = store.apply(
+        [
+            ChargeRequest("alice", usd("2"), model="new"),
+            ChargeRequest("alice", usd("4"), key=key("used", "that")),
+            ChargeRequest("alice", usd("8"), model="new"),
+        ]
+    )
+    assert [type(answer) for answer in answers] == [Charge, KeyConflictError, Charge]
+    assert (store.budget("alice").limit.spent, store.budget("alice").models) == (usd("11"), {"new": usd("10")})

@@ -270,9 +270,10 @@ def test_a_limit_that_is_removed_counts_no_more_and_what_is_set_aside_can_be_res
 def test_limits_have_names_of_their_own_and_the_first_one_stays(manager):
     with pytest.raises(AlreadyExistsError):
         manager.add_limit("alice", "1", name="total")
-    for name in ("total", "none"):
-        with pytest.raises(NotFoundError):
-            manager.remove_limit("alice", name)
+    with pytest.raises(InvalidValueError):
+        manager.remove_limit("alice", "total")
+    with pytest.raises(NotFoundError):
+        manager.remove_limit("alice", "none")
 
 
 def test_a_reset_closes_each_of_a_users_limits(manager):
@@ -300,3 +301,14 @@ def test_asking_writes_nothing_and_names_the_limit_with_the_least_left(manager, 
 def test_without_a_cost_it_is_asked_whether_anything_is_left(manager, spent, allowed):
     manager.charge("alice", spent)
     assert manager.check("alice").allowed is allowed
+
+
+def test_a_hold_that_was_seen_to_expire_stays_so_when_the_clock_goes_back(manager, clock):
+    hold = manager.reserve("alice", "0.40", ttl="1m")
+    clock.advance(seconds=61)
+    other = manager.reserve("alice", "0.10")
+    clock.advance(seconds=-30)
+    assert list(manager.holds()) == [other]
+    assert [each.state for each in manager.holds(resolved=True)] == ["expired", "open"]
+    assert manager.budget("alice").remaining == usd("0.90")
+    assert manager.commit(hold.hold_id, "0.20").budget.remaining == usd("0.70")

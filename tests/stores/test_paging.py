@@ -7,8 +7,9 @@ from contextlib import closing
 import pytest
 
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.stores import SqliteStore, rollover, sql
+from budgetctl.stores import SqliteStore, listing, rollover, sql
 from budgetctl.stores.base import BudgetChange, ChargeRequest
+from budgetctl.top_ups import TopUpRequest
 
 CENT = parse_amount("0.01")
 TEN = parse_amount("10")
@@ -18,7 +19,7 @@ USERS = [f"user-{number:02}" for number in range(20)]
 @pytest.fixture(params=[1, 3, 20])
 def store(request, home, clock, monkeypatch):
     """A store with pages of few rows, on which many budgets have the same place in the order."""
-    for module, name in ((sql, "_PAGE"), (sql, "_SORTED_PAGE"), (rollover, "_PAGE")):
+    for module, name in ((sql, "_PAGE"), (listing, "_PAGE"), (listing, "_SORTED_PAGE"), (rollover, "_PAGE")):
         monkeypatch.setattr(module, name, request.param)
     with closing(SqliteStore(home / "p.db", "p", clock=clock)) as store:
         for number, user in enumerate(USERS):
@@ -87,3 +88,15 @@ def test_every_reset_is_due_and_then_reported_once(store, clock):
 def test_resetting_everybody_resets_each_once(store):
     assert [reset.user for reset in store.reset_all()] == USERS
     assert {budget.limit.generation for budget in store.budgets()} == {2}
+
+
+def test_who_was_topped_up_has_its_place_in_every_page_also_when_that_has_expired(store, clock):
+    for user, expires_us in (("user-03", None), ("user-07", clock.now_us + 60_000_000)):
+        store.top_up(TopUpRequest(user, "total", Picodollars(25 * CENT * 100), expires_us))
+    clock.advance(seconds=120)
+    listed = list(store.budgets(sort="remaining"))
+    assert [each.user for each in listed] == [each.user for each in sorted(listed, key=ORDERS["remaining"])]
+    for place, budget in enumerate(listed):
+        assert [each.user for each in store.budgets(sort="remaining", after=budget.user)] == [
+            each.user for each in listed[place + 1 :]
+        ]

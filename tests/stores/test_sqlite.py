@@ -24,7 +24,7 @@ from budgetctl.errors import (
 )
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store, project_stores
-from budgetctl.stores.base import BudgetChange, ChargeRequest
+from budgetctl.stores.base import BudgetChange, ChargeRequest, IdempotencyKey
 from budgetctl.stores.location import decode_project, encode_project
 
 CENT = parse_amount("0.01")
@@ -36,6 +36,15 @@ def store(home):
     with closing(SqliteStore(home / "p.db", "p")) as store:
         store.create_budget("alice", CHANGE, if_exists="error")
         yield store
+
+
+def test_an_amount_beyond_what_the_store_counts_is_refused_and_changes_nothing(store):
+    key = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
+    with pytest.raises(InvalidValueError) as caught:
+        store.charge(ChargeRequest("alice", parse_amount("1000000.01"), key=key))
+    assert "PostgreSQL" in caught.value.hint
+    assert list(store.history("alice")) == []
+    assert not store.charge(ChargeRequest("alice", CENT, key=key)).replayed
 
 
 def content(path):

@@ -9,6 +9,7 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.terms import Window
 from budgetctl.cli.wording import capped
 from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
 
@@ -16,9 +17,8 @@ from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
 def cap(
     session: Session,
     amount: options.Amount = None,
-    duration: options.Duration = None,
-    align: options.Align = None,
-    timezone: options.Timezone = None,
+    *,
+    window: Window,
     remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
 ) -> None:
     """Set a budget for the whole project, against which every charge counts; or show it.
@@ -28,10 +28,10 @@ def cap(
     """
     if remove and amount is not None:
         raise InvalidValueError("an amount and --remove contradict each other: give one of them")
-    if amount is None and any(given is not None for given in (duration, align, timezone)):
+    if amount is None and any(given is not None for given in window):
         raise InvalidValueError("no amount was given", hint="budgetctl cap 500 --duration monthly")
     try:
-        budget = session.manager.cap(amount, duration=duration, align=align, timezone=timezone)
+        budget = session.manager.cap(amount, **window._asdict())
         if remove:
             session.manager.remove_cap()
     except UnknownUserError as error:

@@ -16,13 +16,8 @@ def check(
     session: Session,
     user: options.User,
     cost: options.Cost = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    input_text: options.InputText = None,
-    input_file: options.InputFile = None,
-    messages: options.Messages = None,
-    input_tokens: options.InputTokens = None,
-    max_output_tokens: options.MaxOutputTokens = None,
+    *,
+    prompt: PromptOptions,
 ) -> None:
     """Say whether a cost would be allowed now: exit code 0, or 3 with the limit that refuses it.
 
@@ -32,15 +27,13 @@ def check(
     Without a cost, whether anything is left. Nothing is written; reserve sets the money aside, so that nobody else
     can spend it in the meantime.
     """
-    prompt = PromptOptions(model, provider, input_text, input_file, messages, input_tokens, max_output_tokens)
-    has_prompt = any(given is not None for given in (input_text, input_file, messages, input_tokens))
-    if has_prompt and cost is not None:
+    if prompt.is_prompt and cost is not None:
         raise InvalidValueError("a cost and a prompt were given: give one of them")
-    if has_prompt:
+    if prompt.is_prompt:
         price = estimate_of(prompt)
         decision = session.manager.check(user, price.amount, model=price.model)
     else:
-        decision = session.manager.check(user, cost, model=model)
+        decision = session.manager.check(user, cost, model=prompt.model)
     session.output.document(
         decision_document(decision), lambda: None if decision.allowed else f"denied: {denial(decision)}"
     )

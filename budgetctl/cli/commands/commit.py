@@ -13,16 +13,8 @@ from budgetctl.cli.wording import committed, warnings_of
 def commit(
     session: Session,
     hold: options.HoldId,
-    response: options.Response = None,
-    model: options.Model = None,
-    input_text: options.InputText = None,
-    input_file: options.InputFile = None,
-    output_text: options.OutputText = None,
-    output_file: options.OutputFile = None,
-    input_tokens: options.InputTokens = None,
-    output_tokens: options.OutputTokens = None,
-    cost: options.Cost = None,
-    provider: options.Provider = None,
+    *,
+    stated: CostOptions,
     on_unknown_price: options.OnUnknownPrice = None,
     note: options.Note = None,
 ) -> None:
@@ -34,11 +26,7 @@ def commit(
     It may be more or less than was set aside: the truth is recorded, also when the hold has expired. The same again
     changes nothing.
     """
-    price = price_of(
-        CostOptions(response, model, provider, input_text, input_file, output_text, output_file,
-                    input_tokens, output_tokens, cost),
-        on_unknown_price,
-    )  # fmt: skip
+    price = price_of(stated, on_unknown_price)
     charge = session.manager.commit_price(hold, price, note=note)
     now_us = session.store.now_us()
     session.output.document(charge_document(charge, price), lambda: committed(charge, price, hold, now_us))

@@ -10,6 +10,7 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.terms import Terms
 from budgetctl.cli.wording import created
 from budgetctl.errors import InvalidValueError
 
@@ -19,11 +20,8 @@ def create(
     user: options.User,
     amount: options.Amount = None,
     budget: options.Budget = None,
-    duration: options.Duration = None,
-    align: options.Align = None,
-    timezone: options.Timezone = None,
-    parent: options.Parent = None,
-    warn_at: options.WarnAt = None,
+    *,
+    terms: Terms,
     if_not_exists: Annotated[bool, typer.Option("--if-not-exists", help="Leave an existing budget as it is.")] = False,
 ) -> None:
     """Create a user's budget.
@@ -41,9 +39,11 @@ def create(
         )
         raise InvalidValueError(problem, hint=f"budgetctl create {shlex.quote(user)} --budget 10")
     made, is_new = session.manager.create(
-        user, str(amount if budget is None else budget), duration=duration, align=align, timezone=timezone,
-        parent=parent, warn_at=warn_at, if_exists="keep" if if_not_exists else "error",
-    )  # fmt: skip
+        user,
+        str(amount if budget is None else budget),
+        **terms._asdict(),
+        if_exists="keep" if if_not_exists else "error",
+    )
     session.output.document(budget_document(made), lambda: created(made, is_new, session.store.now_us()))
     if is_new and not made.limit.amount:
         session.note(

@@ -12,13 +12,8 @@ from budgetctl.cli.wording import estimated
 def estimate(
     session: Session,
     user: options.OptionalUser = None,
-    model: options.Model = None,
-    provider: options.Provider = None,
-    input_text: options.InputText = None,
-    input_file: options.InputFile = None,
-    messages: options.Messages = None,
-    input_tokens: options.InputTokens = None,
-    max_output_tokens: options.MaxOutputTokens = None,
+    *,
+    prompt: PromptOptions,
 ) -> None:
     """Say what a call would cost, and what a user would then have spent. Nothing is recorded.
 
@@ -30,7 +25,5 @@ def estimate(
     answer (max_tokens) count unless they are given. Tools that a request defines are not counted.
     """
     budget = None if user is None else session.manager.budget(user)
-    price = estimate_of(
-        PromptOptions(model, provider, input_text, input_file, messages, input_tokens, max_output_tokens)
-    )
+    price = estimate_of(prompt)
     session.output.document(estimate_document(price, budget), lambda: estimated(price, budget))

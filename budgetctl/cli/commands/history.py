@@ -20,7 +20,7 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Up to then.")]
 Kind = Annotated[
-    EntryKind | None, typer.Option("--kind", metavar="KIND", help="spend, refund, adjustment, carry or reset.")
+    EntryKind | None, typer.Option("--kind", metavar="KIND", help="spend, refund, adjustment, top-up, carry or reset.")
 ]
 Pattern = Annotated[str | None, typer.Option("--model", metavar="PATTERN", help="Only these models, as in 'gpt-4o*'.")]
 

@@ -9,6 +9,7 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.terms import Window
 from budgetctl.cli.wording import limits_of
 
 AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 10.")]
@@ -18,13 +19,12 @@ def add(
     session: Session,
     user: options.User,
     amount: AmountArgument,
-    duration: options.Duration = None,
+    *,
+    window: Window,
     models: Annotated[
         str | None, typer.Option("--model", metavar="PATTERN", help="Only for these models, as in 'gpt-4o*'.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What it is called.")] = None,
-    align: options.Align = None,
-    timezone: options.Timezone = None,
 ) -> None:
     """Give a user another limit.
 
@@ -34,9 +34,7 @@ def add(
     A charge counts against every limit that it matches, and is allowed only if all of them allow it. What was spent
     before does not count.
     """
-    budget = session.manager.add_limit(
-        user, amount, duration=duration, align=align, timezone=timezone, models=models, name=name
-    )
+    budget = session.manager.add_limit(user, amount, **window._asdict(), models=models, name=name)
     session.output.document(budget_document(budget), lambda: limits_of(budget, session.store.now_us()))
 
 

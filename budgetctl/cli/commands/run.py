@@ -201,7 +201,7 @@ def _settle(session: Session, guard: _Guard, report: Path) -> None:
     from budgetctl.cli.costs import CostOptions, price_of
     from budgetctl.cli.reading import read_text
 
-    stated = CostOptions(str(report), None, None, None, None, None, None, None, None, None)
+    stated = CostOptions(response=str(report))
     try:
         text = read_text(str(report)).strip() if report.exists() else ""
         if not text:

@@ -10,6 +10,7 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.terms import Terms
 from budgetctl.cli.wording import changed
 from budgetctl.errors import InvalidValueError
 
@@ -19,11 +20,8 @@ def set_budget(
     user: options.User,
     amount: options.Amount = None,
     budget: options.Budget = None,
-    duration: options.Duration = None,
-    align: options.Align = None,
-    timezone: options.Timezone = None,
-    parent: options.Parent = None,
-    warn_at: options.WarnAt = None,
+    *,
+    terms: Terms,
     no_parent: Annotated[bool, typer.Option("--no-parent", help="Let nobody stand above.")] = False,
 ) -> None:
     """Change a budget; what is not given stays as it is, and what was spent is kept.
@@ -36,17 +34,15 @@ def set_budget(
     """
     if amount is not None and budget is not None:
         raise InvalidValueError(f"two amounts were given: {amount!r} and --budget {budget!r}")
-    if parent is not None and no_parent:
+    if terms.parent is not None and no_parent:
         raise InvalidValueError("--parent and --no-parent contradict each other: give one of them")
     wanted = {
         "amount": amount if budget is None else budget,
-        "duration": duration,
-        "align": align,
-        "timezone": timezone,
-        "parent": "" if no_parent else parent,
-        "warn_at": warn_at or None,
+        **terms._asdict(),
+        "parent": "" if no_parent else terms.parent,
+        "warn_at": terms.warn_at or None,
     }
     if all(value is None for value in wanted.values()):
         raise InvalidValueError("nothing to change was given", hint=f"budgetctl set {shlex.quote(user)} --budget 20")
-    made = session.manager.set(user, **wanted)  # type: ignore[arg-type]
+    made = session.manager.set(user, **wanted)
     session.output.document(budget_document(made), lambda: changed(made, session.store.now_us()))

@@ -18,16 +18,8 @@ from budgetctl.errors import InvalidValueError
 def update_cost(
     session: Session,
     user: options.User,
-    response: options.Response = None,
-    model: options.Model = None,
-    input_text: options.InputText = None,
-    input_file: options.InputFile = None,
-    output_text: options.OutputText = None,
-    output_file: options.OutputFile = None,
-    input_tokens: options.InputTokens = None,
-    output_tokens: options.OutputTokens = None,
-    cost: options.Cost = None,
-    provider: options.Provider = None,
+    *,
+    stated: CostOptions,
     key: Annotated[
         str | None, typer.Option("--id", metavar="KEY", help="Charge this once, however often it is tried.")
     ] = None,
@@ -51,19 +43,17 @@ def update_cost(
     """
     if key is not None and again:
         raise InvalidValueError("--id charges once, --again charges again: give one of them")
-    price = price_of(
-        CostOptions(response, model, provider, input_text, input_file, output_text, output_file,
-                    input_tokens, output_tokens, cost),
-        on_unknown_price,
-    )  # fmt: skip
+    price = price_of(stated, on_unknown_price)
     if dry_run:
         budget = session.manager.budget(user)
         session.output.document(dry_charge_document(price, budget), lambda: would_be_charged(price, budget))
         return
-    charge = session.manager.charge_price(user, price, key=key, once=not again and response is not None, note=note)
+    charge = session.manager.charge_price(
+        user, price, key=key, once=not again and stated.response is not None, note=note
+    )
     now_us = session.store.now_us()
     session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us))
-    if response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
+    if stated.response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
         warn("the response has no id: charging it again will not be noticed (--id KEY gives it one)")
     for warning in warnings_of(charge, price, now_us):
         warn(warning)

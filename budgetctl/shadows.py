@@ -1,0 +1,220 @@
+"""What a save of litellm's hosted client means, as pure functions.
+
+The client posts all its records after each change, from a thread of its own: saves arrive late, twice and in any order,
+and none knows what other clients have spent. So the server keeps a *shadow* of each record for each client, the last
+state that it accepted, and what a save says is the difference to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from budgetctl.money import ZERO, Picodollars
+
+LATENESS_US = 2_000_000
+"""No save arrives later than this after one that was made after it. The latest of litellm's seen: 0.45 s."""
+
+_NOISE = 10**11
+"""Of so many picodollars, one may be what is left of adding floats."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class State(NamedTuple):
+    """What a record says: its terms, and what was spent in the window that began at `last_us`, in all and by model.
+
+    `duration` is in days, or None for a record without one, which has no `last_us` either.
+    """
+
+    total: Picodollars
+    duration: float | None
+    last_us: int | None
+    cost: Picodollars = ZERO
+    models: Mapping[str, Picodollars] = NOTHING
+    extra: Mapping[str, Any] = NOTHING
+
+    @property
+    def rest(self) -> int:
+        """What was spent on no model. Less than nothing where a client was caught between counting the two."""
+        return self.cost - sum(self.models.values())
+
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        """What the client sets, and does not count."""
+        return self.total, self.duration, self.extra
+
+    def spent_nothing(self) -> State:
+        """The state with which its window began."""
+        return self._replace(cost=ZERO, models=NOTHING)
+
+
+class Posted(NamedTuple):
+    """A user's record in a save.
+
+    `identity` names the client that keeps it. `incarnation` and `baseline` are of the budget that it was loaded from;
+    a record without them was made by the client's `create_budget`, at `created_us`. `is_new` says that it was not
+    charged since.
+    """
+
+    user: str
+    identity: str
+    state: State
+    incarnation: int | None = None
+    baseline: State | None = None
+    created_us: int | None = None
+    is_new: bool = False
+
+
+class Shadow(NamedTuple):
+    """The last state of a record that was accepted, and when it last advanced.
+
+    At `since_us` a reset or another window began, which ended the state `before`. `pending` is a record of nothing
+    spent that is late, or a reset: the next save says which, or that there is none.
+    """
+
+    state: State
+    advanced_us: int = 0
+    since_us: int = 0
+    before: State | None = None
+    pending: State | None = None
+
+    @property
+    def settle_us(self) -> int | None:
+        """When what is pending is a reset, unless a save comes before."""
+        return None if self.pending is None else self.advanced_us + LATENESS_US
+
+
+class Decision(NamedTuple):
+    """What to do: keep this shadow, perhaps reset the budget, then charge these amounts by model.
+
+    None stands for no model. Its amount is negative where an earlier save was of the moment between a client's
+    counting in all and by model: then the model's amount makes up for it.
+    """
+
+    shadow: Shadow
+    charges: Mapping[str | None, int] = MappingProxyType({})
+    is_reset: bool = False
+
+
+def decide(shadow: Shadow, posted: State, now_us: int, *, is_new: bool = False) -> Decision:
+    """What a record in a save means, given its shadow."""
+    if posted == shadow.state and shadow.pending is None:  # as most of a save's records are
+        return Decision(shadow)
+    order = _order(posted, shadow.state)
+    if order < 0:
+        return _of_window_before(shadow, posted, now_us, is_new=is_new)
+    if order > 0:  # the client's window has passed
+        return _begun(shadow, posted, now_us)
+    return _of_same_window(shadow, posted, now_us, is_new=is_new)
+
+
+def settle(shadow: Shadow, now_us: int) -> Decision:
+    """What has become of the shadow without another save."""
+    if shadow.pending is None or shadow.settle_us is None or now_us < shadow.settle_us:
+        return Decision(shadow)
+    return _begun(shadow, shadow.pending, now_us)._replace(is_reset=True)
+
+
+def created(posted: State, now_us: int) -> Decision:
+    """What the first record of a client's `create_budget` means: all that it has spent is new."""
+    return decide(Shadow(posted.spent_nothing()), posted, now_us)
+
+
+def is_created_again(shadow: Shadow, posted: State, now_us: int) -> bool:
+    """Whether the record is of a new budget, where the shadow is of one that has been deleted since.
+
+    A client that does not know of that goes on posting the old record.
+    """
+    state = shadow.state
+    if _is_recent(shadow.advanced_us, now_us) or _order(posted, state) > 0:
+        return False
+    is_other = posted.terms != state.terms or not _covers(_without_noise(posted, state), state)
+    return is_other or _order(posted, state) < 0
+
+
+def _of_same_window(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Decision:
+    """More was spent, or the record is late, or there was a reset."""
+    accepted = _without_noise(posted, shadow.state)
+    if _covers(accepted, shadow.state):
+        if _is_from_before(shadow, posted, now_us):
+            return Decision(shadow)
+        charges = _differences(shadow.state, accepted)
+        advanced_us = now_us if charges else shadow.advanced_us
+        return Decision(shadow._replace(state=accepted, advanced_us=advanced_us, pending=None), charges)
+    if _is_recent(shadow.advanced_us, now_us):
+        # The first record after a reset looks like another reset, and may be late as any other.
+        may_be_reset = posted == posted.spent_nothing() and not is_new and not _is_recent(shadow.since_us, now_us)
+        return Decision(shadow._replace(pending=posted if may_be_reset else None))
+    return _begun(shadow, posted, now_us)._replace(is_reset=not is_new)
+
+
+def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Decision:
+    """A late save from before the client's window passed: what it adds to the last one of then was spent, too."""
+    before = shadow.before
+    if before is not None and posted.last_us == before.last_us and _is_recent(shadow.since_us, now_us):
+        posted = _without_noise(posted, before)
+        if _covers(posted, before):
+            return Decision(shadow._replace(before=posted), _differences(before, posted))
+    elif is_new and not _is_recent(shadow.advanced_us, now_us):
+        # Created again: litellm gives whatever a process creates the time when that began.
+        return _begun(shadow, posted, now_us)
+    return Decision(shadow)
+
+
+def _is_from_before(shadow: Shadow, posted: State, now_us: int) -> bool:
+    """Whether it is a late record of just what had been spent before a reset: saves for other users carry it, too."""
+    before = shadow.before
+    if before is None or not _is_recent(shadow.since_us, now_us):
+        return False
+    posted = _without_noise(posted, before)
+    return (posted.last_us, posted.cost, posted.models) == (before.last_us, before.cost, before.models) and bool(
+        before.cost
+    )
+
+
+def _begun(shadow: Shadow, posted: State, now_us: int) -> Decision:
+    """The client began to count from nothing again: all that is posted is new."""
+    nothing = posted.spent_nothing()
+    posted = _without_noise(posted, nothing)
+    # The models may still be those of before, where the client was caught between resetting the two.
+    charges = _differences(nothing, posted if posted.rest >= 0 else posted._replace(models=NOTHING))
+    return Decision(Shadow(posted, advanced_us=now_us, since_us=now_us, before=shadow.state), charges)
+
+
+def _order(one: State, other: State) -> int:
+    """Whether the window of one began before (-1) or after (1) that of the other."""
+    if one.last_us is None or other.last_us is None:
+        return 0
+    return (one.last_us > other.last_us) - (one.last_us < other.last_us)
+
+
+def _covers(posted: State, state: State) -> bool:
+    """Whether the posted state may have followed from the other by spending alone."""
+    models = posted.models
+    return posted.cost >= state.cost and all(models.get(model, 0) >= cost for model, cost in state.models.items())
+
+
+def _differences(state: State, posted: State) -> dict[str | None, int]:
+    """What was spent between two states, by model."""
+    differences: dict[str | None, int] = {
+        model: cost - state.models.get(model, 0) for model, cost in posted.models.items()
+    }
+    differences[None] = posted.rest - state.rest
+    return {model: amount for model, amount in differences.items() if amount}
+
+
+def _without_noise(posted: State, state: State) -> State:
+    """The posted state, with as much spent on no model as in the other one, where only floats make a difference.
+
+    The client adds costs up twice, in all and by model, and each sum is rounded on its own.
+    """
+    drift = posted.rest - state.rest
+    if drift and abs(drift) <= 2 * (len(posted.models) + 1) + posted.cost // _NOISE:
+        return posted._replace(cost=Picodollars(posted.cost - drift))
+    return posted
+
+
+def _is_recent(then_us: int, now_us: int) -> bool:
+    return 0 <= now_us - then_us < LATENESS_US

@@ -1,0 +1,319 @@
+"""The PostgreSQL driver: many machines, one database, one round trip for each of the operations that have to be fast.
+
+Those are functions in the database (`postgres_functions.sql`, which also says in which order locks are taken). They do
+the common case; for the rest they answer that it is the slow way's, which is the shared code under the same locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from budgetctl import ledger
+from budgetctl.errors import BudgetctlError, StoreUnavailableError
+from budgetctl.models import Charge, Reset
+from budgetctl.stores import operations
+from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.stores.postgres_calls import answered, encoded, encoded_one, named, standings_from, with_key
+from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
+from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Patience, Session
+from budgetctl.stores.postgres_schema import migrate
+from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
+from budgetctl.stores.postgres_url import ServerAddress
+from budgetctl.stores.rows import find_holder, standings_of, unknown_user
+from budgetctl.stores.sql import SqlStore
+from budgetctl.stores.transaction import Transaction
+
+if TYPE_CHECKING:
+    from budgetctl.models import Limit
+    from budgetctl.money import Picodollars
+    from budgetctl.permission import Decision, Hold, HoldRequest
+
+
+class PostgresStore(SqlStore):
+    """A project's store in a PostgreSQL database, whose tables are made on the first use."""
+
+    def __init__(
+        self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None
+    ) -> None:
+        self.project = project
+        self._address = ServerAddress(url)
+        self._wait_s = wait_s
+        self._clock = clock
+        self._connections = Connections(self._address, wait_s, migrate)
+        self._own = OwnTransactions()
+        self._joined = threading.local()
+
+    def patience(self) -> Patience:
+        """How long to go on when the server is lost: within a transaction, whoever began it decides."""
+        return Patience(0 if self._transaction_of_thread() else self._wait_s)
+
+    def location(self) -> str:
+        """The database, without a password."""
+        return str(self._address)
+
+    def close(self) -> None:
+        """Close the connections. They are opened again on the next use."""
+        self._connections.close()
+
+    # Transactions
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A snapshot."""
+        if joined := self._transaction_of_thread():
+            yield joined
+            return
+        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ORDINARY}; SELECT clock_us()"
+        with self._connections.session(begin) as (session, (now_us,)):
+            yield self._transaction(session, now_us)
+
+    @contextlib.contextmanager
+    def write(self, *, create: bool = False, user: str | None = None) -> Iterator[Transaction]:
+        """A transaction, durable when the outermost block has ended. It locks a user's rows, or without one the project."""
+        if joined := self._transaction_of_thread():
+            yield joined
+            return
+        with self._own.transaction() as own:
+            try:
+                with self._connections.session(f"BEGIN; {ORDINARY}; SELECT clock_us()") as (session, (now_us,)):
+                    tx = self._transaction(session, now_us)
+                    if tx.project is None and create:
+                        tx.project = _create_project(tx, self.project)
+                    if tx.project is not None:
+                        locked_us = _lock(tx, user)
+                        tx.now_us = self._clock() if self._clock else locked_us
+                    self._joined.tx = tx
+                    try:
+                        yield tx
+                    finally:
+                        self._joined.tx = None
+                    if tx.project is not None:
+                        mark = Mark.new(tx.project, now_us)
+                        commit(session, mark, sweep=user is None)
+                    session.project = tx.project
+            except CutOffError:
+                settle(self._connections, mark)
+            own.finished = 0 if tx.project is None else 1
+
+    def _transaction_of_thread(self) -> Transaction | None:
+        """The write transaction that this thread is in."""
+        joined: Transaction | None = getattr(self._joined, "tx", None)
+        return joined
+
+    def _transaction(self, session: Session, now_us: int) -> Transaction:
+        if session.project is None:
+            row = session.execute("SELECT project FROM projects WHERE name = :name", {"name": self.project}).fetchone()
+            session.project = row and row[0]
+        return Transaction(session, session.project, self._clock() if self._clock else now_us)
+
+    # What the shared code does, done again when the server was lost
+
+    exists = retried(SqlStore.exists)
+    once = retried(SqlStore.once)
+    create_budget = retried(SqlStore.create_budget)
+    create_budgets = retried(SqlStore.create_budgets)
+    change_budget = retried(SqlStore.change_budget)
+    add_limit = retried(SqlStore.add_limit)
+    remove_limit = retried(SqlStore.remove_limit)
+    delete_budget = retried(SqlStore.delete_budget)
+    budget = retried(SqlStore.budget)
+    correct = retried(SqlStore.correct)
+    reset = retried(SqlStore.reset)
+    report_resets = retried(SqlStore.report_resets)
+    refund = retried(SqlStore.refund)
+    top_up = retried(SqlStore.top_up)
+    top_ups = retried(SqlStore.top_ups)
+    reset_next = retried(SqlStore.reset_next)
+    accept = retried(SqlStore.accept)
+    settle = retried(SqlStore.settle)
+    tell = retried(SqlStore.tell)
+    forget = retried(SqlStore.forget)
+    repair = retried(SqlStore.repair)
+    summary = retried(SqlStore.summary)
+
+    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
+        """Every recorded reset since the last `report_resets`, oldest first.
+
+        An entry may have a lower place than one that was committed before it. While nobody else writes, none is left
+        out below the highest.
+        """
+        with self.write() as tx:
+            row = tx.one("SELECT MAX(entry) FROM entries WHERE project = :project")
+        highest = row and row[0]
+        for place, reset in super().unreported_resets(after=after):
+            if highest is None or place > highest:
+                return
+            yield place, reset
+
+    # What is PostgreSQL's own
+
+    @retried
+    def now_us(self) -> int:
+        """The database's clock."""
+        if self._clock:
+            return self._clock()
+        with self._connections.session("SELECT clock_us()") as (_, (now_us,)):
+            return int(now_us)
+
+    @retried
+    def change_token(self) -> object:
+        """Another connection's commit changes it, this store's own do not."""
+        state = self._own.state()
+        with self._connections.session(FINISHED) as (_, (finished,)):
+            epoch, own, is_quiet = self._own.state()
+            return (epoch, finished - own) if (epoch, own, is_quiet) == state and is_quiet else object()
+
+    @retried
+    def size_bytes(self) -> int:
+        """All tables, whatever their projects."""
+        sizes = f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
+        with self._connections.session(sizes + " AND c.relkind = 'r'") as (_, (size,)):
+            return int(size)
+
+    @retried
+    def projects(self) -> list[str]:
+        """The projects that the database holds, by name."""
+        with self.read() as tx:
+            return [name for (name,) in tx.all("SELECT name FROM projects ORDER BY name")]
+
+    @retried
+    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
+        """Whether all limits would allow a cost now."""
+        with self._connections.session() as (session, _):
+            project = self._transaction(session, 0).project
+            values = {"project": project, "now": self._now(), "user": user}
+            row = session.execute("SELECT look(:project, :now, :user)", values).fetchone()
+        ((now_us, rows),) = row or ((0, None),)
+        if rows is None:
+            raise unknown_user(user)
+        standings = standings_from(rows)
+        if any(_is_topped_up_past(standing.limit, now_us) for standing in standings):
+            with self.read() as tx:
+                return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, model, tx.now_us)
+        standings = tuple(each._replace(limit=ledger.rolled(each.limit, now_us)) for each in standings)
+        return ledger.decide(user, standings, cost, model, now_us)
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        """Record a cost, once for each key."""
+        return cast("Charge", self._perform(with_key(request)))
+
+    def reserve(self, request: HoldRequest) -> Hold:
+        """Set money aside, if all limits allow it."""
+        return cast("Hold", self._perform(request))
+
+    def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
+        """Record what a call did cost, and let go of what was set aside for it."""
+        return cast("Charge", self._perform(with_key(CommitRequest(hold_id, request))))
+
+    def release(self, hold_id: str) -> Hold:
+        """Let go of what was set aside."""
+        return cast("Hold", self._perform(ReleaseRequest(hold_id)))
+
+    def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
+        """Do all that is asked for, in as few transactions as have to be.
+
+        A request that is slow has a transaction of its own, between one for those before it and one for those after:
+        so that all are done in their order, and all of them are durable before any is answered.
+        """
+        return self._perform_all([with_key(request) for request in requests])
+
+    @retried
+    def _perform(self, request: Request) -> Answer:
+        while True:
+            sql = "SELECT apply_one(:project, :now, :asked)"
+            ((what, *values),) = self._call(sql, asked=encoded_one(request)) or [["slow", None]]
+            if what == "slow":
+                return self._perform_slowly(request, *values)
+            if what != "unmatched":
+                return answered(self.project, request, [what, *values])
+            self._match(*values)
+
+    @retried
+    def _perform_all(self, requests: list[Request]) -> list[Answer | BudgetctlError]:
+        sql = "SELECT apply(:project, :now, :asked, :users, :holds, :models)"
+        done: list[Answer | BudgetctlError] = []
+        while left := requests[len(done) :]:
+            asked = {"asked": encoded(left), **named(left)}
+            for what, *values in self._call(sql, **asked) or [["slow", None]]:
+                request = requests[len(done)]
+                try:
+                    if what == "unmatched":
+                        self._match(*values)
+                    elif what == "slow":
+                        done.append(self._perform_slowly(request, *values))
+                    else:
+                        done.append(answered(self.project, request, [what, *values]))
+                except StoreUnavailableError:
+                    raise
+                except BudgetctlError as error:
+                    done.append(error)
+        return done
+
+    def _call(self, sql: str, **values: Any) -> list[Any]:
+        """The answers of a function in the database, which is a transaction by itself; none without a project."""
+        with self._own.transaction() as own, self._connections.session() as (session, _):
+            values |= {"project": self._transaction(session, 0).project, "now": self._now()}
+            if values["project"] is None:
+                own.finished = 0
+                return []
+            rows = session.execute(f"{sql}, pg_current_xact_id_if_assigned() IS NOT NULL", values).fetchall()
+            own.finished = int(any(has_written for _, has_written in rows))
+            return [answer for answer, _ in rows]
+
+    def _perform_slowly(self, request: Request, user: str | None) -> Answer:
+        """The same by the shared code, under the lock of the user's chain or, without one, the project's."""
+        with self.write(user=user) as tx:
+            answer = operations.perform(tx, self.project, request)
+        key = request.key if isinstance(request, ChargeRequest) else None
+        if isinstance(answer, Charge) and key and key.kind == "operation":
+            return answer._replace(replayed=False)  # nobody but this store asked before
+        return answer
+
+    def _match(self, model: str, patterns: Sequence[str]) -> None:
+        """Say whether these match, as the database cannot."""
+        from fnmatch import fnmatchcase
+
+        with self._own.transaction() as own, self._connections.session() as (session, _):
+            for pattern in sorted({pattern for pattern in patterns if pattern is not None}):
+                session.execute(
+                    "INSERT INTO pattern_matches (project, pattern, model, matches)"
+                    " VALUES (:project, :pattern, :model, :matches) ON CONFLICT DO NOTHING",
+                    {
+                        "project": session.project,
+                        "pattern": pattern,
+                        "model": model,
+                        "matches": fnmatchcase(model, pattern),
+                    },
+                )
+            own.finished = None
+
+    def _now(self) -> int | None:
+        return self._clock() if self._clock else None
+
+
+def _is_topped_up_past(limit: Limit, now_us: int) -> bool:
+    """Whether what is left on top of it has to be worked out."""
+    has_expired = limit.extra_until_us is not None and limit.extra_until_us <= now_us
+    return has_expired or bool(limit.extra and ledger.is_due(limit, now_us))
+
+
+def _create_project(tx: Transaction, name: str) -> int:
+    row = tx.one(
+        "INSERT INTO projects (name, created_us) VALUES (:name, :now)"
+        " ON CONFLICT DO NOTHING RETURNING project", name=name
+    ) or tx.one("SELECT project FROM projects WHERE name = :name", name=name)
+    if row is None:
+        raise ValueError("a project that was there is gone")
+    return int(row[0])
+
+
+def _lock(tx: Transaction, user: str | None) -> int:
+    if user is None:
+        row = tx.one("SELECT lock_project(:project)")
+    else:
+        row = tx.one("SELECT share_project(:project)")
+        tx.one("SELECT lock_chain(:project, :user, :now)", user=user)
+    return int(row[0]) if row else 0

@@ -1,0 +1,122 @@
+"""Requests as the functions in the database take them, and answers as they give them, in JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from budgetctl import ledger
+from budgetctl.errors import OverBudgetError
+from budgetctl.models import PRIMARY, Charge, Entry, Standing
+from budgetctl.money import Picodollars
+from budgetctl.permission import Hold, HoldRequest
+from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, IdempotencyKey, Request
+from budgetctl.stores.entries import to_json
+from budgetctl.stores.rows import Holder, limit_from_row
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def with_key(request: Request) -> Request:
+    """The request with a key of its own, so that to send it again changes nothing."""
+    if isinstance(request, CommitRequest):
+        return request._replace(charge=_keyed(request.charge))
+    return _keyed(request) if isinstance(request, ChargeRequest) else request
+
+
+def _keyed(request: ChargeRequest) -> ChargeRequest:
+    return request if request.key else request._replace(key=_operation_key())
+
+
+def _operation_key() -> IdempotencyKey:
+    """A key that is used once. It begins with the time, as in UUIDv7, so that new ones are side by side in an index."""
+    import secrets
+    import time
+
+    digest = time.time_ns().to_bytes(8, "big") + secrets.token_bytes(8)
+    return IdempotencyKey("operation", digest, digest)
+
+
+def encoded(requests: list[Request]) -> str:
+    """The list that `apply` in the database takes."""
+    return _encode([_call(request) for request in requests])
+
+
+def encoded_one(request: Request) -> str:
+    """One of these."""
+    return _encode(_call(request))
+
+
+def _call(request: Request) -> list[Any]:
+    if isinstance(request, ChargeRequest):
+        return ["charge", request.user, *_charge(request)]
+    if isinstance(request, HoldRequest):
+        hold_id, user, amount, ttl_us, model, note = request
+        return ["reserve", hold_id, user, amount, ttl_us, model, note]
+    if isinstance(request, CommitRequest):
+        return ["commit", request.hold_id, *_charge(request.charge)]
+    return ["release", request.hold_id]
+
+
+def _charge(request: ChargeRequest) -> list[Any]:
+    kind, digest, key_request = request.key or _operation_key()
+    given = [to_json(request.usage), to_json(request.pricing), request.note]
+    return [request.amount, request.model, kind, digest.hex(), key_request.hex(), *given]
+
+
+def named(requests: list[Request]) -> dict[str, list[str]]:
+    """The users, holds and models that the requests name: what `apply` locks, and what it makes, before it begins."""
+    users, holds, models = set(), set(), set()
+    for request in requests:
+        asked = request.charge if isinstance(request, CommitRequest) else request
+        if isinstance(request, (ChargeRequest, HoldRequest)):
+            users.add(request.user)
+        else:
+            holds.add(request.hold_id)
+        if isinstance(asked, (ChargeRequest, HoldRequest)) and asked.model is not None:
+            models.add(asked.model)
+    return {"users": sorted(users), "holds": sorted(holds), "models": sorted(models)}
+
+
+def answered(project: str, request: Request, answer: list[Any]) -> Answer:
+    """What the request's own method returns. Raises `OverBudgetError`."""
+    what, *values = answer
+    if what == "denied" and isinstance(request, HoldRequest):
+        at_us, standings = values
+        decision = ledger.decide(request.user, standings_from(standings), request.amount, request.model, at_us)
+        raise OverBudgetError(ledger.denial(decision), decision)
+    if what == "held" and isinstance(request, HoldRequest):
+        at_us, expires_us = values
+        hold_id, user, amount, _, model, note = request
+        return Hold(hold_id, user, amount, "open", at_us, expires_us, None, model, note)
+    if what == "charged":
+        asked = request.charge if isinstance(request, CommitRequest) else request
+        return _charged(project, asked, *values)
+    at_us, user, amount, created_us, expires_us, model, note = values
+    return Hold(
+        request.hold_id, user, Picodollars(amount), "released", created_us, expires_us, at_us, model, note
+    )
+
+
+def _charged(
+    project: str,
+    asked: ChargeRequest,
+    number: int,
+    at_us: int,
+    model: str | None,
+    about: list[Any],
+    rows: list[list[Any]],
+    models: dict[str, int] | None,
+) -> Charge:
+    user, created_us, updated_us, extra, parent = about
+    standings = standings_from(rows)
+    primary = next(limit for owner, limit in standings if owner == user and limit.name == PRIMARY)
+    by_model = {name: Picodollars(spent) for name, spent in (models or {}).items()}
+    holder = Holder(0, user, number, created_us, updated_us, extra, parent_name=parent)
+    entry = Entry(number, "spend", at_us, asked.amount, model, asked.usage, asked.pricing, asked.note)
+    return Charge(entry, holder.budget(project, primary, by_model)._replace(standings=standings))
+
+
+def standings_from(rows: list[list[Any]]) -> tuple[Standing, ...]:
+    """The limits of a user and of those above, as they are stored."""
+    return tuple(Standing(row[0], limit_from_row(tuple(row[1:]))) for row in rows)

@@ -1,0 +1,445 @@
+-- The operations that have to be fast, each one round trip.
+--
+-- Order of locks. Whatever writes to a project first takes its advisory lock: shared, if it changes one user's budget;
+-- alone, if it changes who stands above whom or what limits there are, so that others find all that as it is. Then it
+-- locks the rows of holders: a user's own before its parent's, the project's last, so that the row that most wait for is
+-- held for the shortest time; of several users, the deeper first. Nobody ever waits for a row while holding one that
+-- comes after it, so there are no deadlocks.
+
+-- Functions in PL/pgSQL keep their plans for the session; those in SQL would be planned again by each call. The driver
+-- sets that they are planned once, and by indexes, in the order in which they name tables.
+
+CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
+    'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
+
+-- Both return the time at which they have the lock, so that who comes later has a later time.
+CREATE FUNCTION share_project(of_project bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1650747252, of_project::int); -- the number spells "bdgt"
+    RETURN clock_us();
+END $$;
+
+CREATE FUNCTION lock_project(of_project bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(1650747252, of_project::int);
+    RETURN clock_us();
+END $$;
+
+-- A user and all above it, whose rows are locked: their keys in that order; and what a budget says of its user.
+CREATE TYPE locked_chain AS (chain bigint[], last_number bigint, about json);
+
+-- NULL for an unknown user.
+CREATE FUNCTION lock_chain(of_project bigint, of_user text, at_us bigint) RETURNS locked_chain LANGUAGE plpgsql AS $$
+DECLARE
+    own record;
+    chain bigint[];
+    above bigint;
+    next_above bigint;
+BEGIN
+    SELECT h.*, (SELECT a.name FROM holders a WHERE a.project = h.project AND a.holder = h.parent) AS parent_name,
+            (SELECT c.holder FROM holders c WHERE c.project = h.project AND c.name = '' AND c.deleted_us = 0) AS cap
+        INTO own FROM holders h
+        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    chain := ARRAY[own.holder];
+    above := own.parent;
+    WHILE above IS NOT NULL LOOP
+        SELECT h.parent INTO next_above FROM holders h
+            WHERE h.project = of_project AND h.holder = above FOR NO KEY UPDATE;
+        chain := chain || above;
+        above := next_above;
+    END LOOP;
+    IF own.cap <> own.holder THEN
+        PERFORM FROM holders h WHERE h.project = of_project AND h.holder = own.cap FOR NO KEY UPDATE;
+        chain := chain || own.cap::bigint;
+    END IF;
+    RETURN ROW(chain, own.last_number,
+        json_build_array(own.name, own.created_us, at_us, own.extra, own.parent_name))::locked_chain;
+END $$;
+
+-- Which limits count a cost, and how all of them stand with it. slow says why that is not known: a window or a top-up has
+-- passed, or nobody has matched the model with a pattern before. members names the posting set.
+CREATE TYPE counting_limits AS (
+    slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json
+);
+
+-- Those of a chain, where those in freed let go of held_amount at the same time.
+CREATE FUNCTION counting(
+    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
+) RETURNS counting_limits LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    counts counting_limits;
+BEGIN
+    SELECT
+        CASE
+            WHEN bool_or(c.window_end_us <= at_us OR c.extra_until_us <= at_us) THEN json_build_array('slow')
+            WHEN bool_or(c.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(c.models))
+        END,
+        array_agg(c.limit_id) FILTER (WHERE c.counts),
+        string_agg(c.limit_id || ':' || c.generation, ',') FILTER (WHERE c.counts),
+        bool_or(c.gone > 0),
+        -- A clock that stands more than a day before a window knows nothing of what was spent since.
+        bool_and(c.amount + c.extra - c.spent - c.held + c.gone >= cost AND at_us >= c.window_start_us - 86400000000)
+            FILTER (WHERE c.counts),
+        json_agg(json_build_array(
+            c.owner, c.limit_id, c.name, c.amount, c.duration, c.align, c.zone, c.models, c.anchor_us, c.generation,
+            c.window_start_us, c.window_end_us, c.spent + CASE WHEN c.counts THEN cost ELSE 0 END,
+            c.held - c.gone - CASE WHEN c.limit_id = ANY (freed) THEN held_amount ELSE 0 END,
+            c.warn_at, c.extra, c.extra_until_us))
+    INTO counts
+    FROM (
+        SELECT l.*, h.name AS owner,
+            CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE m.matches END AS counts,
+            CASE WHEN l.held = 0 THEN 0 ELSE (
+                SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
+                WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
+        FROM unnest(chain) WITH ORDINALITY AS place (holder, level)
+        JOIN holders h ON h.project = of_project AND h.holder = place.holder
+        JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
+        LEFT JOIN pattern_matches m ON m.project = l.project AND m.pattern = l.models AND m.model = of_model
+        ORDER BY place.level, l.limit_id
+    ) c;
+    RETURN counts;
+END $$;
+
+-- What the current generation of a user's primary limit has spent by model, the most expensive first.
+CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT json_object_agg(m.name, t.spent ORDER BY t.spent DESC, m.name) FROM limits l
+        JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
+        JOIN models m ON m.project = t.project AND m.model = t.model
+        WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0);
+END $$;
+
+CREATE FUNCTION model_key(of_project bigint, of_name text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    found_key bigint;
+BEGIN
+    IF of_name IS NULL THEN
+        RETURN NULL;
+    END IF;
+    LOOP -- once, but for a name that somebody else makes at the same moment
+        SELECT m.model INTO found_key FROM models m WHERE m.project = of_project AND m.name = of_name;
+        IF FOUND THEN
+            RETURN found_key;
+        END IF;
+        INSERT INTO models (project, name) VALUES (of_project, of_name)
+            ON CONFLICT DO NOTHING RETURNING model INTO found_key;
+        IF FOUND THEN
+            RETURN found_key;
+        END IF;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION posting_set_key(of_project bigint, of_members text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    found_key bigint;
+BEGIN
+    SELECT s.posting_set INTO found_key FROM posting_sets s WHERE s.project = of_project AND s.members = of_members;
+    IF NOT FOUND THEN -- a set is of one user's limits, whose row is locked: nobody else makes it
+        INSERT INTO posting_sets (project, members) VALUES (of_project, of_members) RETURNING posting_set INTO found_key;
+        INSERT INTO postings (project, posting_set, limit_id, generation)
+            SELECT of_project, found_key, split_part(pair, ':', 1)::bigint, split_part(pair, ':', 2)::bigint
+            FROM unnest(string_to_array(of_members, ',')) AS pair;
+    END IF;
+    RETURN found_key;
+END $$;
+
+-- A charge of a user whose chain is locked: the answer, or else why it is slow. freed are the limits in which a hold of
+-- held_amount was set aside.
+CREATE FUNCTION post(
+    of_project bigint, locked locked_chain, at_us bigint, cost numeric, of_model text,
+    key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text,
+    freed bigint[], held_amount numeric, OUT number bigint, OUT answer json
+) LANGUAGE plpgsql AS $$
+DECLARE
+    counts counting_limits;
+    model_id bigint;
+    set_id bigint;
+BEGIN
+    counts := counting(of_project, locked.chain, at_us, of_model, cost, freed, held_amount);
+    answer := counts.slow;
+    IF answer IS NOT NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
+        VALUES (of_project, locked.chain[1], key_kind, key_digest, key_request, locked.last_number + 1)
+        ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        answer := json_build_array('slow');
+        RETURN;
+    END IF;
+    number := locked.last_number + 1;
+    model_id := model_key(of_project, of_model);
+    set_id := posting_set_key(of_project, counts.members);
+    WITH entry AS (
+        INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
+        VALUES (of_project, locked.chain[1], post.number, 'spend', at_us, cost, model_id, set_id, usage, pricing, note)
+    ), totals AS (
+        INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
+        SELECT l.project, l.limit_id, l.generation, COALESCE(model_id, 0), cost FROM limits l
+        WHERE l.project = of_project AND l.limit_id = ANY (counts.counted) AND l.name = 'total'
+        ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
+    ), owners AS (
+        UPDATE holders h
+        SET last_number = h.last_number + CASE WHEN h.holder = locked.chain[1] THEN 1 ELSE 0 END, updated_us = at_us
+        WHERE h.project = of_project AND h.holder = ANY (locked.chain)
+    )
+    UPDATE limits l
+    SET spent = l.spent + CASE WHEN l.limit_id = ANY (counts.counted) THEN cost ELSE 0 END,
+        held = l.held - CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END
+    WHERE l.project = of_project AND l.limit_id = ANY (counts.counted || freed);
+    answer := json_build_array('charged', number, at_us, of_model, locked.about, counts.standings,
+        spent_by_model(of_project, locked.chain[1]));
+END $$;
+
+CREATE FUNCTION told(answer json, of_user text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN CASE WHEN answer ->> 0 = 'slow' THEN json_build_array('slow', of_user) ELSE answer END;
+END $$;
+
+-- What follows answers with JSON, in which the first element says what the others are: 'charged', 'held', 'released';
+-- 'denied', with what stands; or, and then nothing was changed, 'unmatched' or 'slow', whose other element is the user
+-- whose chain has to be locked, or none for the whole project.
+
+CREATE FUNCTION charge(
+    of_project bigint, at_us bigint, of_user text, cost numeric, of_model text,
+    key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text
+) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    locked locked_chain;
+    posted record;
+BEGIN
+    locked := lock_chain(of_project, of_user, at_us);
+    IF locked.chain IS NULL THEN
+        RETURN json_build_array('slow', of_user);
+    END IF;
+    posted := post(of_project, locked, at_us, cost, of_model,
+        key_kind, key_digest, key_request, usage, pricing, note, '{}', 0);
+    RETURN told(posted.answer, of_user);
+END $$;
+
+CREATE FUNCTION reserve(
+    of_project bigint, at_us bigint, hold_name text, of_user text, wanted numeric, ttl_us bigint, of_model text, note text
+) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    locked locked_chain;
+    counts counting_limits;
+    model_id bigint;
+BEGIN
+    locked := lock_chain(of_project, of_user, at_us);
+    IF locked.chain IS NULL OR EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN
+        RETURN json_build_array('slow', of_user);
+    END IF;
+    counts := counting(of_project, locked.chain, at_us, of_model, wanted, '{}', 0);
+    IF counts.slow IS NOT NULL THEN
+        RETURN told(counts.slow, of_user);
+    END IF;
+    IF NOT counts.is_allowed THEN
+        counts := counting(of_project, locked.chain, at_us, of_model, 0, '{}', 0);
+        RETURN json_build_array('denied', at_us, counts.standings);
+    END IF;
+    IF counts.any_expired THEN
+        PERFORM sweep(of_project, locked.chain, at_us);
+    END IF;
+    model_id := model_key(of_project, of_model);
+    WITH made AS (
+        INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
+        VALUES (of_project, hold_name, locked.chain[1], wanted, model_id, 'open', note, at_us, at_us + ttl_us)
+        RETURNING hold
+    ), postings AS (
+        INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
+        SELECT of_project, c.limit_id, at_us + ttl_us, made.hold, wanted FROM made, unnest(counts.counted) AS c (limit_id)
+    ), owners AS (
+        UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (locked.chain)
+    )
+    UPDATE limits l SET held = l.held + wanted WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
+    RETURN json_build_array('held', at_us, at_us + ttl_us);
+END $$;
+
+-- Frees the money of expired holds.
+CREATE FUNCTION sweep(of_project bigint, chain bigint[], until_us bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WITH gone AS (
+        DELETE FROM hold_postings p USING limits l
+        WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0
+            AND p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= until_us
+        RETURNING p.limit_id, p.hold, p.amount
+    ), ended AS ( -- and they stay so, should the clock go back
+        UPDATE holds o SET state = 'expired'
+        WHERE o.project = of_project AND o.hold IN (SELECT g.hold FROM gone g) AND o.state = 'open'
+    )
+    UPDATE limits l SET held = l.held - s.amount
+    FROM (SELECT g.limit_id, SUM(g.amount) AS amount FROM gone g GROUP BY g.limit_id) s
+    WHERE l.project = of_project AND l.limit_id = s.limit_id;
+END $$;
+
+-- A hold that is open, with its user's chain locked; freed are the limits that it counts against. If it is not so, it is
+-- slow: of the user, or of the whole project when the user's chain is not all that it concerns.
+CREATE TYPE locked_hold AS (is_slow boolean, of_user text, own locked_chain, hold holds, of_model text, freed bigint[]);
+
+CREATE FUNCTION lock_hold(of_project bigint, hold_name text, at_us bigint) RETURNS locked_hold LANGUAGE plpgsql AS $$
+DECLARE
+    found_hold locked_hold;
+    owner bigint;
+    is_within boolean;
+BEGIN
+    SELECT h.name, o.holder INTO found_hold.of_user, owner FROM holds o
+        JOIN holders h ON h.project = o.project AND h.holder = o.holder
+        WHERE o.project = of_project AND o.name = hold_name;
+    found_hold.is_slow := true;
+    found_hold.own := lock_chain(of_project, found_hold.of_user, at_us);
+    IF owner IS NULL OR owner <> (found_hold.own).chain[1] IS NOT FALSE THEN -- somebody else has the name by now
+        found_hold.of_user := NULL;
+        RETURN found_hold;
+    END IF;
+    SELECT o, m.name, p.freed, p.is_within INTO found_hold.hold, found_hold.of_model, found_hold.freed, is_within
+        FROM holds o
+        LEFT JOIN models m ON m.project = o.project AND m.model = o.model
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed,
+                COALESCE(bool_and(l.holder = ANY ((found_hold.own).chain)), true) AS is_within
+            FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
+            WHERE p.project = o.project AND p.hold = o.hold
+        ) p
+        WHERE o.project = of_project AND o.name = hold_name;
+    IF NOT is_within THEN -- the user has moved since
+        found_hold.of_user := NULL;
+    END IF;
+    found_hold.is_slow := NOT is_within OR (found_hold.hold).state <> 'open' OR (found_hold.hold).expires_us <= at_us;
+    RETURN found_hold;
+END $$;
+
+CREATE FUNCTION resolve(of_project bigint, of_hold bigint, at_us bigint, new_state text, of_number bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM hold_postings p WHERE p.project = of_project AND p.hold = of_hold;
+    UPDATE holds o SET state = new_state, number = of_number, resolved_us = at_us
+        WHERE o.project = of_project AND o.hold = of_hold;
+END $$;
+
+CREATE FUNCTION commit_hold(
+    of_project bigint, at_us bigint, hold_name text, cost numeric, stated_model text,
+    key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text
+) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    found_hold locked_hold := lock_hold(of_project, hold_name, at_us);
+    posted record;
+BEGIN
+    IF found_hold.is_slow THEN
+        RETURN json_build_array('slow', found_hold.of_user);
+    END IF;
+    posted := post(of_project, found_hold.own, at_us, cost, COALESCE(stated_model, found_hold.of_model),
+        key_kind, key_digest, key_request, usage, pricing, note, found_hold.freed, (found_hold.hold).amount);
+    IF posted.number IS NOT NULL THEN
+        PERFORM resolve(of_project, (found_hold.hold).hold, at_us, 'committed', posted.number);
+    END IF;
+    RETURN told(posted.answer, found_hold.of_user);
+END $$;
+
+CREATE FUNCTION release_hold(of_project bigint, at_us bigint, hold_name text) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    found_hold locked_hold := lock_hold(of_project, hold_name, at_us);
+    counts counting_limits;
+    hold holds;
+BEGIN
+    counts := counting(of_project, (found_hold.own).chain, at_us, NULL, 0, '{}', 0);
+    IF found_hold.is_slow OR counts.slow IS NOT NULL THEN
+        RETURN json_build_array('slow', found_hold.of_user);
+    END IF;
+    hold := found_hold.hold;
+    UPDATE limits l SET held = l.held - hold.amount
+        WHERE l.project = of_project AND l.limit_id = ANY (found_hold.freed);
+    UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY ((found_hold.own).chain);
+    PERFORM resolve(of_project, hold.hold, at_us, 'released', NULL);
+    RETURN json_build_array('released', at_us, found_hold.of_user, hold.amount, hold.created_us, hold.expires_us,
+        found_hold.of_model, hold.note);
+END $$;
+
+-- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
+CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN
+    CASE asked ->> 0
+        WHEN 'charge' THEN
+            RETURN charge(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
+                asked ->> 4, decode(asked ->> 5, 'hex'), decode(asked ->> 6, 'hex'), asked ->> 7, asked ->> 8, asked ->> 9);
+        WHEN 'reserve' THEN
+            RETURN reserve(of_project, at_us, asked ->> 1, asked ->> 2, (asked ->> 3)::numeric, (asked ->> 4)::bigint,
+                asked ->> 5, asked ->> 6);
+        WHEN 'commit' THEN
+            RETURN commit_hold(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
+                asked ->> 4, decode(asked ->> 5, 'hex'), decode(asked ->> 6, 'hex'), asked ->> 7, asked ->> 8, asked ->> 9);
+        WHEN 'release' THEN
+            RETURN release_hold(of_project, at_us, asked ->> 1);
+    END CASE;
+END $$;
+
+-- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
+-- they are for, models those that they name, holds those that they resolve.
+CREATE FUNCTION apply(of_project bigint, now_us bigint, requests jsonb, users text[], hold_names text[], model_names text[])
+RETURNS SETOF json LANGUAGE plpgsql AS $$
+DECLARE
+    at_us bigint := share_project(of_project);
+    asked jsonb;
+    answer json;
+BEGIN
+    at_us := COALESCE(now_us, at_us);
+    -- All rows at once in the order of locks: how many stand above a holder says how deep it is.
+    PERFORM FROM holders h JOIN (
+        WITH RECURSIVE above (start, holder, parent, level) AS (
+            SELECT h.holder, h.holder, h.parent, 0 FROM holders h
+            WHERE h.project = of_project AND h.deleted_us = 0 AND (h.name = ANY (users) OR h.holder IN (
+                SELECT o.holder FROM holds o WHERE o.project = of_project AND o.name = ANY (hold_names)))
+            UNION ALL
+            SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
+            JOIN holders h ON h.project = of_project AND h.holder = a.parent
+        ), deep AS (
+            SELECT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
+        )
+        SELECT DISTINCT d.holder, d.depth FROM deep d
+        UNION ALL
+        SELECT h.holder, -1 FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
+    ) d ON h.holder = d.holder WHERE h.project = of_project ORDER BY d.depth DESC, h.holder FOR NO KEY UPDATE OF h;
+    INSERT INTO models (project, name)
+        SELECT of_project, n FROM unnest(model_names) AS n
+        WHERE NOT EXISTS (SELECT FROM models m WHERE m.project = of_project AND m.name = n)
+        ORDER BY n COLLATE "C" ON CONFLICT DO NOTHING;
+    FOR asked IN SELECT value FROM jsonb_array_elements(requests) LOOP
+        answer := perform(of_project, at_us, asked);
+        RETURN NEXT answer;
+        EXIT WHEN answer ->> 0 IN ('slow', 'unmatched');
+    END LOOP;
+END $$;
+
+-- The same for one request, whose own function locks what it needs.
+CREATE FUNCTION apply_one(of_project bigint, now_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    at_us bigint := share_project(of_project);
+BEGIN
+    RETURN perform(of_project, COALESCE(now_us, at_us), asked);
+END $$;
+
+-- What check() looks at, with the time; without limits for an unknown user.
+CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    at_us bigint := COALESCE(now_us, clock_us());
+    chain bigint[];
+BEGIN
+    WITH RECURSIVE above (holder, parent, level) AS (
+        SELECT h.holder, h.parent, 0 FROM holders h
+        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0
+        UNION ALL
+        SELECT h.holder, h.parent, a.level + 1 FROM above a
+        JOIN holders h ON h.project = of_project AND h.holder = a.parent
+    ), own AS (SELECT a.holder, a.level FROM above a)
+    SELECT array_agg(o.holder ORDER BY o.level) INTO chain FROM (
+        SELECT * FROM own
+        UNION ALL
+        SELECT h.holder, 1000 FROM holders h
+        WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0 AND of_user <> '' AND EXISTS (SELECT FROM own)
+    ) o;
+    RETURN json_build_array(at_us, (counting(of_project, chain, at_us, NULL, 0, '{}', 0)).standings);
+END $$;

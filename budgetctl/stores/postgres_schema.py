@@ -1,0 +1,56 @@
+"""The schema of a PostgreSQL store, as numbered steps that are never edited once released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from budgetctl.errors import NewerStoreError
+from budgetctl.stores.postgres_connections import SCHEMA
+
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("budgets, ledger, holds, top-ups, tokens, shadows", ("postgres_schema.sql", "postgres_functions.sql")),
+)
+"""What each step is for, and the files beside this one that it runs."""
+
+VERSION = len(MIGRATIONS)
+"""The schema version that this budgetctl writes. A store with a higher one is refused."""
+
+_LOCK = 0x62646774
+"""Under this advisory lock ("bdgt") a schema is changed."""
+
+
+def migrate(connection: psycopg.Connection[Any]) -> None:
+    """Bring the schema up to date, all of it or nothing. Two at once take each step once."""
+    if _version(connection) == VERSION:
+        return
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        found = _version(connection)
+        if found == 0:
+            connection.execute(
+                f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};"
+                f" CREATE TABLE {SCHEMA}.migrations (version bigint PRIMARY KEY, step text NOT NULL)".encode(),
+                prepare=False,
+            )
+        for number, (step, files) in enumerate(MIGRATIONS[found:], found + 1):
+            for file in files:
+                connection.execute(Path(__file__).with_name(file).read_bytes(), prepare=False)
+            connection.execute("INSERT INTO migrations VALUES (%s, %s)", [number, step])
+
+
+def _version(connection: psycopg.Connection[Any]) -> int:
+    """The version that is there, 0 for none. Raises `NewerStoreError`."""
+    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{SCHEMA}.migrations"]).fetchone()
+    if not row or not row[0]:
+        return 0
+    (found,) = connection.execute("SELECT COALESCE(MAX(version), 0) FROM migrations").fetchone() or (0,)
+    if found > VERSION:
+        raise NewerStoreError(
+            f"the database was written by a newer budgetctl (schema {found}, this one knows {VERSION});"
+            " it was left as it is",
+            hint="upgrade: pip install --upgrade budgetctl",
+        )
+    return int(found)

@@ -1,0 +1,70 @@
+"""top-up: extra money for the current window."""
+
+from __future__ import annotations
+
+import pytest
+
+from budgetctl import BudgetManager
+
+from .conftest import Cli
+
+
+@pytest.fixture(autouse=True)
+def alice(budgets: BudgetManager) -> None:
+    """Alice has $10, of which $9 are spent."""
+    budgets.create("alice", "10")
+    budgets.charge("alice", "9")
+
+
+def test_what_was_denied_is_allowed_with_extra_money(cli: Cli) -> None:
+    assert cli("check", "alice", "--cost", "2").returncode == 3
+    assert cli("top-up", "alice", "5", "--note", "for the demo").stdout == (
+        "alice topped up by $5.00 · $9.00 of $15.00, never resets\n"
+    )
+    assert cli("check", "alice", "--cost", "2").returncode == 0
+
+
+def test_what_is_left_of_each_is_listed(cli: Cli, budgets: BudgetManager) -> None:
+    cli("top-up", "alice", "5", "--note", "for the demo")
+    cli("top-up", "alice", "2", "--expires", "2126-12-01")
+    budgets.charge("alice", "3")
+    assert [
+        (each["amount"], each["left"], each["expires_at"]) for each in cli("top-up", "alice", "--json").document
+    ] == [
+        ("5", "5", None),
+        ("2", "0", "2126-12-01T00:00:00Z"),
+    ]
+
+
+def test_the_same_id_again_adds_nothing(cli: Cli) -> None:
+    cli("top-up", "alice", "5", "--id", "demo")
+    again = cli("top-up", "alice", "5", "--id", "demo")
+    assert (again.returncode, again.stdout) == (
+        0,
+        "alice: already topped up by $5.00, as entry 2; nothing added\n",
+    )
+    assert cli("show", "alice", "--json").document["remaining"] == "6"
+
+
+def test_show_says_what_is_on_top(cli: Cli) -> None:
+    cli("top-up", "alice", "5", "--expires", "2126-12-01")
+    assert "topped up $5.00, the first of it until 1 Dec 2126 00:00 UTC\n" in cli("show", "alice").stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("top-up nobody 5", 4, "no budget for 'nobody'"),
+        ("top-up alice 0", 2, "adds nothing"),
+        ("top-up alice much", 2, "'much'"),
+        ("top-up alice 5 --expires 2020-01-01", 2, "has passed already"),
+        ("top-up alice 5 --expires soon", 2, "'soon' is not a time"),
+        ("top-up alice 5 --limit week", 4, "alice has no limit 'week'"),
+        ("top-up alice --note why", 2, "no amount was given"),
+    ],
+)
+def test_bad_input_changes_nothing(cli: Cli, line: str, code: int, said: str) -> None:
+    result = cli(*line.split())
+    assert (result.returncode, result.stdout) == (code, "")
+    assert said in result.stderr
+    assert cli("show", "alice", "--json").document["topped_up"] == "0"

@@ -1,0 +1,198 @@
+"""However late, often and in whatever order saves arrive: no spend of a hosted client is lost, and none counts twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from soundness import assert_sound
+
+from budgetctl.money import from_number
+from budgetctl.server.litellm_protocol import get_budget, set_budget
+from budgetctl.stores import SqliteStore
+
+NOON_US = 1_795_348_800_000_000
+LATENESS_S = 0.45
+QUIET_S = 2.5
+DAY_S = 86_400
+
+clients = st.integers(min_value=0, max_value=2)
+users = st.sampled_from(["alice", "bob", "carol"])
+models = st.sampled_from(["gpt-4o", "claude"])
+amounts = st.sampled_from([0.1, 0.2, 0.0123, 1e-7, 3.3])
+totals = st.sampled_from([10, 20.5])
+durations = st.sampled_from([None, 1, 28])
+places = st.integers(min_value=0, max_value=9)
+
+
+class Client:
+    """What a `litellm.BudgetManager` does with its dictionary, with the saves that are still on their way."""
+
+    def __init__(self, number, imported_s):
+        self.token = f"token-{number}"
+        self.imported_s = imported_s + number
+        self.records = {}
+        self.saves = []
+        self.spent_s = {}
+        self.quiet_until_s = {}
+
+    def save(self, now_s):
+        self.saves.append((now_s, json.dumps({"user_dict": self.records})))
+
+    def is_marked_apart_from(self, user):
+        """Whether another record still says which load the client's are from."""
+        return any("budgetctl" in record for other, record in self.records.items() if other != user)
+
+
+class AnyHosted(RuleBasedStateMachine):
+    """A project on a real file, three clients, and how much each user has truly spent."""
+
+    def __init__(self):
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+        self.now_us = NOON_US
+        self.store = SqliteStore(self.directory / "p.db", "p", clock=lambda: self.now_us)
+        self.clients = [Client(number, self.now_s - 3 * DAY_S) for number in range(3)]
+        self.spent = {}
+
+    def teardown(self):
+        self.arrive_all()
+        self.store.close()
+        assert_sound(self.directory / "p.db") if (self.directory / "p.db").exists() else None
+        shutil.rmtree(self.directory)
+
+    @property
+    def now_s(self):
+        return self.now_us / 10**6
+
+    def recorded(self):
+        """What the ledger says that everybody has spent."""
+        return {
+            budget.user: sum(entry.amount for entry in self.store.history(budget.user) if entry.kind != "carry")
+            for budget in self.store.budgets()
+        }
+
+    def post(self, client, text):
+        assert set_budget(self.store, client.token, json.loads(text)) == {"status": "success"}
+
+    def arrive_all(self):
+        for client in self.clients:
+            while client.saves:
+                self.post(client, client.saves.pop(0)[1])
+
+    def let_pass(self, seconds):
+        """Time passes, and no save is on its way for longer than some do."""
+        until_s = self.now_s + seconds
+        late = [(made_s, client) for client in self.clients for made_s, _ in client.saves]
+        for made_s, client in sorted(late, key=lambda each: each[0]):
+            if made_s + LATENESS_S < until_s:
+                self.now_us = max(self.now_us, round((made_s + LATENESS_S) * 10**6))
+                self.post(client, client.saves.pop(0)[1])
+        self.now_us = round(until_s * 10**6)
+
+    @rule(seconds=st.sampled_from([0.01, 0.1, 0.4, 1, 1.9, 2.1, 3, 3600, DAY_S, 31 * DAY_S]))
+    def time_passes(self, seconds):
+        self.let_pass(seconds)
+
+    @rule(number=clients, place=places)
+    def arrive(self, number, place):
+        client = self.clients[number]
+        if not client.saves:
+            return
+        self.post(client, client.saves.pop(place % len(client.saves))[1])
+
+    @rule(number=clients, place=places)
+    def arrive_twice(self, number, place):
+        client = self.clients[number]
+        if not client.saves:
+            return
+        self.post(client, client.saves[place % len(client.saves)][1])
+
+    @rule(number=clients)
+    def load(self, number):
+        client = self.clients[number]
+        client.records = json.loads(json.dumps(get_budget(self.store).get("data", {})))
+        client.spent_s, client.quiet_until_s = {}, {}
+
+    @rule(number=clients, user=users, total=totals, duration=durations)
+    def create(self, number, user, total, duration):
+        client = self.clients[number]
+        record = client.records.get(user)
+        if record is not None:
+            if "budgetctl" in record:  # else its other records would be another client's
+                if not client.is_marked_apart_from(user):
+                    return
+            # Created again: not so soon that it may as well be late.
+            self.let_pass(QUIET_S)
+        client.records[user] = {"total_budget": total}
+        client.quiet_until_s.pop(user, None)
+        if duration is not None:
+            client.records[user] |= {
+                "duration": duration,
+                "created_at": client.imported_s,
+                "last_updated_at": client.imported_s,
+            }
+            client.save(self.now_s)
+            if record is not None:
+                self.arrive_now(client)
+
+    @rule(number=clients, user=users, model=models, amount=amounts, torn=st.booleans())
+    def spend(self, number, user, model, amount, torn):
+        client = self.clients[number]
+        if user not in client.records or client.quiet_until_s.get(user, 0) > self.now_s:
+            return
+        record = client.records[user]
+        record["current_cost"] = amount + record.get("current_cost", 0)
+        if torn:
+            client.save(self.now_s)
+        costs = record.setdefault("model_cost", {})
+        costs[model] = amount + costs.get(model, 0)
+        client.save(self.now_s)
+        client.spent_s[user] = self.now_s
+        self.spent[user] = self.spent.get(user, 0) + from_number(amount)
+
+    @rule(number=clients, user=users)
+    def reset(self, number, user):
+        client = self.clients[number]
+        if user not in client.records:
+            return
+        if client.spent_s.get(user, 0) > self.now_s - QUIET_S:
+            # So soon after the last spend it may as well be late: then it counts once nothing has followed.
+            while client.saves:
+                self.post(client, client.saves.pop(0)[1])
+            client.quiet_until_s[user] = self.now_s + QUIET_S
+        client.records[user] |= {"current_cost": 0, "model_cost": {}}
+        self.post(client, json.dumps({"user_dict": client.records}))
+
+    @rule(number=clients)
+    def update_all(self, number):
+        client = self.clients[number]
+        for record in list(client.records.values()):
+            if "duration" in record and self.now_s - record["last_updated_at"] >= record["duration"] * DAY_S:
+                record |= {"current_cost": 0, "model_cost": {}, "last_updated_at": self.now_s}
+                client.save(self.now_s)
+
+    def arrive_now(self, client):
+        while client.saves:
+            self.post(client, client.saves.pop(0)[1])
+
+    @invariant()
+    def nothing_counts_twice(self):
+        recorded = self.recorded()
+        assert all(amount <= self.spent.get(user, 0) for user, amount in recorded.items()), (recorded, self.spent)
+
+    @rule()
+    def nothing_is_lost(self):
+        self.let_pass(QUIET_S)
+        get_budget(self.store)
+        recorded = self.recorded()
+        assert {user: amount for user, amount in recorded.items() if amount} == self.spent
+
+
+TestAnyHosted = AnyHosted.TestCase
+TestAnyHosted.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
