@@ -80,10 +80,14 @@ def _open_project(location: str | os.PathLike[str] | None, wait_s: float, name: 
 
 
 class Server(uvicorn.Server):
-    """A server that ends by itself when it is told to, with everything answered that it has begun."""
+    """A server that ends by itself when it is told to, with everything answered that it has begun.
 
-    def __init__(self, settings: Settings) -> None:
+    `on_ready` is called once a signal would end it so.
+    """
+
+    def __init__(self, settings: Settings, *, on_ready: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
+        self._on_ready = on_ready
         logging.getLogger("uvicorn").disabled = logging.getLogger("uvicorn.error").disabled = True
         self.log = Log(is_quiet=settings.is_quiet)
         self.projects = Projects(settings.open_project)
@@ -150,6 +154,7 @@ class Server(uvicorn.Server):
         except ValueError:  # not in the main thread: whoever started it stops it otherwise
             before = {}
         try:
+            self._on_ready()
             yield
         finally:
             for number, handler in before.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import BudgetctlError
@@ -309,6 +310,7 @@ def open_http_store(
 
 def http_stores(address: str, *, wait_s: float = TIMEOUT_S) -> Iterator[HttpStore]:
     """A store for each project that the token is for."""
-    first = open_http_store(address, "default", wait_s=wait_s)
-    for name in first.projects():
+    with closing(open_http_store(address, "default", wait_s=wait_s)) as first:
+        names = first.projects()
+    for name in names:
         yield open_http_store(address, name, wait_s=wait_s)

@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from budgetctl.errors import KeyConflictError, UnknownUserError
+from budgetctl.idempotency import caller_key
 from budgetctl.models import Charge
 from budgetctl.money import Picodollars
 from budgetctl.stores import requests
 from budgetctl.stores.base import ChargeRequest
 from budgetctl.stores.calls import CALLS
 
-from .conftest import REQUESTS, ask, change, fill
+from .conftest import ask, change, fill
 
 WRITES = [name for name, call in CALLS.items() if call.writes]
 DAY_US = 86_400_000_000
@@ -158,7 +159,9 @@ def test_lists_come_in_pages_whose_seams_cannot_be_seen(server):
     while page["next"]:
         seen += [item["user"] for item in page["items"]]
         assert len(page["items"]) == 9
-        page = server.ask("GET", f"{path}&after={page['next']['after']}&after_value={page['next']['after_value']}").document
+        page = server.ask(
+            "GET", f"{path}&after={page['next']['after']}&after_value={page['next']['after_value']}"
+        ).document
     seen += [item["user"] for item in page["items"]]
     assert seen == [budget.user for budget in store.budgets(sort="budget")]
     assert len(seen) == 252
@@ -181,15 +184,15 @@ def test_a_user_may_have_any_name(server, user):
 
 
 def test_a_key_conflict_is_the_same_error_on_both_sides(server):
-    from budgetctl.idempotency import caller_key
-
     store = server.open("p")
-    for amount in (1, 1):
-        key = caller_key("k", amount=Picodollars(amount), model=None, usage=None)
-        charge = store.charge(ChargeRequest("alice", Picodollars(amount), key=key))
-    assert charge.replayed
+    one, two = (
+        ChargeRequest("alice", amount, key=caller_key("k", amount=amount, model=None, usage=None))
+        for amount in map(Picodollars, (1, 2))
+    )
+    store.charge(one)
+    assert store.charge(one).replayed
     with pytest.raises(KeyConflictError, match="used before"):
-        store.charge(ChargeRequest("alice", Picodollars(2), key=caller_key("k", amount=Picodollars(2), model=None, usage=None)))  # fmt: skip
+        store.charge(two)
 
 
 def test_two_projects_know_nothing_of_each_other(server):

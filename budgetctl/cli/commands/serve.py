@@ -62,12 +62,11 @@ def serve(
         wait_s=session.wait_s,
         is_quiet=session.output.quiet,
     )
-    server = Server(settings)
+    server = Server(settings, on_ready=lambda: note(f"serving {address}; Ctrl-C ends it"))
     taken = server.listen()
     address = f"http://{'[' + host + ']' if ':' in host else host}:{taken.getsockname()[1]}"
     if settings.tokens is not None and not settings.tokens.tokens():
         _make_first_token(settings.tokens, address, session.project)
-    note(f"serving {address}; Ctrl-C ends it")
     server.run_on(taken)
 
 

@@ -72,9 +72,10 @@ def revoke(session: Session, token_id: TokenId) -> None:
 def save(session: Session) -> None:
     """Keep a token from stdin, for the server that --store names.
 
-    $ budgetctl token save --store https://budgets.example --project team-a < token.txt
+    $ budgetctl token save --store https://budgets.example < token.txt
 
-    It is sent to that address and to no other. BUDGETCTL_TOKEN and BUDGETCTL_TOKEN_FILE go before it.
+    It is for the project, and sent to that address and to no other. BUDGETCTL_TOKEN and BUDGETCTL_TOKEN_FILE go
+    before it.
     """
     from budgetctl.stores.credentials import store_token
 
