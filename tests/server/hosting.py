@@ -12,8 +12,22 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+import time
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from soundness import assert_sound
+
+from budgetctl.errors import BudgetctlError
+from budgetctl.money import parse_amount
+from budgetctl.server.litellm_protocol import get_budget, set_budget
+from budgetctl.stores import SqliteStore
+from budgetctl.stores.base import BudgetChange
+
+DAY_US = 86_400_000_000
+
+MODELS = (("gpt-4o-2024-08-06", 2_500_000, 10_000_000), ("gpt-4o-mini-2024-07-18", 150_000, 600_000))
+"""With what a token of input and of output costs, in picodollars."""
 
 
 class HostedServer(ThreadingHTTPServer):
@@ -44,8 +58,6 @@ class HostedServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
-        from budgetctl.server.litellm_protocol import get_budget, set_budget
-
         document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         token = self.headers["Authorization"]
         try:
@@ -53,7 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
                 status, answer = 200, get_budget(self.server.store)
             else:
                 status, answer = 200, set_budget(self.server.store, token, document)
-        except Exception as error:
+        except BudgetctlError as error:
             self.server.errors.append(error)
             status, answer = 400, {"error": str(error)}
         body = json.dumps(answer).encode()
@@ -76,7 +88,7 @@ class Client:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         )
 
     def open(self, url, token="t"):
@@ -104,6 +116,49 @@ class Client:
         self._process.stdout.close()
 
 
+def run_bursts(clients, path, count, *, is_empty):
+    """Let all clients spend so often at once, in a few ways one after the other.
+
+    Returns by how many picodollars what is recorded differs from what they have spent, and how many resets there were.
+    """
+    # So far behind the clients' own clock that the window has passed for them.
+    now_us = time.time_ns() // 1000 - 3 * DAY_US // 2
+
+    def pass_time(us):
+        nonlocal now_us
+        now_us += us
+
+    def spend(*before):
+        """Let all of them call these methods, and spend at once; then nothing for three seconds."""
+        for number, client in enumerate(clients):
+            for name in before:
+                client.send(name)
+            client.send("burst", ["alice", "alice", f"own-{number}"], count, number + 1)
+        answers = [[client.answer() for _ in (*before, "burst")] for client in clients]
+        pass_time(3_000_000)
+        return sum(each[-1] for each in answers)
+
+    with closing(SqliteStore(path, "p", clock=lambda: now_us)) as store, HostedServer(store) as server:
+        if not is_empty:
+            store.create_budget("alice", BudgetChange(parse_amount("10"), "daily"), if_exists="error")
+        for number, client in enumerate(clients):
+            client.open(server.url, f"token-{number}")
+            if is_empty:
+                client("create_budget", 10, "alice", "daily", now_us / 10**6 + number)
+            client("create_budget", 5, f"own-{number}")
+        spent = spend()
+        pass_time(DAY_US)
+        spent += spend("update_budget_all_users")
+        clients[0]("reset_cost", "alice")
+        clients[0]("save_data")
+        spent += spend()
+        spent += spend("load_data")
+        assert server.errors == []
+        entries = [entry for budget in store.budgets() for entry in store.history(budget.user)]
+    assert_sound(path)
+    return sum(entry.amount for entry in entries) - spent, sum(entry.kind == "reset" for entry in entries)
+
+
 def main():
     """Do what the lines of standard input say."""
     import litellm
@@ -119,29 +174,26 @@ def main():
             answer = None
         elif name == "burst":
             answer = _burst(manager, *arguments)
-        elif name == "edit":
-            user, values = arguments
-            answer = manager.user_dict[user].update(values)
         else:
             answer = getattr(manager, name)(*arguments, **more)
         text = json.dumps(answer)
         for thread in threading.enumerate():
             if thread.name.endswith("(save_data)"):
                 thread.join()
-        print(text, flush=True)
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
-def _burst(manager, user, count, seed=1):
-    """Update a user's cost so often, and return what that came to, in picodollars."""
+def _burst(manager, users, count, seed=1):
+    """Update these users' costs in turn, so often in all, and return what that came to, in picodollars."""
     import litellm
 
     spent = 0
     for number in range(count):
         prompt, completion = 100 + (number * seed) % 37, 20 + number % 11
-        model = ("gpt-4o-2024-08-06", "gpt-4o-mini-2024-07-18")[number % 2]
+        model, *rates = MODELS[number % len(MODELS)]
         usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-        manager.update_cost(user, litellm.ModelResponse(model=model, usage=usage))
-        rates = (2_500_000, 10_000_000) if number % 2 == 0 else (150_000, 600_000)
+        manager.update_cost(users[number % len(users)], litellm.ModelResponse(model=model, usage=usage))
         spent += prompt * rates[0] + completion * rates[1]
     return spent
 
