@@ -1,4 +1,4 @@
-"""However late and often saves arrive, in whatever order: no spend of a hosted client is lost, and none counts twice."""
+"""However late and often saves arrive, in whatever order: no spend of a hosted client is lost or counts twice."""
 
 from __future__ import annotations
 
