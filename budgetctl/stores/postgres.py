@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 class PostgresStore(SqlStore):
     """A project's store in a PostgreSQL database, whose tables are made on the first use."""
 
-    def __init__(self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None
+    ) -> None:
         self.project = project
         self._address = ServerAddress(url)
         self._wait_s = wait_s
@@ -167,9 +169,7 @@ class PostgresStore(SqlStore):
     @retried
     def size_bytes(self) -> int:
         """All tables, whatever their projects."""
-        sizes = (
-            f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
-        )
+        sizes = f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
         with self._connections.session(sizes + " AND c.relkind = 'r'") as (_, (size,)):
             return int(size)
 
@@ -302,8 +302,8 @@ def _is_topped_up_past(limit: Limit, now_us: int) -> bool:
 
 def _create_project(tx: Transaction, name: str) -> int:
     row = tx.one(
-        "INSERT INTO projects (name, created_us) VALUES (:name, :now) ON CONFLICT DO NOTHING RETURNING project",
-        name=name,
+        "INSERT INTO projects (name, created_us) VALUES (:name, :now)"
+        " ON CONFLICT DO NOTHING RETURNING project", name=name
     ) or tx.one("SELECT project FROM projects WHERE name = :name", name=name)
     if row is None:
         raise ValueError("a project that was there is gone")

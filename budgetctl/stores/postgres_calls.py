@@ -93,7 +93,9 @@ def answered(project: str, request: Request, answer: list[Any]) -> Answer:
         asked = request.charge if isinstance(request, CommitRequest) else request
         return _charged(project, asked, *values)
     at_us, user, amount, created_us, expires_us, model, note = values
-    return Hold(request.hold_id, user, Picodollars(amount), "released", created_us, expires_us, at_us, model, note)
+    return Hold(
+        request.hold_id, user, Picodollars(amount), "released", created_us, expires_us, at_us, model, note
+    )
 
 
 def _charged(

@@ -106,9 +106,7 @@ class Patience:
 class Connections:
     """The connections of one store. `prepare` is called with the first one."""
 
-    def __init__(
-        self, address: ServerAddress, wait_s: float, prepare: Callable[[psycopg.Connection[Any]], None]
-    ) -> None:
+    def __init__(self, address: ServerAddress, wait_s: float, prepare: Callable[[psycopg.Connection[Any]], None]) -> None:
         self.address = address
         self._wait_s = wait_s
         self._prepare = prepare
