@@ -21,6 +21,7 @@ from budgetctl.cli.output import Format, Output
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.manager import BudgetManager
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store
+from budgetctl.stores.location import without_password
 
 _MAX_WAIT_S = 3600
 
@@ -232,14 +233,24 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
         and os.environ.get("TERM") != "dumb"
     )
     project = setting("project", "BUDGETCTL_PROJECT")
-    place = [(f"--{name}", given(name)) for name in ("project", "store") if given(name) is not None]
-    return Session(
+    stated = given("store")
+    shown = None if stated is None else without_password(stated)
+    place = [
+        (f"--{name}", value) for name, value in (("project", given("project")), ("store", shown)) if value is not None
+    ]
+    session = Session(
         project="default" if project is None else project,
         location=setting("store", "BUDGETCTL_STORE"),
         wait_s=_wait_s(setting("wait", "BUDGETCTL_WAIT")),
         output=Output(_format(after) or _format(before) or "table", quiet=flag("quiet"), color=color),
         place=[word for option in place for word in option],
     )
+    if stated != shown:
+        session.warnings.append(
+            "everybody on this machine can see the password in --store: put it into PGPASSFILE, or the URL into"
+            " BUDGETCTL_STORE"
+        )
+    return session
 
 
 def _format(given: dict[str, Any]) -> Format | None:

@@ -76,7 +76,9 @@ class Endpoint:
                 body = await self._written(project, document, scope)
             else:
                 body = await project.call(_read, call, project, document, size)
-            headers = [(NOW_HEADER, str(project.reader.now_us()).encode())]
+            headers = []
+            if project.reader.is_near or call.kind != "queue":  # of what has to be fast, nobody needs to know
+                headers.append((NOW_HEADER, str(await project.now_us()).encode()))
             if call.writes:
                 headers.append((CHANGE_HEADER, str(project.changes).encode()))
         await answer(send, 200, body, headers=headers)

@@ -53,7 +53,9 @@ def hosted_routes(projects: Projects, access: Access) -> list[Route]:
         "set_budget": HostedEndpoint(_save, projects, access, writes=True),
     }
     return [
-        Route(f"{slash}{name}", endpoint, methods=["POST"]) for name, endpoint in endpoints.items() for slash in ("/", "//")
+        Route(f"{slashes}{name}", endpoint, methods=["POST"])
+        for name, endpoint in endpoints.items()
+        for slashes in ("/", "//")
     ]
 
 

@@ -30,6 +30,9 @@ from budgetctl.stores.sqlite import system_clock
 UPKEEP_S = 60.0
 """How often windows that have passed are rolled."""
 
+SETTLE_S = 1.0
+"""How often it is looked whether saves of litellm's clients have had no successor."""
+
 _KEEP_ALIVE_S = 60
 _GRACE_S = 30
 _BACKLOG = 1024
@@ -133,13 +136,14 @@ class Server(uvicorn.Server):
             runner.run(self._serve_and_close(taken))
 
     async def _serve_and_close(self, taken: socket.socket) -> None:
-        upkeep = asyncio.create_task(self._keep_up())
+        tasks = [asyncio.create_task(task) for task in (self._keep_up(), self._settle())]
         try:
             await self.serve(sockets=[taken])
         finally:
-            upkeep.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await upkeep
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
             await self.projects.close()
 
     @contextlib.contextmanager
@@ -165,5 +169,17 @@ class Server(uvicorn.Server):
                     async with self.projects.use(name) as project:
                         metrics.RESETS.inc(await project.call(project.writer.reset_due))
                         await project.call(project.writer.forget_requests)
+                        await project.call(project.writer.settle)
             except BudgetctlError as error:
                 self.log.event("upkeep", error=error.message)
+
+    async def _settle(self) -> None:
+        """Decide what saves of litellm's clients have had no successor."""
+        while True:
+            await asyncio.sleep(SETTLE_S)
+            try:
+                for project in self.projects:
+                    if project.has_saves:
+                        await project.call(project.writer.settle)
+            except BudgetctlError as error:
+                self.log.event("settle", error=error.message)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from budgetctl.directories import data_directory
+from budgetctl.errors import InvalidValueError
 from budgetctl.names import check_project
 from budgetctl.stores.base import Store
-from budgetctl.stores.location import is_directory, is_server, project_files, store_path
+from budgetctl.stores.location import is_database, is_directory, is_server, project_files, store_path
 from budgetctl.stores.sqlite import DEFAULT_WAIT_S, SqliteStore
 
 __all__ = ["DEFAULT_WAIT_S", "SqliteStore", "Store", "open_store", "project_stores"]
@@ -25,11 +27,13 @@ def open_store(location: str | os.PathLike[str] | None, project: str, *, wait_s:
         from budgetctl.stores.http import open_http_store
 
         return open_http_store(str(location), project, wait_s=wait_s)
+    if is_database(location):
+        return _postgres_store(str(location), project, wait_s)
     return SqliteStore(store_path(location, project), project, wait_s=wait_s)
 
 
 def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[Store]:
-    """A store for each project that has one at the location: a directory's files, or the projects in one file.
+    """A store for each project that has one at the location: a directory's files, or the projects in one file or database.
 
     A server tells of those that the token is for.
     """
@@ -38,6 +42,11 @@ def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = D
 
         yield from http_stores(str(location), wait_s=wait_s)
         return
+    if is_database(location):
+        with closing(open_store(location, "default", wait_s=wait_s)) as any_project:
+            names = any_project.projects()  # type: ignore[attr-defined]
+        yield from (open_store(location, name, wait_s=wait_s) for name in names)
+        return
     if location is not None and not is_directory(location):
         path = store_path(location, "default")
         for name in SqliteStore(path, "default", wait_s=wait_s).projects():
@@ -45,3 +54,14 @@ def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = D
         return
     for name, path in project_files(data_directory() if location is None else Path(location).expanduser()):
         yield SqliteStore(path, name, wait_s=wait_s)
+
+
+def _postgres_store(url: str, project: str, wait_s: float) -> Store:
+    """The driver for PostgreSQL is there if psycopg is."""
+    try:
+        from budgetctl.stores.postgres import PostgresStore
+    except ImportError as error:
+        raise InvalidValueError(
+            "a PostgreSQL store needs psycopg, which is not installed", hint="pip install 'budgetctl[postgres]'"
+        ) from error
+    return PostgresStore(url, project, wait_s=wait_s)

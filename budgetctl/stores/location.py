@@ -79,6 +79,16 @@ def is_server(location: str | os.PathLike[str] | None) -> bool:
     return isinstance(location, str) and location.startswith(("http://", "https://"))
 
 
+def is_database(location: str | os.PathLike[str] | None) -> bool:
+    """Whether a location is the URL of a PostgreSQL database."""
+    return isinstance(location, str) and location.startswith(("postgresql://", "postgres://"))
+
+
+def without_password(location: str) -> str:
+    """A location as it may be shown: a URL has no password in it."""
+    return re.sub(r"(password=)[^&]*", r"\1***", re.sub(r"(://[^/?#@:]*):.*@", r"\1@", location))
+
+
 def is_directory(location: str | os.PathLike[str]) -> bool:
     """Whether a location means a directory of stores: one that exists, or a name that ends in a slash."""
     text = os.fspath(location)

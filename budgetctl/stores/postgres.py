@@ -16,7 +16,7 @@ from budgetctl.errors import BudgetctlError, StoreUnavailableError
 from budgetctl.models import Charge, Reset
 from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
-from budgetctl.stores.postgres_calls import answered, encoded, encoded_one, named, standings_from, with_key
+from budgetctl.stores.postgres_calls import answered, encoded, named, standings_from, statement, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
 from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Patience, Session
 from budgetctl.stores.postgres_schema import migrate
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 class PostgresStore(SqlStore):
     """A project's store in a PostgreSQL database, whose tables are made on the first use."""
 
-    def __init__(
-        self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None
-    ) -> None:
+    is_near = False
+
+    def __init__(self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None) -> None:
         self.project = project
         self._address = ServerAddress(url)
         self._wait_s = wait_s
@@ -72,7 +72,10 @@ class PostgresStore(SqlStore):
 
     @contextlib.contextmanager
     def write(self, *, create: bool = False, user: str | None = None) -> Iterator[Transaction]:
-        """A transaction, durable when the outermost block has ended. It locks a user's rows, or without one the project."""
+        """A transaction, durable when the outermost block has ended.
+
+        It locks the rows of a user and of those above, or without one the whole project.
+        """
         if joined := self._transaction_of_thread():
             yield joined
             return
@@ -83,8 +86,7 @@ class PostgresStore(SqlStore):
                     if tx.project is None and create:
                         tx.project = _create_project(tx, self.project)
                     if tx.project is not None:
-                        locked_us = _lock(tx, user)
-                        tx.now_us = self._clock() if self._clock else locked_us
+                        tx.now_us = _lock(tx, user, self._now())
                     self._joined.tx = tx
                     try:
                         yield tx
@@ -142,7 +144,7 @@ class PostgresStore(SqlStore):
         """
         with self.write() as tx:
             row = tx.one("SELECT MAX(entry) FROM entries WHERE project = :project")
-        highest = row and row[0]
+        highest = row[0] if row else None
         for place, reset in super().unreported_resets(after=after):
             if highest is None or place > highest:
                 return
@@ -169,7 +171,9 @@ class PostgresStore(SqlStore):
     @retried
     def size_bytes(self) -> int:
         """All tables, whatever their projects."""
-        sizes = f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
+        sizes = (
+            f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
+        )
         with self._connections.session(sizes + " AND c.relkind = 'r'") as (_, (size,)):
             return int(size)
 
@@ -222,9 +226,11 @@ class PostgresStore(SqlStore):
 
     @retried
     def _perform(self, request: Request) -> Answer:
+        if joined := self._transaction_of_thread():
+            return operations.perform(joined, self.project, request)
+        sql, asked = statement(request)
         while True:
-            sql = "SELECT apply_one(:project, :now, :asked)"
-            ((what, *values),) = self._call(sql, asked=encoded_one(request)) or [["slow", None]]
+            ((what, *values),) = self._call(sql, **asked) or [["slow", None]]
             if what == "slow":
                 return self._perform_slowly(request, *values)
             if what != "unmatched":
@@ -302,18 +308,18 @@ def _is_topped_up_past(limit: Limit, now_us: int) -> bool:
 
 def _create_project(tx: Transaction, name: str) -> int:
     row = tx.one(
-        "INSERT INTO projects (name, created_us) VALUES (:name, :now)"
-        " ON CONFLICT DO NOTHING RETURNING project", name=name
+        "INSERT INTO projects (name, created_us) VALUES (:name, :now) ON CONFLICT DO NOTHING RETURNING project",
+        name=name,
     ) or tx.one("SELECT project FROM projects WHERE name = :name", name=name)
     if row is None:
         raise ValueError("a project that was there is gone")
     return int(row[0])
 
 
-def _lock(tx: Transaction, user: str | None) -> int:
-    if user is None:
-        row = tx.one("SELECT lock_project(:project)")
-    else:
-        row = tx.one("SELECT share_project(:project)")
+def _lock(tx: Transaction, user: str | None, now_us: int | None) -> int:
+    """Lock the project, or the chain of a user, and return the time."""
+    function = "lock_project" if user is None else "share_project"
+    row = tx.one(f"SELECT {function}(:project, :stated)", stated=now_us)
+    if user is not None:
         tx.one("SELECT lock_chain(:project, :user, :now)", user=user)
-    return int(row[0]) if row else 0
+    return int(row[0]) if row else tx.now_us

@@ -10,7 +10,7 @@ from budgetctl.errors import OverBudgetError
 from budgetctl.models import PRIMARY, Charge, Entry, Standing
 from budgetctl.money import Picodollars
 from budgetctl.permission import Hold, HoldRequest
-from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, IdempotencyKey, Request
+from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
 from budgetctl.stores.entries import to_json
 from budgetctl.stores.rows import Holder, limit_from_row
 
@@ -42,9 +42,15 @@ def encoded(requests: list[Request]) -> str:
     return _encode([_call(request) for request in requests])
 
 
-def encoded_one(request: Request) -> str:
-    """One of these."""
-    return _encode(_call(request))
+def statement(request: Request) -> tuple[str, dict[str, Any]]:
+    """The call of a request's own function, and its parameters."""
+    what, *values = _call(request)
+    names = [f"v{index}" for index in range(len(values))]
+    sql = f"SELECT {_FUNCTIONS[what]}(:project, share_project(:project, :now), {', '.join(map(':{}'.format, names))})"
+    return sql, dict(zip(names, values, strict=True))
+
+
+_FUNCTIONS = {"charge": "charge", "reserve": "reserve", "commit": "commit_hold", "release": "release_hold"}
 
 
 def _call(request: Request) -> list[Any]:
@@ -61,7 +67,7 @@ def _call(request: Request) -> list[Any]:
 def _charge(request: ChargeRequest) -> list[Any]:
     kind, digest, key_request = request.key or _operation_key()
     given = [to_json(request.usage), to_json(request.pricing), request.note]
-    return [request.amount, request.model, kind, digest.hex(), key_request.hex(), *given]
+    return [request.amount, request.model, kind, f"\\x{digest.hex()}", f"\\x{key_request.hex()}", *given]
 
 
 def named(requests: list[Request]) -> dict[str, list[str]]:
@@ -80,22 +86,23 @@ def named(requests: list[Request]) -> dict[str, list[str]]:
 
 def answered(project: str, request: Request, answer: list[Any]) -> Answer:
     """What the request's own method returns. Raises `OverBudgetError`."""
-    what, *values = answer
-    if what == "denied" and isinstance(request, HoldRequest):
-        at_us, standings = values
-        decision = ledger.decide(request.user, standings_from(standings), request.amount, request.model, at_us)
+    _, *values = answer
+    if isinstance(request, HoldRequest):
+        return _held(request, answer)
+    if isinstance(request, ReleaseRequest):
+        at_us, user, amount, created_us, expires_us, model, note = values
+        amount = Picodollars(amount)
+        return Hold(request.hold_id, user, amount, "released", created_us, expires_us, at_us, model, note)
+    return _charged(project, request.charge if isinstance(request, CommitRequest) else request, *values)
+
+
+def _held(request: HoldRequest, answer: list[Any]) -> Hold:
+    what, at_us, found = answer
+    if what == "denied":
+        decision = ledger.decide(request.user, standings_from(found), request.amount, request.model, at_us)
         raise OverBudgetError(ledger.denial(decision), decision)
-    if what == "held" and isinstance(request, HoldRequest):
-        at_us, expires_us = values
-        hold_id, user, amount, _, model, note = request
-        return Hold(hold_id, user, amount, "open", at_us, expires_us, None, model, note)
-    if what == "charged":
-        asked = request.charge if isinstance(request, CommitRequest) else request
-        return _charged(project, asked, *values)
-    at_us, user, amount, created_us, expires_us, model, note = values
-    return Hold(
-        request.hold_id, user, Picodollars(amount), "released", created_us, expires_us, at_us, model, note
-    )
+    hold_id, user, amount, _, model, note = request
+    return Hold(hold_id, user, amount, "open", at_us, found, None, model, note)
 
 
 def _charged(

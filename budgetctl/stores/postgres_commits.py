@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 from uuid import uuid4
 
 import psycopg
@@ -28,7 +28,7 @@ class Patient(Protocol):
 
 P = ParamSpec("P")
 R = TypeVar("R")
-S = TypeVar("S", bound=Patient)
+S = TypeVar("S")
 
 
 def retried(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
@@ -36,7 +36,7 @@ def retried(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P
 
     @wraps(method)
     def again(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        patience = self.patience()
+        patience = cast("Patient", self).patience()
         while True:
             try:
                 return method(self, *args, **kwargs)
@@ -77,11 +77,14 @@ def commit(session: Session, mark: Mark, *, sweep: bool) -> None:
 
 
 def settle(connections: Connections, mark: Mark) -> None:
-    """Return if the transaction has committed. Raises `LostError` if it has not, `StoreUnavailableError` if nobody knows."""
+    """Return if the transaction has committed.
+
+    Raises `LostError` if it has not, and `StoreUnavailableError` if nobody knows.
+    """
     try:
         with connections.session("BEGIN") as (session, _):
             # Whatever has become of the transaction, it still has this lock if it is not over.
-            session.execute("SELECT lock_project(:project)", mark._asdict())
+            session.execute("SELECT lock_project(:project, NULL)", mark._asdict())
             row = session.execute(
                 "SELECT 1 FROM marks WHERE project = :project AND made_us = :made_us AND mark = :mark", mark._asdict()
             ).fetchone()

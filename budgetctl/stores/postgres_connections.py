@@ -27,11 +27,17 @@ from budgetctl.stores.postgres_url import ServerAddress
 SCHEMA = "budgetctl"
 """The schema that the tables are in, beside whatever else the database holds."""
 
-FAST = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET join_collapse_limit = 1"
-"""How the functions in the database are planned: once a session, by the indexes and in the order in which they name
-tables, also where these were empty at that moment."""
+FAST = (
+    "SET plan_cache_mode = force_generic_plan; SET join_collapse_limit = 1;"
+    " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+)
+"""How the functions in the database are planned: once a session, and row by row through the indexes in the order in which
+they name tables, also where these were small at that moment."""
 
-ORDINARY = "SET LOCAL plan_cache_mode = auto; SET LOCAL enable_seqscan = on; SET LOCAL join_collapse_limit = 8"
+ORDINARY = (
+    "SET LOCAL plan_cache_mode = auto; SET LOCAL join_collapse_limit = 8;"
+    " SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
+)
 """How all else is, for one transaction."""
 
 MAX_CONNECTIONS = 16
@@ -42,8 +48,11 @@ _MAX_PAUSE_S = 0.5
 _BUSY = frozenset({"55P03", "57014"})
 """A lock, or a statement, took longer than it may: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
+_NUL = frozenset({None, "22P05"})
+"""What psycopg says of a NUL in text, and the server of one in JSON."""
+
 _AGAIN = frozenset({"40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
-"""Nothing was changed, and it may go well the next time: two were in each other's way, or the server starts or stops."""
+"""Nothing was changed, and it may go well next time: two were in each other's way, or the server starts or stops."""
 
 _GOING_UP_OR_DOWN = re.compile("start|shut|recover|not accept|too many|remaining connection")
 
@@ -106,7 +115,9 @@ class Patience:
 class Connections:
     """The connections of one store. `prepare` is called with the first one."""
 
-    def __init__(self, address: ServerAddress, wait_s: float, prepare: Callable[[psycopg.Connection[Any]], None]) -> None:
+    def __init__(
+        self, address: ServerAddress, wait_s: float, prepare: Callable[[psycopg.Connection[Any]], None]
+    ) -> None:
         self.address = address
         self._wait_s = wait_s
         self._prepare = prepare
@@ -216,7 +227,7 @@ class Connections:
                 f"others have held {self.address} for {self._wait_s:g} s; nothing was changed",
                 hint="try again, or wait longer: --wait 60",
             )
-        if error.sqlstate is None and isinstance(error, psycopg.DataError):
+        if isinstance(error, psycopg.DataError) and error.sqlstate in _NUL:
             return InvalidValueError("a text has a NUL character in it, which PostgreSQL does not keep")
         lost = error.sqlstate in _AGAIN or (error.sqlstate is None and isinstance(error, psycopg.OperationalError))
         # Of what a server says before there is a connection, only the text is known.

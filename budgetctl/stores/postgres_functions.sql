@@ -12,51 +12,56 @@
 CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
 
--- Both return the time at which they have the lock, so that who comes later has a later time.
-CREATE FUNCTION share_project(of_project bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+-- Both return the time, as stated or at which they have the lock, so that who comes later has a later time.
+CREATE FUNCTION share_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(1650747252, of_project::int); -- the number spells "bdgt"
-    RETURN clock_us();
+    RETURN COALESCE(now_us, clock_us());
 END $$;
 
-CREATE FUNCTION lock_project(of_project bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION lock_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock(1650747252, of_project::int);
-    RETURN clock_us();
+    RETURN COALESCE(now_us, clock_us());
 END $$;
 
--- A user and all above it, whose rows are locked: their keys in that order; and what a budget says of its user.
-CREATE TYPE locked_chain AS (chain bigint[], last_number bigint, about json);
+-- A user and all above it, whose rows are locked: their keys and names in that order; and what a budget says of its
+-- user.
+CREATE TYPE locked_chain AS (chain bigint[], names text[], last_number bigint, about json);
 
 -- NULL for an unknown user.
 CREATE FUNCTION lock_chain(of_project bigint, of_user text, at_us bigint) RETURNS locked_chain LANGUAGE plpgsql AS $$
 DECLARE
     own record;
+    above record;
     chain bigint[];
-    above bigint;
-    next_above bigint;
+    names text[];
 BEGIN
-    SELECT h.*, (SELECT a.name FROM holders a WHERE a.project = h.project AND a.holder = h.parent) AS parent_name,
-            (SELECT c.holder FROM holders c WHERE c.project = h.project AND c.name = '' AND c.deleted_us = 0) AS cap
+    SELECT h.holder, h.parent, h.last_number, h.created_us, h.extra, (
+            SELECT c.holder FROM holders c WHERE c.project = h.project AND c.name = '' AND c.deleted_us = 0) AS cap
         INTO own FROM holders h
         WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
     chain := ARRAY[own.holder];
-    above := own.parent;
-    WHILE above IS NOT NULL LOOP
-        SELECT h.parent INTO next_above FROM holders h
-            WHERE h.project = of_project AND h.holder = above FOR NO KEY UPDATE;
-        chain := chain || above;
-        above := next_above;
-    END LOOP;
+    names := ARRAY[of_user];
+    IF own.parent IS NOT NULL THEN
+        above := own;
+        WHILE above.parent IS NOT NULL LOOP
+            SELECT h.holder, h.parent, h.name INTO above FROM holders h
+                WHERE h.project = of_project AND h.holder = above.parent FOR NO KEY UPDATE;
+            chain := chain || above.holder;
+            names := names || above.name;
+        END LOOP;
+    END IF;
     IF own.cap <> own.holder THEN
         PERFORM FROM holders h WHERE h.project = of_project AND h.holder = own.cap FOR NO KEY UPDATE;
-        chain := chain || own.cap::bigint;
+        chain := chain || own.cap;
+        names := array_append(names, '');
     END IF;
-    RETURN ROW(chain, own.last_number,
-        json_build_array(own.name, own.created_us, at_us, own.extra, own.parent_name))::locked_chain;
+    RETURN ROW(chain, names, own.last_number, json_build_array(of_user, own.created_us, at_us, own.extra,
+        CASE WHEN own.parent IS NOT NULL THEN names[2] END))::locked_chain;
 END $$;
 
 -- Which limits count a cost, and how all of them stand with it. slow says why that is not known: a window or a top-up has
@@ -67,7 +72,8 @@ CREATE TYPE counting_limits AS (
 
 -- Those of a chain, where those in freed let go of held_amount at the same time.
 CREATE FUNCTION counting(
-    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
+    of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric, freed bigint[],
+    held_amount numeric
 ) RETURNS counting_limits LANGUAGE plpgsql STABLE AS $$
 DECLARE
     counts counting_limits;
@@ -90,15 +96,15 @@ BEGIN
             c.warn_at, c.extra, c.extra_until_us))
     INTO counts
     FROM (
-        SELECT l.*, h.name AS owner,
-            CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE m.matches END AS counts,
+        SELECT l.*, place.owner,
+            CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE (
+                SELECT m.matches FROM pattern_matches m
+                WHERE m.project = l.project AND m.pattern = l.models AND m.model = of_model) END AS counts,
             CASE WHEN l.held = 0 THEN 0 ELSE (
                 SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
                 WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
-        FROM unnest(chain) WITH ORDINALITY AS place (holder, level)
-        JOIN holders h ON h.project = of_project AND h.holder = place.holder
+        FROM unnest(chain, names) WITH ORDINALITY AS place (holder, owner, level)
         JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
-        LEFT JOIN pattern_matches m ON m.project = l.project AND m.pattern = l.models AND m.model = of_model
         ORDER BY place.level, l.limit_id
     ) c;
     RETURN counts;
@@ -160,7 +166,7 @@ DECLARE
     model_id bigint;
     set_id bigint;
 BEGIN
-    counts := counting(of_project, locked.chain, at_us, of_model, cost, freed, held_amount);
+    counts := counting(of_project, locked.chain, locked.names, at_us, of_model, cost, freed, held_amount);
     answer := counts.slow;
     IF answer IS NOT NULL THEN
         RETURN;
@@ -173,8 +179,14 @@ BEGIN
         RETURN;
     END IF;
     number := locked.last_number + 1;
-    model_id := model_key(of_project, of_model);
-    set_id := posting_set_key(of_project, counts.members);
+    SELECT s.posting_set, m.model INTO set_id, model_id
+        FROM (VALUES (of_project)) AS p (project)
+        LEFT JOIN posting_sets s ON s.project = p.project AND s.members = counts.members
+        LEFT JOIN models m ON m.project = p.project AND m.name = of_model;
+    IF set_id IS NULL OR model_id IS NULL THEN
+        set_id := posting_set_key(of_project, counts.members);
+        model_id := model_key(of_project, of_model);
+    END IF;
     WITH entry AS (
         INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
         VALUES (of_project, locked.chain[1], post.number, 'spend', at_us, cost, model_id, set_id, usage, pricing, note)
@@ -203,7 +215,7 @@ END $$;
 
 -- What follows answers with JSON, in which the first element says what the others are: 'charged', 'held', 'released';
 -- 'denied', with what stands; or, and then nothing was changed, 'unmatched' or 'slow', whose other element is the user
--- whose chain has to be locked, or none for the whole project.
+-- whose chain has to be locked, or none for the whole project. The caller shares the project, which gives it the time.
 
 CREATE FUNCTION charge(
     of_project bigint, at_us bigint, of_user text, cost numeric, of_model text,
@@ -234,12 +246,12 @@ BEGIN
     IF locked.chain IS NULL OR EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN
         RETURN json_build_array('slow', of_user);
     END IF;
-    counts := counting(of_project, locked.chain, at_us, of_model, wanted, '{}', 0);
+    counts := counting(of_project, locked.chain, locked.names, at_us, of_model, wanted, '{}', 0);
     IF counts.slow IS NOT NULL THEN
         RETURN told(counts.slow, of_user);
     END IF;
     IF NOT counts.is_allowed THEN
-        counts := counting(of_project, locked.chain, at_us, of_model, 0, '{}', 0);
+        counts := counting(of_project, locked.chain, locked.names, at_us, of_model, 0, '{}', 0);
         RETURN json_build_array('denied', at_us, counts.standings);
     END IF;
     IF counts.any_expired THEN
@@ -346,7 +358,7 @@ DECLARE
     counts counting_limits;
     hold holds;
 BEGIN
-    counts := counting(of_project, (found_hold.own).chain, at_us, NULL, 0, '{}', 0);
+    counts := counting(of_project, (found_hold.own).chain, (found_hold.own).names, at_us, NULL, 0, '{}', 0);
     IF found_hold.is_slow OR counts.slow IS NOT NULL THEN
         RETURN json_build_array('slow', found_hold.of_user);
     END IF;
@@ -365,13 +377,13 @@ BEGIN
     CASE asked ->> 0
         WHEN 'charge' THEN
             RETURN charge(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
-                asked ->> 4, decode(asked ->> 5, 'hex'), decode(asked ->> 6, 'hex'), asked ->> 7, asked ->> 8, asked ->> 9);
+                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
         WHEN 'reserve' THEN
             RETURN reserve(of_project, at_us, asked ->> 1, asked ->> 2, (asked ->> 3)::numeric, (asked ->> 4)::bigint,
                 asked ->> 5, asked ->> 6);
         WHEN 'commit' THEN
             RETURN commit_hold(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
-                asked ->> 4, decode(asked ->> 5, 'hex'), decode(asked ->> 6, 'hex'), asked ->> 7, asked ->> 8, asked ->> 9);
+                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
         WHEN 'release' THEN
             RETURN release_hold(of_project, at_us, asked ->> 1);
     END CASE;
@@ -382,27 +394,32 @@ END $$;
 CREATE FUNCTION apply(of_project bigint, now_us bigint, requests jsonb, users text[], hold_names text[], model_names text[])
 RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
-    at_us bigint := share_project(of_project);
+    at_us bigint := share_project(of_project, now_us);
+    to_lock bigint[];
     asked jsonb;
     answer json;
 BEGIN
-    at_us := COALESCE(now_us, at_us);
     -- All rows at once in the order of locks: how many stand above a holder says how deep it is.
-    PERFORM FROM holders h JOIN (
-        WITH RECURSIVE above (start, holder, parent, level) AS (
-            SELECT h.holder, h.holder, h.parent, 0 FROM holders h
-            WHERE h.project = of_project AND h.deleted_us = 0 AND (h.name = ANY (users) OR h.holder IN (
-                SELECT o.holder FROM holds o WHERE o.project = of_project AND o.name = ANY (hold_names)))
-            UNION ALL
-            SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
-            JOIN holders h ON h.project = of_project AND h.holder = a.parent
-        ), deep AS (
-            SELECT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
+    WITH RECURSIVE above (start, holder, parent, level) AS (
+        (
+            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(users) AS u
+            JOIN holders h ON h.project = of_project AND h.name = u AND h.deleted_us = 0
+            UNION
+            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(hold_names) AS n
+            JOIN holds o ON o.project = of_project AND o.name = n
+            JOIN holders h ON h.project = of_project AND h.holder = o.holder
         )
-        SELECT DISTINCT d.holder, d.depth FROM deep d
+        UNION ALL
+        SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
+        JOIN holders h ON h.project = of_project AND h.holder = a.parent
+    ), deep AS (
+        SELECT DISTINCT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
         UNION ALL
         SELECT h.holder, -1 FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
-    ) d ON h.holder = d.holder WHERE h.project = of_project ORDER BY d.depth DESC, h.holder FOR NO KEY UPDATE OF h;
+    )
+    SELECT array_agg(d.holder ORDER BY d.depth DESC, d.holder) INTO to_lock FROM deep d;
+    PERFORM FROM unnest(to_lock) WITH ORDINALITY AS t (holder, place)
+        JOIN holders h ON h.project = of_project AND h.holder = t.holder ORDER BY t.place FOR NO KEY UPDATE OF h;
     INSERT INTO models (project, name)
         SELECT of_project, n FROM unnest(model_names) AS n
         WHERE NOT EXISTS (SELECT FROM models m WHERE m.project = of_project AND m.name = n)
@@ -414,32 +431,25 @@ BEGIN
     END LOOP;
 END $$;
 
--- The same for one request, whose own function locks what it needs.
-CREATE FUNCTION apply_one(of_project bigint, now_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
-DECLARE
-    at_us bigint := share_project(of_project);
-BEGIN
-    RETURN perform(of_project, COALESCE(now_us, at_us), asked);
-END $$;
-
 -- What check() looks at, with the time; without limits for an unknown user.
 CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
 DECLARE
     at_us bigint := COALESCE(now_us, clock_us());
     chain bigint[];
+    names text[];
 BEGIN
-    WITH RECURSIVE above (holder, parent, level) AS (
-        SELECT h.holder, h.parent, 0 FROM holders h
+    WITH RECURSIVE above (holder, name, parent, level) AS (
+        SELECT h.holder, h.name, h.parent, 0 FROM holders h
         WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0
         UNION ALL
-        SELECT h.holder, h.parent, a.level + 1 FROM above a
+        SELECT h.holder, h.name, h.parent, a.level + 1 FROM above a
         JOIN holders h ON h.project = of_project AND h.holder = a.parent
-    ), own AS (SELECT a.holder, a.level FROM above a)
-    SELECT array_agg(o.holder ORDER BY o.level) INTO chain FROM (
+    ), own AS MATERIALIZED (SELECT * FROM above)
+    SELECT array_agg(o.holder ORDER BY o.level), array_agg(o.name ORDER BY o.level) INTO chain, names FROM (
         SELECT * FROM own
         UNION ALL
-        SELECT h.holder, 1000 FROM holders h
+        SELECT h.holder, h.name, h.parent, 1000 FROM holders h -- the project's, if there is such a user
         WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0 AND of_user <> '' AND EXISTS (SELECT FROM own)
     ) o;
-    RETURN json_build_array(at_us, (counting(of_project, chain, at_us, NULL, 0, '{}', 0)).standings);
+    RETURN json_build_array(at_us, (counting(of_project, chain, names, at_us, NULL, 0, '{}', 0)).standings);
 END $$;

@@ -11,11 +11,6 @@ from budgetctl.errors import InvalidValueError
 _MAYBE_SECRET = ("password", "sslpassword")
 
 
-def is_postgres(location: object) -> bool:
-    """Whether a location names a PostgreSQL database."""
-    return isinstance(location, str) and location.startswith(("postgresql://", "postgres://"))
-
-
 class ServerAddress:
     """Where a database is, as libpq takes it."""
 

@@ -34,7 +34,8 @@ class SqlLedger(ABC):
         """A transaction that commits at the end of the block, or leaves nothing behind.
 
         `create` makes the store and the project, should they not be there. Otherwise there is nothing to change, and
-        nothing is made. `user` is whose budget alone is changed, and what counts it above: others may be changed meanwhile.
+        nothing is made. `user` is whose budget alone is changed, with what counts it above: others may be changed
+        meanwhile.
         Within a block, another one of the same thread joins its transaction.
         """
 

@@ -1,4 +1,4 @@
-"""However late, often and in whatever order saves arrive: no spend of a hosted client is lost, and none counts twice."""
+"""However late and often saves arrive, in whatever order: no spend of a hosted client is lost or counts twice."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class AnyHosted(RuleBasedStateMachine):
     def teardown(self):
         self.arrive_all()
         self.store.close()
-        assert_sound(self.directory / "p.db") if (self.directory / "p.db").exists() else None
+        if self.store.path.exists():
+            assert_sound(self.store.path)
         shutil.rmtree(self.directory)
 
     @property
@@ -124,9 +125,8 @@ class AnyHosted(RuleBasedStateMachine):
         client = self.clients[number]
         record = client.records.get(user)
         if record is not None:
-            if "budgetctl" in record:  # else its other records would be another client's
-                if not client.is_marked_apart_from(user):
-                    return
+            if "budgetctl" in record and not client.is_marked_apart_from(user):
+                return  # else nothing would say any more which load the client's other records came after
             # Created again: not so soon that it may as well be late.
             self.let_pass(QUIET_S)
         client.records[user] = {"total_budget": total}
@@ -161,10 +161,9 @@ class AnyHosted(RuleBasedStateMachine):
         client = self.clients[number]
         if user not in client.records:
             return
+        self.arrive_now(client)  # what is late shows what was before the reset
         if client.spent_s.get(user, 0) > self.now_s - QUIET_S:
             # So soon after the last spend it may as well be late: then it counts once nothing has followed.
-            while client.saves:
-                self.post(client, client.saves.pop(0)[1])
             client.quiet_until_s[user] = self.now_s + QUIET_S
         client.records[user] |= {"current_cost": 0, "model_cost": {}}
         self.post(client, json.dumps({"user_dict": client.records}))
@@ -176,6 +175,14 @@ class AnyHosted(RuleBasedStateMachine):
             if "duration" in record and self.now_s - record["last_updated_at"] >= record["duration"] * DAY_S:
                 record |= {"current_cost": 0, "model_cost": {}, "last_updated_at": self.now_s}
                 client.save(self.now_s)
+
+    @rule(number=clients, user=users, model=models, amount=amounts, is_spent_before=st.booleans())
+    def window_passes(self, number, user, model, amount, is_spent_before):
+        self.let_pass(DAY_S)
+        if is_spent_before:
+            self.spend(number, user, model, amount, False)
+        self.update_all(number)
+        self.spend(number, user, model, amount, False)
 
     def arrive_now(self, client):
         while client.saves:

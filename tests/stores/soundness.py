@@ -40,7 +40,8 @@ TOPPED_UP = """
 """
 RESOLVED_AND_HELD = """
     SELECT o.name, p.limit_id FROM hold_postings p JOIN holds o ON o.project = p.project AND o.hold = p.hold
-    WHERE p.project = :project AND (o.state NOT IN ('open', 'expired') OR o.amount <> p.amount OR o.expires_us <> p.expires_us)
+    WHERE p.project = :project
+    AND (o.state NOT IN ('open', 'expired') OR o.amount <> p.amount OR o.expires_us <> p.expires_us)
 """
 NUMBERS = """
     SELECT h.last_number, COUNT(e.entry), COALESCE(MIN(e.number), 1), COALESCE(MAX(e.number), 0)
@@ -60,7 +61,7 @@ def assert_sound(kept):
         _assert_sound_file(path)
     elif isinstance(kept, SqlStore):
         with kept.read() as tx:
-            _assert_sound(lambda query: tx.all(query))
+            _assert_sound(tx.all)
 
 
 def _assert_sound_file(path):

@@ -1,0 +1,265 @@
+"""What only a PostgreSQL store does: its address, its schema, its plans, and what it counts."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import closing
+from fractions import Fraction
+
+import psycopg
+import pytest
+from postgres import new_database, new_project, server_url
+from soundness import assert_sound
+
+from budgetctl import BudgetManager
+from budgetctl.errors import InvalidValueError, NewerStoreError, StoreBusyError, StoreUnavailableError
+from budgetctl.money import Picodollars, parse_amount
+from budgetctl.permission import HoldRequest
+from budgetctl.stores import open_store, postgres_schema, project_stores
+from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
+from budgetctl.stores.postgres import PostgresStore
+
+CENT = parse_amount("0.01")
+TEN = BudgetChange(amount=parse_amount("10"))
+DAY_US = 86_400_000_000
+
+
+@pytest.fixture
+def store(clock):
+    with closing(PostgresStore(server_url(), new_project(), clock=clock)) as store:
+        store.create_budget("alice", TEN, if_exists="error")
+        yield store
+
+
+@pytest.fixture
+def database():
+    with new_database() as url:
+        yield url
+
+
+# Where it is
+
+
+def test_a_url_opens_a_store_in_the_database_and_lists_the_projects_there(database):
+    for project in ("b", "a"):
+        with closing(open_store(database, project)) as store:
+            store.create_budget("alice", TEN, if_exists="error")
+    stores = list(project_stores(database))
+    assert [(store.project, store.summary().users) for store in stores] == [("a", 1), ("b", 1)]
+    for store in stores:
+        store.close()
+
+
+def test_projects_in_one_database_do_not_see_each_other(store):
+    with closing(PostgresStore(server_url(), new_project())) as other:
+        assert not other.exists()
+        other.create_budget("alice", TEN, if_exists="error")
+        other.charge(ChargeRequest("alice", CENT))
+    assert list(store.history("alice")) == []
+
+
+def test_the_clock_is_the_databases(database):
+    with closing(open_store(database, "p")) as store, psycopg.connect(database) as connection:
+        (before,) = connection.execute("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint").fetchone()
+        created = store.create_budget("alice", TEN, if_exists="error")[0].created_us
+        assert before <= created <= store.now_us()
+
+
+BAD = [
+    "postgresql://u:s3cret/more@h/db",
+    "postgresql://u:s3@cret@h/db",
+    "postgresql://u:s3cret?x@h/db",
+    "postgresql://h:s3cret/db",
+    "postgresql://u@h/db?nonsense=s3cret",
+]
+
+
+@pytest.mark.parametrize("url", BAD)
+def test_an_address_that_is_none_is_refused_without_showing_any_of_it(url):
+    with pytest.raises(InvalidValueError) as caught:
+        open_store(url, "p")
+    assert not any(piece in f"{caught.value} {caught.value.hint}" for piece in ("s3", "cret"))
+
+
+@pytest.mark.parametrize("query", ["", "?password=s3cret"])
+def test_a_server_that_is_not_there_is_named_without_the_password(query):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"postgresql://u{'' if query else ':s3cret'}@127.0.0.1:{taken.getsockname()[1]}/db{query}"
+        with closing(open_store(url, "p", wait_s=0.1)) as store, pytest.raises(StoreUnavailableError) as caught:
+            store.budget("alice")
+    assert "127.0.0.1" in str(caught.value)
+    assert "s3cret" not in f"{caught.value} {caught.value.hint} {store.location()}"
+
+
+def test_a_database_that_does_not_exist_is_said_at_once(database):
+    url = database.replace("test_", "none_")
+    with (
+        closing(open_store(url, "p", wait_s=60)) as store,
+        pytest.raises(StoreUnavailableError, match="does not exist"),
+    ):
+        store.budget("alice")
+
+
+def test_the_command_line_warns_of_a_password_and_never_prints_it(run):
+    url = server_url().replace("@", ":s3cret@", 1)
+    result = run("create", "alice", "10", "--project", new_project(), "--store", url)
+    assert (result.returncode, "PGPASSFILE" in result.stderr) == (0, True)
+    again = run("show", "nobody", "--store", url)
+    assert again.returncode == 4
+    assert "s3cret" not in result.stdout + result.stderr + again.stdout + again.stderr
+
+
+# Its schema
+
+
+def test_two_that_make_the_schema_at_once_make_it_once(database):
+    stores = [open_store(database, "p") for _ in range(8)]
+    threads = [
+        threading.Thread(target=store.create_budget, args=(f"user-{number}", TEN), kwargs={"if_exists": "error"})
+        for number, store in enumerate(stores)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert stores[0].summary().users == len(stores)
+    for store in stores:
+        store.close()
+
+
+def test_a_newer_schema_is_refused_and_left_alone(database):
+    with closing(open_store(database, "p")) as store:
+        store.create_budget("alice", TEN, if_exists="error")
+    with psycopg.connect(database) as connection:
+        connection.execute("INSERT INTO budgetctl.migrations VALUES (%s, 'later')", [postgres_schema.VERSION + 1])
+    with closing(open_store(database, "p")) as store, pytest.raises(NewerStoreError):
+        store.budget("alice")
+
+
+# What it counts
+
+
+def test_amounts_beyond_64_bits_are_counted_exactly(store):
+    much = parse_amount("99999999999999.000000000001")
+    store.create_budget("rich", BudgetChange(amount=much), if_exists="error")
+    for _ in range(3):
+        store.charge(ChargeRequest("rich", much, model="m"))
+    budget = store.budget("rich")
+    assert (budget.limit.spent, budget.models) == (3 * much, {"m": Picodollars(3 * much)})
+    assert store.summary().spent == 3 * much
+    assert [entry.amount for entry in store.history("rich")] == [much] * 3
+    assert list(store.verify()) == []
+
+
+@pytest.mark.parametrize("note", ["a\0b", "\ud800"])
+def test_text_that_the_database_cannot_keep_is_refused(store, note):
+    with pytest.raises(InvalidValueError):
+        store.charge(ChargeRequest("alice", CENT, note=note))
+    assert all(isinstance(each, InvalidValueError) for each in [_caught(store, note)])
+    assert list(store.history("alice")) == []
+
+
+def _caught(store, note):
+    with pytest.raises(InvalidValueError) as caught:
+        store.apply([ChargeRequest("alice", CENT, note=note)])
+    return caught.value
+
+
+def test_a_price_with_any_text_in_it_is_kept(store):
+    usage = {"odd": "a\0b %s :name \\ ' \" é"}
+    store.charge(ChargeRequest("alice", CENT, usage=usage))
+    store.apply([ChargeRequest("alice", CENT, usage=usage)])
+    assert [entry.usage for entry in store.history("alice")] == [usage] * 2
+
+
+# Many at once
+
+
+def test_who_waits_longer_than_agreed_for_others_is_told_that_the_store_is_busy(store):
+    hasty = PostgresStore(server_url(), store.project, wait_s=0.1)
+    with closing(hasty), store.write(), pytest.raises(StoreBusyError):
+        hasty.charge(ChargeRequest("alice", CENT))
+
+
+def test_batches_and_single_requests_in_any_order_never_lock_each_other_up(store):
+    store.create_budget(PROJECT, BudgetChange(amount=parse_amount("1000000")), if_exists="error")
+    store.create_budget("team", TEN, if_exists="error")
+    users = [f"user-{number}" for number in range(6)]
+    for user in users:
+        store.create_budget(user, TEN._replace(parent="team" if user < "user-3" else None), if_exists="error")
+    failed = []
+
+    def work(number):
+        with closing(PostgresStore(server_url(), store.project)) as own:
+            mine = users[number % 6 :] + users[: number % 6]
+            for round_ in range(10):
+                answers = own.apply([ChargeRequest(user, CENT) for user in (mine[::-1] if round_ % 2 else mine)])
+                failed.extend(answer for answer in answers if isinstance(answer, Exception))
+                hold_id = f"{number}-{round_}"
+                own.reserve(HoldRequest(hold_id, mine[0], CENT, DAY_US))
+                own.apply([CommitRequest(hold_id, ChargeRequest("", CENT)), ChargeRequest("team", CENT)])
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert Fraction(store.budget(PROJECT).limit.spent, CENT) == 8 * 10 * (6 + 2)
+    with psycopg.connect(server_url()) as connection:
+        (deadlocks,) = connection.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+    assert deadlocks == 0
+    assert_sound(store)
+
+
+# Plans
+
+
+def test_no_operation_on_one_user_reads_all_of_them(store):
+    users = [f"user-{number}" for number in range(300)]
+    store.create_budgets([(user, TEN) for user in users])
+    store.create_budget("bob", TEN._replace(parent="user-7"), if_exists="error")
+    store.add_limit("bob", "m", TEN, "m*")
+    with psycopg.connect(server_url(), autocommit=True) as watcher:
+        for table in ("holders", "limits"):
+            watcher.execute(f"ANALYZE budgetctl.{table}".encode())
+        operations = [
+            lambda: store.charge(ChargeRequest("bob", CENT, model="m1")),
+            lambda: store.reserve(HoldRequest("h", "bob", CENT, DAY_US, "m1")),
+            lambda: store.commit("h", ChargeRequest("", CENT)),
+            lambda: store.check("bob", CENT, "m1"),
+            lambda: store.budget("bob"),
+            lambda: store.apply([HoldRequest("i", "bob", CENT, DAY_US, "m1"), ReleaseRequest("i")]),
+            lambda: store.change_budget("bob", BudgetChange(amount=CENT)),
+            lambda: store.reset("bob"),
+            lambda: list(store.holds("bob")),
+            lambda: list(store.history("bob")),
+        ]
+        for operation in operations:
+            before = _rows_read(store, watcher)
+            operation()
+            read = {table: rows - before[table] for table, rows in _rows_read(store, watcher).items()}
+            assert max(read.values()) < 50, (operation, read)
+
+
+def _rows_read(store, watcher):
+    """How many rows of each table were read so far, in their order or through an index."""
+    with store.read() as tx:
+        tx.one("SELECT pg_stat_force_next_flush()")
+    return dict(
+        watcher.execute(
+            "SELECT relname, seq_tup_read + COALESCE(idx_tup_fetch, 0) FROM pg_stat_user_tables"
+            " WHERE schemaname = 'budgetctl'"
+        ).fetchall()
+    )
+
+
+def test_a_manager_takes_the_url_as_its_store(database):
+    manager = BudgetManager("p", store=database)
+    manager.create("alice", "10")
+    assert manager.charge("alice", "1").budget.remaining == parse_amount("9")
+    manager.close()
