@@ -30,6 +30,9 @@ from budgetctl.stores.sqlite import system_clock
 UPKEEP_S = 60.0
 """How often windows that have passed are rolled."""
 
+REFRESH_S = 1.0
+"""How often tokens that others have made and revoked are read."""
+
 SETTLE_S = 1.0
 """How often it is looked whether saves of litellm's clients have had no successor."""
 
@@ -136,7 +139,7 @@ class Server(uvicorn.Server):
             runner.run(self._serve_and_close(taken))
 
     async def _serve_and_close(self, taken: socket.socket) -> None:
-        tasks = [asyncio.create_task(task) for task in (self._keep_up(), self._settle())]
+        tasks = [asyncio.create_task(task) for task in (self._keep_up(), self._settle(), self._refresh())]
         try:
             await self.serve(sockets=[taken])
         finally:
@@ -145,6 +148,8 @@ class Server(uvicorn.Server):
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
             await self.projects.close()
+            if self.settings.tokens is not None:
+                self.settings.tokens.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -172,6 +177,15 @@ class Server(uvicorn.Server):
                         await project.call(project.writer.settle)
             except BudgetctlError as error:
                 self.log.event("upkeep", error=error.message)
+
+    async def _refresh(self) -> None:
+        """Know which tokens there are."""
+        while self.settings.tokens is not None:
+            try:
+                await self.projects.run(self.settings.tokens.refresh)
+            except BudgetctlError as error:
+                self.log.event("refresh", error=error.message)
+            await asyncio.sleep(REFRESH_S)
 
     async def _settle(self) -> None:
         """Decide what saves of litellm's clients have had no successor."""
