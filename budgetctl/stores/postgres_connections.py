@@ -54,7 +54,7 @@ _NUL = frozenset({None, "22P05"})
 _AGAIN = frozenset({"40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
 """Nothing was changed, and it may go well next time: two were in each other's way, or the server starts or stops."""
 
-_GOING_UP_OR_DOWN = re.compile("start|shut|recover|not accept|too many|remaining connection")
+_GOING_UP_OR_DOWN = re.compile("start|shut|recover|accepting|too many|remaining connection")
 
 
 class LostError(StoreUnavailableError):

@@ -43,8 +43,13 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
 
 def _version(connection: psycopg.Connection[Any]) -> int:
     """The version that is there, 0 for none. Raises `NewerStoreError`."""
-    row = connection.execute("SELECT to_regclass(%s) IS NOT NULL", [f"{SCHEMA}.migrations"]).fetchone()
-    if not row or not row[0]:
+    # By the tables of the catalogue, which show what others have just committed: `to_regclass` may remember less.
+    there = connection.execute(
+        "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = 'migrations'",
+        [SCHEMA],
+    ).fetchone()
+    if there is None:
         return 0
     (found,) = connection.execute("SELECT COALESCE(MAX(version), 0) FROM migrations").fetchone() or (0,)
     if found > VERSION:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from soundness import assert_sound
 
 from budgetctl.money import from_number
@@ -21,13 +21,13 @@ LATENESS_S = 0.45
 QUIET_S = 2.5
 DAY_S = 86_400
 
-clients = st.integers(min_value=0, max_value=2)
-users = st.sampled_from(["alice", "bob", "carol"])
+clients = st.integers(min_value=0, max_value=1)
+users = st.sampled_from(["alice", "bob"])
 models = st.sampled_from(["gpt-4o", "claude"])
 amounts = st.sampled_from([0.1, 0.2, 0.0123, 1e-7, 3.3])
 totals = st.sampled_from([10, 20.5])
 durations = st.sampled_from([None, 1, 28])
-places = st.integers(min_value=0, max_value=9)
+places = st.integers(min_value=0, max_value=3)
 
 
 class Client:
@@ -50,14 +50,14 @@ class Client:
 
 
 class AnyHosted(RuleBasedStateMachine):
-    """A project on a real file, three clients, and how much each user has truly spent."""
+    """A project on a real file, two clients, and how much each user has truly spent."""
 
     def __init__(self):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.now_us = NOON_US
         self.store = SqliteStore(self.directory / "p.db", "p", clock=lambda: self.now_us)
-        self.clients = [Client(number, self.now_s - 3 * DAY_S) for number in range(3)]
+        self.clients = [Client(number, self.now_s - 3 * DAY_S) for number in range(2)]
         self.spent = {}
 
     def teardown(self):
@@ -83,8 +83,7 @@ class AnyHosted(RuleBasedStateMachine):
 
     def arrive_all(self):
         for client in self.clients:
-            while client.saves:
-                self.post(client, client.saves.pop(0)[1])
+            self.arrive_now(client)
 
     def let_pass(self, seconds):
         """Time passes, and no save is on its way for longer than some do."""
@@ -96,7 +95,13 @@ class AnyHosted(RuleBasedStateMachine):
                 self.post(client, client.saves.pop(0)[1])
         self.now_us = round(until_s * 10**6)
 
-    @rule(seconds=st.sampled_from([0.01, 0.1, 0.4, 1, 1.9, 2.1, 3, 3600, DAY_S, 31 * DAY_S]))
+    @initialize(durations=st.tuples(durations, durations))
+    def begin(self, durations):
+        for number in range(len(self.clients)):
+            for user, duration in zip(("alice", "bob"), durations, strict=True):
+                self.create(number, user, 10, duration)
+
+    @rule(seconds=st.sampled_from([0.1, 1.9, 2.1, DAY_S]))
     def time_passes(self, seconds):
         self.let_pass(seconds)
 
@@ -113,6 +118,12 @@ class AnyHosted(RuleBasedStateMachine):
         if not client.saves:
             return
         self.post(client, client.saves[place % len(client.saves)][1])
+
+    @rule(number=clients)
+    def arrive_backwards(self, number):
+        client = self.clients[number]
+        client.saves.reverse()
+        self.arrive_now(client)
 
     @rule(number=clients)
     def load(self, number):

@@ -39,6 +39,27 @@ def make_store(request, home, clock):
             assert_sound(kept)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def make_database(request, home, clock):
+    """Open another connection to the same project in a database of this machine. In the end, it must be sound."""
+    if request.param == "postgres":
+        from budgetctl.stores.postgres import PostgresStore
+
+        project, open_store = new_project(), partial(PostgresStore, server_url(), clock=clock)
+    else:
+        project, open_store = "p", partial(SqliteStore, home / "p.db", clock=clock)
+    opened = []
+
+    def make():
+        opened.append(open_store(project))
+        return opened[-1]
+
+    yield make
+    assert_sound(make())
+    for store in opened:
+        store.close()
+
+
 @pytest.fixture
 def make_manager(make_store):
     """Open another connection to the same project, as a manager."""

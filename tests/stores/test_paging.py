@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import pytest
 
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.stores import SqliteStore, listing, rollover, sql
+from budgetctl.stores import listing, rollover, sql
 from budgetctl.stores.base import BudgetChange, ChargeRequest
 from budgetctl.top_ups import TopUpRequest
 
@@ -17,16 +15,16 @@ USERS = [f"user-{number:02}" for number in range(20)]
 
 
 @pytest.fixture(params=[1, 3, 20])
-def store(request, home, clock, monkeypatch):
+def store(request, make_database, monkeypatch):
     """A store with pages of few rows, on which many budgets have the same place in the order."""
     for module, name in ((sql, "_PAGE"), (listing, "_PAGE"), (listing, "_SORTED_PAGE"), (rollover, "_PAGE")):
         monkeypatch.setattr(module, name, request.param)
-    with closing(SqliteStore(home / "p.db", "p", clock=clock)) as store:
-        for number, user in enumerate(USERS):
-            amount, spent = (Picodollars(TEN * (1 + number % 3)), Picodollars(CENT * (number % 4)))
-            change = BudgetChange(amount=amount, duration="daily", models={"m": spent}, spent=spent)
-            store.create_budget(user, change, if_exists="error")
-        yield store
+    store = make_database()
+    for number, user in enumerate(USERS):
+        amount, spent = (Picodollars(TEN * (1 + number % 3)), Picodollars(CENT * (number % 4)))
+        change = BudgetChange(amount=amount, duration="daily", models={"m": spent}, spent=spent)
+        store.create_budget(user, change, if_exists="error")
+    return store
 
 
 ORDERS = {

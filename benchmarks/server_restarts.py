@@ -1,0 +1,32 @@
+"""Kills and restarts a PostgreSQL server while processes write to it, more often than the suite has time for.
+
+    python benchmarks/server_restarts.py [PROCESSES] [STEPS] [RESTARTS]
+
+A step is a charge, a reservation that is committed, and a refund, none of them with a key.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+_TESTS = Path(__file__).parents[1] / "tests"
+sys.path[:0] = [str(_TESTS), str(_TESTS / "stores"), str(_TESTS.parent)]
+
+from restarting import restarted  # noqa: E402  # it is among the tests
+
+
+def main() -> None:
+    """Do it, and say how it went."""
+    processes, steps, restarts = [*map(int, sys.argv[1:]), *(16, 200, 10)[len(sys.argv) - 1 :]]
+    began = time.monotonic()
+    restarted(processes, steps, restarts)
+    print(
+        f"{processes} processes x {steps} steps through {restarts} restarts:"
+        f" each once, in {time.monotonic() - began:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()

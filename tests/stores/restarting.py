@@ -1,0 +1,96 @@
+"""Processes that write to a PostgreSQL server which is killed and started again, and what must be in the store then.
+
+    python restarting.py URL NAME STEPS
+
+is one of them. It gives nothing a key: that a step is not taken twice is the store's own business.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack, closing
+
+from postgres import Server
+from soundness import assert_sound
+
+from budgetctl import BudgetManager
+from budgetctl.money import parse_amount
+from budgetctl.stores import open_store
+
+USERS = ("alice", "bob")
+CHARGED, RESERVED, COMMITTED, REFUNDED = "0.01", "0.05", "0.02", "0.001"
+SETTINGS = "max_connections = 200\n"
+WAIT_S = 120
+
+
+def restarted(processes: int, steps: int, restarts: int) -> None:
+    """Let so many processes take so many steps each while the server restarts, and look at what they have left."""
+    server = Server(SETTINGS)
+    try:
+        with closing(_manager(server.url)) as manager:
+            manager.cap("1000000")
+            for user in USERS:
+                manager.create(user, "1000000")
+            names = [f"{USERS[number % 2]}-{number}" for number in range(processes)]
+            _run(server, names, steps, restarts)
+            _assert_exactly_once(manager, names, steps)
+    finally:
+        server.stop()
+
+
+def _manager(url: str) -> BudgetManager:
+    return BudgetManager("p", store=open_store(url, "p", wait_s=WAIT_S))
+
+
+def _run(server: Server, names: list[str], steps: int, restarts: int) -> None:
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, __file__, server.url, name, str(steps)],
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                )
+            )
+            for name in names
+        ]
+        # The moments: when one of them has come so far, wherever the others then are.
+        for number in range(1, restarts + 1):
+            for _ in range(steps // (restarts + 1)):
+                assert processes[number % len(processes)].stdout.readline()
+            server.restart()
+        for process in processes:
+            assert process.stdout.read().endswith("done\n")
+            assert process.wait() == 0
+
+
+def _assert_exactly_once(manager: BudgetManager, names: list[str], steps: int) -> None:
+    noted = Counter(entry.note for user in USERS for entry in manager.history(user))
+    assert noted == Counter(f"{name}-{step}-{what}" for name in names for step in range(steps) for what in "crf")
+    spent = (parse_amount(CHARGED) + parse_amount(COMMITTED) - parse_amount(REFUNDED)) * len(names) * steps
+    assert sum(manager.budget(user).limit.spent for user in USERS) == spent
+    holds = list(manager.holds(resolved=True))
+    assert (len(holds), {hold.state for hold in holds}) == (len(names) * steps, {"committed"})
+    assert_sound(manager._store)
+
+
+def main() -> None:
+    """Take one step after another, and say so after each."""
+    url, name, steps = sys.argv[1:]
+    user = name.split("-")[0]
+    with closing(_manager(url)) as manager:
+        for step in range(int(steps)):
+            manager.charge(user, CHARGED, model="m", note=f"{name}-{step}-c")
+            hold = manager.reserve(user, RESERVED)
+            manager.commit(hold.hold_id, COMMITTED, note=f"{name}-{step}-r")
+            manager.refund(user, amount=REFUNDED, note=f"{name}-{step}-f")
+            print(step, flush=True)
+        print("done", flush=True)
+
+
+if __name__ == "__main__":
+    main()
