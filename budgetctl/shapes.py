@@ -320,6 +320,14 @@ class Record(Shape):
                 document |= record.write(values[attribute])
         return document
 
+    def read_values(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """What `write_values` has written, of the record's own fields."""
+        return {
+            each.attribute: each.shape.read(document[each.name], each.name, strict=False)
+            for each in self.fields
+            if each.name in document
+        }
+
     def read(self, document: Any, where: str, *, strict: bool) -> Any:
         """The named tuple."""
         return self._make(**self.values(document, where, strict=strict))

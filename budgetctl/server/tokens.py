@@ -53,7 +53,7 @@ class TokenStore(Protocol):
         """All of them, also those that cannot be used any more, oldest first."""
 
     def find(self, token_id: str) -> Token | None:
-        """The token of that id, as of the last `refresh` at least. It is asked for at every request, and never waits."""
+        """The token of that id, as of the last `refresh` at least. It is asked for at each request, and never waits."""
 
     def refresh(self) -> None:
         """Read what others have changed, where `find` does not. A server does so every second."""

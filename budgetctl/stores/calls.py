@@ -113,7 +113,7 @@ class Call(NamedTuple):
             return items
         continued = document.get("next")
         if continued is not None:
-            continued = self.parameters.values(continued, "the next page", strict=False)
+            continued = self.parameters.read_values(continued)
         return Page(items, continued)
 
 
