@@ -138,8 +138,6 @@ def _of_same_window(shadow: Shadow, posted: State, now_us: int, *, is_new: bool)
     """More was spent, or the record is late, or there was a reset."""
     accepted = _without_noise(posted, shadow.state)
     if _covers(accepted, shadow.state):
-        if _is_from_before(shadow, posted, now_us):
-            return Decision(shadow)
         charges = _differences(shadow.state, accepted)
         advanced_us = now_us if charges else shadow.advanced_us
         return Decision(shadow._replace(state=accepted, advanced_us=advanced_us, pending=None), charges)
@@ -161,17 +159,6 @@ def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: boo
         # Created again: litellm gives whatever a process creates the time when that began.
         return _begun(shadow, posted, now_us)
     return Decision(shadow)
-
-
-def _is_from_before(shadow: Shadow, posted: State, now_us: int) -> bool:
-    """Whether it is a late record of just what had been spent before a reset: saves for other users carry it, too."""
-    before = shadow.before
-    if before is None or not _is_recent(shadow.since_us, now_us):
-        return False
-    posted = _without_noise(posted, before)
-    return (posted.last_us, posted.cost, posted.models) == (before.last_us, before.cost, before.models) and bool(
-        before.cost
-    )
 
 
 def _begun(shadow: Shadow, posted: State, now_us: int) -> Decision:

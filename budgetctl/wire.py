@@ -67,6 +67,12 @@ _EMBEDDED = frozenset({(base.CommitRequest, "charge")})
 """Named tuples whose fields stand beside those of the one that they are in."""
 
 
+_OF_PROJECT_TOO = frozenset({models.Budget, models.Standing, models.Reset, audit.Difference})
+"""Named tuples whose user may be the empty name, of whoever holds the budget of the whole project."""
+
+USER_OR_PROJECT = Text(names.check_user, is_empty_allowed=True)
+
+
 class Tagged(Shape):
     """One of several kinds of values, under the name of its kind."""
 
@@ -102,7 +108,7 @@ class Tagged(Shape):
 
 _TEXTS = {
     "user": Text(names.check_user),
-    "after": Text(names.check_user),
+    "after": Text(names.check_user, is_empty_allowed=True),
     "parent": Text(names.check_user, is_empty_allowed=True),
     "name": Text(names.check_name),
     "limit": Text(names.check_name),
@@ -164,7 +170,8 @@ def record_of(kind: Any) -> Record:
     hints = typing.get_type_hints(kind, localns=NAMESPACE)
     embedded = {each: record_of(hints.pop(each)).without(user="") for each in list(hints) if (kind, each) in _EMBEDDED}
     fields = [field_of(each, hint, is_required=each not in kind._field_defaults) for each, hint in hints.items()]
-    return Record(kind.__name__, checked(kind), fields, embedded)
+    record = Record(kind.__name__, checked(kind), fields, embedded)
+    return record.with_field("user", USER_OR_PROJECT) if kind in _OF_PROJECT_TOO else record
 
 
 def field_of(attribute: str, hint: Any, *, is_required: bool) -> Field:

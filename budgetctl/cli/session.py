@@ -31,7 +31,7 @@ ProjectOption = Annotated[
 ]
 StoreOption = Annotated[
     str | None,
-    typer.Option("--store", metavar="PATH", help="A file, or a directory of files. [env: BUDGETCTL_STORE]"),
+    typer.Option("--store", metavar="STORE", help="A file, a directory, or a URL. [env: BUDGETCTL_STORE]"),
 ]
 FormatOption = Annotated[
     Format | None, typer.Option("--format", metavar="FORMAT", help="table (the default), json, jsonl or csv.")

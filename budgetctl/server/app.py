@@ -14,6 +14,7 @@ from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
 from budgetctl.server.access import Access
 from budgetctl.server.endpoints import Endpoint
+from budgetctl.server.hosted import hosted_routes
 from budgetctl.server.hosts import check_host
 from budgetctl.server.http import Receive, Scope, Send, answer, encoded
 from budgetctl.server.logs import Log
@@ -47,7 +48,8 @@ class Application:
             Route(call.path, Endpoint(call, projects, access), methods=["POST" if call.writes else "GET"])
             for call in CALLS.values()
         ]
-        self._router = Router([*calls, *page_routes(projects, access, list_projects)], redirect_slashes=False)
+        others = [*page_routes(projects, access, list_projects), *hosted_routes(projects, access)]
+        self._router = Router([*calls, *others], redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, whatever comes of it, and write it down."""

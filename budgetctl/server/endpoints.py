@@ -61,10 +61,9 @@ class Endpoint:
         if call.writes:
             identity.require_writing()
             document = await read_json(scope, receive, most=MAX_BULK_BODY if call.is_bulk else MAX_BODY)
-            asked_project = document.pop(PROJECT_PARAMETER, None)
-            if asked_project is not None and not isinstance(asked_project, str):
-                raise InvalidValueError("project must be text")
-            name = identity.project_of(asked_project)
+            if not isinstance(document.get(PROJECT_PARAMETER, ""), str):
+                raise InvalidValueError(f"{PROJECT_PARAMETER} must be text")
+            name = identity.project_of(document.pop(PROJECT_PARAMETER, None))
         else:
             query = read_query(scope)
             name = identity.project_of(query.pop(PROJECT_PARAMETER, None))
@@ -77,7 +76,9 @@ class Endpoint:
                 body = await self._written(project, document, scope)
             else:
                 body = await project.call(_read, call, project, document, size)
-            headers = [(NOW_HEADER, str(project.reader.now_us()).encode())]
+            headers = []
+            if project.reader.is_near or call.kind != "queue":  # of what has to be fast, nobody needs to know
+                headers.append((NOW_HEADER, str(await project.now_us()).encode()))
             if call.writes:
                 headers.append((CHANGE_HEADER, str(project.changes).encode()))
         await answer(send, 200, body, headers=headers)
@@ -144,9 +145,10 @@ def _query_value(text: str, schema: dict[str, Any]) -> Any:
     if "string" in kinds:
         return text
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):
         return text
+    return text if value is None else value  # null is said by leaving the parameter away
 
 
 def _request_key(scope: Scope, document: dict[str, Any]) -> IdempotencyKey | None:

@@ -20,7 +20,7 @@ from budgetctl.shadows import NOTHING, Posted, State
 
 if TYPE_CHECKING:
     from budgetctl.models import Budget
-    from budgetctl.stores.sql import SqlStore
+    from budgetctl.stores.base import ServedStore
 
 Document = dict[str, Any]
 
@@ -42,7 +42,7 @@ _MAX_INCARNATION = 2**63 - 1
 _DAY_US = 86_400_000_000
 
 
-def get_budget(store: SqlStore) -> Document:
+def get_budget(store: ServedStore) -> Document:
     """All records of the project, each marked as loaded in a new session."""
     store.settle()
     if not store.exists():
@@ -51,7 +51,7 @@ def get_budget(store: SqlStore) -> Document:
     return {"status": "success", "data": {budget.user: _served(budget, session) for budget in store.budgets()}}
 
 
-def set_budget(store: SqlStore, token_id: str, document: Any) -> Document:
+def set_budget(store: ServedStore, token_id: str, document: Any) -> Document:
     """Record what a client's save means: `{"user_dict": {user: record}}`.
 
     `token_id` stands for the client where nothing in the save says which one it is. Raises `InvalidValueError`, and

@@ -142,6 +142,26 @@ def _other_paths() -> dict[str, Any]:
         "/metrics": get("Counters for Prometheus.", content="text/plain"),
         "/v1/projects": get("The projects that the token may see."),
         "/v1/changes": get("What changes whenever somebody else changes the project."),
+        "/get_budget": _post("The records of a project, for litellm's hosted client.", {}),
+        "/set_budget": _post(
+            "What litellm's hosted client saves: all its records.", {"user_dict": {"type": "object"}}
+        ),
+    }
+
+
+def _post(summary: str, properties: dict[str, Any]) -> dict[str, Any]:
+    properties = {"project_name": _PROJECT, **properties}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    error = {"$ref": "#/components/schemas/Error"}
+    return {
+        "post": {
+            "summary": summary,
+            "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+            "responses": {
+                "200": _content("Done.", {"type": "object"}),
+                "default": _content("What went wrong.", error),
+            },
+        }
     }
 
 

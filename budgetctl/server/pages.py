@@ -90,5 +90,5 @@ class Changes:
         async with self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}
-            now = str(project.reader.now_us()).encode()
+            now = str(await project.now_us()).encode()
         await answer(send, 200, encoded(document), headers=[(NOW_HEADER, now)])

@@ -25,7 +25,10 @@ OpenStore = Callable[[str], ServedStore]
 
 
 class Project:
-    """An open project. `users` counts the requests that are under way, `changes` those that have changed something."""
+    """An open project. `users` counts the requests that are under way, `changes` those that have changed something.
+
+    `has_saves` says that one of litellm's clients has saved, so that there may be something to settle.
+    """
 
     def __init__(self, name: str, open_store: OpenStore, executor: ThreadPoolExecutor) -> None:
         self.name = name
@@ -34,6 +37,7 @@ class Project:
         self.reader = open_store(name)
         self.users = 0
         self.changes = 0
+        self.has_saves = False
         self._executor = executor
         self._committer = Committer(self._apply, executor, GROUP_SIZE.observe)
 
@@ -46,6 +50,10 @@ class Project:
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run what may wait for the disk in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    async def now_us(self) -> int:
+        """The store's time."""
+        return self.reader.now_us() if self.reader.is_near else await self.call(self.reader.now_us)
 
     async def close(self) -> None:
         """Finish what was submitted, and let go of the stores."""

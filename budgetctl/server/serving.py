@@ -30,6 +30,12 @@ from budgetctl.stores.sqlite import system_clock
 UPKEEP_S = 60.0
 """How often windows that have passed are rolled."""
 
+REFRESH_S = 1.0
+"""How often tokens that others have made and revoked are read."""
+
+SETTLE_S = 1.0
+"""How often it is looked whether saves of litellm's clients have had no successor."""
+
 _KEEP_ALIVE_S = 60
 _GRACE_S = 30
 _BACKLOG = 1024
@@ -77,10 +83,14 @@ def _open_project(location: str | os.PathLike[str] | None, wait_s: float, name: 
 
 
 class Server(uvicorn.Server):
-    """A server that ends by itself when it is told to, with everything answered that it has begun."""
+    """A server that ends by itself when it is told to, with everything answered that it has begun.
 
-    def __init__(self, settings: Settings) -> None:
+    `on_ready` is called once a signal would end it so.
+    """
+
+    def __init__(self, settings: Settings, *, on_ready: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
+        self._on_ready = on_ready
         logging.getLogger("uvicorn").disabled = logging.getLogger("uvicorn.error").disabled = True
         self.log = Log(is_quiet=settings.is_quiet)
         self.projects = Projects(settings.open_project)
@@ -129,14 +139,17 @@ class Server(uvicorn.Server):
             runner.run(self._serve_and_close(taken))
 
     async def _serve_and_close(self, taken: socket.socket) -> None:
-        upkeep = asyncio.create_task(self._keep_up())
+        tasks = [asyncio.create_task(task) for task in (self._keep_up(), self._settle(), self._refresh())]
         try:
             await self.serve(sockets=[taken])
         finally:
-            upkeep.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await upkeep
+            for task in tasks:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
             await self.projects.close()
+            if self.settings.tokens is not None:
+                self.settings.tokens.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -146,6 +159,7 @@ class Server(uvicorn.Server):
         except ValueError:  # not in the main thread: whoever started it stops it otherwise
             before = {}
         try:
+            self._on_ready()
             yield
         finally:
             for number, handler in before.items():
@@ -160,5 +174,26 @@ class Server(uvicorn.Server):
                     async with self.projects.use(name) as project:
                         metrics.RESETS.inc(await project.call(project.writer.reset_due))
                         await project.call(project.writer.forget_requests)
+                        await project.call(project.writer.settle)
             except BudgetctlError as error:
                 self.log.event("upkeep", error=error.message)
+
+    async def _refresh(self) -> None:
+        """Know which tokens there are."""
+        while self.settings.tokens is not None:
+            try:
+                await self.projects.run(self.settings.tokens.refresh)
+            except BudgetctlError as error:
+                self.log.event("refresh", error=error.message)
+            await asyncio.sleep(REFRESH_S)
+
+    async def _settle(self) -> None:
+        """Decide what saves of litellm's clients have had no successor."""
+        while True:
+            await asyncio.sleep(SETTLE_S)
+            try:
+                for project in self.projects:
+                    if project.has_saves:
+                        await project.call(project.writer.settle)
+            except BudgetctlError as error:
+                self.log.event("settle", error=error.message)

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple, Protocol
 from budgetctl.directories import data_directory
 from budgetctl.errors import CorruptStoreError, NotFoundError
 from budgetctl.pricing.price_files import locked, replace
-from budgetctl.stores.location import is_directory, store_path
+from budgetctl.stores import open_store
+from budgetctl.stores.location import is_database, is_directory, store_path
 
 _PREFIX = "bctl"
 _ID_BYTES, _SECRET_BYTES = 5, 32
@@ -52,7 +53,13 @@ class TokenStore(Protocol):
         """All of them, also those that cannot be used any more, oldest first."""
 
     def find(self, token_id: str) -> Token | None:
-        """The token of that id."""
+        """The token of that id, as of the last `refresh` at least. It is asked for at each request, and never waits."""
+
+    def refresh(self) -> None:
+        """Read what others have changed, where `find` does not. A server does so every second."""
+
+    def close(self) -> None:
+        """Let go of connections. They are opened again on the next use."""
 
     def add(self, token: Token) -> None:
         """Keep a new one."""
@@ -92,6 +99,12 @@ class FileTokens:
     def find(self, token_id: str) -> Token | None:
         """The token of that id. What another process has changed counts at once."""
         return self._loaded().get(token_id)
+
+    def refresh(self) -> None:
+        """Nothing: `find` looks at the file."""
+
+    def close(self) -> None:
+        """Nothing: no file stays open."""
 
     def add(self, token: Token) -> None:
         """Keep a new one."""
@@ -138,6 +151,11 @@ class FileTokens:
 
 def open_tokens(location: str | os.PathLike[str] | None) -> TokenStore:
     """The tokens for the stores at a location as `--store` names it."""
+    if is_database(location):
+        open_store(location, "default")  # which says it when psycopg is not there
+        from budgetctl.server.postgres_tokens import PostgresTokens
+
+        return PostgresTokens(str(location))
     if location is not None and not is_directory(location):
         path = store_path(location, "default")
         return FileTokens(path.with_name(path.name + ".tokens.json"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.errors import BudgetctlError
     from budgetctl.permission import Decision, Hold, HoldRequest
+    from budgetctl.shadows import Posted
     from budgetctl.top_ups import Left, TopUpRequest
 
 NEVER = "none"
@@ -261,6 +262,15 @@ class Store(Protocol):
 
 class ServedStore(Store, Protocol):
     """A store that a server answers from."""
+
+    is_near: bool
+    """Whether it tells the time without asking another machine."""
+
+    def accept(self, records: Sequence[Posted]) -> None:
+        """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
+
+    def settle(self) -> int:
+        """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
 
     def once(self, key: bytes, request: bytes, act: Callable[[], str], *, create: bool = False) -> str:
         """Do what `act` does, and keep its answer in the same transaction. The same request again answers that.

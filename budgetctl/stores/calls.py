@@ -13,11 +13,10 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from budgetctl import names
 from budgetctl.models import Budget
-from budgetctl.shapes import Field, Record, Shape, Text
+from budgetctl.shapes import Field, Record, Shape
 from budgetctl.stores.base import SortKey, Store, sort_value
-from budgetctl.wire import NAMESPACE, field_of, record_of, shape_of
+from budgetctl.wire import NAMESPACE, USER_OR_PROJECT, field_of, record_of, shape_of
 
 Kind = Literal["read", "queue", "once", "repeat"]
 """How a call is made: it only reads; it waits in the line of those that share a transaction; its answer is remembered
@@ -114,7 +113,7 @@ class Call(NamedTuple):
             return items
         continued = document.get("next")
         if continued is not None:
-            continued = self.parameters.values(continued, "the next page", strict=False)
+            continued = self.parameters.read_values(continued)
         return Page(items, continued)
 
 
@@ -191,7 +190,7 @@ def _parameters(name: str) -> Record:
 
     record = Record(name, make, fields, embedded)
     if name in _OF_PROJECT_TOO:
-        return record.with_field("user", Text(names.check_user, is_empty_allowed=True))
+        return record.with_field("user", USER_OR_PROJECT)
     return record
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
+from itertools import groupby
 
 from budgetctl.audit import Correction, CorrectionRequest
 from budgetctl.errors import InvalidValueError, NotFoundError
@@ -73,19 +74,13 @@ def _place(tx: Transaction, user: str, number: int) -> int:
 def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Correction]:
     """Make up the differences. Whose budget was deleted in the meantime is left out."""
     corrections = []
-    accounts: dict[str, Account | None] = {}
-    for request in requests:
-        if request.user not in accounts:
-            accounts[request.user] = Account.find(tx, request.user)
-        account = accounts[request.user]
+    # One account at a time: two of them may have a parent in common, which each would save as if it were alone.
+    for user, of_user in groupby(requests, key=lambda request: request.user):
+        account = Account.find(tx, user)
         if account is None:
             continue
-        correction = _corrected(tx, account, request)
-        if correction is not None:
-            corrections.append(correction)
-    for account in accounts.values():
-        if account is not None:
-            account.save()
+        corrections += [each for request in of_user if (each := _corrected(tx, account, request)) is not None]
+        account.save()
     return corrections
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import BudgetctlError
@@ -13,11 +15,12 @@ from budgetctl.money import Picodollars
 from budgetctl.stores.base import Answer, BudgetChange, ChargeRequest, IfExists, Request, SortKey
 from budgetctl.stores.calls import CALLS, PATH, Page
 from budgetctl.stores.credentials import find_token
-from budgetctl.stores.http_link import TIMEOUT_S, Link, Reply
+from budgetctl.stores.http_link import TIMEOUT_S, Link, Reply, UnknownServerError
 
 if TYPE_CHECKING:
     from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.permission import Decision, Hold, HoldRequest
+    from budgetctl.stores.http_litellm import LitellmStore
     from budgetctl.top_ups import Left, TopUpRequest
 
 _FIRST_PAGE = 100
@@ -34,27 +37,31 @@ _BATCH = 2_000
 class HttpStore:
     """A project on a server. What its methods do is done there, and durable there when they return.
 
-    Each change has a key of its own, by which the server does it once, however often it is sent.
+    Each change has a key of its own, by which the server does it once, however often it is sent. From a server that
+    knows nothing but litellm's protocol, `LitellmStore` makes the best.
     """
 
     def __init__(self, link: Link, project: str) -> None:
         self.project = project
         self._link = link
         self._own_changes = 0
+        self._litellm: LitellmStore | None = None
         self._heard: tuple[int, float] | None = None
 
     def now_us(self) -> int:
         """The server's clock, as it was last told, and what has passed since."""
+        if self._litellm is not None:
+            return self._litellm.now_us()
         if self._heard is None or time.monotonic() - self._heard[1] > _FRESH_S:
-            self._call("now_us")
-        assert self._heard is not None  # noqa: S101  # every answer tells it
+            told: int = self._call("now_us")
+            if self._heard is None:
+                return told
         at_us, since = self._heard
         return at_us + int((time.monotonic() - since) * 1_000_000)
 
     def change_token(self) -> object:
         """Others' changes alter it, this store's own do not."""
-        document = self._listen(self._link.get(f"{PATH}changes", {"project": self.project})).document
-        return document["run"], document["elsewhere"], document["changes"] - self._own_changes
+        return self._either("change_token", {}, self._change_token)
 
     def exists(self) -> bool:
         """Whether anything was ever stored for the project."""
@@ -235,6 +242,27 @@ class HttpStore:
 
     def _call(self, name: str, /, **asked: Any) -> Any:
         """What the operation returns; of a list in pages, a `Page`."""
+        return self._either(name, asked, lambda: self._ask(name, asked))
+
+    def _either(self, name: str, asked: Mapping[str, Any], ask: Callable[[], Any]) -> Any:
+        """Ask a server of ours, or have another do what it can."""
+        if self._litellm is None:
+            try:
+                return ask()
+            except UnknownServerError:
+                from budgetctl.stores.http_litellm import LitellmStore
+
+                other = LitellmStore(self._link, self.project)
+                if not other.is_answered():
+                    raise
+                self._litellm = other
+        return getattr(self._litellm, name)(**asked)
+
+    def _change_token(self) -> object:
+        document = self._listen(self._link.get(f"{PATH}changes", {"project": self.project})).document
+        return document["run"], document["elsewhere"], document["changes"] - self._own_changes
+
+    def _ask(self, name: str, asked: Mapping[str, Any]) -> Any:
         call = CALLS[name]
         document = call.parameters.write_values(asked)
         wait_s = _BULK_WAIT_S if call.is_bulk else None
@@ -265,7 +293,10 @@ class HttpStore:
         """A list, page by page: the first is short, since often no more of it is wanted."""
         size: dict[str, Any] = {"limit": _FIRST_PAGE}
         while True:
-            page: Page = self._page(name, asked, size)
+            page = self._either(name, asked, partial(self._page, name, asked, size))
+            if not isinstance(page, Page):
+                yield from page
+                return
             yield from page.items
             if page.next is None:
                 return
@@ -309,6 +340,7 @@ def open_http_store(
 
 def http_stores(address: str, *, wait_s: float = TIMEOUT_S) -> Iterator[HttpStore]:
     """A store for each project that the token is for."""
-    first = open_http_store(address, "default", wait_s=wait_s)
-    for name in first.projects():
+    with closing(open_http_store(address, "default", wait_s=wait_s)) as first:
+        names = first.projects()
+    for name in names:
         yield open_http_store(address, name, wait_s=wait_s)

@@ -32,6 +32,10 @@ _PAUSE_S = 0.1
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+class UnknownServerError(BudgetctlError):
+    """What answers at the address is no server of ours."""
+
+
 class Reply(NamedTuple):
     """What a server answered: the document, and the headers in lower case."""
 
@@ -167,5 +171,6 @@ def _error_of(reply: Reply, address: str) -> BudgetctlError:
         return BudgetctlError(f"{address} redirects to {to!r:.200}; nothing was sent there", hint="name that address")
     if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return StoreUnavailableError(f"{address}: {said}", hint="try again")
-    hint = told.hint if told is not None else "check that it is the address of a budgetctl server"
-    return BudgetctlError(f"{address}: {said}", hint=hint)
+    if told is None:
+        return UnknownServerError(f"{address}: {said}", hint="check that it is the address of a budgetctl server")
+    return BudgetctlError(f"{address}: {said}", hint=told.hint)

@@ -34,6 +34,8 @@ _DOLLARS = f"(({SPENT}) - ({SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_
 class SqlStore(SqlLedger):
     """A store on a SQL database."""
 
+    is_near = True
+
     def exists(self) -> bool:
         """Whether anything was ever stored for the project."""
         with self.read() as tx:

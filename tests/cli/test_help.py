@@ -70,7 +70,7 @@ def test_the_help_lists_every_command_under_a_heading(cli: Cli) -> None:
 
 
 def test_the_help_says_what_exit_codes_mean(cli: Cli) -> None:
-    assert sections(cli().stdout)["Exit codes"] == ["0", "1", "2", "3", "4", "5", "6", "130"]
+    assert sections(cli().stdout)["Exit codes"] == ["0", "1", "2", "3", "4", "5", "6", "7", "130"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""Servers over SQLite files, in this process; and requests that every operation takes."""
+"""Servers over SQLite files, in this process; requests that every operation takes; and litellm's own clients."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
+from hosting import Client
 from serving import Running
 
 from budgetctl.server.tokens import FileTokens
@@ -77,6 +79,22 @@ def change(**fields: Any) -> Any:
 def open_file(home, clock):
     """Open the store of a project."""
     return lambda name: SqliteStore(home / f"{name}.db", name, clock=clock)
+
+
+@pytest.fixture
+def store(open_file):
+    """An empty project."""
+    with closing(open_file("p")) as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def litellm_clients():
+    """Four processes that have imported litellm, which takes them seconds."""
+    clients = [Client() for _ in range(4)]
+    yield clients
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture

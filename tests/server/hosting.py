@@ -1,4 +1,4 @@
-"""A server of litellm's hosted protocol, and litellm's own clients in processes of their own.
+"""litellm's own hosted clients, in processes of their own.
 
     python hosting.py
 
@@ -12,59 +12,22 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
+from contextlib import closing, suppress
+from functools import partial
 
+from serving import Running
+from soundness import assert_sound
 
-class HostedServer(ThreadingHTTPServer):
-    """Answers for one store, and keeps what it raised."""
+from budgetctl.money import parse_amount
+from budgetctl.server.tokens import FileTokens
+from budgetctl.stores import SqliteStore
+from budgetctl.stores.base import BudgetChange
 
-    request_queue_size = 1_024
-    daemon_threads = True
+DAY_US = 86_400_000_000
 
-    def __init__(self, store):
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.store = store
-        self.errors = []
-        self._thread = threading.Thread(target=self.serve_forever)
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        from budgetctl.server.litellm_protocol import get_budget, set_budget
-
-        document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        token = self.headers["Authorization"]
-        try:
-            if self.path.endswith("/get_budget"):
-                status, answer = 200, get_budget(self.server.store)
-            else:
-                status, answer = 200, set_budget(self.server.store, token, document)
-        except Exception as error:
-            self.server.errors.append(error)
-            status, answer = 400, {"error": str(error)}
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+MODELS = (("gpt-4o-2024-08-06", 2_500_000, 10_000_000), ("gpt-4o-mini-2024-07-18", 150_000, 600_000))
+"""With what a token of input and of output costs, in picodollars."""
 
 
 class Client:
@@ -76,10 +39,10 @@ class Client:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         )
 
-    def open(self, url, token="t"):
+    def open(self, url, token):
         """Make a manager, which loads what there is."""
         self("open", url, token)
         return self
@@ -104,6 +67,60 @@ class Client:
         self._process.stdout.close()
 
 
+def assert_answered(server):
+    """Every request was answered, and none was refused."""
+    lines = [json.loads(line) for line in server.log.getvalue().splitlines()]
+    assert {line["status"] for line in lines if "status" in line} <= {200}, lines
+
+
+def run_bursts(clients, path, count, *, is_empty):
+    """Let all clients spend so often at once, in a few ways one after the other.
+
+    Returns by how many picodollars what is recorded differs from what they have spent, and how many resets there were.
+    """
+    # So far behind the clients' own clock that the window has passed for them.
+    now_us = time.time_ns() // 1000 - 3 * DAY_US // 2
+
+    def pass_time(us):
+        nonlocal now_us
+        now_us += us
+
+    def spend(*before):
+        """Let all of them call these methods, and spend at once; then nothing for three seconds."""
+        for number, client in enumerate(clients):
+            for name in before:
+                client.send(name)
+            client.send("burst", ["alice", "alice", f"own-{number}"], count, number + 1)
+        answers = [[client.answer() for _ in (*before, "burst")] for client in clients]
+        pass_time(3_000_000)
+        return sum(each[-1] for each in answers)
+
+    open_file = partial(SqliteStore, path, clock=lambda: now_us)
+    tokens = FileTokens(path.with_name("tokens.json"))
+    with (
+        closing(open_file("p")) as store,
+        Running(open_file, clock=lambda: now_us, tokens=tokens) as server,
+    ):
+        if not is_empty:
+            store.create_budget("alice", BudgetChange(parse_amount("10"), "daily"), if_exists="error")
+        for number, client in enumerate(clients):
+            client.open(server.address, server.new_token("p"))
+            if is_empty:
+                client("create_budget", 10, "alice", "daily", now_us / 10**6 + number)
+            client("create_budget", 5, f"own-{number}")
+        spent = spend()
+        pass_time(DAY_US)
+        spent += spend("update_budget_all_users")
+        clients[0]("reset_cost", "alice")
+        clients[0]("save_data")
+        spent += spend()
+        spent += spend("load_data")
+        assert_answered(server)
+        entries = [entry for budget in store.budgets() for entry in store.history(budget.user)]
+    assert_sound(path)
+    return sum(entry.amount for entry in entries) - spent, sum(entry.kind == "reset" for entry in entries)
+
+
 def main():
     """Do what the lines of standard input say."""
     import litellm
@@ -119,29 +136,26 @@ def main():
             answer = None
         elif name == "burst":
             answer = _burst(manager, *arguments)
-        elif name == "edit":
-            user, values = arguments
-            answer = manager.user_dict[user].update(values)
         else:
             answer = getattr(manager, name)(*arguments, **more)
         text = json.dumps(answer)
         for thread in threading.enumerate():
             if thread.name.endswith("(save_data)"):
                 thread.join()
-        print(text, flush=True)
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
 
 
-def _burst(manager, user, count, seed=1):
-    """Update a user's cost so often, and return what that came to, in picodollars."""
+def _burst(manager, users, count, seed=1):
+    """Update these users' costs in turn, so often in all, and return what that came to, in picodollars."""
     import litellm
 
     spent = 0
     for number in range(count):
         prompt, completion = 100 + (number * seed) % 37, 20 + number % 11
-        model = ("gpt-4o-2024-08-06", "gpt-4o-mini-2024-07-18")[number % 2]
+        model, *rates = MODELS[number % len(MODELS)]
         usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-        manager.update_cost(user, litellm.ModelResponse(model=model, usage=usage))
-        rates = (2_500_000, 10_000_000) if number % 2 == 0 else (150_000, 600_000)
+        manager.update_cost(users[number % len(users)], litellm.ModelResponse(model=model, usage=usage))
         spent += prompt * rates[0] + completion * rates[1]
     return spent
 

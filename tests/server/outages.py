@@ -42,9 +42,7 @@ def clients(address: str, count: int, steps: int) -> Iterator[dict[str, subproce
         command = [sys.executable, killing.__file__, address]
         found = {
             name: running.enter_context(
-                subprocess.Popen(
-                    [*command, name, str(steps)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-                )
+                subprocess.Popen([*command, name, str(steps)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             )
             for name in (f"0-{number}" for number in range(count))
         }

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from budgetctl.errors import KeyConflictError, UnknownUserError
+from budgetctl.idempotency import caller_key
 from budgetctl.models import Charge
 from budgetctl.money import Picodollars
-from budgetctl.stores import requests
+from budgetctl.permission import HoldRequest
+from budgetctl.stores import calls, http, requests
 from budgetctl.stores.base import ChargeRequest
 from budgetctl.stores.calls import CALLS
 
-from .conftest import REQUESTS, ask, change, fill
+from .conftest import ask, change, fill
 
 WRITES = [name for name, call in CALLS.items() if call.writes]
 DAY_US = 86_400_000_000
@@ -158,10 +161,50 @@ def test_lists_come_in_pages_whose_seams_cannot_be_seen(server):
     while page["next"]:
         seen += [item["user"] for item in page["items"]]
         assert len(page["items"]) == 9
-        page = server.ask("GET", f"{path}&after={page['next']['after']}&after_value={page['next']['after_value']}").document
+        page = server.ask(
+            "GET", f"{path}&after={page['next']['after']}&after_value={page['next']['after_value']}"
+        ).document
     seen += [item["user"] for item in page["items"]]
     assert seen == [budget.user for budget in store.budgets(sort="budget")]
     assert len(seen) == 252
+
+
+LISTS = {
+    "budgets": lambda store: store.budgets(sort="spent"),
+    "holds": lambda store: store.holds(),
+    "history": lambda store: store.history("alice"),
+    "charges": lambda store: store.charges("*"),
+    "due": lambda store: store.due(),
+    "unreported_resets": lambda store: store.unreported_resets(),
+    "crossings": lambda store: store.crossings(),
+    "reset_all": lambda store: store.reset_all(),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_is_read_to_its_end_page_by_page(server, open_file, clock, monkeypatch, name):
+    monkeypatch.setattr(http, "_FIRST_PAGE", 2)
+    monkeypatch.setattr(calls, "_PAGE", 3)
+    with closing(open_file("p")) as local:
+        local.create_budget(
+            "", change(amount_picodollars=10, duration="daily", warn_at=[50, 80, 90]), if_exists="error"
+        )
+        for number in range(8):
+            user = f"user-{number}"
+            local.create_budget(user, change(amount_picodollars=9, duration="daily", warn_at=[1, 2]), if_exists="error")
+            local.reserve(HoldRequest(f"hold-{number}", user, Picodollars(0), DAY_US))
+        for number in range(8):
+            for user in ("alice", f"user-{number}"):
+                local.charge(ChargeRequest(user, Picodollars(number + 1), model="m", usage={"x": 1}))
+        if name in ("due", "unreported_resets"):
+            clock.advance(days=1)
+        if name == "unreported_resets":
+            local.reset_due()
+        here, there = ([*LISTS[name](store)] for store in (local, server.open("p")))
+        if name == "reset_all":
+            here, there = ([reset.user for reset in resets] for resets in (here, there))
+    assert len(here) >= 8
+    assert there == here
 
 
 def test_the_budget_of_the_project_has_no_user(server):
@@ -181,15 +224,15 @@ def test_a_user_may_have_any_name(server, user):
 
 
 def test_a_key_conflict_is_the_same_error_on_both_sides(server):
-    from budgetctl.idempotency import caller_key
-
     store = server.open("p")
-    for amount in (1, 1):
-        key = caller_key("k", amount=Picodollars(amount), model=None, usage=None)
-        charge = store.charge(ChargeRequest("alice", Picodollars(amount), key=key))
-    assert charge.replayed
+    one, two = (
+        ChargeRequest("alice", amount, key=caller_key("k", amount=amount, model=None, usage=None))
+        for amount in map(Picodollars, (1, 2))
+    )
+    store.charge(one)
+    assert store.charge(one).replayed
     with pytest.raises(KeyConflictError, match="used before"):
-        store.charge(ChargeRequest("alice", Picodollars(2), key=caller_key("k", amount=Picodollars(2), model=None, usage=None)))  # fmt: skip
+        store.charge(two)
 
 
 def test_two_projects_know_nothing_of_each_other(server):

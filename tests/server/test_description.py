@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 from budgetctl.server.openapi import describe
 from budgetctl.stores.calls import CALLS
 
-from .conftest import ask
+from .conftest import ask, fill
 
 CHECKS = [
     not_a_server_error,
@@ -30,6 +30,14 @@ CHECKS = [
 schema = schemathesis.openapi.from_dict(describe())
 
 
+@pytest.fixture
+def filled(guarded):
+    """A server with a project, and the token for it."""
+    headers = {"Authorization": f"Bearer {guarded.new_token('p')}"}
+    fill(guarded.open("p", headers=headers))
+    return guarded, headers
+
+
 @schema.include(operation_id=[*CALLS]).parametrize()
 @settings(
     max_examples=15,
@@ -38,8 +46,9 @@ schema = schemathesis.openapi.from_dict(describe())
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-def test_whatever_is_sent_is_answered_as_described(case, server):
-    case.call_and_validate(base_url=server.address, checks=CHECKS)
+def test_whatever_is_sent_is_answered_as_described(case, filled):
+    server, headers = filled
+    case.call_and_validate(base_url=server.address, headers=headers, checks=CHECKS)
 
 
 @pytest.mark.parametrize("name", CALLS)

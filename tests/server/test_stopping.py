@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import threading
 from contextlib import closing
 
 from outages import free_port, start_server, survive
-from serving import Running
 
 from budgetctl import BudgetManager
 from budgetctl.money import Picodollars
@@ -92,5 +90,3 @@ def test_two_servers_roll_what_is_due_once(home, clock, serve):
             ask(server, "reset_due")
         assert [reset.user for _, reset in store.unreported_resets()] == names
         assert {budget.limit.generation for budget in store.budgets()} == {2}
-
-

@@ -2,8 +2,9 @@
 
     python killing.py STORE NAME [STEPS]
 
-is one of them. STORE may be a server that is killed in their place: they go on when it is back. Their steps follow from their number, so that whoever has read its acknowledgements knows which step it
-may have been in, and can take that again under the same names.
+is one of them. STORE may be a server that is killed in its place: then it goes on when that is back. Its steps follow
+from their number, so that whoever has read its acknowledgements knows which step it may have been in, and can take that
+again under the same names.
 """
 
 from __future__ import annotations

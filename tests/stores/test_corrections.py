@@ -95,3 +95,13 @@ def test_two_at_once_correct_each_entry_once(manager, make_manager):
         thread.join()
     assert manager.budget("alice").limit.spent == parse_amount("90")
     assert sum(entry.refers_to is not None for entry in manager.history("alice")) == 30
+
+
+def test_those_of_two_users_both_count_in_the_limit_of_their_parent(manager):
+    manager.create("team", "20")
+    manager.set("alice", parent="team")
+    manager.create("bob", "10", parent="team")
+    charge(manager)
+    charge(manager, "bob")
+    corrected(manager)
+    assert manager.budget("team").limit.spent == parse_amount("6")

@@ -15,13 +15,24 @@ from budgetctl.stores.location import is_server
 if TYPE_CHECKING:
     from budgetctl.server.tokens import TokenStore
 
+_MAX_PORT = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:6]) <= _MAX_PORT):
+        raise typer.BadParameter(f"{text!r} is not a port: give a number up to {_MAX_PORT}, or 0 for any that is free")
+    return int(text)
 
 
 def serve(
     session: Session,
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="Where to listen.")] = 8484,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", show_default=False, help="Where to listen; 127.0.0.1.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", show_default=False, parser=_port, help="On which port; 8484.")
+    ] = 8484,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option("--allowed-host", metavar="NAME", help="A name that clients use. May be given again."),
@@ -33,13 +44,13 @@ def serve(
     $ budgetctl serve
     $ budgetctl serve --host 0.0.0.0 --allowed-host budgets.example
 
-    Clients name it as their store: budgetctl --store http://127.0.0.1:8484 show alice
-
-    The first time it makes a token for the project, and puts it where budgetctl on this machine finds it. Others get
-    one from: budgetctl token create
+    Clients name it as their store, as in --store http://127.0.0.1:8484. The first time it makes a token for the
+    project, and puts it where budgetctl on this machine finds it. Others get one from: budgetctl token create
 
     It speaks HTTP: for other machines put a proxy in front of it that speaks HTTPS. Requests are logged on stderr, a
     line of JSON each, and not with --quiet. SIGTERM ends it when everything that has begun is answered.
+
+    It answers under /v1, as /openapi.json and /docs say.
     """
     if is_server(session.location):
         raise InvalidValueError("a server serves the stores that are here, not another server", hint="--store PATH")
@@ -62,12 +73,11 @@ def serve(
         wait_s=session.wait_s,
         is_quiet=session.output.quiet,
     )
-    server = Server(settings)
+    server = Server(settings, on_ready=lambda: note(f"serving {address}; Ctrl-C ends it"))
     taken = server.listen()
     address = f"http://{'[' + host + ']' if ':' in host else host}:{taken.getsockname()[1]}"
     if settings.tokens is not None and not settings.tokens.tokens():
         _make_first_token(settings.tokens, address, session.project)
-    note(f"serving {address}; Ctrl-C ends it")
     server.run_on(taken)
 
 

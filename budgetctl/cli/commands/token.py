@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from contextlib import closing
 from typing import Annotated, Any
 
 import typer
@@ -40,7 +41,8 @@ def create(
     now_us = time.time_ns() // 1000
     expires_us = None if expires is None else now_us + _days_us(expires)
     token, text = new_token(check_project(session.project), now_us, read_only=read_only, expires_us=expires_us)
-    _tokens(session).add(token)
+    with closing(_tokens(session)) as tokens:
+        tokens.add(token)
     session.output.document({**token_document(token, now_us), "token": text}, lambda: text)
     session.note(f"for the project {token.project}; it is not shown again")
 
@@ -53,7 +55,8 @@ def list_tokens(session: Session) -> None:
     Those of all projects; what they are kept by does not tell what they are.
     """
     now_us = time.time_ns() // 1000
-    documents = (token_document(token, now_us) for token in _tokens(session).tokens())
+    with closing(_tokens(session)) as tokens:
+        documents = [token_document(token, now_us) for token in tokens.tokens()]
     session.output.documents(documents, TOKEN_COLUMNS, TOKEN_FIELDS)
 
 
@@ -63,7 +66,8 @@ def revoke(session: Session, token_id: TokenId) -> None:
     $ budgetctl token revoke 3f9c21ab07
     """
     now_us = time.time_ns() // 1000
-    token = _tokens(session).revoke(token_id, now_us)
+    with closing(_tokens(session)) as tokens:
+        token = tokens.revoke(token_id, now_us)
     session.output.document(
         token_document(token, now_us), lambda: f"{token.token_id}: revoked; it was for the project {token.project}"
     )
@@ -72,9 +76,10 @@ def revoke(session: Session, token_id: TokenId) -> None:
 def save(session: Session) -> None:
     """Keep a token from stdin, for the server that --store names.
 
-    $ budgetctl token save --store https://budgets.example --project team-a < token.txt
+    $ budgetctl token save --store https://budgets.example < token.txt
 
-    It is sent to that address and to no other. BUDGETCTL_TOKEN and BUDGETCTL_TOKEN_FILE go before it.
+    It is for the project, and sent to that address and to no other. BUDGETCTL_TOKEN and BUDGETCTL_TOKEN_FILE go
+    before it.
     """
     from budgetctl.stores.credentials import store_token
 

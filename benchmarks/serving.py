@@ -1,0 +1,156 @@
+"""How much a server does over a SQLite store, against what the disk and the library do in the same run.
+
+    python benchmarks/serving.py [SECONDS] [CONNECTIONS]
+
+Single requests are sent by wrk (https://github.com/wg/wrk), which has to be installed.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from budgetctl import BudgetManager
+from budgetctl.money import Picodollars
+from budgetctl.stores import SqliteStore, Store, open_store
+from budgetctl.stores.base import BudgetChange, ChargeRequest
+
+USERS = 100
+BATCH = 2_000
+
+CHARGE = """
+local n = 0
+wrk.method, wrk.headers["Content-Type"] = "POST", "application/json"
+request = function()
+    n = n + 1
+    local body = string.format('{"project":"p","user":"user-%d","amount_picodollars":1000000,"model":"m"}', n % 100)
+    return wrk.format(nil, "/v1/charge", nil, body)
+end
+"""
+PAIR = """
+local n, thread = 0, 0
+function setup(t) t:set("id", thread); thread = thread + 1 end
+wrk.method, wrk.headers["Content-Type"] = "POST", "application/json"
+request = function()
+    n = n + 1
+    local body = string.format('{"requests":[{"reserve":{"user":"user-%d","hold_id":"%s-%d-%d",'
+        .. '"amount_picodollars":1000000,"ttl_us":60000000}},'
+        .. '{"commit":{"hold_id":"%s-%d-%d","amount_picodollars":900000}}],"project":"p"}',
+        n % 100, run, id, n, run, id, n)
+    return wrk.format(nil, "/v1/apply", nil, body)
+end
+"""
+CHECK = """
+local n = 0
+request = function()
+    n = n + 1
+    return wrk.format("GET", string.format("/v1/check?project=p&user=user-%d&cost_picodollars=5", n % 100))
+end
+"""
+
+
+def main() -> None:
+    """Print each rate, and its ratio to raw commits."""
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    connections = int(sys.argv[2]) if len(sys.argv) > 2 else 64
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        raw = rate(raw_commits(directory / "raw.db"), seconds)
+        show("raw SQLite: one row a commit", raw, raw)
+        with closing(SqliteStore(directory / "library.db", "p")) as store:
+            fill(store)
+            show("library: charges one by one", rate(single(store), seconds), raw)
+            show(f"library: charges, {BATCH:,} a commit", rate(batch(store), seconds) * BATCH, raw)
+        with closing(socket.socket()) as found:
+            found.bind(("127.0.0.1", 0))
+            port = found.getsockname()[1]
+        command = [sys.executable, "-m", "budgetctl", "--store", f"{directory}/", "--quiet", "serve"]
+        server = subprocess.Popen([*command, "--no-auth", "--port", str(port)], stderr=subprocess.PIPE, text=True)
+        try:
+            server.stderr.readline()
+            measure(f"http://127.0.0.1:{port}", seconds, connections, raw, directory)
+        finally:
+            server.terminate()
+            server.communicate()
+
+
+def measure(address: str, seconds: int, connections: int, raw: float, directory: Path) -> None:
+    """What goes through the server."""
+    with closing(open_store(address, "p")) as store:
+        fill(store)
+        show("server: charges one by one, one client", rate(single(store), seconds), raw)
+        show(f"server: charges, {BATCH:,} a request", rate(batch(store), seconds) * BATCH, raw)
+    if shutil.which("wrk") is None:
+        print("wrk is not installed: no single requests")
+        return
+    for what, script in (("charges", CHARGE), ("reserve and commit pairs", PAIR), ("checks", CHECK)):
+        file = directory / "script.lua"
+        file.write_text(f'run = "{what[:1]}"\n{script}')
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-s", str(file), address]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+        show(f"server: {what}, {connections} connections", float(found[1]), raw)
+        if "Non-2xx" in done.stdout:
+            print(done.stdout)
+    manager = BudgetManager("p", store=address)
+    assert not list(manager.verify())
+    manager.close()
+
+
+def fill(store: Store) -> None:
+    """Users to charge."""
+    change = BudgetChange(amount=Picodollars(10**18))
+    store.create_budgets([(f"user-{number}", change) for number in range(USERS)])
+
+
+def raw_commits(path: Path) -> Callable[[], None]:
+    """A statement and a commit, as durable as the store's."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE entries (amount INTEGER)")
+
+    def commit() -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO entries VALUES (1)")
+        connection.execute("COMMIT")
+
+    return commit
+
+
+def single(store: Store) -> Callable[[], object]:
+    """One charge."""
+    return lambda: store.charge(ChargeRequest("user-1", Picodollars(1_000_000), model="m"))
+
+
+def batch(store: Store) -> Callable[[], object]:
+    """Many of them."""
+    requests = [ChargeRequest(f"user-{n % USERS}", Picodollars(1_000_000), model="m") for n in range(BATCH)]
+    return lambda: store.apply(requests)
+
+
+def rate(act: Callable[[], object], seconds: float) -> float:
+    """How often a second it is done."""
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        act()
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+def show(what: str, found: float, raw: float) -> None:
+    """A line of the table."""
+    print(f"{what:<52} {found:>10,.0f} a second {found / raw:>8.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

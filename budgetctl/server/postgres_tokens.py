@@ -1,0 +1,65 @@
+"""The tokens of a server over PostgreSQL: in the database, so that several servers know the same ones."""
+
+from __future__ import annotations
+
+import os
+
+from budgetctl.errors import NotFoundError
+from budgetctl.server.tokens import Token
+from budgetctl.stores.postgres_connections import Connections
+from budgetctl.stores.postgres_schema import migrate
+from budgetctl.stores.postgres_url import ServerAddress
+
+_COLUMNS = "id, project, digest, read_only, created_us, expires_us, revoked_us"
+
+
+class PostgresTokens:
+    """Tokens in the table `tokens`. `find` looks at those of the last `refresh`: it must not wait for a database."""
+
+    def __init__(self, url: str | os.PathLike[str], *, wait_s: float = 10.0) -> None:
+        self._connections = Connections(ServerAddress(os.fspath(url)), wait_s, migrate)
+        self._tokens: dict[str, Token] = {}
+
+    def refresh(self) -> None:
+        """Read what others have changed."""
+        with self._connections.session() as (session, _):
+            rows = session.execute(f"SELECT {_COLUMNS} FROM tokens ORDER BY created_us, id", {}).fetchall()
+        tokens = (Token(*row)._replace(digest=bytes(row[2]).hex()) for row in rows)
+        self._tokens = {token.token_id: token for token in tokens}
+
+    def tokens(self) -> list[Token]:
+        """All of them."""
+        self.refresh()
+        return list(self._tokens.values())
+
+    def find(self, token_id: str) -> Token | None:
+        """The token of that id."""
+        return self._tokens.get(token_id)
+
+    def add(self, token: Token) -> None:
+        """Keep a new one."""
+        values = {**token._asdict(), "digest": bytes.fromhex(token.digest)}
+        with self._connections.session() as (session, _):
+            session.execute(
+                f"INSERT INTO tokens ({_COLUMNS}) VALUES"
+                " (:token_id, :project, :digest, :read_only, :created_us, :expires_us, :revoked_us)",
+                values,
+            )
+        self.refresh()
+
+    def revoke(self, token_id: str, now_us: int) -> Token:
+        """Let it not be used from now on."""
+        with self._connections.session() as (session, _):
+            session.execute(
+                "UPDATE tokens SET revoked_us = COALESCE(revoked_us, :now) WHERE id = :token_id",
+                {"token_id": token_id, "now": now_us},
+            )
+        self.refresh()
+        found = self._tokens.get(token_id)
+        if found is None:
+            raise NotFoundError(f"there is no token {token_id!r:.80}", hint="budgetctl token list")
+        return found
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._connections.close()

@@ -1,0 +1,153 @@
+"""serve and token, and every other command against a server."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from budgetctl.stores import SqliteStore
+
+from .conftest import EXAMPLES, Cli
+
+
+@pytest.fixture
+def address(serve: Any, home: Path) -> str:
+    """Where a server listens that answers anybody."""
+    directory = home / "served"
+
+    def open_project(name: str) -> SqliteStore:
+        return SqliteStore(directory / f"{name}.db", name)
+
+    return str(serve(open_project, f"{directory}/").address)
+
+
+class TestCommands:
+    """What works on a file works on a server."""
+
+    def test_a_tour(self, cli: Cli, address: str) -> None:
+        def do(*arguments: object) -> str:
+            result = cli(*arguments, "--store", address)
+            assert (result.returncode, result.stderr) == (0, "")
+            return result.stdout
+
+        assert do("create", "alice", "10", "--duration", "daily").startswith("alice: $10.00 daily")
+        assert "+$0.0039 gpt-4o" in do("update-cost", "alice", "--response", EXAMPLES / "openai-chat.json")
+        assert "already charged" in do("update-cost", "alice", "--response", EXAMPLES / "openai-chat.json")
+        hold = do("reserve", "alice", "1").strip()
+        assert hold in do("holds")
+        assert do("commit", hold, "--cost", "0.5").startswith("alice +$0.50")
+        assert "$0.50" in do("list")
+        assert "spend" in do("history", "alice")
+        assert do("limit", "add", "alice", "1", "--model", "gpt-*") != ""
+        assert do("refund", "alice", "2") != ""
+        assert do("check", "alice", "--cost", "1") == ""
+        assert do("cap", "100") != ""
+        assert do("verify", "--quiet") == ""
+        assert "reset" in do("reset", "alice")
+        assert do("reset-due") != ""
+        assert address in do("projects")
+        assert do("delete", "alice", "--yes") != ""
+
+    def test_a_denial_is_one(self, cli: Cli, address: str) -> None:
+        cli("create", "alice", "1", "--store", address)
+        result = cli("reserve", "alice", "2", "--store", address)
+        assert result.returncode == 3
+        assert "is left of the budget" in result.stderr
+        assert cli("check", "alice", "--cost", "2", "--store", address).returncode == 3
+
+    def test_an_error_ends_in_the_command_to_type(self, cli: Cli, address: str) -> None:
+        result = cli("show", "bob", "--store", address)
+        assert result.returncode == 4
+        assert f"try: budgetctl create bob --budget 10 --store {address}" in result.stderr
+
+    def test_a_server_that_is_not_there_is_unreachable(self, cli: Cli) -> None:
+        result = cli("show", "bob", "--store", "http://127.0.0.1:9")
+        assert (result.returncode, result.stdout) == (5, "")
+        assert result.stderr.startswith("error: cannot reach the server http://127.0.0.1:9: ")
+
+    def test_a_token_in_the_clear_is_warned_about(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("BUDGETCTL_TOKEN", "bctl_id_secret")
+        result = cli("show", "bob", "--store", "http://budgets.invalid")
+        assert "warning: the token is sent to http://budgets.invalid in the clear" in result.stderr
+
+
+class TestToken:
+    """Making and revoking tokens."""
+
+    def test_a_token_is_shown_once_and_listed_without_its_secret(self, cli: Cli) -> None:
+        made = cli("token", "create", "--project", "team", "--expires", "90d")
+        assert re.fullmatch(r"bctl_[0-9a-f]{10}_[\w-]{43}\n", made.stdout)
+        token_id, secret = made.stdout.strip().split("_", 2)[1:]
+        listed = cli("token", "list").stdout
+        assert token_id in listed
+        assert "team" in listed
+        assert secret not in listed + cli("token", "list", "--json").stdout
+
+    def test_json_has_the_token_and_what_it_is_for(self, cli: Cli) -> None:
+        document = cli("token", "create", "--read-only", "--json").document
+        assert document["token"].startswith(f"bctl_{document['id']}_")
+        assert (document["project"], document["read_only"], document["status"]) == ("default", True, "valid")
+
+    def test_a_token_is_revoked(self, cli: Cli) -> None:
+        token_id = cli("token", "create", "--json").document["id"]
+        assert cli("token", "revoke", token_id).stdout == f"{token_id}: revoked; it was for the project default\n"
+        assert [each["status"] for each in cli("token", "list", "--json").document] == ["revoked"]
+        assert cli("token", "revoke", "nothing").returncode == 4
+
+    @pytest.mark.parametrize("days", ["", "x", "0d", "-1d", "90", "90h"])
+    def test_a_time_that_is_none_is_an_error(self, cli: Cli, days: str) -> None:
+        assert cli("token", "create", "--expires", days).returncode == 2
+
+    def test_tokens_of_stores_elsewhere_are_apart(self, cli: Cli, home: Path) -> None:
+        cli("token", "create")
+        assert cli("token", "list", "--store", f"{home}/other/", "--json").document == []
+        assert cli("token", "list", "--store", "http://127.0.0.1:9").returncode == 2
+
+    def test_a_project_of_any_name_is_none_of_the_servers_files(self, cli: Cli) -> None:
+        cli("token", "create")
+        for name in ("tokens", "tokens.json", "default.db.tokens"):
+            cli("create", "alice", "1", "--project", name)
+        assert [each["project"] for each in cli("projects", "--json").document] == [
+            "default.db.tokens", "tokens", "tokens.json"
+        ]  # fmt: skip
+        assert len(cli("token", "list", "--json").document) == 1
+
+    def test_a_token_is_saved_for_one_server(self, cli: Cli, home: Path) -> None:
+        result = cli("token", "save", "--store", "https://budgets.example", stdin=b"bctl_id_secret\n")
+        path = home / "config" / "budgetctl" / "tokens" / "https-budgets.example-443" / "default"
+        assert result.stdout == f"kept in {path}\n"
+        assert path.read_text() == "bctl_id_secret\n"
+
+
+class TestServe:
+    """Running a server."""
+
+    def test_the_first_token_is_where_a_client_on_this_machine_finds_it(self, run: Any) -> None:
+        command = [sys.executable, "-m", "budgetctl", "serve", "--port", "0"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            made, serving = server.stderr.readline(), server.stderr.readline()
+            address = serving.split()[2].rstrip(";")
+            path = Path(made.rsplit(" in ", 1)[1].strip())
+            assert path.read_text().strip() not in made + serving
+            assert run("create", "alice", "10", "--store", address).returncode == 0
+            assert run("show", "alice", "--store", address).returncode == 0
+            assert run("show", "alice", "--store", address, env={"BUDGETCTL_TOKEN": "bctl_x_y"}).returncode == 7
+            server.send_signal(signal.SIGTERM)
+            log = server.stderr.read()
+        assert server.returncode == 0
+        assert "alice" not in log
+
+    @pytest.mark.parametrize(
+        "options",
+        [("--no-auth", "--host", "0.0.0.0"), ("--store", "http://127.0.0.1:1"), ("--port", "70000")],
+    )
+    def test_what_would_not_be_safe_or_possible_is_refused(self, cli: Cli, options: tuple[str, ...]) -> None:
+        result = cli("serve", *options)
+        assert result.returncode == 2
+        assert result.stderr.startswith("error: ")
