@@ -19,7 +19,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import psycopg
 from postgres import Server
@@ -92,8 +92,8 @@ class Bench:
                 )
                 tx.run(
                     "INSERT INTO limits (project, holder, name, amount, duration, align, zone, anchor_us, generation,"
-                    " window_start_us, window_end_us) SELECT h.project, h.holder, l.name, l.amount, l.duration, l.align,"
-                    " l.zone, l.anchor_us, 1, l.window_start_us, l.window_end_us FROM limits l JOIN holders h"
+                    " window_start_us, window_end_us) SELECT h.project, h.holder, l.name, l.amount, l.duration,"
+                    " l.align, l.zone, l.anchor_us, 1, l.window_start_us, l.window_end_us FROM limits l JOIN holders h"
                     " ON h.project = l.project AND h.holder <> l.holder WHERE l.project = :project"
                 )
                 project = tx.project
@@ -112,7 +112,8 @@ def batches(bench: Bench, name: str) -> float:
     with closing(PostgresStore(bench.url, name)) as store:
         count, began = 0, time.perf_counter()
         while time.perf_counter() - began < bench.seconds:
-            requests = [ChargeRequest(f"user-{1 + (count + n) * 7 % FEW}", Picodollars(1), "m") for n in range(BATCH)]
+            users = [f"user-{1 + (count + number) * 7 % FEW}" for number in range(BATCH)]
+            requests = [ChargeRequest(user, Picodollars(1), "m") for user in users]
             count += len(store.apply(requests))
         return count / (time.perf_counter() - began)
 

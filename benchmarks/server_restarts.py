@@ -11,10 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-_TESTS = Path(__file__).parents[1] / "tests"
-sys.path[:0] = [str(_TESTS), str(_TESTS / "stores"), str(_TESTS.parent)]
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "stores"))
 
-from restarting import restarted  # noqa: E402  # it is among the tests
+from restarting import restarted
 
 
 def main() -> None:

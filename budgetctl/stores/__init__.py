@@ -33,7 +33,7 @@ def open_store(location: str | os.PathLike[str] | None, project: str, *, wait_s:
 
 
 def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[Store]:
-    """A store for each project that has one at the location: a directory's files, or the projects in one file or database.
+    """A store for each project that has one at the location: a directory's files, or those in a file or a database.
 
     A server tells of those that the token is for.
     """

@@ -31,8 +31,8 @@ FAST = (
     "SET plan_cache_mode = force_generic_plan; SET join_collapse_limit = 1;"
     " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
 )
-"""How the functions in the database are planned: once a session, and row by row through the indexes in the order in which
-they name tables, also where these were small at that moment."""
+"""How the functions in the database are planned: once a session, and row by row through the indexes in the order in
+which they name tables, also where these were small at that moment."""
 
 ORDINARY = (
     "SET LOCAL plan_cache_mode = auto; SET LOCAL join_collapse_limit = 8;"

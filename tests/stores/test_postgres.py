@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from contextlib import closing
@@ -214,6 +215,21 @@ def test_batches_and_single_requests_in_any_order_never_lock_each_other_up(store
         ).fetchone()
     assert deadlocks == 0
     assert_sound(store)
+
+
+def test_no_connection_crosses_a_fork(store):
+    store.charge(ChargeRequest("alice", CENT))
+    child = os.fork()
+    if child == 0:
+        try:
+            store.charge(ChargeRequest("alice", CENT))
+            store.close()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    store.charge(ChargeRequest("alice", CENT))
+    assert [entry.number for entry in store.history("alice")] == [3, 2, 1]
 
 
 # Plans
