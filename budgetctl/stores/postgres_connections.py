@@ -35,7 +35,7 @@ FAST = (
 which they name tables, also where these were small at that moment."""
 
 ORDINARY = (
-    "SET LOCAL plan_cache_mode = auto; SET LOCAL join_collapse_limit = 8;"
+    "SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = auto; SET LOCAL join_collapse_limit = 8;"
     " SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on"
 )
 """How all else is, for one transaction."""
@@ -45,6 +45,7 @@ MAX_CONNECTIONS = 16
 
 _IDLE_IN_TRANSACTION_S = 60
 _MAX_PAUSE_S = 0.5
+_LONGEST_CALL_MS = 30_000
 _BUSY = frozenset({"55P03", "57014"})
 """A lock, or a statement, took longer than it may: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
@@ -158,7 +159,7 @@ class Connections:
         while True:
             try:
                 with self._translate_errors():
-                    session = self._idle.pop() if self._idle else self._opened()
+                    session = self._take_idle() or self._opened()
                     try:
                         return session, session.script(begin) if begin else []
                     except BaseException:
@@ -169,14 +170,22 @@ class Connections:
 
     def close(self) -> None:
         """Close what is idle. It is opened again on the next use."""
-        while self._idle:
-            self._idle.pop().connection.close()
+        while session := self._take_idle():
+            session.connection.close()
+
+    def _take_idle(self) -> Session | None:
+        with contextlib.suppress(IndexError):  # another thread may take the last one
+            return self._idle.pop()
+        return None
 
     def _give_back(self, session: Session) -> None:
+        connection = session.connection
         with contextlib.suppress(psycopg.Error):
-            session.connection.rollback()
-        if session.connection.closed:
+            connection.rollback()
+        if connection.closed:
             self.close()  # whatever ended this one has ended the others too
+        elif connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            connection.close()  # interrupted in the midst of a statement
         else:
             self._idle.append(session)
 
@@ -198,6 +207,7 @@ class Connections:
             connection.execute(
                 # A commit is durable when it is answered, whatever the server's default is.
                 f"SET search_path = {SCHEMA}; SET synchronous_commit = on; SET lock_timeout = {wait_ms};"
+                f" SET statement_timeout = {2 * wait_ms + _LONGEST_CALL_MS};"
                 f" SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION_S}s'; SET jit = off;"
                 f" SET default_transaction_isolation = 'read committed'; {FAST}".encode(),
                 prepare=False,

@@ -27,6 +27,7 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
     if _version(connection) == VERSION:
         return
     with connection.transaction():
+        connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         found = _version(connection)
         if found == 0:
