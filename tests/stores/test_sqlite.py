@@ -86,7 +86,7 @@ def test_a_name_that_no_file_can_have_is_refused(name, home):
         open_store(f"{home}/stores/", name)
 
 
-@pytest.mark.parametrize("location", ["", "  ", "postgresql://u:secret@host/db", "a\0b"])
+@pytest.mark.parametrize("location", ["", "  ", "mysql://u:secret@host/db", "a\0b"])
 def test_a_location_that_is_no_file_is_refused_without_repeating_a_password(location):
     with pytest.raises(InvalidValueError) as caught:
         open_store(location, "p")
