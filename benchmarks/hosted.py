@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-_TESTS = Path(__file__).parent.parent / "tests"
-sys.path[:0] = [str(_TESTS), str(_TESTS / "stores"), str(_TESTS / "server")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "stores"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "server"))
 
 from hosting import Client, run_bursts
 
