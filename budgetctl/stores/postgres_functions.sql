@@ -240,10 +240,14 @@ CREATE FUNCTION reserve(
 DECLARE
     locked locked_chain;
     counts counting_limits;
+    is_known boolean;
     model_id bigint;
 BEGIN
     locked := lock_chain(of_project, of_user, at_us);
-    IF locked.chain IS NULL OR EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN
+    SELECT EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name),
+            (SELECT m.model FROM models m WHERE m.project = of_project AND m.name = of_model)
+        INTO is_known, model_id;
+    IF locked.chain IS NULL OR is_known THEN
         RETURN json_build_array('slow', of_user);
     END IF;
     counts := counting(of_project, locked.chain, locked.names, at_us, of_model, wanted, '{}', 0);
@@ -257,7 +261,9 @@ BEGIN
     IF counts.any_expired THEN
         PERFORM sweep(of_project, locked.chain, at_us);
     END IF;
-    model_id := model_key(of_project, of_model);
+    IF model_id IS NULL THEN
+        model_id := model_key(of_project, of_model);
+    END IF;
     WITH made AS (
         INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
         VALUES (of_project, hold_name, locked.chain[1], wanted, model_id, 'open', note, at_us, at_us + ttl_us)
@@ -328,7 +334,9 @@ END $$;
 CREATE FUNCTION resolve(of_project bigint, of_hold bigint, at_us bigint, new_state text, of_number bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM hold_postings p WHERE p.project = of_project AND p.hold = of_hold;
+    WITH gone AS (
+        DELETE FROM hold_postings p WHERE p.project = of_project AND p.hold = of_hold
+    )
     UPDATE holds o SET state = new_state, number = of_number, resolved_us = at_us
         WHERE o.project = of_project AND o.hold = of_hold;
 END $$;
