@@ -1,6 +1,8 @@
-"""How much a server does over a SQLite store, against what the disk and the library do in the same run.
+"""How much a server does, against what the disk and the library do in the same run.
 
-    python benchmarks/serving.py [SECONDS] [CONNECTIONS]
+    python benchmarks/serving.py [SECONDS] [CONNECTIONS] [STORE]
+
+STORE is a new SQLite store, or the URL of a PostgreSQL database: then compare with what `pgbench -N` says.
 
 Single requests are sent by wrk (https://github.com/wg/wrk), which has to be installed.
 """
@@ -21,6 +23,7 @@ from pathlib import Path
 
 from budgetctl import BudgetManager
 from budgetctl.money import Picodollars
+from budgetctl.permission import Hold, HoldRequest
 from budgetctl.stores import SqliteStore, Store, open_store
 from budgetctl.stores.base import BudgetChange, ChargeRequest
 
@@ -37,16 +40,20 @@ request = function()
 end
 """
 PAIR = """
-local n, thread = 0, 0
-function setup(t) t:set("id", thread); thread = thread + 1 end
+local n = 0
 wrk.method, wrk.headers["Content-Type"] = "POST", "application/json"
 request = function()
     n = n + 1
-    local body = string.format('{"requests":[{"reserve":{"user":"user-%d","hold_id":"%s-%d-%d",'
-        .. '"amount_picodollars":1000000,"ttl_us":60000000}},'
-        .. '{"commit":{"hold_id":"%s-%d-%d","amount_picodollars":900000}}],"project":"p"}',
-        n % 100, run, id, n, run, id, n)
-    return wrk.format(nil, "/v1/apply", nil, body)
+    local hold, path, body = math.floor(n / 2), "/v1/reserve", nil
+    if n % 2 == 0 then
+        body = string.format('{"project":"p","user":"user-%d","hold_id":"hold-%d","amount_picodollars":1000000,'
+            .. '"ttl_us":600000000}', hold % 100, hold)
+    else
+        -- One that was reserved so long ago that it has been answered.
+        path = "/v1/commit"
+        body = string.format('{"project":"p","hold_id":"hold-%d","amount_picodollars":900000}', hold - LAG)
+    end
+    return wrk.format(nil, path, nil, body)
 end
 """
 CHECK = """
@@ -62,6 +69,7 @@ def main() -> None:
     """Print each rate, and its ratio to raw commits."""
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     connections = int(sys.argv[2]) if len(sys.argv) > 2 else 64
+    url = sys.argv[3] if len(sys.argv) > 3 else None
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         raw = rate(raw_commits(directory / "raw.db"), seconds)
@@ -73,7 +81,7 @@ def main() -> None:
         with closing(socket.socket()) as found:
             found.bind(("127.0.0.1", 0))
             port = found.getsockname()[1]
-        command = [sys.executable, "-m", "budgetctl", "--store", f"{directory}/", "--quiet", "serve"]
+        command = [sys.executable, "-m", "budgetctl", "--store", url or f"{directory}/", "--quiet", "serve"]
         server = subprocess.Popen([*command, "--no-auth", "--port", str(port)], stderr=subprocess.PIPE, text=True)
         try:
             server.stderr.readline()
@@ -92,15 +100,20 @@ def measure(address: str, seconds: int, connections: int, raw: float, directory:
     if shutil.which("wrk") is None:
         print("wrk is not installed: no single requests")
         return
-    for what, script in (("charges", CHARGE), ("reserve and commit pairs", PAIR), ("checks", CHECK)):
+    lag = 4 * connections
+    with closing(open_store(address, "p")) as store:
+        holds = [HoldRequest(f"hold-{n}", "user-1", Picodollars(1_000_000), 600_000_000) for n in range(-lag, 1)]
+        assert all(isinstance(hold, Hold) for hold in store.apply(holds))
+    for what, script, each in (("charges", CHARGE, 1), ("reserve, then commit", PAIR, 2), ("checks", CHECK, 1)):
         file = directory / "script.lua"
-        file.write_text(f'run = "{what[:1]}"\n{script}')
+        file.write_text(script.replace("LAG", str(lag)))
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-s", str(file), address]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-        show(f"server: {what}, {connections} connections", float(found[1]), raw)
-        if "Non-2xx" in done.stdout:
-            print(done.stdout)
+        show(f"server: {what}, {connections} connections", float(found[1]) / each, raw)
+        refused = re.search(r"Non-2xx.*", done.stdout)
+        if refused:
+            print(refused[0])
     manager = BudgetManager("p", store=address)
     assert not list(manager.verify())
     manager.close()

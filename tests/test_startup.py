@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from budgetctl import BudgetManager
+from budgetctl.stores import SqliteStore
 
 PROGRAM = """
 import atexit, sys
@@ -70,6 +72,11 @@ def test_show_in_json_imports_next_to_nothing() -> None:
 )
 def test_no_command_imports_what_it_does_not_need(command: str) -> None:
     assert not imported(PROGRAM, *command.split()) & (HEAVY | DRAWING)
+
+
+def test_a_command_on_a_server_imports_next_to_nothing_either(serve: Any, home: Path) -> None:
+    server = serve(lambda name: SqliteStore(home / "data" / "budgetctl" / f"{name}.db", name))
+    assert not imported(PROGRAM, "show", "alice", "--json", "--store", server.address) & NEVER_FOR_JSON
 
 
 def test_a_command_imports_no_other_command() -> None:

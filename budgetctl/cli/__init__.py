@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 PROGRAM = "budgetctl"
@@ -22,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments = sys.argv[1:]
     _prepare_streams()
     try:
-        code = _run(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]  # which needs the message alone
+            code = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -31,6 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _show_warning(message: object, *_: object) -> None:
+    """What the library warns of, as one of the program's own warnings."""
+    from budgetctl.cli.problems import warn
+
+    warn(message)
 
 
 def _prepare_streams() -> None:

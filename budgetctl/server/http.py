@@ -71,7 +71,7 @@ async def read_json(scope: Scope, receive: Receive, *, most: int = MAX_BODY) -> 
         )
     body = await read_body(scope, receive, most=most)
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
+        document = _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid", f"the body is no JSON: {error!s:.200}") from error
     if not isinstance(document, dict):
@@ -96,7 +96,7 @@ def read_query(scope: Scope) -> dict[str, str]:
 
 def encoded(document: Any) -> bytes:
     """Compact JSON."""
-    return json.dumps(document, separators=(",", ":")).encode()
+    return _ENCODER.encode(document).encode()
 
 
 async def answer(
@@ -126,3 +126,8 @@ def _too_large(most: int) -> RefusedError:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
+
+
+# Made once: `json.loads` and `json.dumps` make one for each document when they are given anything.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -48,5 +49,6 @@ class Log:
 
     def _write(self, document: dict[str, Any]) -> None:
         line = json.dumps({"at": rfc3339(time.time_ns() // 1000), **document})
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        with contextlib.suppress(OSError):  # nobody reads it any more; what is served goes on
+            self._stream.write(line + "\n")
+            self._stream.flush()

@@ -152,25 +152,35 @@ def _parsed(content: bytes) -> Any:
 
 def _error_of(reply: Reply, address: str) -> BudgetctlError:
     """What an answer that is no success means. The server's own words, where it is one of ours."""
-    from budgetctl.wire import ErrorShape
-
-    document = reply.document.get("error") if isinstance(reply.document, dict) else None
-    try:
-        told = ErrorShape().read(document, "error", strict=False) if document is not None else None
-    except InvalidValueError:
-        told = None
+    told = _told(reply.document)
     if told is not None and type(told) not in (BudgetctlError, NotAuthorisedError):
         return told
     said = told.message if told is not None else f"it answered {reply.status}"
-    if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return NotAuthorisedError(f"{address}: {said}", hint="put a token for it into BUDGETCTL_TOKEN")
-    if reply.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
-        return StoreBusyError(f"{address}: {said}", hint="try again")
+    if reply.status in _MEANINGS or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        kind, hint = _MEANINGS.get(reply.status, (StoreUnavailableError, "try again"))
+        return kind(f"{address}: {said}", hint=hint)
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
         to = reply.headers.get("location", "elsewhere")
         return BudgetctlError(f"{address} redirects to {to!r:.200}; nothing was sent there", hint="name that address")
-    if reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return StoreUnavailableError(f"{address}: {said}", hint="try again")
     if told is None:
         return UnknownServerError(f"{address}: {said}", hint="check that it is the address of a budgetctl server")
     return BudgetctlError(f"{address}: {said}", hint=told.hint)
+
+
+_MEANINGS: dict[int, tuple[type[BudgetctlError], str]] = {
+    HTTPStatus.UNAUTHORIZED: (NotAuthorisedError, "put a token for it into BUDGETCTL_TOKEN"),
+    HTTPStatus.FORBIDDEN: (NotAuthorisedError, "put a token for it into BUDGETCTL_TOKEN"),
+    HTTPStatus.SERVICE_UNAVAILABLE: (StoreBusyError, "try again"),
+    HTTPStatus.TOO_MANY_REQUESTS: (StoreBusyError, "try again"),
+}
+
+
+def _told(document: Any) -> BudgetctlError | None:
+    """The error that a document of ours says."""
+    from budgetctl.wire import ErrorShape
+
+    said = document.get("error") if isinstance(document, dict) else None
+    try:
+        return None if said is None else ErrorShape().read(said, "error", strict=False)
+    except InvalidValueError:
+        return None

@@ -19,7 +19,8 @@ _MAX_PORT = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def _port(text: str) -> int:
+def _port(given: object) -> int:
+    text = str(given)  # Typer has the default parsed, too
     if not (text.isascii() and text.isdigit() and int(text[:6]) <= _MAX_PORT):
         raise typer.BadParameter(f"{text!r} is not a port: give a number up to {_MAX_PORT}, or 0 for any that is free")
     return int(text)
