@@ -1,9 +1,9 @@
-"""How values look in JSON: text, numbers, arrays, and the fields of named tuples."""
+"""How values look in JSON: text, numbers, and many of them. Named tuples are in `record_shapes`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from budgetctl import names
 from budgetctl.errors import InvalidValueError
@@ -16,6 +16,9 @@ _DIGEST_BYTES = 16
 
 class Shape:
     """How values of a type look in JSON. `where` names the value in messages."""
+
+    kinds: frozenset[type] | None = None
+    """The types of documents that are their own values, where a server's answer need not be read any further."""
 
     @property
     def is_plain(self) -> bool:
@@ -53,6 +56,8 @@ def _shown(document: Any) -> str:
 class Text(Shape):
     """Text, as `check` lets it pass. `is_empty_allowed` is for an empty one that means something of its own."""
 
+    kinds = frozenset({str})
+
     def __init__(self, check: Callable[[Any], str], *, is_empty_allowed: bool = False) -> None:
         self._check = check
         self._is_empty_allowed = is_empty_allowed
@@ -83,6 +88,7 @@ class Integer(Shape):
 
     def __init__(self, least: int = 0, most: int = MAX_INTEGER, make: Callable[[int], int] = int) -> None:
         self._least, self._most, self._make = least, most, make
+        self.kinds = frozenset({int}) if make is int else None
 
     def read(self, document: Any, where: str, *, strict: bool) -> int:
         """The number, as an amount where it is one."""
@@ -107,6 +113,8 @@ class Instant(Integer):
 
 class Boolean(Shape):
     """True or false."""
+
+    kinds = frozenset({bool})
 
     def read(self, document: Any, where: str, *, strict: bool) -> bool:  # noqa: ARG002
         """Which of them."""
@@ -144,6 +152,8 @@ class Digest(Shape):
 class Choice(Shape):
     """One of some words."""
 
+    kinds = frozenset({str})
+
     def __init__(self, words: Sequence[str]) -> None:
         self._words = words
 
@@ -163,6 +173,7 @@ class Optional(Shape):
 
     def __init__(self, inner: Shape) -> None:
         self._inner = inner
+        self.kinds = None if inner.kinds is None else inner.kinds | {type(None)}
 
     @property
     def is_plain(self) -> bool:
@@ -201,7 +212,9 @@ class Array(Shape):
         """Each of them."""
         if not isinstance(document, list):
             raise refused(where, "an array", document)
-        return self._make(self._inner.read(each, f"{where}[{n}]", strict=strict) for n, each in enumerate(document))
+        if not strict:
+            return self._make([self._inner.read(each, where, strict=False) for each in document])
+        return self._make(self._inner.read(each, f"{where}[{n}]", strict=True) for n, each in enumerate(document))
 
     def schema(self) -> dict[str, Any]:
         """The items."""
@@ -270,114 +283,3 @@ class Free(Shape):
     def schema(self) -> dict[str, Any]:
         """The type."""
         return {"type": "object"}
-
-
-class Field(NamedTuple):
-    """A field of a record: where it goes, what it is called in JSON, and what it is when it is left away."""
-
-    attribute: str
-    name: str
-    shape: Shape
-    is_required: bool
-
-
-class Record(Shape):
-    """Named values: the fields of a named tuple, or the parameters of a method.
-
-    `embedded` are records whose fields stand among the record's own.
-    """
-
-    def __init__(
-        self, title: str, make: Callable[..., Any], fields: Sequence[Field], embedded: Mapping[str, Record]
-    ) -> None:
-        self.title = title
-        self.fields = fields
-        self._make = make
-        self._embedded = embedded
-        self.field_names: frozenset[str] = frozenset(field.name for field in self.all_fields())
-        # Most fields are plain: not to call anything for them halves the time.
-        self._plan = [
-            (field.name, field.attribute, None if field.shape.is_plain else field.shape.write) for field in fields
-        ]
-
-    def write(self, value: Any) -> dict[str, Any]:
-        """The document of a named tuple, or of whatever has the fields as attributes."""
-        document = {
-            name: getattr(value, attribute) if write is None else write(getattr(value, attribute))
-            for name, attribute, write in self._plan
-        }
-        for attribute, record in self._embedded.items():
-            document |= record.write(getattr(value, attribute))
-        return document
-
-    def write_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The document of those fields that have a value here, by attribute."""
-        document = {
-            each.name: each.shape.write(values[each.attribute]) for each in self.fields if each.attribute in values
-        }
-        for attribute, record in self._embedded.items():
-            if values.get(attribute) is not None:
-                document |= record.write(values[attribute])
-        return document
-
-    def read_values(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """What `write_values` has written, of the record's own fields."""
-        return {
-            each.attribute: each.shape.read(document[each.name], each.name, strict=False)
-            for each in self.fields
-            if each.name in document
-        }
-
-    def read(self, document: Any, where: str, *, strict: bool) -> Any:
-        """The named tuple."""
-        return self._make(**self.values(document, where, strict=strict))
-
-    def values(self, document: Any, where: str, *, strict: bool) -> dict[str, Any]:
-        """What the fields of a document say, by attribute. Those that are left away are left to their defaults."""
-        if not isinstance(document, dict):
-            raise refused(where, "an object", document)
-        if strict and not document.keys() <= self.field_names:
-            unknown = sorted(document.keys() - self.field_names)[0]
-            raise InvalidValueError(
-                f"{where} has an unknown field {unknown!r:.80}", hint=f"known are {', '.join(sorted(self.field_names))}"
-            )
-        return self._values(document, where, strict=strict)
-
-    def _values(self, document: dict[str, Any], where: str, *, strict: bool) -> dict[str, Any]:
-        values = {}
-        for attribute, name, shape, is_required in self.fields:
-            if name in document:
-                values[attribute] = shape.read(document[name], f"{where}.{name}" if strict else name, strict=strict)
-            elif is_required:
-                raise InvalidValueError(f"{where} lacks the field {name!r}")
-        for attribute, record in self._embedded.items():
-            values[attribute] = record._make(**record._values(document, where, strict=strict))
-        return values
-
-    def without(self, **fixed: Any) -> Record:
-        """The record without these fields, which are always the same."""
-
-        def make(**values: Any) -> Any:
-            return self._make(**values, **fixed)
-
-        return Record(self.title, make, [each for each in self.fields if each.attribute not in fixed], self._embedded)
-
-    def with_field(self, attribute: str, shape: Shape) -> Record:
-        """The record, one field of which is of another shape."""
-        fields = [each._replace(shape=shape) if each.attribute == attribute else each for each in self.fields]
-        return Record(self.title, self._make, fields, self._embedded)
-
-    def all_fields(self) -> Iterator[Field]:
-        """The record's fields, and those of the records among them."""
-        yield from self.fields
-        for record in self._embedded.values():
-            yield from record.all_fields()
-
-    def schema(self) -> dict[str, Any]:
-        """The properties."""
-        return {
-            "type": "object",
-            "properties": {field.name: field.shape.schema() for field in self.all_fields()},
-            "required": [field.name for field in self.all_fields() if field.is_required],
-            "additionalProperties": False,
-        }

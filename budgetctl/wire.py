@@ -16,18 +16,17 @@ from typing import Any, Literal
 from budgetctl import audit, models, names, permission, top_ups
 from budgetctl.errors import BudgetctlError
 from budgetctl.money import Picodollars
+from budgetctl.record_shapes import Field, Record
 from budgetctl.shapes import (
     Array,
     Boolean,
     Choice,
     Digest,
-    Field,
     Free,
     Instant,
     Integer,
     Names,
     Optional,
-    Record,
     Row,
     Shape,
     Text,

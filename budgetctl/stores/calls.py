@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from budgetctl.models import Budget
-from budgetctl.shapes import Field, Record, Shape
+from budgetctl.record_shapes import Field, Record
+from budgetctl.shapes import Shape
 from budgetctl.stores.base import SortKey, Store, sort_value
 from budgetctl.wire import NAMESPACE, USER_OR_PROJECT, field_of, record_of, shape_of
 
