@@ -79,7 +79,7 @@ class SqlStore(SqlLedger):
         """Change what `change` states."""
         from budgetctl.stores.account import Account
 
-        with self.write() as tx:
+        with self.write(user=user if change.parent is None else None) as tx:
             account = Account.open(tx, user)
             account.change(change)
             account.save()
@@ -172,7 +172,7 @@ class SqlStore(SqlLedger):
         """Close the current generation of each of the user's limits."""
         from budgetctl.stores.account import Account
 
-        with self.write() as tx:
+        with self.write(user=user) as tx:
             account = Account.open(tx, user)
             reset = account.reset()
             account.save()

@@ -116,7 +116,7 @@ class SqlLedger(ABC):
         from budgetctl.stores.account import Account
         from budgetctl.stores.operations import once
 
-        with self.write() as tx:
+        with self.write(user=request.user) as tx:
             account = Account.open(tx, request.user)
             entry, is_new = once(tx, account, request.key, lambda: account.top_up(request))
             account.save()
