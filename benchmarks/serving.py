@@ -56,6 +56,14 @@ request = function()
     return wrk.format(nil, path, nil, body)
 end
 """
+MANY = """
+wrk.method, wrk.path, wrk.headers["Content-Type"] = "POST", "/v1/apply", "application/json"
+local charges = {}
+for n = 1, BATCH do
+    charges[n] = string.format('{"charge":{"user":"user-%d","amount_picodollars":1000000,"model":"m"}}', n % 100)
+end
+wrk.body = '{"project":"p","requests":[' .. table.concat(charges, ",") .. "]}"
+"""
 CHECK = """
 local n = 0
 request = function()
@@ -104,13 +112,19 @@ def measure(address: str, seconds: int, connections: int, raw: float, directory:
     with closing(open_store(address, "p")) as store:
         holds = [HoldRequest(f"hold-{n}", "user-1", Picodollars(1_000_000), 600_000_000) for n in range(-lag, 1)]
         assert all(isinstance(hold, Hold) for hold in store.apply(holds))
-    for what, script, each in (("charges", CHARGE, 1), ("reserve, then commit", PAIR, 2), ("checks", CHECK, 1)):
+    rows = (
+        (f"charges, {BATCH:,} a request", MANY, 1 / BATCH, 4),
+        ("charges", CHARGE, 1, connections),
+        ("reserve, then commit", PAIR, 2, connections),
+        ("checks", CHECK, 1, connections),
+    )
+    for what, script, each, open_at_once in rows:
         file = directory / "script.lua"
-        file.write_text(script.replace("LAG", str(lag)))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "-s", str(file), address]
+        file.write_text(script.replace("LAG", str(lag)).replace("BATCH", str(BATCH)))
+        command = ["wrk", "-t1", f"-c{open_at_once}", f"-d{seconds}", "--timeout", "30s", "-s", str(file), address]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
-        show(f"server: {what}, {connections} connections", float(found[1]) / each, raw)
+        show(f"server: {what}, {open_at_once} connections", float(found[1]) / each, raw)
         refused = re.search(r"Non-2xx.*", done.stdout)
         if refused:
             print(refused[0])

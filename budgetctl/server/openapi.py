@@ -47,7 +47,7 @@ def _operation(call: Call) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": call.name,
         "summary": summary,
-        "responses": {"200": _content("Done.", _answer_schema(call)), **_failures(call)},
+        "responses": {"200": _content("Done.", call.answer_schema()), **_failures(call)},
     }
     if description.strip():
         operation["description"] = description.strip()
@@ -97,16 +97,6 @@ def _query_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return {"schema": given}
 
 
-def _answer_schema(call: Call) -> dict[str, Any]:
-    schema = call.answer.schema()
-    if not call.is_list:
-        return schema
-    properties: dict[str, Any] = {"items": {"type": "array", "items": schema}}
-    if call.kind == "read":
-        properties["next"] = {"anyOf": [{"type": "object"}, {"type": "null"}]}
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
 def _content(description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
@@ -143,9 +133,7 @@ def _other_paths() -> dict[str, Any]:
         "/v1/projects": get("The projects that the token may see."),
         "/v1/changes": get("What changes whenever somebody else changes the project."),
         "/get_budget": _post("The records of a project, for litellm's hosted client.", {}),
-        "/set_budget": _post(
-            "What litellm's hosted client saves: all its records.", {"user_dict": {"type": "object"}}
-        ),
+        "/set_budget": _post("What litellm's hosted client saves: all its records.", {"user_dict": {"type": "object"}}),
     }
 
 

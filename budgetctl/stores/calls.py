@@ -11,11 +11,11 @@ import inspect
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
-from budgetctl.models import Budget
+from budgetctl.models import Budget, Charge
 from budgetctl.record_shapes import Field, Record
-from budgetctl.shapes import Shape
+from budgetctl.shapes import Integer, Shape
 from budgetctl.stores.base import SortKey, Store, sort_value
 from budgetctl.wire import NAMESPACE, USER_OR_PROJECT, field_of, record_of, shape_of
 
@@ -95,6 +95,16 @@ class Call(NamedTuple):
             place = here
         return Page(taken, None)
 
+    def answer_schema(self) -> dict[str, Any]:
+        """What `write_answer` gives, as JSON Schema."""
+        schema = self.answer.schema()
+        if not self.is_list:
+            return schema
+        properties: dict[str, Any] = {"items": {"type": "array", "items": schema}}
+        if self.kind == "read":
+            properties["next"] = {"anyOf": [{"type": "object"}, {"type": "null"}]}
+        return {"type": "object", "properties": properties, "required": list(properties)}
+
     def write_answer(self, value: Any) -> dict[str, Any]:
         """The document of what the operation returns."""
         if isinstance(value, Page):
@@ -116,6 +126,51 @@ class Call(NamedTuple):
         if continued is not None:
             continued = self.parameters.read_values(continued)
         return Page(items, continued)
+
+
+class BatchCall(Call):
+    """`apply`. The budgets stand beside the items, each once, and a charge says its place: many have the same one."""
+
+    def answer_schema(self) -> dict[str, Any]:
+        """The items, whose charges have a number in place of the budget, and the budgets."""
+        schema = super().answer_schema()
+        kinds = schema["properties"]["items"]["items"]["oneOf"]
+        charge = next(kind for kind in kinds if "charge" in kind["properties"])
+        charge["properties"]["charge"] = _placed_charge().schema()
+        schema["properties"]["budgets"] = {"type": "array", "items": record_of(Budget).schema()}
+        return {**schema, "required": [*schema["required"], "budgets"]}
+
+    def write_answer(self, value: Any) -> dict[str, Any]:
+        """The items and the budgets."""
+        budgets: list[Budget] = []
+        places: dict[int, int] = {}
+        items = []
+        for answer in value:
+            if not isinstance(answer, Charge):
+                items.append(self.answer.write(answer))
+                continue
+            place = places.setdefault(id(answer.budget), len(budgets))
+            if place == len(budgets):
+                budgets.append(answer.budget)
+            items.append({"charge": _placed_charge().write(answer._replace(budget=cast(Budget, place)))})
+        return {"items": items, "budgets": [record_of(Budget).write(budget) for budget in budgets]}
+
+    def read_answer(self, document: Any) -> list[Any]:
+        """What became of each request."""
+        budgets = [record_of(Budget).read(each, "a budget", strict=False) for each in document["budgets"]]
+        answers = []
+        for item in document["items"]:
+            if "charge" in item:
+                charge = _placed_charge().read(item["charge"], "a charge", strict=False)
+                answers.append(charge._replace(budget=budgets[charge.budget]))
+            else:
+                answers.append(self.answer.read(item, "an item", strict=False))
+        return answers
+
+
+@functools.cache
+def _placed_charge() -> Record:
+    return record_of(Charge).with_field("budget", Integer(0))
 
 
 class _Nothing(Shape):
@@ -224,7 +279,7 @@ CALLS = {
         Call("reserve", "queue"),
         Call("commit", "queue"),
         Call("release", "queue"),
-        Call("apply", "queue"),
+        BatchCall("apply", "queue"),
         Call("check", "read"),
         Call("budget", "read"),
         Call("exists", "read", parts=("exists",)),

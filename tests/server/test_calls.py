@@ -239,3 +239,12 @@ def test_two_projects_know_nothing_of_each_other(server):
     fill(server.open("other"))
     server.open("other").reset("alice")
     assert ask(server, "budget").document["limit"]["spent_picodollars"] == 5
+
+
+def test_a_budget_stands_once_beside_all_charges_of_a_batch(server):
+    wanted = [{"charge": {"user": user, "amount_picodollars": 1}} for user in ("alice", "dora", "alice")]
+    document = server.ask("POST", "/v1/apply", {"project": "p", "requests": wanted}).document
+    assert [item["charge"]["budget"] for item in document["items"]] == [0, 1, 0]
+    assert [budget["user"] for budget in document["budgets"]] == ["alice", "dora"]
+    requests = [ChargeRequest(user, Picodollars(1)) for user in ("dora", "alice")]
+    assert [answer.budget.user for answer in server.open("p").apply(requests)] == ["dora", "alice"]
