@@ -2,7 +2,8 @@
 
     python benchmarks/server_restarts.py [PROCESSES] [STEPS] [RESTARTS]
 
-A step is a charge, a reservation that is committed, and a refund, none of them with a key.
+First straight, then through a server of ours, which is killed and started again in turn with the database. A step is a
+charge, a reservation that is committed, and a refund, none of them with a key.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "stores"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "server"))
 
 from restarting import restarted
 
@@ -20,12 +22,14 @@ from restarting import restarted
 def main() -> None:
     """Do it, and say how it went."""
     processes, steps, restarts = [*map(int, sys.argv[1:]), *(16, 200, 10)[len(sys.argv) - 1 :]]
-    began = time.monotonic()
-    restarted(processes, steps, restarts)
-    print(
-        f"{processes} processes x {steps} steps through {restarts} restarts:"
-        f" each once, in {time.monotonic() - began:.0f} s"
-    )
+    for how, over_http in (("straight", False), ("over HTTP", True)):
+        began = time.monotonic()
+        restarted(processes, steps, restarts, over_http=over_http)
+        print(
+            f"{how}: {processes} processes x {steps} steps through {restarts} restarts:"
+            f" each once, in {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ _ANYBODY = "anybody"
 """Who saves at a server without tokens."""
 
 _CLOSING = [(b"connection", b"close")]
-"""Its saves come from many threads at once, whose pool of connections now and then closes one that another thread has
-begun to use: a save that nobody answers, and of which its caller hears nothing. With a connection each, none is lost."""
+"""litellm's client saves from many threads at once, and its pool now and then closes a connection that another thread
+has begun to use: that save is not answered, and nobody hears of it. With a connection each none is lost."""
 
 Act = Callable[[Project, str, dict[str, Any]], dict[str, Any]]
 

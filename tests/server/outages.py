@@ -25,9 +25,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def start_server(directory: Path, port: int, *options: str) -> subprocess.Popen[str]:
-    """A server over the stores in a directory, in a process of its own, once it listens."""
-    command = [sys.executable, "-m", "budgetctl", "--store", f"{directory}/", "serve", "--port", str(port), *options]
+def start_server(store: str, port: int, *options: str) -> subprocess.Popen[str]:
+    """A server over a store, in a process of its own, once it listens."""
+    command = [sys.executable, "-m", "budgetctl", "--store", store, "serve", "--port", str(port), *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "serving" in line:
@@ -59,7 +59,7 @@ def survive(directory: Path, *, count: int, steps: int, outages: int, seed: int)
     moments = random.Random(seed)
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    server = start_server(directory, port, "--no-auth", "--quiet")
+    server = start_server(f"{directory}/", port, "--no-auth", "--quiet")
     try:
         with closing(BudgetManager("p", store=address)) as manager:
             killing.set_up(manager)
@@ -70,7 +70,7 @@ def survive(directory: Path, *, count: int, steps: int, outages: int, seed: int)
                     watched.stdout.readline()
                 os.kill(server.pid, signal.SIGKILL)
                 server.communicate()
-                server = start_server(directory, port, "--no-auth", "--quiet")
+                server = start_server(f"{directory}/", port, "--no-auth", "--quiet")
             for process in running.values():
                 process.communicate()
                 assert process.returncode == 0

@@ -23,7 +23,7 @@ def test_a_server_that_is_killed_loses_nothing_it_acknowledged_and_does_nothing_
 
 def test_a_signal_ends_the_server_when_what_it_has_begun_is_answered(home):
     port = free_port()
-    server = start_server(home, port, "--no-auth")
+    server = start_server(f"{home}/", port, "--no-auth")
     with closing(BudgetManager("p", store=f"http://127.0.0.1:{port}")) as manager:
         manager.create("alice", "10")
         acknowledged = []
@@ -58,7 +58,7 @@ def _until_it_ends(work) -> None:
 
 
 def test_control_c_ends_the_server_without_a_failure(home):
-    server = start_server(home, free_port(), "--no-auth")
+    server = start_server(f"{home}/", free_port(), "--no-auth")
     server.send_signal(signal.SIGINT)
     server.communicate(timeout=60)
     assert server.returncode == 0

@@ -11,8 +11,11 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from itertools import cycle, islice
 
+from outages import free_port, start_server
 from postgres import Server
 from soundness import assert_sound
 
@@ -26,31 +29,64 @@ SETTINGS = "max_connections = 200\n"
 WAIT_S = 120
 
 
-def restarted(processes: int, steps: int, restarts: int) -> None:
-    """Let so many processes take so many steps each while the server restarts, and look at what they have left."""
-    server = Server(SETTINGS)
+def restarted(processes: int, steps: int, restarts: int, *, over_http: bool = False) -> None:
+    """Let so many processes take so many steps each while the server restarts, and look at what they have left.
+
+    Over HTTP they ask a server of ours in front of the database, which is killed and started again in between.
+    """
+    database = Server(SETTINGS)
+    server = _OurServer(database.url) if over_http else None
     try:
-        with closing(_manager(server.url)) as manager:
+        with closing(_manager(database.url)) as manager:
             manager.cap("1000000")
             for user in USERS:
                 manager.create(user, "1000000")
             names = [f"{USERS[number % 2]}-{number}" for number in range(processes)]
-            _run(server, names, steps, restarts)
+            killed = [database.restart] if server is None else [database.restart, server.restart]
+            _run(
+                database.url if server is None else server.address, names, steps, list(islice(cycle(killed), restarts))
+            )
             _assert_exactly_once(manager, names, steps)
     finally:
-        server.stop()
+        if server is not None:
+            server.stop()
+        database.stop()
+
+
+class _OurServer:
+    """A server of ours over a database."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._port = free_port()
+        self.address = f"http://127.0.0.1:{self._port}"
+        self._start()
+
+    def _start(self) -> None:
+        self._process = start_server(self._url, self._port, "--no-auth", "--quiet", "--wait", str(WAIT_S))
+
+    def restart(self) -> None:
+        """Kill it in the midst of whatever it does, and start it again."""
+        self._process.kill()
+        self._process.communicate()
+        self._start()
+
+    def stop(self) -> None:
+        """Have it end."""
+        self._process.terminate()
+        self._process.communicate()
 
 
 def _manager(url: str) -> BudgetManager:
     return BudgetManager("p", store=open_store(url, "p", wait_s=WAIT_S))
 
 
-def _run(server: Server, names: list[str], steps: int, restarts: int) -> None:
+def _run(url: str, names: list[str], steps: int, outages: Sequence[Callable[[], None]]) -> None:
     with ExitStack() as running:
         processes = [
             running.enter_context(
                 subprocess.Popen(
-                    [sys.executable, __file__, server.url, name, str(steps)],
+                    [sys.executable, __file__, url, name, str(steps)],
                     stdout=subprocess.PIPE,
                     text=True,
                     env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -59,10 +95,10 @@ def _run(server: Server, names: list[str], steps: int, restarts: int) -> None:
             for name in names
         ]
         # The moments: when one of them has come so far, wherever the others then are.
-        for number in range(1, restarts + 1):
-            for _ in range(steps // (restarts + 1)):
+        for number, strike in enumerate(outages, 1):
+            for _ in range(steps // (len(outages) + 1)):
                 assert processes[number % len(processes)].stdout.readline()
-            server.restart()
+            strike()
         for process in processes:
             assert process.stdout.read().endswith("done\n")
             assert process.wait() == 0

@@ -1,9 +1,11 @@
-"""A PostgreSQL server may be killed at any moment: what was acknowledged is there, and nothing twice."""
+"""A PostgreSQL server that is killed and starts again while processes write to it, and a server of ours before it."""
 
 from __future__ import annotations
 
-import restarting
+import pytest
+from restarting import restarted
 
 
-def test_every_step_is_taken_once_though_the_server_is_killed_in_the_middle_of_them():
-    restarting.restarted(processes=4, steps=12, restarts=2)
+@pytest.mark.parametrize("over_http", [False, True])
+def test_every_step_of_four_processes_is_taken_once_through_restarts(over_http):
+    restarted(processes=4, steps=12, restarts=2, over_http=over_http)
