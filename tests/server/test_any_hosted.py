@@ -158,6 +158,8 @@ class AnyHosted(RuleBasedStateMachine):
         if user not in client.records or client.quiet_until_s.get(user, 0) > self.now_s:
             return
         record = client.records[user]
+        if record.get("current_cost") == 0:
+            self.arrive_now(client)  # a late record of nothing spent, which nothing follows, looks like a reset
         record["current_cost"] = amount + record.get("current_cost", 0)
         if torn:
             client.save(self.now_s)

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, settings
+from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from postgres import new_project, server_url
@@ -413,7 +413,9 @@ class AnyEnforcement(RuleBasedStateMachine):
 
 
 TestAnyEnforcement = AnyEnforcement.TestCase
-TestAnyEnforcement.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestAnyEnforcement.settings = settings(
+    max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+)
 
 
 class AnyEnforcementInPostgres(AnyEnforcement):
@@ -424,4 +426,6 @@ class AnyEnforcementInPostgres(AnyEnforcement):
 
 
 TestAnyEnforcementInPostgres = AnyEnforcementInPostgres.TestCase
-TestAnyEnforcementInPostgres.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestAnyEnforcementInPostgres.settings = settings(
+    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+)
