@@ -64,6 +64,43 @@ BEGIN
         CASE WHEN own.parent IS NOT NULL THEN names[2] END))::locked_chain;
 END $$;
 
+-- The limits of a chain: whether they count a model, which is NULL when nobody has matched its name with their pattern
+-- before, and how much of what they hold has expired. This one and what follows it, in SQL, become part of the
+-- statements that call them.
+CREATE FUNCTION limits_above(of_project bigint, chain bigint[], of_model text, at_us bigint)
+RETURNS TABLE (terms limits, counts boolean, gone numeric) LANGUAGE sql STABLE AS $$
+    SELECT l,
+        CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE (
+            SELECT m.matches FROM pattern_matches m
+            WHERE m.project = l.project AND m.pattern = l.models AND m.model = of_model) END,
+        CASE WHEN l.held = 0 THEN 0 ELSE (
+            SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
+            WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END
+    FROM unnest(chain) WITH ORDINALITY AS place (holder, level)
+    JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
+    ORDER BY place.level, l.limit_id
+$$;
+
+CREATE FUNCTION standing(owner text, l limits, spent numeric, held numeric) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT json_build_array(
+        owner, l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,
+        l.window_start_us, l.window_end_us, spent, held, l.warn_at, l.extra, l.extra_until_us)
+$$;
+
+-- What the current generation of a user's primary limit has spent by model, the most expensive first.
+CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS TABLE (models json)
+LANGUAGE sql STABLE AS $$
+    SELECT json_object_agg(m.name, t.spent ORDER BY t.spent DESC, m.name) FROM limits l
+    JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
+    JOIN models m ON m.project = t.project AND m.model = t.model
+    WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0
+$$;
+
+-- A clock that stands more than a day before a window knows nothing of what was spent since.
+CREATE FUNCTION has_left(l limits, gone numeric, wanted numeric, at_us bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT l.amount + l.extra - l.spent - l.held + gone >= wanted AND at_us >= l.window_start_us - 86400000000
+$$;
+
 -- Which limits count a cost, and how all of them stand with it. slow says why that is not known: a window or a top-up has
 -- passed, or nobody has matched the model with a pattern before. members names the posting set.
 CREATE TYPE counting_limits AS (
@@ -80,44 +117,21 @@ DECLARE
 BEGIN
     SELECT
         CASE
-            WHEN bool_or(c.window_end_us <= at_us OR c.extra_until_us <= at_us) THEN json_build_array('slow')
-            WHEN bool_or(c.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(c.models))
+            WHEN bool_or((c.terms).window_end_us <= at_us OR (c.terms).extra_until_us <= at_us)
+                THEN json_build_array('slow')
+            WHEN bool_or(c.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg((c.terms).models))
         END,
-        array_agg(c.limit_id) FILTER (WHERE c.counts),
-        string_agg(c.limit_id || ':' || c.generation, ',') FILTER (WHERE c.counts),
+        array_agg((c.terms).limit_id) FILTER (WHERE c.counts),
+        string_agg((c.terms).limit_id || ':' || (c.terms).generation, ',') FILTER (WHERE c.counts),
         bool_or(c.gone > 0),
-        -- A clock that stands more than a day before a window knows nothing of what was spent since.
-        bool_and(c.amount + c.extra - c.spent - c.held + c.gone >= cost AND at_us >= c.window_start_us - 86400000000)
-            FILTER (WHERE c.counts),
-        json_agg(json_build_array(
-            c.owner, c.limit_id, c.name, c.amount, c.duration, c.align, c.zone, c.models, c.anchor_us, c.generation,
-            c.window_start_us, c.window_end_us, c.spent + CASE WHEN c.counts THEN cost ELSE 0 END,
-            c.held - c.gone - CASE WHEN c.limit_id = ANY (freed) THEN held_amount ELSE 0 END,
-            c.warn_at, c.extra, c.extra_until_us))
+        bool_and(has_left(c.terms, c.gone, cost, at_us)) FILTER (WHERE c.counts),
+        json_agg(standing(
+            names[array_position(chain, (c.terms).holder)], c.terms,
+            (c.terms).spent + CASE WHEN c.counts THEN cost ELSE 0 END,
+            (c.terms).held - c.gone - CASE WHEN (c.terms).limit_id = ANY (freed) THEN held_amount ELSE 0 END))
     INTO counts
-    FROM (
-        SELECT l.*, place.owner,
-            CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE (
-                SELECT m.matches FROM pattern_matches m
-                WHERE m.project = l.project AND m.pattern = l.models AND m.model = of_model) END AS counts,
-            CASE WHEN l.held = 0 THEN 0 ELSE (
-                SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
-                WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
-        FROM unnest(chain, names) WITH ORDINALITY AS place (holder, owner, level)
-        JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
-        ORDER BY place.level, l.limit_id
-    ) c;
+    FROM limits_above(of_project, chain, of_model, at_us) c;
     RETURN counts;
-END $$;
-
--- What the current generation of a user's primary limit has spent by model, the most expensive first.
-CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS json LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (
-        SELECT json_object_agg(m.name, t.spent ORDER BY t.spent DESC, m.name) FROM limits l
-        JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
-        JOIN models m ON m.project = t.project AND m.model = t.model
-        WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0);
 END $$;
 
 CREATE FUNCTION model_key(of_project bigint, of_name text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -204,8 +218,8 @@ BEGIN
     SET spent = l.spent + CASE WHEN l.limit_id = ANY (counts.counted) THEN cost ELSE 0 END,
         held = l.held - CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END
     WHERE l.project = of_project AND l.limit_id = ANY (counts.counted || freed);
-    answer := json_build_array('charged', number, at_us, of_model, locked.about, counts.standings,
-        spent_by_model(of_project, locked.chain[1]));
+    SELECT json_build_array('charged', post.number, at_us, of_model, locked.about, counts.standings, t.models)
+        INTO answer FROM spent_by_model(of_project, locked.chain[1]) t;
 END $$;
 
 CREATE FUNCTION told(answer json, of_user text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
@@ -235,7 +249,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION reserve(
-    of_project bigint, at_us bigint, hold_name text, of_user text, wanted numeric, ttl_us bigint, of_model text, note text
+    of_project bigint, at_us bigint, of_user text, wanted numeric, of_model text, hold_name text, ttl_us bigint, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     locked locked_chain;
@@ -377,66 +391,6 @@ BEGIN
     PERFORM resolve(of_project, hold.hold, at_us, 'released', NULL);
     RETURN json_build_array('released', at_us, found_hold.of_user, hold.amount, hold.created_us, hold.expires_us,
         found_hold.of_model, hold.note);
-END $$;
-
--- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
-CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
-BEGIN
-    CASE asked ->> 0
-        WHEN 'charge' THEN
-            RETURN charge(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
-                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
-        WHEN 'reserve' THEN
-            RETURN reserve(of_project, at_us, asked ->> 1, asked ->> 2, (asked ->> 3)::numeric, (asked ->> 4)::bigint,
-                asked ->> 5, asked ->> 6);
-        WHEN 'commit' THEN
-            RETURN commit_hold(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
-                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
-        WHEN 'release' THEN
-            RETURN release_hold(of_project, at_us, asked ->> 1);
-    END CASE;
-END $$;
-
--- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
--- they are for, models those that they name, holds those that they resolve.
-CREATE FUNCTION apply(of_project bigint, now_us bigint, requests jsonb, users text[], hold_names text[], model_names text[])
-RETURNS SETOF json LANGUAGE plpgsql AS $$
-DECLARE
-    at_us bigint := share_project(of_project, now_us);
-    to_lock bigint[];
-    asked jsonb;
-    answer json;
-BEGIN
-    -- All rows at once in the order of locks: how many stand above a holder says how deep it is.
-    WITH RECURSIVE above (start, holder, parent, level) AS (
-        (
-            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(users) AS u
-            JOIN holders h ON h.project = of_project AND h.name = u AND h.deleted_us = 0
-            UNION
-            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(hold_names) AS n
-            JOIN holds o ON o.project = of_project AND o.name = n
-            JOIN holders h ON h.project = of_project AND h.holder = o.holder
-        )
-        UNION ALL
-        SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
-        JOIN holders h ON h.project = of_project AND h.holder = a.parent
-    ), deep AS (
-        SELECT DISTINCT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
-        UNION ALL
-        SELECT h.holder, -1 FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
-    )
-    SELECT array_agg(d.holder ORDER BY d.depth DESC, d.holder) INTO to_lock FROM deep d;
-    PERFORM FROM unnest(to_lock) WITH ORDINALITY AS t (holder, place)
-        JOIN holders h ON h.project = of_project AND h.holder = t.holder ORDER BY t.place FOR NO KEY UPDATE OF h;
-    INSERT INTO models (project, name)
-        SELECT of_project, n FROM unnest(model_names) AS n
-        WHERE NOT EXISTS (SELECT FROM models m WHERE m.project = of_project AND m.name = n)
-        ORDER BY n COLLATE "C" ON CONFLICT DO NOTHING;
-    FOR asked IN SELECT value FROM jsonb_array_elements(requests) LOOP
-        answer := perform(of_project, at_us, asked);
-        RETURN NEXT answer;
-        EXIT WHEN answer ->> 0 IN ('slow', 'unmatched');
-    END LOOP;
 END $$;
 
 -- What check() looks at, with the time; without limits for an unknown user.
