@@ -64,27 +64,58 @@ BEGIN
         CASE WHEN own.parent IS NOT NULL THEN names[2] END))::locked_chain;
 END $$;
 
--- The limits of a chain: whether they count a model, which is NULL when nobody has matched its name with their pattern
--- before, and how much of what they hold has expired. This one and what follows it, in SQL, become part of the
--- statements that call them.
-CREATE FUNCTION limits_above(of_project bigint, chain bigint[], of_model text, at_us bigint)
-RETURNS TABLE (terms limits, counts boolean, gone numeric) LANGUAGE sql STABLE AS $$
-    SELECT l,
-        CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE (
-            SELECT m.matches FROM pattern_matches m
-            WHERE m.project = l.project AND m.pattern = l.models AND m.model = of_model) END,
-        CASE WHEN l.held = 0 THEN 0 ELSE (
-            SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
-            WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END
-    FROM unnest(chain) WITH ORDINALITY AS place (holder, level)
-    JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
-    ORDER BY place.level, l.limit_id
-$$;
+-- A holder and all above it.
+CREATE FUNCTION chain_of(of_project bigint, of_holder bigint, of_parent bigint, cap bigint) RETURNS bigint[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    chain bigint[] := ARRAY[of_holder];
+    above bigint := of_parent;
+BEGIN
+    WHILE above IS NOT NULL LOOP
+        chain := chain || above;
+        SELECT h.parent INTO above FROM holders h WHERE h.project = of_project AND h.holder = above;
+    END LOOP;
+    RETURN CASE WHEN cap <> of_holder THEN chain || cap ELSE chain END;
+END $$;
 
-CREATE FUNCTION standing(owner text, l limits, spent numeric, held numeric) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_array(
-        owner, l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,
-        l.window_start_us, l.window_end_us, spent, held, l.warn_at, l.extra, l.extra_until_us)
+CREATE FUNCTION cap_of(of_project bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT c.holder FROM holders c WHERE c.project = of_project AND c.name = '' AND c.deleted_us = 0);
+END $$;
+
+-- The limits of a chain, and how they stand with a cost when those in freed let go of held_amount at the same time. counts
+-- is NULL when nobody has matched the model's name with their pattern before; gone is what they hold that has expired.
+-- This one and what follows it, in SQL, become part of the statements that call them.
+CREATE FUNCTION limits_above(
+    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
+) RETURNS TABLE (
+    limit_id bigint, generation bigint, models text, is_due boolean, counts boolean, gone numeric, is_allowed boolean,
+    standing json
+) LANGUAGE sql STABLE AS $$
+    SELECT
+        c.limit_id, c.generation, c.models,
+        (c.window_end_us <= at_us) IS TRUE OR (c.extra_until_us <= at_us) IS TRUE,
+        c.counts, c.gone,
+        -- A clock that stands more than a day before a window knows nothing of what was spent since.
+        c.amount + c.extra - c.spent - c.held + c.gone >= cost AND at_us >= c.window_start_us - 86400000000,
+        json_build_array(
+            c.owner, c.limit_id, c.name, c.amount, c.duration, c.align, c.zone, c.models, c.anchor_us, c.generation,
+            c.window_start_us, c.window_end_us, c.spent + CASE WHEN c.counts THEN cost ELSE 0 END,
+            c.held - c.gone - CASE WHEN c.limit_id = ANY (freed) THEN held_amount ELSE 0 END,
+            c.warn_at, c.extra, c.extra_until_us)
+    FROM (
+        SELECT l.*,
+            (SELECT h.name FROM holders h WHERE h.project = l.project AND h.holder = l.holder) AS owner,
+            CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE (
+                SELECT m.matches FROM pattern_matches m
+                WHERE m.project = l.project AND m.pattern = l.models AND m.model = of_model) END AS counts,
+            CASE WHEN l.held = 0 THEN 0 ELSE (
+                SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
+                WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
+        FROM unnest(chain) WITH ORDINALITY AS place (holder, level)
+        JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
+        ORDER BY place.level, l.limit_id
+    ) c
 $$;
 
 -- What the current generation of a user's primary limit has spent by model, the most expensive first.
@@ -96,41 +127,30 @@ LANGUAGE sql STABLE AS $$
     WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0
 $$;
 
--- A clock that stands more than a day before a window knows nothing of what was spent since.
-CREATE FUNCTION has_left(l limits, gone numeric, wanted numeric, at_us bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT l.amount + l.extra - l.spent - l.held + gone >= wanted AND at_us >= l.window_start_us - 86400000000
-$$;
-
 -- Which limits count a cost, and how all of them stand with it. slow says why that is not known: a window or a top-up has
 -- passed, or nobody has matched the model with a pattern before. members names the posting set.
 CREATE TYPE counting_limits AS (
     slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json
 );
 
--- Those of a chain, where those in freed let go of held_amount at the same time.
 CREATE FUNCTION counting(
-    of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric, freed bigint[],
-    held_amount numeric
+    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
 ) RETURNS counting_limits LANGUAGE plpgsql STABLE AS $$
 DECLARE
     counts counting_limits;
 BEGIN
     SELECT
         CASE
-            WHEN bool_or((c.terms).window_end_us <= at_us OR (c.terms).extra_until_us <= at_us)
-                THEN json_build_array('slow')
-            WHEN bool_or(c.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg((c.terms).models))
+            WHEN bool_or(l.is_due) THEN json_build_array('slow')
+            WHEN bool_or(l.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(l.models))
         END,
-        array_agg((c.terms).limit_id) FILTER (WHERE c.counts),
-        string_agg((c.terms).limit_id || ':' || (c.terms).generation, ',') FILTER (WHERE c.counts),
-        bool_or(c.gone > 0),
-        bool_and(has_left(c.terms, c.gone, cost, at_us)) FILTER (WHERE c.counts),
-        json_agg(standing(
-            names[array_position(chain, (c.terms).holder)], c.terms,
-            (c.terms).spent + CASE WHEN c.counts THEN cost ELSE 0 END,
-            (c.terms).held - c.gone - CASE WHEN (c.terms).limit_id = ANY (freed) THEN held_amount ELSE 0 END))
+        array_agg(l.limit_id) FILTER (WHERE l.counts),
+        string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts),
+        bool_or(l.gone > 0),
+        bool_and(l.is_allowed) FILTER (WHERE l.counts),
+        json_agg(l.standing)
     INTO counts
-    FROM limits_above(of_project, chain, of_model, at_us) c;
+    FROM limits_above(of_project, chain, at_us, of_model, cost, freed, held_amount) l;
     RETURN counts;
 END $$;
 
@@ -180,7 +200,7 @@ DECLARE
     model_id bigint;
     set_id bigint;
 BEGIN
-    counts := counting(of_project, locked.chain, locked.names, at_us, of_model, cost, freed, held_amount);
+    counts := counting(of_project, locked.chain, at_us, of_model, cost, freed, held_amount);
     answer := counts.slow;
     IF answer IS NOT NULL THEN
         RETURN;
@@ -264,12 +284,12 @@ BEGIN
     IF locked.chain IS NULL OR is_known THEN
         RETURN json_build_array('slow', of_user);
     END IF;
-    counts := counting(of_project, locked.chain, locked.names, at_us, of_model, wanted, '{}', 0);
+    counts := counting(of_project, locked.chain, at_us, of_model, wanted, '{}', 0);
     IF counts.slow IS NOT NULL THEN
         RETURN told(counts.slow, of_user);
     END IF;
     IF NOT counts.is_allowed THEN
-        counts := counting(of_project, locked.chain, locked.names, at_us, of_model, 0, '{}', 0);
+        counts := counting(of_project, locked.chain, at_us, of_model, 0, '{}', 0);
         RETURN json_build_array('denied', at_us, counts.standings);
     END IF;
     IF counts.any_expired THEN
@@ -380,7 +400,7 @@ DECLARE
     counts counting_limits;
     hold holds;
 BEGIN
-    counts := counting(of_project, (found_hold.own).chain, (found_hold.own).names, at_us, NULL, 0, '{}', 0);
+    counts := counting(of_project, (found_hold.own).chain, at_us, NULL, 0, '{}', 0);
     IF found_hold.is_slow OR counts.slow IS NOT NULL THEN
         RETURN json_build_array('slow', found_hold.of_user);
     END IF;
@@ -398,20 +418,8 @@ CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS jso
 DECLARE
     at_us bigint := COALESCE(now_us, clock_us());
     chain bigint[];
-    names text[];
 BEGIN
-    WITH RECURSIVE above (holder, name, parent, level) AS (
-        SELECT h.holder, h.name, h.parent, 0 FROM holders h
-        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0
-        UNION ALL
-        SELECT h.holder, h.name, h.parent, a.level + 1 FROM above a
-        JOIN holders h ON h.project = of_project AND h.holder = a.parent
-    ), own AS MATERIALIZED (SELECT * FROM above)
-    SELECT array_agg(o.holder ORDER BY o.level), array_agg(o.name ORDER BY o.level) INTO chain, names FROM (
-        SELECT * FROM own
-        UNION ALL
-        SELECT h.holder, h.name, h.parent, 1000 FROM holders h -- the project's, if there is such a user
-        WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0 AND of_user <> '' AND EXISTS (SELECT FROM own)
-    ) o;
-    RETURN json_build_array(at_us, (counting(of_project, chain, names, at_us, NULL, 0, '{}', 0)).standings);
+    SELECT chain_of(of_project, h.holder, h.parent, cap_of(of_project)) INTO chain FROM holders h
+        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0;
+    RETURN json_build_array(at_us, (counting(of_project, chain, at_us, NULL, 0, '{}', 0)).standings);
 END $$;

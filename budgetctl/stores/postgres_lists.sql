@@ -10,25 +10,6 @@ CREATE TYPE listed AS (
     hold bigint, freed bigint[], held_amount numeric, counted bigint[], members text, model bigint, posting_set bigint
 );
 
--- A holder and all above it, as lock_chain() finds them.
-CREATE FUNCTION chain_of(of_project bigint, of_holder bigint, of_parent bigint, cap bigint) RETURNS bigint[]
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    chain bigint[] := ARRAY[of_holder];
-    above bigint := of_parent;
-BEGIN
-    WHILE above IS NOT NULL LOOP
-        chain := chain || above;
-        SELECT h.parent INTO above FROM holders h WHERE h.project = of_project AND h.holder = above;
-    END LOOP;
-    RETURN CASE WHEN cap <> of_holder THEN chain || cap ELSE chain END;
-END $$;
-
-CREATE FUNCTION cap_of(of_project bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (SELECT c.holder FROM holders c WHERE c.project = of_project AND c.name = '' AND c.deleted_us = 0);
-END $$;
-
 -- Charges, or holds to be made; NULL if one is of an unknown user.
 CREATE FUNCTION listed(of_project bigint, run jsonb) RETURNS listed[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -58,11 +39,10 @@ BEGIN
         FROM unnest(requests) r
         LEFT JOIN models m ON m.project = of_project AND m.name = r.of_model
         CROSS JOIN LATERAL (
-            SELECT COALESCE(bool_or((l.terms).window_end_us <= at_us OR (l.terms).extra_until_us <= at_us
-                    OR l.counts IS NULL), false) AS is_slow,
-                array_agg((l.terms).limit_id) FILTER (WHERE l.counts) AS counted,
-                string_agg((l.terms).limit_id || ':' || (l.terms).generation, ',') FILTER (WHERE l.counts) AS members
-            FROM limits_above(of_project, r.chain, r.of_model, at_us) l
+            SELECT COALESCE(bool_or(l.is_due OR l.counts IS NULL), false) AS is_slow,
+                array_agg(l.limit_id) FILTER (WHERE l.counts) AS counted,
+                string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts) AS members
+            FROM limits_above(of_project, r.chain, at_us, r.of_model, 0, '{}', 0) l
         ) c
         LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members);
 END $$;
@@ -118,10 +98,7 @@ BEGIN
         ELSE json_build_array('charged', c.number, at_us, c.of_model,
             json_build_array(h.name, h.created_us, at_us, h.extra, (
                 SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)),
-            (SELECT json_agg(standing(
-                    (SELECT o.name FROM holders o WHERE o.project = of_project AND o.holder = (l.terms).holder),
-                    l.terms, (l.terms).spent, (l.terms).held - l.gone))
-                FROM limits_above(of_project, c.chain, NULL, at_us) l),
+            (SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
             (SELECT t.models FROM spent_by_model(of_project, c.holder) t)) END
     FROM unnest(charges) c
     JOIN holders h ON h.project = of_project AND h.holder = c.holder
