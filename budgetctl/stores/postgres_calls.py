@@ -121,7 +121,8 @@ def _budget(project: str, about: list[Any], rows: list[list[Any]], models: dict[
     user, created_us, updated_us, extra, parent = about
     standings = standings_from(rows)
     primary = next(limit for owner, limit in standings if owner == user and limit.name == PRIMARY)
-    by_model = {name: Picodollars(spent) for name, spent in (models or {}).items()}
+    most_first = sorted((models or {}).items(), key=lambda item: (-item[1], item[0]))
+    by_model = {name: Picodollars(spent) for name, spent in most_first}
     holder = Holder(0, user, 0, created_us, updated_us, extra, parent_name=parent)
     return holder.budget(project, primary, by_model)._replace(standings=standings)
 

@@ -25,17 +25,16 @@ BEGIN
     RETURN COALESCE(now_us, clock_us());
 END $$;
 
--- A user and all above it, whose rows are locked: their keys and names in that order; and what a budget says of its
--- user.
-CREATE TYPE locked_chain AS (chain bigint[], names text[], last_number bigint, about json);
+-- A user and all above it, whose rows are locked; and what a budget says of its user.
+CREATE TYPE locked_chain AS (chain bigint[], last_number bigint, about json);
 
 -- NULL for an unknown user.
 CREATE FUNCTION lock_chain(of_project bigint, of_user text, at_us bigint) RETURNS locked_chain LANGUAGE plpgsql AS $$
 DECLARE
     own record;
     above record;
+    parent_name text;
     chain bigint[];
-    names text[];
 BEGIN
     SELECT h.holder, h.parent, h.last_number, h.created_us, h.extra, (
             SELECT c.holder FROM holders c WHERE c.project = h.project AND c.name = '' AND c.deleted_us = 0) AS cap
@@ -45,23 +44,21 @@ BEGIN
         RETURN NULL;
     END IF;
     chain := ARRAY[own.holder];
-    names := ARRAY[of_user];
     IF own.parent IS NOT NULL THEN
         above := own;
         WHILE above.parent IS NOT NULL LOOP
             SELECT h.holder, h.parent, h.name INTO above FROM holders h
                 WHERE h.project = of_project AND h.holder = above.parent FOR NO KEY UPDATE;
             chain := chain || above.holder;
-            names := names || above.name;
+            parent_name := COALESCE(parent_name, above.name);
         END LOOP;
     END IF;
     IF own.cap <> own.holder THEN
         PERFORM FROM holders h WHERE h.project = of_project AND h.holder = own.cap FOR NO KEY UPDATE;
         chain := chain || own.cap;
-        names := array_append(names, '');
     END IF;
-    RETURN ROW(chain, names, own.last_number, json_build_array(of_user, own.created_us, at_us, own.extra,
-        CASE WHEN own.parent IS NOT NULL THEN names[2] END))::locked_chain;
+    RETURN ROW(chain, own.last_number,
+        json_build_array(of_user, own.created_us, at_us, own.extra, parent_name))::locked_chain;
 END $$;
 
 -- A holder and all above it.
@@ -118,10 +115,10 @@ CREATE FUNCTION limits_above(
     ) c
 $$;
 
--- What the current generation of a user's primary limit has spent by model, the most expensive first.
+-- What the current generation of a user's primary limit has spent by model.
 CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS TABLE (models json)
 LANGUAGE sql STABLE AS $$
-    SELECT json_object_agg(m.name, t.spent ORDER BY t.spent DESC, m.name) FROM limits l
+    SELECT json_object_agg(m.name, t.spent) FROM limits l
     JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
     JOIN models m ON m.project = t.project AND m.model = t.model
     WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0

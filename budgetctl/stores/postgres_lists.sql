@@ -28,6 +28,34 @@ BEGIN
         ) r);
 END $$;
 
+-- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there.
+CREATE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb) RETURNS listed[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    cap bigint := cap_of(of_project);
+BEGIN
+    RETURN (
+        SELECT CASE WHEN bool_and(r.is_open AND p.is_within) AND COUNT(DISTINCT r.hold) = COUNT(*) THEN array_agg(
+            ROW(r.place, r.asked, r.holder, r.chain, r.last_number + r.nth, r.nth = 1, (r.asked ->> 2)::numeric, r.of_model,
+                r.hold, p.freed, r.held_amount, NULL, NULL, NULL, NULL)::listed
+            ORDER BY r.place) END
+        FROM (
+            SELECT a.place, a.asked, h.holder, h.last_number, chain_of(of_project, h.holder, h.parent, cap) AS chain,
+                COALESCE(a.asked ->> 3, m.name) AS of_model, o.hold, o.amount AS held_amount,
+                COALESCE(o.state = 'open' AND o.expires_us > at_us AND h.deleted_us = 0, false) AS is_open,
+                row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
+            FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
+            LEFT JOIN holds o ON o.project = of_project AND o.name = a.asked ->> 1
+            LEFT JOIN holders h ON h.project = of_project AND h.holder = o.holder
+            LEFT JOIN models m ON m.project = of_project AND m.model = o.model
+        ) r
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed,
+                COALESCE(bool_and(l.holder = ANY (r.chain)), true) AS is_within
+            FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
+            WHERE p.project = of_project AND p.hold = r.hold
+        ) p);
+END $$;
+
 -- The same with what they count against; NULL if one is slow.
 CREATE FUNCTION counted(of_project bigint, at_us bigint, requests listed[]) RETURNS listed[]
 LANGUAGE plpgsql STABLE AS $$
@@ -105,7 +133,7 @@ BEGIN
     ORDER BY c.place;
 END $$;
 
--- Charges, of whose holds the money is let go. None is answered, and none done, if one of them is slow.
+-- Charges, or commits. None is answered, and none done, if one of them is slow.
 CREATE FUNCTION post_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     charges listed[];
@@ -128,6 +156,55 @@ BEGIN
     RETURN QUERY SELECT charged(of_project, at_us, charges);
 END $$;
 
+-- What is left of each limit is more than all of them want together, and the names of the holds are new.
+CREATE FUNCTION fit(of_project bigint, at_us bigint, holds listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT COUNT(DISTINCT h.asked ->> 4) = COUNT(*) AND NOT bool_or(EXISTS (
+            SELECT FROM holds o WHERE o.project = of_project AND o.name = h.asked ->> 4))
+        FROM unnest(holds) h
+    ) AND (
+        SELECT bool_and(l.amount + l.extra - l.spent - l.held >= s.wanted AND at_us >= l.window_start_us - 86400000000
+            AND (l.held = 0 OR NOT EXISTS (
+                SELECT FROM hold_postings p
+                WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us)))
+        FROM (
+            SELECT c.limit_id, SUM(h.cost) AS wanted FROM unnest(holds) h CROSS JOIN unnest(h.counted) AS c (limit_id)
+            GROUP BY c.limit_id
+        ) s
+        JOIN limits l ON l.project = of_project AND l.limit_id = s.limit_id);
+END $$;
+
+-- Holds. None is made if that has to be decided one by one.
+CREATE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
+DECLARE
+    made listed[] := counted(of_project, at_us, asked);
+BEGIN
+    IF made IS NULL OR NOT fit(of_project, at_us, made) THEN
+        RETURN;
+    END IF;
+    INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
+        SELECT of_project, m.asked ->> 4, m.holder, m.cost, m.model, 'open', m.asked ->> 6, at_us,
+            at_us + (m.asked ->> 5)::bigint
+        FROM unnest(made) m;
+    INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
+        SELECT of_project, c.limit_id, o.expires_us, o.hold, m.cost
+        FROM unnest(made) m JOIN holds o ON o.project = of_project AND o.name = m.asked ->> 4
+        CROSS JOIN unnest(m.counted) AS c (limit_id);
+    WITH owners AS (
+        UPDATE holders h SET updated_us = at_us
+        FROM (SELECT DISTINCT p.holder FROM unnest(made) m CROSS JOIN unnest(m.chain) AS p (holder)) s
+        WHERE h.project = of_project AND h.holder = s.holder
+    )
+    UPDATE limits l SET held = l.held + s.wanted
+    FROM (
+        SELECT c.limit_id, SUM(m.cost) AS wanted FROM unnest(made) m CROSS JOIN unnest(m.counted) AS c (limit_id)
+        GROUP BY c.limit_id
+    ) s
+    WHERE l.project = of_project AND l.limit_id = s.limit_id;
+    RETURN QUERY SELECT json_build_array('held', at_us, at_us + (m.asked ->> 5)::bigint) FROM unnest(made) m;
+END $$;
+
 -- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
 CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
@@ -148,10 +225,30 @@ END $$;
 
 -- A run of them: all its answers, or none, having done nothing.
 CREATE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb) RETURNS SETOF json LANGUAGE plpgsql AS $$
+DECLARE
+    commits listed[];
 BEGIN
-    IF jsonb_array_length(run) > 1 AND run #>> '{0,0}' = 'charge' THEN
-        RETURN QUERY SELECT post_all(of_project, at_us, listed(of_project, run));
+    IF jsonb_array_length(run) = 1 THEN
+        RETURN;
     END IF;
+    CASE run #>> '{0,0}'
+        WHEN 'charge' THEN
+            RETURN QUERY SELECT post_all(of_project, at_us, listed(of_project, run));
+        WHEN 'reserve' THEN
+            RETURN QUERY SELECT reserve_all(of_project, at_us, listed(of_project, run));
+        WHEN 'commit' THEN
+            commits := listed_commits(of_project, at_us, run);
+            RETURN QUERY SELECT post_all(of_project, at_us, commits);
+            IF FOUND THEN
+                WITH gone AS (
+                    DELETE FROM hold_postings p USING unnest(commits) c WHERE p.project = of_project AND p.hold = c.hold
+                )
+                UPDATE holds o SET state = 'committed', number = c.number, resolved_us = at_us FROM unnest(commits) c
+                    WHERE o.project = of_project AND o.hold = c.hold;
+            END IF;
+        ELSE -- releases are rare
+            RETURN;
+    END CASE;
 END $$;
 
 -- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
