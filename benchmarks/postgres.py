@@ -26,11 +26,11 @@ from postgres import Server
 
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.permission import HoldRequest
-from budgetctl.stores.base import BudgetChange, ChargeRequest
+from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest
 from budgetctl.stores.postgres import PostgresStore
 from budgetctl.stores.postgres_connections import FAST
 
-CLIENTS, FEW, MANY, BATCH = 16, 1_000, 1_000_000, 300
+CLIENTS, FEW, MANY, BATCH, GROUP = 16, 1_000, 1_000_000, 300, 64
 TERMS = BudgetChange(amount=parse_amount("100000000"), duration="yearly")
 
 _KEY = r"""'operation', ('\x' || lpad(to_hex(clock_us()), 16, '0') || lpad(to_hex(:k ::bigint), 16, '0'))::bytea,
@@ -41,8 +41,8 @@ SELECT charge({{project}}, share_project({{project}}, null), 'user-' || :u ::int
 """
 PAIR = f"""\\set u random(1, {{users}})
 \\set k random(1, 1000000000000)
-SELECT reserve({{project}}, share_project({{project}}, null), 'h-' || :k ::bigint, 'user-' || :u ::int, 1000000,
-    600000000, 'm', null);
+SELECT reserve({{project}}, share_project({{project}}, null), 'user-' || :u ::int, 1000000, 'm', 'h-' || :k ::bigint,
+    600000000, null);
 SELECT commit_hold({{project}}, share_project({{project}}, null), 'h-' || :k ::bigint, 1000000, 'm', {_KEY});
 """
 
@@ -118,6 +118,18 @@ def batches(bench: Bench, name: str) -> float:
         return count / (time.perf_counter() - began)
 
 
+def pairs(bench: Bench, name: str) -> float:
+    """Reserves with their commits a second through the library, in lists as of a server's group commit."""
+    with closing(PostgresStore(bench.url, name)) as store:
+        count, began = 0, time.perf_counter()
+        while time.perf_counter() - began < bench.seconds:
+            holds = {f"pair-{count + number}": f"user-{1 + (count + number) * 7 % FEW}" for number in range(GROUP)}
+            store.apply([HoldRequest(hold, user, Picodollars(1), 600_000_000, "m") for hold, user in holds.items()])
+            store.apply([CommitRequest(hold, ChargeRequest("", Picodollars(1), "m")) for hold in holds])
+            count += GROUP
+        return count / (time.perf_counter() - began)
+
+
 def single(bench: Bench, name: str) -> float:
     """Charges a second through the library, one by one."""
     with closing(PostgresStore(bench.url, name)) as store:
@@ -153,6 +165,7 @@ def main() -> None:
     print(f"{'cost of a charge, many / few users':40} {measured[0][1] / measured[2][1]:9.2f} (bound: 1.3)")
     print(f"{'library: one by one, one thread':40} {single(bench, 'few'):9,.0f} charges/s")
     print(f"{f'library: batches of {BATCH}, one thread':40} {batches(bench, 'few'):9,.0f} charges/s (target: 10,000)")
+    print(f"{f'library: reserve and commit, lists of {GROUP}':40} {pairs(bench, 'few'):9,.0f} pairs/s")
     if bench.server is not None:
         bench.server.stop()
 

@@ -27,7 +27,7 @@ from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
-    from budgetctl.models import Limit
+    from budgetctl.models import Budget, Limit
     from budgetctl.money import Picodollars
     from budgetctl.permission import Decision, Hold, HoldRequest
 
@@ -234,7 +234,7 @@ class PostgresStore(SqlStore):
             if what == "slow":
                 return self._perform_slowly(request, *values)
             if what != "unmatched":
-                return answered(self.project, request, [what, *values])
+                return answered(self.project, request, [what, *values], {})
             self._match(*values)
 
     @retried
@@ -243,6 +243,7 @@ class PostgresStore(SqlStore):
         done: list[Answer | BudgetctlError] = []
         while left := requests[len(done) :]:
             asked = {"asked": encoded(left), **named(left)}
+            budgets: dict[str, Budget] = {}
             for what, *values in self._call(sql, **asked) or [["slow", None]]:
                 request = requests[len(done)]
                 try:
@@ -251,7 +252,7 @@ class PostgresStore(SqlStore):
                     elif what == "slow":
                         done.append(self._perform_slowly(request, *values))
                     else:
-                        done.append(answered(self.project, request, [what, *values]))
+                        done.append(answered(self.project, request, [what, *values], budgets))
                 except StoreUnavailableError:
                     raise
                 except BudgetctlError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from operator import itemgetter
 from typing import Any
 
 from budgetctl import ledger
 from budgetctl.errors import OverBudgetError
-from budgetctl.models import PRIMARY, Charge, Entry, Standing
+from budgetctl.models import PRIMARY, Budget, Charge, Entry, Standing
 from budgetctl.money import Picodollars
 from budgetctl.permission import Hold, HoldRequest
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
@@ -38,8 +40,9 @@ def _operation_key() -> IdempotencyKey:
 
 
 def encoded(requests: list[Request]) -> str:
-    """The list that `apply` in the database takes."""
-    return _encode([_call(request) for request in requests])
+    """The list that `apply` in the database takes, in runs of one kind."""
+    calls = map(_call, requests)
+    return _encode([list(run) for _, run in itertools.groupby(calls, key=itemgetter(0))])
 
 
 def statement(request: Request) -> tuple[str, dict[str, Any]]:
@@ -58,7 +61,7 @@ def _call(request: Request) -> list[Any]:
         return ["charge", request.user, *_charge(request)]
     if isinstance(request, HoldRequest):
         hold_id, user, amount, ttl_us, model, note = request
-        return ["reserve", hold_id, user, amount, ttl_us, model, note]
+        return ["reserve", user, amount, model, hold_id, ttl_us, note]
     if isinstance(request, CommitRequest):
         return ["commit", request.hold_id, *_charge(request.charge)]
     return ["release", request.hold_id]
@@ -84,8 +87,11 @@ def named(requests: list[Request]) -> dict[str, list[str]]:
     return {"users": sorted(users), "holds": sorted(holds), "models": sorted(models)}
 
 
-def answered(project: str, request: Request, answer: list[Any]) -> Answer:
-    """What the request's own method returns. Raises `OverBudgetError`."""
+def answered(project: str, request: Request, answer: list[Any], budgets: dict[str, Budget]) -> Answer:
+    """What the request's own method returns. Raises `OverBudgetError`.
+
+    `budgets` are what earlier answers of the same list have said, by user: for several charges that is said once.
+    """
     _, *values = answer
     if isinstance(request, HoldRequest):
         return _held(request, answer)
@@ -93,7 +99,13 @@ def answered(project: str, request: Request, answer: list[Any]) -> Answer:
         at_us, user, amount, created_us, expires_us, model, note = values
         amount = Picodollars(amount)
         return Hold(request.hold_id, user, amount, "released", created_us, expires_us, at_us, model, note)
-    return _charged(project, request.charge if isinstance(request, CommitRequest) else request, *values)
+    number, at_us, model, about, *found = values
+    user = about[0]
+    if found:
+        budgets[user] = _budget(project, about, *found)
+    asked = request.charge if isinstance(request, CommitRequest) else request
+    entry = Entry(number, "spend", at_us, asked.amount, model, asked.usage, asked.pricing, asked.note)
+    return Charge(entry, budgets[user])
 
 
 def _held(request: HoldRequest, answer: list[Any]) -> Hold:
@@ -105,23 +117,14 @@ def _held(request: HoldRequest, answer: list[Any]) -> Hold:
     return Hold(hold_id, user, amount, "open", at_us, found, None, model, note)
 
 
-def _charged(
-    project: str,
-    asked: ChargeRequest,
-    number: int,
-    at_us: int,
-    model: str | None,
-    about: list[Any],
-    rows: list[list[Any]],
-    models: dict[str, int] | None,
-) -> Charge:
+def _budget(project: str, about: list[Any], rows: list[list[Any]], models: dict[str, int] | None) -> Budget:
     user, created_us, updated_us, extra, parent = about
     standings = standings_from(rows)
     primary = next(limit for owner, limit in standings if owner == user and limit.name == PRIMARY)
-    by_model = {name: Picodollars(spent) for name, spent in (models or {}).items()}
-    holder = Holder(0, user, number, created_us, updated_us, extra, parent_name=parent)
-    entry = Entry(number, "spend", at_us, asked.amount, model, asked.usage, asked.pricing, asked.note)
-    return Charge(entry, holder.budget(project, primary, by_model)._replace(standings=standings))
+    most_first = sorted((models or {}).items(), key=lambda item: (-item[1], item[0]))
+    by_model = {name: Picodollars(spent) for name, spent in most_first}
+    holder = Holder(0, user, 0, created_us, updated_us, extra, parent_name=parent)
+    return holder.budget(project, primary, by_model)._replace(standings=standings)
 
 
 def standings_from(rows: list[list[Any]]) -> tuple[Standing, ...]:

@@ -29,7 +29,7 @@ SCHEMA = "budgetctl"
 
 FAST = (
     "SET plan_cache_mode = force_generic_plan; SET join_collapse_limit = 1;"
-    " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+    " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
 )
 """How the functions in the database are planned: once a session, and row by row through the indexes in the order in
 which they name tables, also where these were small at that moment."""

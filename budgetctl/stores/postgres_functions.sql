@@ -25,17 +25,16 @@ BEGIN
     RETURN COALESCE(now_us, clock_us());
 END $$;
 
--- A user and all above it, whose rows are locked: their keys and names in that order; and what a budget says of its
--- user.
-CREATE TYPE locked_chain AS (chain bigint[], names text[], last_number bigint, about json);
+-- A user and all above it, whose rows are locked; and what a budget says of its user.
+CREATE TYPE locked_chain AS (chain bigint[], last_number bigint, about json);
 
 -- NULL for an unknown user.
 CREATE FUNCTION lock_chain(of_project bigint, of_user text, at_us bigint) RETURNS locked_chain LANGUAGE plpgsql AS $$
 DECLARE
     own record;
     above record;
+    parent_name text;
     chain bigint[];
-    names text[];
 BEGIN
     SELECT h.holder, h.parent, h.last_number, h.created_us, h.extra, (
             SELECT c.holder FROM holders c WHERE c.project = h.project AND c.name = '' AND c.deleted_us = 0) AS cap
@@ -45,24 +44,85 @@ BEGIN
         RETURN NULL;
     END IF;
     chain := ARRAY[own.holder];
-    names := ARRAY[of_user];
     IF own.parent IS NOT NULL THEN
         above := own;
         WHILE above.parent IS NOT NULL LOOP
             SELECT h.holder, h.parent, h.name INTO above FROM holders h
                 WHERE h.project = of_project AND h.holder = above.parent FOR NO KEY UPDATE;
             chain := chain || above.holder;
-            names := names || above.name;
+            parent_name := COALESCE(parent_name, above.name);
         END LOOP;
     END IF;
     IF own.cap <> own.holder THEN
         PERFORM FROM holders h WHERE h.project = of_project AND h.holder = own.cap FOR NO KEY UPDATE;
         chain := chain || own.cap;
-        names := array_append(names, '');
     END IF;
-    RETURN ROW(chain, names, own.last_number, json_build_array(of_user, own.created_us, at_us, own.extra,
-        CASE WHEN own.parent IS NOT NULL THEN names[2] END))::locked_chain;
+    RETURN ROW(chain, own.last_number,
+        json_build_array(of_user, own.created_us, at_us, own.extra, parent_name))::locked_chain;
 END $$;
+
+-- A holder and all above it.
+CREATE FUNCTION chain_of(of_project bigint, of_holder bigint, of_parent bigint, cap bigint) RETURNS bigint[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    chain bigint[] := ARRAY[of_holder];
+    above bigint := of_parent;
+BEGIN
+    WHILE above IS NOT NULL LOOP
+        chain := chain || above;
+        SELECT h.parent INTO above FROM holders h WHERE h.project = of_project AND h.holder = above;
+    END LOOP;
+    RETURN CASE WHEN cap <> of_holder THEN chain || cap ELSE chain END;
+END $$;
+
+CREATE FUNCTION cap_of(of_project bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT c.holder FROM holders c WHERE c.project = of_project AND c.name = '' AND c.deleted_us = 0);
+END $$;
+
+-- The limits of a chain, and how they stand with a cost when those in freed let go of held_amount at the same time. counts
+-- is NULL when nobody has matched the model's name with their pattern before; gone is what they hold that has expired.
+-- This one and what follows it, in SQL, become part of the statements that call them.
+CREATE FUNCTION limits_above(
+    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
+) RETURNS TABLE (
+    limit_id bigint, generation bigint, models text, is_due boolean, counts boolean, gone numeric, is_allowed boolean,
+    standing json
+) LANGUAGE sql STABLE AS $$
+    SELECT
+        c.limit_id, c.generation, c.models,
+        (c.window_end_us <= at_us) IS TRUE OR (c.extra_until_us <= at_us) IS TRUE,
+        c.counts, c.gone,
+        -- A clock that stands more than a day before a window knows nothing of what was spent since.
+        c.amount + c.extra - c.spent - c.held + c.gone >= cost AND at_us >= c.window_start_us - 86400000000,
+        json_build_array(
+            c.owner, c.limit_id, c.name, c.amount, c.duration, c.align, c.zone, c.models, c.anchor_us, c.generation,
+            c.window_start_us, c.window_end_us, c.spent + CASE WHEN c.counts THEN cost ELSE 0 END,
+            c.held - c.gone - CASE WHEN c.limit_id = ANY (freed) THEN held_amount ELSE 0 END,
+            c.warn_at, c.extra, c.extra_until_us)
+    FROM (
+        SELECT l.*,
+            (SELECT h.name FROM holders h WHERE h.project = l.project AND h.holder = l.holder) AS owner,
+            CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE (
+                SELECT m.matches FROM pattern_matches m
+                WHERE m.project = l.project AND m.pattern = l.models AND m.model = of_model) END AS counts,
+            CASE WHEN l.held = 0 THEN 0 ELSE (
+                SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
+                WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
+        FROM unnest(chain) WITH ORDINALITY AS place (holder, level)
+        JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
+        ORDER BY place.level, l.limit_id
+    ) c
+$$;
+
+-- What the current generation of a user's primary limit has spent by model.
+CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS TABLE (models json)
+LANGUAGE sql STABLE AS $$
+    SELECT json_object_agg(m.name, t.spent) FROM limits l
+    JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
+    JOIN models m ON m.project = t.project AND m.model = t.model
+    WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0
+$$;
 
 -- Which limits count a cost, and how all of them stand with it. slow says why that is not known: a window or a top-up has
 -- passed, or nobody has matched the model with a pattern before. members names the posting set.
@@ -70,54 +130,25 @@ CREATE TYPE counting_limits AS (
     slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json
 );
 
--- Those of a chain, where those in freed let go of held_amount at the same time.
 CREATE FUNCTION counting(
-    of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric, freed bigint[],
-    held_amount numeric
+    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
 ) RETURNS counting_limits LANGUAGE plpgsql STABLE AS $$
 DECLARE
     counts counting_limits;
 BEGIN
     SELECT
         CASE
-            WHEN bool_or(c.window_end_us <= at_us OR c.extra_until_us <= at_us) THEN json_build_array('slow')
-            WHEN bool_or(c.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(c.models))
+            WHEN bool_or(l.is_due) THEN json_build_array('slow')
+            WHEN bool_or(l.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(l.models))
         END,
-        array_agg(c.limit_id) FILTER (WHERE c.counts),
-        string_agg(c.limit_id || ':' || c.generation, ',') FILTER (WHERE c.counts),
-        bool_or(c.gone > 0),
-        -- A clock that stands more than a day before a window knows nothing of what was spent since.
-        bool_and(c.amount + c.extra - c.spent - c.held + c.gone >= cost AND at_us >= c.window_start_us - 86400000000)
-            FILTER (WHERE c.counts),
-        json_agg(json_build_array(
-            c.owner, c.limit_id, c.name, c.amount, c.duration, c.align, c.zone, c.models, c.anchor_us, c.generation,
-            c.window_start_us, c.window_end_us, c.spent + CASE WHEN c.counts THEN cost ELSE 0 END,
-            c.held - c.gone - CASE WHEN c.limit_id = ANY (freed) THEN held_amount ELSE 0 END,
-            c.warn_at, c.extra, c.extra_until_us))
+        array_agg(l.limit_id) FILTER (WHERE l.counts),
+        string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts),
+        bool_or(l.gone > 0),
+        bool_and(l.is_allowed) FILTER (WHERE l.counts),
+        json_agg(l.standing)
     INTO counts
-    FROM (
-        SELECT l.*, place.owner,
-            CASE WHEN l.models IS NULL THEN true WHEN of_model IS NULL THEN false ELSE (
-                SELECT m.matches FROM pattern_matches m
-                WHERE m.project = l.project AND m.pattern = l.models AND m.model = of_model) END AS counts,
-            CASE WHEN l.held = 0 THEN 0 ELSE (
-                SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
-                WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
-        FROM unnest(chain, names) WITH ORDINALITY AS place (holder, owner, level)
-        JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
-        ORDER BY place.level, l.limit_id
-    ) c;
+    FROM limits_above(of_project, chain, at_us, of_model, cost, freed, held_amount) l;
     RETURN counts;
-END $$;
-
--- What the current generation of a user's primary limit has spent by model, the most expensive first.
-CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS json LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (
-        SELECT json_object_agg(m.name, t.spent ORDER BY t.spent DESC, m.name) FROM limits l
-        JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
-        JOIN models m ON m.project = t.project AND m.model = t.model
-        WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0);
 END $$;
 
 CREATE FUNCTION model_key(of_project bigint, of_name text) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -166,7 +197,7 @@ DECLARE
     model_id bigint;
     set_id bigint;
 BEGIN
-    counts := counting(of_project, locked.chain, locked.names, at_us, of_model, cost, freed, held_amount);
+    counts := counting(of_project, locked.chain, at_us, of_model, cost, freed, held_amount);
     answer := counts.slow;
     IF answer IS NOT NULL THEN
         RETURN;
@@ -204,8 +235,8 @@ BEGIN
     SET spent = l.spent + CASE WHEN l.limit_id = ANY (counts.counted) THEN cost ELSE 0 END,
         held = l.held - CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END
     WHERE l.project = of_project AND l.limit_id = ANY (counts.counted || freed);
-    answer := json_build_array('charged', number, at_us, of_model, locked.about, counts.standings,
-        spent_by_model(of_project, locked.chain[1]));
+    SELECT json_build_array('charged', post.number, at_us, of_model, locked.about, counts.standings, t.models)
+        INTO answer FROM spent_by_model(of_project, locked.chain[1]) t;
 END $$;
 
 CREATE FUNCTION told(answer json, of_user text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
@@ -235,7 +266,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION reserve(
-    of_project bigint, at_us bigint, hold_name text, of_user text, wanted numeric, ttl_us bigint, of_model text, note text
+    of_project bigint, at_us bigint, of_user text, wanted numeric, of_model text, hold_name text, ttl_us bigint, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     locked locked_chain;
@@ -250,12 +281,12 @@ BEGIN
     IF locked.chain IS NULL OR is_known THEN
         RETURN json_build_array('slow', of_user);
     END IF;
-    counts := counting(of_project, locked.chain, locked.names, at_us, of_model, wanted, '{}', 0);
+    counts := counting(of_project, locked.chain, at_us, of_model, wanted, '{}', 0);
     IF counts.slow IS NOT NULL THEN
         RETURN told(counts.slow, of_user);
     END IF;
     IF NOT counts.is_allowed THEN
-        counts := counting(of_project, locked.chain, locked.names, at_us, of_model, 0, '{}', 0);
+        counts := counting(of_project, locked.chain, at_us, of_model, 0, '{}', 0);
         RETURN json_build_array('denied', at_us, counts.standings);
     END IF;
     IF counts.any_expired THEN
@@ -366,7 +397,7 @@ DECLARE
     counts counting_limits;
     hold holds;
 BEGIN
-    counts := counting(of_project, (found_hold.own).chain, (found_hold.own).names, at_us, NULL, 0, '{}', 0);
+    counts := counting(of_project, (found_hold.own).chain, at_us, NULL, 0, '{}', 0);
     IF found_hold.is_slow OR counts.slow IS NOT NULL THEN
         RETURN json_build_array('slow', found_hold.of_user);
     END IF;
@@ -379,85 +410,13 @@ BEGIN
         found_hold.of_model, hold.note);
 END $$;
 
--- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
-CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
-BEGIN
-    CASE asked ->> 0
-        WHEN 'charge' THEN
-            RETURN charge(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
-                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
-        WHEN 'reserve' THEN
-            RETURN reserve(of_project, at_us, asked ->> 1, asked ->> 2, (asked ->> 3)::numeric, (asked ->> 4)::bigint,
-                asked ->> 5, asked ->> 6);
-        WHEN 'commit' THEN
-            RETURN commit_hold(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
-                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
-        WHEN 'release' THEN
-            RETURN release_hold(of_project, at_us, asked ->> 1);
-    END CASE;
-END $$;
-
--- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
--- they are for, models those that they name, holds those that they resolve.
-CREATE FUNCTION apply(of_project bigint, now_us bigint, requests jsonb, users text[], hold_names text[], model_names text[])
-RETURNS SETOF json LANGUAGE plpgsql AS $$
-DECLARE
-    at_us bigint := share_project(of_project, now_us);
-    to_lock bigint[];
-    asked jsonb;
-    answer json;
-BEGIN
-    -- All rows at once in the order of locks: how many stand above a holder says how deep it is.
-    WITH RECURSIVE above (start, holder, parent, level) AS (
-        (
-            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(users) AS u
-            JOIN holders h ON h.project = of_project AND h.name = u AND h.deleted_us = 0
-            UNION
-            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(hold_names) AS n
-            JOIN holds o ON o.project = of_project AND o.name = n
-            JOIN holders h ON h.project = of_project AND h.holder = o.holder
-        )
-        UNION ALL
-        SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
-        JOIN holders h ON h.project = of_project AND h.holder = a.parent
-    ), deep AS (
-        SELECT DISTINCT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
-        UNION ALL
-        SELECT h.holder, -1 FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
-    )
-    SELECT array_agg(d.holder ORDER BY d.depth DESC, d.holder) INTO to_lock FROM deep d;
-    PERFORM FROM unnest(to_lock) WITH ORDINALITY AS t (holder, place)
-        JOIN holders h ON h.project = of_project AND h.holder = t.holder ORDER BY t.place FOR NO KEY UPDATE OF h;
-    INSERT INTO models (project, name)
-        SELECT of_project, n FROM unnest(model_names) AS n
-        WHERE NOT EXISTS (SELECT FROM models m WHERE m.project = of_project AND m.name = n)
-        ORDER BY n COLLATE "C" ON CONFLICT DO NOTHING;
-    FOR asked IN SELECT value FROM jsonb_array_elements(requests) LOOP
-        answer := perform(of_project, at_us, asked);
-        RETURN NEXT answer;
-        EXIT WHEN answer ->> 0 IN ('slow', 'unmatched');
-    END LOOP;
-END $$;
-
 -- What check() looks at, with the time; without limits for an unknown user.
 CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
 DECLARE
     at_us bigint := COALESCE(now_us, clock_us());
     chain bigint[];
-    names text[];
 BEGIN
-    WITH RECURSIVE above (holder, name, parent, level) AS (
-        SELECT h.holder, h.name, h.parent, 0 FROM holders h
-        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0
-        UNION ALL
-        SELECT h.holder, h.name, h.parent, a.level + 1 FROM above a
-        JOIN holders h ON h.project = of_project AND h.holder = a.parent
-    ), own AS MATERIALIZED (SELECT * FROM above)
-    SELECT array_agg(o.holder ORDER BY o.level), array_agg(o.name ORDER BY o.level) INTO chain, names FROM (
-        SELECT * FROM own
-        UNION ALL
-        SELECT h.holder, h.name, h.parent, 1000 FROM holders h -- the project's, if there is such a user
-        WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0 AND of_user <> '' AND EXISTS (SELECT FROM own)
-    ) o;
-    RETURN json_build_array(at_us, (counting(of_project, chain, names, at_us, NULL, 0, '{}', 0)).standings);
+    SELECT chain_of(of_project, h.holder, h.parent, cap_of(of_project)) INTO chain FROM holders h
+        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0;
+    RETURN json_build_array(at_us, (counting(of_project, chain, at_us, NULL, 0, '{}', 0)).standings);
 END $$;

@@ -11,7 +11,10 @@ from budgetctl.errors import NewerStoreError
 from budgetctl.stores.postgres_connections import SCHEMA
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("budgets, ledger, holds, top-ups, tokens, shadows", ("postgres_schema.sql", "postgres_functions.sql")),
+    (
+        "budgets, ledger, holds, top-ups, tokens, shadows",
+        ("postgres_schema.sql", "postgres_functions.sql", "postgres_lists.sql"),
+    ),
 )
 """What each step is for, and the files beside this one that it runs."""
 

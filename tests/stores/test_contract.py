@@ -16,7 +16,7 @@ from budgetctl.errors import (
 )
 from budgetctl.models import Charge
 from budgetctl.money import ZERO, Picodollars, parse_amount
-from budgetctl.permission import HoldRequest
+from budgetctl.permission import Hold, HoldRequest
 from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
 
 DAY_US = 86_400_000_000
@@ -522,6 +522,35 @@ def test_charges_at_once_count_above_whoever_of_them_is_charged_first(store):
     create(store, "bob", parent="team")
     store.apply([ChargeRequest(user, usd("1")) for user in ("team", "alice", "bob", "alice")])
     assert [store.budget(user).limit.spent for user in ("team", "alice", "bob")] == [usd("4"), usd("2"), usd("1")]
+
+
+def test_charges_at_once_are_answered_with_where_all_of_them_leave_the_budget(store):
+    create(store, "team", "100")
+    create(store, parent="team")
+    answers = store.apply([ChargeRequest(user, usd("1"), model="m") for user in ("alice", "team", "alice")])
+    for answer in answers:
+        found = store.budget(answer.budget.user)
+        assert (answer.budget.standings, answer.budget.models) == (found.standings, found.models)
+
+
+def test_holds_at_once_are_made_as_long_as_there_is_money_for_them(store):
+    create(store, "team", "5")
+    create(store, parent="team")
+    answers = store.apply([HoldRequest(name, "alice", usd("2"), DAY_US) for name in ("a", "b", "c")])
+    assert [type(answer) for answer in answers] == [Hold, Hold, OverBudgetError]
+    assert [limit.held for _, limit in store.budget("alice").standings] == [usd("4"), usd("4")]
+
+
+def test_holds_at_once_are_committed_and_let_go_of_everywhere(store):
+    create(store, "team", "5")
+    create(store, parent="team")
+    holds = [HoldRequest(name, user, usd("1"), DAY_US, "m") for name, user in (("a", "alice"), ("b", "team"))]
+    commits = [CommitRequest(hold.hold_id, ChargeRequest("", usd("2"))) for hold in holds]
+    answers = store.apply([*holds, *commits])
+    assert [(answer.entry.number, answer.entry.model) for answer in answers[2:]] == [(1, "m"), (1, "m")]
+    limits = [limit for _, limit in store.budget("alice").standings]
+    assert [(limit.spent, limit.held) for limit in limits] == [(usd("2"), ZERO), (usd("4"), ZERO)]
+    assert [hold.state for hold in store.holds(resolved=True)] == ["committed", "committed"]
 
 
 def test_a_key_of_another_request_among_charges_is_refused_alone(store):

@@ -1,0 +1,302 @@
+-- Lists of requests, each of which is done or not by itself. They are in runs of one kind; a run that has nothing unusual
+-- in it is done in a handful of statements, as each costs about as much as its work for ten requests.
+--
+-- All rows of holders are locked before a list is begun.
+
+-- A request of a run. number is what its entry gets, is_first says that the user has none before it in the run. What is
+-- behind held_amount, `counted` finds out.
+CREATE TYPE listed AS (
+    place bigint, asked jsonb, holder bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
+    hold bigint, freed bigint[], held_amount numeric, counted bigint[], members text, model bigint, posting_set bigint
+);
+
+-- Charges, or holds to be made; NULL if one is of an unknown user.
+CREATE FUNCTION listed(of_project bigint, run jsonb) RETURNS listed[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    cap bigint := cap_of(of_project);
+BEGIN
+    RETURN (
+        SELECT CASE WHEN bool_and(r.holder IS NOT NULL) THEN array_agg(
+            ROW(r.place, r.asked, r.holder, chain_of(of_project, r.holder, r.parent, cap), r.last_number + r.nth, r.nth = 1,
+                (r.asked ->> 2)::numeric, r.asked ->> 3, NULL, '{}', 0, NULL, NULL, NULL, NULL)::listed
+            ORDER BY r.place) END
+        FROM (
+            SELECT a.place, a.asked, h.holder, h.parent, h.last_number,
+                row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
+            FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
+            LEFT JOIN holders h ON h.project = of_project AND h.name = a.asked ->> 1 AND h.deleted_us = 0
+        ) r);
+END $$;
+
+-- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there.
+CREATE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb) RETURNS listed[] LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    cap bigint := cap_of(of_project);
+BEGIN
+    RETURN (
+        SELECT CASE WHEN bool_and(r.is_open AND p.is_within) AND COUNT(DISTINCT r.hold) = COUNT(*) THEN array_agg(
+            ROW(r.place, r.asked, r.holder, r.chain, r.last_number + r.nth, r.nth = 1, (r.asked ->> 2)::numeric, r.of_model,
+                r.hold, p.freed, r.held_amount, NULL, NULL, NULL, NULL)::listed
+            ORDER BY r.place) END
+        FROM (
+            SELECT a.place, a.asked, h.holder, h.last_number, chain_of(of_project, h.holder, h.parent, cap) AS chain,
+                COALESCE(a.asked ->> 3, m.name) AS of_model, o.hold, o.amount AS held_amount,
+                COALESCE(o.state = 'open' AND o.expires_us > at_us AND h.deleted_us = 0, false) AS is_open,
+                row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
+            FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
+            LEFT JOIN holds o ON o.project = of_project AND o.name = a.asked ->> 1
+            LEFT JOIN holders h ON h.project = of_project AND h.holder = o.holder
+            LEFT JOIN models m ON m.project = of_project AND m.model = o.model
+        ) r
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed,
+                COALESCE(bool_and(l.holder = ANY (r.chain)), true) AS is_within
+            FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
+            WHERE p.project = of_project AND p.hold = r.hold
+        ) p);
+END $$;
+
+-- The same with what they count against; NULL if one is slow.
+CREATE FUNCTION counted(of_project bigint, at_us bigint, requests listed[]) RETURNS listed[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT CASE WHEN NOT bool_or(c.is_slow) THEN array_agg(
+            ROW(r.place, r.asked, r.holder, r.chain, r.number, r.is_first, r.cost, r.of_model,
+                r.hold, r.freed, r.held_amount, c.counted, c.members, m.model, s.posting_set)::listed) END
+        FROM unnest(requests) r
+        LEFT JOIN models m ON m.project = of_project AND m.name = r.of_model
+        CROSS JOIN LATERAL (
+            SELECT COALESCE(bool_or(l.is_due OR l.counts IS NULL), false) AS is_slow,
+                array_agg(l.limit_id) FILTER (WHERE l.counts) AS counted,
+                string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts) AS members
+            FROM limits_above(of_project, r.chain, at_us, r.of_model, 0, '{}', 0) l
+        ) c
+        LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members);
+END $$;
+
+CREATE FUNCTION are_keys_new(of_project bigint, charges listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT COUNT(DISTINCT (c.holder, c.asked ->> 4, c.asked ->> 5)) = COUNT(*) AND NOT bool_or(EXISTS (
+            SELECT FROM idempotency_keys k
+            WHERE k.project = of_project AND k.holder = c.holder AND k.kind = c.asked ->> 4
+                AND k.digest = (c.asked ->> 5)::bytea))
+        FROM unnest(charges) c);
+END $$;
+
+-- Adds to counters what charges cost, and takes from them what was set aside: each counter is written once.
+CREATE FUNCTION count_all(of_project bigint, at_us bigint, charges listed[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WITH totals AS (
+        INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
+        SELECT l.project, l.limit_id, l.generation, COALESCE(c.model, 0), SUM(c.cost)
+        FROM unnest(charges) c CROSS JOIN unnest(c.counted) AS n (limit_id)
+        JOIN limits l ON l.project = of_project AND l.limit_id = n.limit_id AND l.name = 'total'
+        GROUP BY l.project, l.limit_id, l.generation, COALESCE(c.model, 0)
+        ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
+    ), owners AS (
+        UPDATE holders h SET last_number = h.last_number + s.entries, updated_us = at_us
+        FROM (
+            SELECT p.holder, COUNT(*) FILTER (WHERE p.level = 1) AS entries
+            FROM unnest(charges) c CROSS JOIN unnest(c.chain) WITH ORDINALITY AS p (holder, level) GROUP BY p.holder
+        ) s
+        WHERE h.project = of_project AND h.holder = s.holder
+    )
+    UPDATE limits l SET spent = l.spent + s.spent, held = l.held - s.freed
+    FROM (
+        SELECT n.limit_id, SUM(n.spent) AS spent, SUM(n.freed) AS freed
+        FROM unnest(charges) c CROSS JOIN LATERAL (
+            SELECT limit_id, c.cost, 0 FROM unnest(c.counted) AS limit_id
+            UNION ALL
+            SELECT limit_id, 0, c.held_amount FROM unnest(c.freed) AS limit_id
+        ) n (limit_id, spent, freed)
+        GROUP BY n.limit_id
+    ) s
+    WHERE l.project = of_project AND l.limit_id = s.limit_id;
+END $$;
+
+-- The answers to charges. How a budget stands is said once, after all of them, with the first charge of its user.
+CREATE FUNCTION charged(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
+    SELECT CASE
+        WHEN NOT c.is_first THEN json_build_array('charged', c.number, at_us, c.of_model, json_build_array(h.name))
+        ELSE json_build_array('charged', c.number, at_us, c.of_model,
+            json_build_array(h.name, h.created_us, at_us, h.extra, (
+                SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)),
+            (SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
+            (SELECT t.models FROM spent_by_model(of_project, c.holder) t)) END
+    FROM unnest(charges) c
+    JOIN holders h ON h.project = of_project AND h.holder = c.holder
+    ORDER BY c.place;
+END $$;
+
+-- Charges, or commits. None is answered, and none done, if one of them is slow.
+CREATE FUNCTION post_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
+DECLARE
+    charges listed[];
+BEGIN
+    IF asked IS NULL OR NOT are_keys_new(of_project, asked) THEN
+        RETURN;
+    END IF;
+    charges := counted(of_project, at_us, asked);
+    IF charges IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
+        SELECT of_project, c.holder, c.asked ->> 4, (c.asked ->> 5)::bytea, (c.asked ->> 6)::bytea, c.number
+        FROM unnest(charges) c;
+    INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
+        SELECT of_project, c.holder, c.number, 'spend', at_us, c.cost, c.model,
+            COALESCE(c.posting_set, posting_set_key(of_project, c.members)), c.asked ->> 7, c.asked ->> 8, c.asked ->> 9
+        FROM unnest(charges) c;
+    PERFORM count_all(of_project, at_us, charges);
+    RETURN QUERY SELECT charged(of_project, at_us, charges);
+END $$;
+
+-- What is left of each limit is more than all of them want together, and the names of the holds are new.
+CREATE FUNCTION fit(of_project bigint, at_us bigint, holds listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT COUNT(DISTINCT h.asked ->> 4) = COUNT(*) AND NOT bool_or(EXISTS (
+            SELECT FROM holds o WHERE o.project = of_project AND o.name = h.asked ->> 4))
+        FROM unnest(holds) h
+    ) AND (
+        SELECT bool_and(l.amount + l.extra - l.spent - l.held >= s.wanted AND at_us >= l.window_start_us - 86400000000
+            AND (l.held = 0 OR NOT EXISTS (
+                SELECT FROM hold_postings p
+                WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us)))
+        FROM (
+            SELECT c.limit_id, SUM(h.cost) AS wanted FROM unnest(holds) h CROSS JOIN unnest(h.counted) AS c (limit_id)
+            GROUP BY c.limit_id
+        ) s
+        JOIN limits l ON l.project = of_project AND l.limit_id = s.limit_id);
+END $$;
+
+-- Holds. None is made if that has to be decided one by one.
+CREATE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
+DECLARE
+    made listed[] := counted(of_project, at_us, asked);
+BEGIN
+    IF made IS NULL OR NOT fit(of_project, at_us, made) THEN
+        RETURN;
+    END IF;
+    INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
+        SELECT of_project, m.asked ->> 4, m.holder, m.cost, m.model, 'open', m.asked ->> 6, at_us,
+            at_us + (m.asked ->> 5)::bigint
+        FROM unnest(made) m;
+    INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
+        SELECT of_project, c.limit_id, o.expires_us, o.hold, m.cost
+        FROM unnest(made) m JOIN holds o ON o.project = of_project AND o.name = m.asked ->> 4
+        CROSS JOIN unnest(m.counted) AS c (limit_id);
+    WITH owners AS (
+        UPDATE holders h SET updated_us = at_us
+        FROM (SELECT DISTINCT p.holder FROM unnest(made) m CROSS JOIN unnest(m.chain) AS p (holder)) s
+        WHERE h.project = of_project AND h.holder = s.holder
+    )
+    UPDATE limits l SET held = l.held + s.wanted
+    FROM (
+        SELECT c.limit_id, SUM(m.cost) AS wanted FROM unnest(made) m CROSS JOIN unnest(m.counted) AS c (limit_id)
+        GROUP BY c.limit_id
+    ) s
+    WHERE l.project = of_project AND l.limit_id = s.limit_id;
+    RETURN QUERY SELECT json_build_array('held', at_us, at_us + (m.asked ->> 5)::bigint) FROM unnest(made) m;
+END $$;
+
+-- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
+CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
+BEGIN
+    CASE asked ->> 0
+        WHEN 'charge' THEN
+            RETURN charge(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
+                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
+        WHEN 'reserve' THEN
+            RETURN reserve(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3, asked ->> 4,
+                (asked ->> 5)::bigint, asked ->> 6);
+        WHEN 'commit' THEN
+            RETURN commit_hold(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
+                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
+        WHEN 'release' THEN
+            RETURN release_hold(of_project, at_us, asked ->> 1);
+    END CASE;
+END $$;
+
+-- A run of them: all its answers, or none, having done nothing.
+CREATE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb) RETURNS SETOF json LANGUAGE plpgsql AS $$
+DECLARE
+    commits listed[];
+BEGIN
+    IF jsonb_array_length(run) = 1 THEN
+        RETURN;
+    END IF;
+    CASE run #>> '{0,0}'
+        WHEN 'charge' THEN
+            RETURN QUERY SELECT post_all(of_project, at_us, listed(of_project, run));
+        WHEN 'reserve' THEN
+            RETURN QUERY SELECT reserve_all(of_project, at_us, listed(of_project, run));
+        WHEN 'commit' THEN
+            commits := listed_commits(of_project, at_us, run);
+            RETURN QUERY SELECT post_all(of_project, at_us, commits);
+            IF FOUND THEN
+                WITH gone AS (
+                    DELETE FROM hold_postings p USING unnest(commits) c WHERE p.project = of_project AND p.hold = c.hold
+                )
+                UPDATE holds o SET state = 'committed', number = c.number, resolved_us = at_us FROM unnest(commits) c
+                    WHERE o.project = of_project AND o.hold = c.hold;
+            END IF;
+        ELSE -- releases are rare
+            RETURN;
+    END CASE;
+END $$;
+
+-- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
+-- they are for, models those that they name, holds those that they resolve.
+CREATE FUNCTION apply(of_project bigint, now_us bigint, runs jsonb, users text[], hold_names text[], model_names text[])
+RETURNS SETOF json LANGUAGE plpgsql AS $$
+DECLARE
+    at_us bigint := share_project(of_project, now_us);
+    to_lock bigint[];
+    run jsonb;
+    asked jsonb;
+    answer json;
+BEGIN
+    -- All rows at once in the order of locks: how many stand above a holder says how deep it is.
+    WITH RECURSIVE above (start, holder, parent, level) AS (
+        (
+            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(users) AS u
+            JOIN holders h ON h.project = of_project AND h.name = u AND h.deleted_us = 0
+            UNION
+            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(hold_names) AS n
+            JOIN holds o ON o.project = of_project AND o.name = n
+            JOIN holders h ON h.project = of_project AND h.holder = o.holder
+        )
+        UNION ALL
+        SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
+        JOIN holders h ON h.project = of_project AND h.holder = a.parent
+    ), deep AS (
+        SELECT DISTINCT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
+        UNION ALL
+        SELECT h.holder, -1 FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
+    )
+    SELECT array_agg(d.holder ORDER BY d.depth DESC, d.holder) INTO to_lock FROM deep d;
+    PERFORM FROM unnest(to_lock) WITH ORDINALITY AS t (holder, place)
+        JOIN holders h ON h.project = of_project AND h.holder = t.holder ORDER BY t.place FOR NO KEY UPDATE OF h;
+    INSERT INTO models (project, name)
+        SELECT of_project, n FROM unnest(model_names) AS n
+        WHERE NOT EXISTS (SELECT FROM models m WHERE m.project = of_project AND m.name = n)
+        ORDER BY n COLLATE "C" ON CONFLICT DO NOTHING;
+    FOR run IN SELECT value FROM jsonb_array_elements(runs) LOOP
+        RETURN QUERY SELECT perform_all(of_project, at_us, run);
+        CONTINUE WHEN FOUND;
+        FOR asked IN SELECT value FROM jsonb_array_elements(run) LOOP
+            answer := perform(of_project, at_us, asked);
+            RETURN NEXT answer;
+            IF answer ->> 0 IN ('slow', 'unmatched') THEN
+                RETURN;
+            END IF;
+        END LOOP;
+    END LOOP;
+END $$;
+
