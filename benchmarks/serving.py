@@ -2,7 +2,7 @@
 
     python benchmarks/serving.py [SECONDS] [CONNECTIONS] [STORE]
 
-STORE is a new SQLite store, or the URL of a PostgreSQL database: then compare with what `pgbench -N` says.
+STORE is a new SQLite store, or the URL of a PostgreSQL database, which is compared with `pgbench -N`.
 
 Single requests are sent by wrk (https://github.com/wg/wrk), which has to be installed.
 """
@@ -80,9 +80,9 @@ def main() -> None:
     url = sys.argv[3] if len(sys.argv) > 3 else None
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        raw = rate(raw_commits(directory / "raw.db"), seconds)
-        show("raw SQLite: one row a commit", raw, raw)
-        with closing(SqliteStore(directory / "library.db", "p")) as store:
+        raw = pgbench(url, seconds) if url else rate(raw_commits(directory / "raw.db"), seconds)
+        show("pgbench -N, 16 clients" if url else "raw SQLite: one row a commit", raw, raw)
+        with closing(open_store(url, "library") if url else SqliteStore(directory / "library.db", "p")) as store:
             fill(store)
             show("library: charges one by one", rate(single(store), seconds), raw)
             show(f"library: charges, {BATCH:,} a commit", rate(batch(store), seconds) * BATCH, raw)
@@ -137,6 +137,14 @@ def fill(store: Store) -> None:
     """Users to charge."""
     change = BudgetChange(amount=Picodollars(10**18))
     store.create_budgets([(f"user-{number}", change) for number in range(USERS)])
+
+
+def pgbench(url: str, seconds: int) -> float:
+    """Transactions a second of PostgreSQL's own benchmark, on the same server."""
+    subprocess.run(["pgbench", "-i", "-q", "-s", "20", url], capture_output=True, check=True)
+    command = ["pgbench", "-n", "-N", "-M", "prepared", "-c", "16", "-j", "2", "-T", str(seconds), url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(re.search(r"tps = ([\d.]+)", done.stdout)[1])
 
 
 def raw_commits(path: Path) -> Callable[[], None]:

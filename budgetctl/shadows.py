@@ -111,10 +111,10 @@ def decide(shadow: Shadow, posted: State, now_us: int, *, is_new: bool = False) 
 
 
 def settle(shadow: Shadow, now_us: int) -> Decision:
-    """What has become of the shadow without another save."""
+    """What has become of the shadow without another save. It became so when it was due, whoever asks so late."""
     if shadow.pending is None or shadow.settle_us is None or now_us < shadow.settle_us:
         return Decision(shadow)
-    return _begun(shadow, shadow.pending, now_us)._replace(is_reset=True)
+    return _begun(shadow, shadow.pending, shadow.settle_us)._replace(is_reset=True)
 
 
 def created(posted: State, now_us: int) -> Decision:
