@@ -32,7 +32,8 @@ FAST = (
     " SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
 )
 """How the functions in the database are planned: once a session, and row by row through the indexes in the order in
-which they name tables, also where these were small at that moment."""
+which they name tables, also where these were small at that moment. A plan that is forbidden looks so expensive that it
+would be compiled, which takes longer than to run it."""
 
 ORDINARY = (
     "SET LOCAL statement_timeout = 0; SET LOCAL plan_cache_mode = auto; SET LOCAL join_collapse_limit = 8;"

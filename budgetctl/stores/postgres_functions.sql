@@ -15,8 +15,9 @@ CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
 -- Both return the time, as stated or at which they have the lock, so that who comes later has a later time.
 CREATE FUNCTION share_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(1650747252, of_project::int); -- the number spells "bdgt"
-    RETURN COALESCE(now_us, clock_us());
+    -- As an expression, it takes no statement of its own. The number spells "bdgt".
+    RETURN CASE WHEN pg_advisory_xact_lock_shared(1650747252, of_project::int) IS NOT NULL
+        THEN COALESCE(now_us, clock_us()) END;
 END $$;
 
 CREATE FUNCTION lock_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -125,9 +126,11 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Which limits count a cost, and how all of them stand with it. slow says why that is not known: a window or a top-up has
--- passed, or nobody has matched the model with a pattern before. members names the posting set.
+-- passed, or nobody has matched the model with a pattern before. members names the posting set, whose key, like that of
+-- the model, is NULL if it has none yet.
 CREATE TYPE counting_limits AS (
-    slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json
+    slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json,
+    posting_set bigint, model bigint
 );
 
 CREATE FUNCTION counting(
@@ -136,18 +139,22 @@ CREATE FUNCTION counting(
 DECLARE
     counts counting_limits;
 BEGIN
-    SELECT
-        CASE
-            WHEN bool_or(l.is_due) THEN json_build_array('slow')
-            WHEN bool_or(l.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(l.models))
-        END,
-        array_agg(l.limit_id) FILTER (WHERE l.counts),
-        string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts),
-        bool_or(l.gone > 0),
-        bool_and(l.is_allowed) FILTER (WHERE l.counts),
-        json_agg(l.standing)
-    INTO counts
-    FROM limits_above(of_project, chain, at_us, of_model, cost, freed, held_amount) l;
+    SELECT c.*, s.posting_set, m.model INTO counts
+    FROM (
+        SELECT
+            CASE
+                WHEN bool_or(l.is_due) THEN json_build_array('slow')
+                WHEN bool_or(l.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(l.models))
+            END,
+            array_agg(l.limit_id) FILTER (WHERE l.counts),
+            string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts),
+            bool_or(l.gone > 0),
+            bool_and(l.is_allowed) FILTER (WHERE l.counts),
+            json_agg(l.standing)
+        FROM limits_above(of_project, chain, at_us, of_model, cost, freed, held_amount) l
+    ) c (slow, counted, members, any_expired, is_allowed, standings)
+    LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members
+    LEFT JOIN models m ON m.project = of_project AND m.name = of_model;
     RETURN counts;
 END $$;
 
@@ -194,8 +201,6 @@ CREATE FUNCTION post(
 ) LANGUAGE plpgsql AS $$
 DECLARE
     counts counting_limits;
-    model_id bigint;
-    set_id bigint;
 BEGIN
     counts := counting(of_project, locked.chain, at_us, of_model, cost, freed, held_amount);
     answer := counts.slow;
@@ -210,20 +215,19 @@ BEGIN
         RETURN;
     END IF;
     number := locked.last_number + 1;
-    SELECT s.posting_set, m.model INTO set_id, model_id
-        FROM (VALUES (of_project)) AS p (project)
-        LEFT JOIN posting_sets s ON s.project = p.project AND s.members = counts.members
-        LEFT JOIN models m ON m.project = p.project AND m.name = of_model;
-    IF set_id IS NULL OR model_id IS NULL THEN
-        set_id := posting_set_key(of_project, counts.members);
-        model_id := model_key(of_project, of_model);
+    IF counts.posting_set IS NULL THEN
+        counts.posting_set := posting_set_key(of_project, counts.members);
+    END IF;
+    IF counts.model IS NULL THEN
+        counts.model := model_key(of_project, of_model);
     END IF;
     WITH entry AS (
         INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
-        VALUES (of_project, locked.chain[1], post.number, 'spend', at_us, cost, model_id, set_id, usage, pricing, note)
+        VALUES (of_project, locked.chain[1], post.number, 'spend', at_us, cost, counts.model, counts.posting_set,
+            usage, pricing, note)
     ), totals AS (
         INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
-        SELECT l.project, l.limit_id, l.generation, COALESCE(model_id, 0), cost FROM limits l
+        SELECT l.project, l.limit_id, l.generation, COALESCE(counts.model, 0), cost FROM limits l
         WHERE l.project = of_project AND l.limit_id = ANY (counts.counted) AND l.name = 'total'
         ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
     ), owners AS (
@@ -239,6 +243,7 @@ BEGIN
         INTO answer FROM spent_by_model(of_project, locked.chain[1]) t;
 END $$;
 
+-- Why a request is slow, with the user whose chain has to be locked.
 CREATE FUNCTION told(answer json, of_user text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     RETURN CASE WHEN answer ->> 0 = 'slow' THEN json_build_array('slow', of_user) ELSE answer END;
@@ -262,7 +267,7 @@ BEGIN
     END IF;
     posted := post(of_project, locked, at_us, cost, of_model,
         key_kind, key_digest, key_request, usage, pricing, note, '{}', 0);
-    RETURN told(posted.answer, of_user);
+    RETURN CASE WHEN posted.number IS NULL THEN told(posted.answer, of_user) ELSE posted.answer END;
 END $$;
 
 CREATE FUNCTION reserve(
@@ -271,14 +276,11 @@ CREATE FUNCTION reserve(
 DECLARE
     locked locked_chain;
     counts counting_limits;
-    is_known boolean;
-    model_id bigint;
 BEGIN
     locked := lock_chain(of_project, of_user, at_us);
-    SELECT EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name),
-            (SELECT m.model FROM models m WHERE m.project = of_project AND m.name = of_model)
-        INTO is_known, model_id;
-    IF locked.chain IS NULL OR is_known THEN
+    IF locked.chain IS NULL
+        OR EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name)
+    THEN
         RETURN json_build_array('slow', of_user);
     END IF;
     counts := counting(of_project, locked.chain, at_us, of_model, wanted, '{}', 0);
@@ -292,12 +294,12 @@ BEGIN
     IF counts.any_expired THEN
         PERFORM sweep(of_project, locked.chain, at_us);
     END IF;
-    IF model_id IS NULL THEN
-        model_id := model_key(of_project, of_model);
+    IF counts.model IS NULL THEN
+        counts.model := model_key(of_project, of_model);
     END IF;
     WITH made AS (
         INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
-        VALUES (of_project, hold_name, locked.chain[1], wanted, model_id, 'open', note, at_us, at_us + ttl_us)
+        VALUES (of_project, hold_name, locked.chain[1], wanted, counts.model, 'open', note, at_us, at_us + ttl_us)
         RETURNING hold
     ), postings AS (
         INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
@@ -385,10 +387,11 @@ BEGIN
     END IF;
     posted := post(of_project, found_hold.own, at_us, cost, COALESCE(stated_model, found_hold.of_model),
         key_kind, key_digest, key_request, usage, pricing, note, found_hold.freed, (found_hold.hold).amount);
-    IF posted.number IS NOT NULL THEN
-        PERFORM resolve(of_project, (found_hold.hold).hold, at_us, 'committed', posted.number);
+    IF posted.number IS NULL THEN
+        RETURN told(posted.answer, found_hold.of_user);
     END IF;
-    RETURN told(posted.answer, found_hold.of_user);
+    PERFORM resolve(of_project, (found_hold.hold).hold, at_us, 'committed', posted.number);
+    RETURN posted.answer;
 END $$;
 
 CREATE FUNCTION release_hold(of_project bigint, at_us bigint, hold_name text) RETURNS json LANGUAGE plpgsql AS $$
