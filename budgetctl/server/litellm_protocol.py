@@ -102,7 +102,14 @@ def _loaded(user: str, record: Mapping[str, Any], mark: Mapping[str, Any]) -> Po
     state = baseline if said == mark["baseline"] else _state(said)
     if state.duration != baseline.duration:
         _check_duration(state)
-    return Posted(user, f"session {mark['session']}", state, incarnation=mark["incarnation"], baseline=baseline)
+    return Posted(
+        user,
+        f"session {mark['session']}",
+        state,
+        incarnation=mark["incarnation"],
+        baseline=baseline,
+        is_new=_is_uncharged(record),
+    )
 
 
 def _created(user: str, record: Mapping[str, Any], session: str | None, token_id: str) -> Posted:
@@ -117,8 +124,13 @@ def _created(user: str, record: Mapping[str, Any], session: str | None, token_id
         f"process {' '.join(known)}" if known else f"token {token_id}",
         state,
         created_us=created_us,
-        is_new="current_cost" not in record and "model_cost" not in record,
+        is_new=_is_uncharged(record),
     )
+
+
+def _is_uncharged(record: Mapping[str, Any]) -> bool:
+    """Whether it was never charged: a reset leaves zeros."""
+    return "current_cost" not in record and "model_cost" not in record
 
 
 def _checked_mark(mark: Any) -> Mapping[str, Any]:

@@ -68,7 +68,10 @@ def is_unsettled(tx: Transaction) -> bool:
 
 def _accept_known(tx: Transaction, record: Posted, limit_id: int, shadow: Shadow) -> None:
     """Record what has changed in a record since its shadow. That of a budget which is gone is dropped."""
-    decision = shadows.decide(shadow, record.state, tx.now_us, is_new=record.is_new)
+    state, is_loaded = record.state, record.baseline is not None
+    if is_loaded and record.is_new:  # it says nothing of what was spent
+        state = state._replace(cost=shadow.state.cost, models=shadow.state.models)
+    decision = shadows.decide(shadow, state, tx.now_us, is_new=record.is_new and not is_loaded)
     if decision.shadow == shadow:
         return
     account = Account.find(tx, record.user)
