@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 TIMEOUT_S = 10.0
 """For connecting, and for each wait for an answer."""
 
-_TRIES = 4
-_PAUSE_S = 0.1
+_PAUSE_S, _MAX_PAUSE_S = 0.2, 1.0
+_AT_FIRST = 1 / 6
+"""The part of its patience that somebody has who was never answered: the address may be wrong."""
+
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -58,6 +60,7 @@ class Link:
         self._base = parts.path.rstrip("/")
         self._headers = {"Accept": "application/json", **headers}
         self._wait_s = max(wait_s, 1.0)
+        self._was_answered = False
         self._local = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
         self._pid = os.getpid()
@@ -87,18 +90,24 @@ class Link:
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait_s: float | None
     ) -> Reply:
-        for attempt in range(1, _TRIES + 1):
+        longest_s, give_up_s = _PAUSE_S, None
+        while True:
+            # Twice as long each time, and not in step with others who have failed together.
+            pause_s = longest_s * (0.5 + secrets.randbelow(500) / 1000)
+            longest_s = min(2 * longest_s, _MAX_PAUSE_S)
             try:
                 reply = self._attempt(method, path, body, headers, wait_s)
+                self._was_answered = True
                 if reply.status < HTTPStatus.MULTIPLE_CHOICES:
                     return reply
                 raise _error_of(reply, self.address)
             except StoreUnavailableError:
-                if attempt == _TRIES:
+                now_s = time.monotonic()
+                if give_up_s is None:
+                    give_up_s = now_s + self._wait_s * (1 if self._was_answered else _AT_FIRST)
+                if now_s + pause_s > give_up_s:
                     raise
-            # Twice as long each time, and not in step with others who have failed together.
-            time.sleep(_PAUSE_S * 2**attempt * (0.5 + secrets.randbelow(1000) / 1000))
-        raise AssertionError  # the last attempt returns or raises
+            time.sleep(pause_s)
 
     def _attempt(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait_s: float | None
