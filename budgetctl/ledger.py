@@ -25,6 +25,12 @@ def is_due(limit: Limit, now_us: int) -> bool:
     return limit.window_end_us is not None and now_us >= limit.window_end_us
 
 
+def is_unsettled(limit: Limit, now_us: int) -> bool:
+    """Whether some of what is on top of the amount has gone since that was written: see `budgetctl.top_ups`."""
+    has_expired = limit.extra_until_us is not None and limit.extra_until_us <= now_us
+    return has_expired or bool(limit.extra and is_due(limit, now_us))
+
+
 def rolled(limit: Limit, now_us: int) -> Limit:
     """The limit as it stands at `now_us`.
 

@@ -38,11 +38,6 @@ class Committer:
         self._line: deque[_Waiting] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody waits."""
-        return self._running is None
-
     async def submit(self, requests: Sequence[Request]) -> Answers:
         """Have them done in order, in one transaction. Who stops waiting does not take them back."""
         loop = asyncio.get_running_loop()

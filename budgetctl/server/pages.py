@@ -8,7 +8,8 @@ from starlette.routing import Route
 
 from budgetctl.server import metrics
 from budgetctl.server.access import Access, Identity
-from budgetctl.server.http import Receive, Scope, Send, answer, encoded, header
+from budgetctl.server.endpoints import NOW_HEADER, PROJECT_PARAMETER
+from budgetctl.server.http import Receive, Scope, Send, answer, encoded, header, read_query
 from budgetctl.server.openapi import describe, page
 from budgetctl.server.projects import Projects
 from budgetctl.stores.calls import PATH
@@ -81,9 +82,6 @@ class Changes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answer a request."""
-        from budgetctl.server.endpoints import NOW_HEADER, PROJECT_PARAMETER
-        from budgetctl.server.http import read_query
-
         identity = self._access.identify(header(scope, b"authorization"))
         name = identity.project_of(read_query(scope).get(PROJECT_PARAMETER))
         scope["budgetctl"].update(token=identity.token_id, project=name)

@@ -20,6 +20,7 @@ from budgetctl.errors import (
     StoreUnavailableError,
 )
 from budgetctl.stores.credentials import split_address
+from budgetctl.stores.patience import Patience
 
 if TYPE_CHECKING:
     import http.client
@@ -90,24 +91,19 @@ class Link:
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait_s: float | None
     ) -> Reply:
-        longest_s, give_up_s = _PAUSE_S, None
+        patience = None
         while True:
-            # Twice as long each time, and not in step with others who have failed together.
-            pause_s = longest_s * (0.5 + secrets.randbelow(500) / 1000)
-            longest_s = min(2 * longest_s, _MAX_PAUSE_S)
             try:
                 reply = self._attempt(method, path, body, headers, wait_s)
                 self._was_answered = True
                 if reply.status < HTTPStatus.MULTIPLE_CHOICES:
                     return reply
                 raise _error_of(reply, self.address)
-            except StoreUnavailableError:
-                now_s = time.monotonic()
-                if give_up_s is None:
-                    give_up_s = now_s + self._wait_s * (1 if self._was_answered else _AT_FIRST)
-                if now_s + pause_s > give_up_s:
-                    raise
-            time.sleep(pause_s)
+            except StoreUnavailableError as error:
+                if patience is None:
+                    share = 1 if self._was_answered else _AT_FIRST
+                    patience = Patience(self._wait_s * share, pause_s=_PAUSE_S, most_s=_MAX_PAUSE_S)
+                patience.wait(error)
 
     def _attempt(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait_s: float | None

@@ -16,9 +16,10 @@ from budgetctl.errors import BudgetctlError, StoreUnavailableError
 from budgetctl.models import Charge, Reset
 from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_calls import answered, encoded, named, standings_from, statement, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
-from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Patience, Session
+from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Session
 from budgetctl.stores.postgres_schema import migrate
 from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
@@ -27,7 +28,7 @@ from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
-    from budgetctl.models import Budget, Limit
+    from budgetctl.models import Budget
     from budgetctl.money import Picodollars
     from budgetctl.permission import Decision, Hold, HoldRequest
 
@@ -194,7 +195,7 @@ class PostgresStore(SqlStore):
         if rows is None:
             raise unknown_user(user)
         standings = standings_from(rows)
-        if any(_is_topped_up_past(standing.limit, now_us) for standing in standings):
+        if any(ledger.is_unsettled(standing.limit, now_us) for standing in standings):
             with self.read() as tx:
                 return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, model, tx.now_us)
         standings = tuple(each._replace(limit=ledger.rolled(each.limit, now_us)) for each in standings)
@@ -299,12 +300,6 @@ class PostgresStore(SqlStore):
 
     def _now(self) -> int | None:
         return self._clock() if self._clock else None
-
-
-def _is_topped_up_past(limit: Limit, now_us: int) -> bool:
-    """Whether what is left on top of it has to be worked out."""
-    has_expired = limit.extra_until_us is not None and limit.extra_until_us <= now_us
-    return has_expired or bool(limit.extra and ledger.is_due(limit, now_us))
 
 
 def _create_project(tx: Transaction, name: str) -> int:

@@ -14,7 +14,8 @@ from uuid import uuid4
 import psycopg
 
 from budgetctl.errors import StoreUnavailableError
-from budgetctl.stores.postgres_connections import Connections, LostError, Patience, Session
+from budgetctl.stores.patience import Patience
+from budgetctl.stores.postgres_connections import Connections, LostError, Session
 
 _LASTS_US = 3_600_000_000
 

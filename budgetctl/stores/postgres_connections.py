@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import re
 import threading
-import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -22,6 +20,7 @@ from psycopg.adapt import Dumper, Loader
 from psycopg.conninfo import make_conninfo
 
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreBusyError, StoreUnavailableError
+from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_url import ServerAddress
 
 SCHEMA = "budgetctl"
@@ -45,7 +44,6 @@ MAX_CONNECTIONS = 16
 """How many connections a store opens at most, as so many threads use it at once."""
 
 _IDLE_IN_TRANSACTION_S = 60
-_MAX_PAUSE_S = 0.5
 _LONGEST_CALL_MS = 30_000
 _BUSY = frozenset({"55P03", "57014"})
 """A lock, or a statement, took longer than it may: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
@@ -93,25 +91,6 @@ def _translated(sql: str) -> bytes:
     """The shared SQL with psycopg's placeholders. Here the project leads the keys that a conflict is about, too."""
     sql = re.sub(r"ON CONFLICT \((?!project\b)", "ON CONFLICT (project, ", sql.replace("%", "%%"))
     return re.sub(r"(?<!:):([a-z]\w*)", r"%(\1)s", sql).encode()
-
-
-class Patience:
-    """How long somebody goes on trying: up to so many seconds after the first failure, with growing pauses."""
-
-    def __init__(self, wait_s: float) -> None:
-        self._wait_s = wait_s
-        self._until: float | None = None
-        self._pause_s = 0.01
-
-    def wait(self, error: StoreUnavailableError) -> None:
-        """Pause before the next try, or raise the error when there has been enough of that."""
-        now = time.monotonic()
-        self._until = now + self._wait_s if self._until is None else self._until
-        if now + self._pause_s > self._until:
-            raise error
-        # Not all at once: those who were cut off together would come back together.
-        time.sleep(self._pause_s * random.uniform(0.5, 1))  # noqa: S311
-        self._pause_s = min(self._pause_s * 2, _MAX_PAUSE_S)
 
 
 class Connections:

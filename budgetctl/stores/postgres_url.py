@@ -37,11 +37,6 @@ class ServerAddress:
         port = f":{given['port']}" if given.get("port") else ""
         return f"postgresql://{user}{given.get('host') or ''}{port}/{given.get('dbname') or ''}"
 
-    @property
-    def has_password(self) -> bool:
-        """Whether the address says a password itself."""
-        return any(self.parameters.get(name) for name in _MAYBE_SECRET)
-
     def without_password(self, text: str) -> str:
         """A text of libpq's or the server's with nothing in it that is secret."""
         for name in _MAYBE_SECRET:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
-from budgetctl.ledger import rolled
+from budgetctl.ledger import is_unsettled, rolled
 from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.base import PROJECT
@@ -131,10 +131,10 @@ def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
 
 def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
     """The limits as a read shows them: without expired holds and top-ups, and rolled where a window has passed."""
-    if any(limit.extra for limit in limits):
+    if any(is_unsettled(limit, tx.now_us) for limit in limits):
         from budgetctl.stores.top_ups import with_current
 
-        limits = [with_current(tx, limit) if limit.extra else limit for limit in limits]
+        limits = [with_current(tx, limit) if is_unsettled(limit, tx.now_us) else limit for limit in limits]
     return [rolled(limit, tx.now_us) for limit in _without_expired_holds(tx, limits)]
 
 

@@ -46,7 +46,8 @@ def left_of(tx: Transaction, holder: Holder) -> list[Left]:
     """What is left of the holder's own top-ups now, in the order in which they were made."""
     found = []
     for limit in limits_of(tx, holder):
-        for each in top_ups.settled(limit, top_ups_of(tx, limit), tx.now_us)[1]:
+        current = top_ups.settled(limit, top_ups_of(tx, limit), tx.now_us)[1]
+        for each in (each for each in current if each.ended_generation is None):
             row = tx.one(
                 "SELECT t.number, e.at_us, t.amount, e.note FROM top_ups t JOIN entries e"
                 " ON e.project = t.project AND e.holder = :holder AND e.number = t.number"
@@ -54,7 +55,7 @@ def left_of(tx: Transaction, holder: Holder) -> list[Left]:
                 holder=holder.holder,
                 top_up=each.top_up,
             )
-            if row is not None and each.ended_generation is None:
+            if row is not None:
                 number, at_us, amount, note = row
                 left = Picodollars(each.counts - each.burned)
                 found.append(Left(limit.name, number, at_us, Picodollars(amount), left, each.expires_us, note))
