@@ -99,8 +99,9 @@ class Bench:
                 project = tx.project
             some = [f"user-{1 + number % users}" for number in range(FEW)]
             store.apply([ChargeRequest(user, Picodollars(1), "m") for user in some])
-            # As in use, some calls are under way: what is empty would be planned as if it stayed so.
-            store.apply([HoldRequest(f"open-{user}", user, Picodollars(1), 30 * 86_400_000_000, "m") for user in some])
+            # As in use, a call of each tenth user is under way: what is empty would be planned as if it stayed so.
+            month_us = 30 * 86_400_000_000
+            store.apply([HoldRequest(f"open-{user}", user, Picodollars(1), month_us, "m") for user in some[::10]])
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")

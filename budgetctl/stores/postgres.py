@@ -17,7 +17,7 @@ from budgetctl.models import Charge, Reset
 from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.stores.patience import Patience
-from budgetctl.stores.postgres_calls import answered, encoded, named, standings_from, statement, with_key
+from budgetctl.stores.postgres_calls import answered, standings_from, statement, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
 from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Session
 from budgetctl.stores.postgres_schema import migrate
@@ -225,25 +225,19 @@ class PostgresStore(SqlStore):
         """
         return self._perform_all([with_key(request) for request in requests])
 
-    @retried
     def _perform(self, request: Request) -> Answer:
         if joined := self._transaction_of_thread():
             return operations.perform(joined, self.project, request)
-        sql, asked = statement(request)
-        while True:
-            ((what, *values),) = self._call(sql, **asked) or [["slow", None]]
-            if what == "slow":
-                return self._perform_slowly(request, *values)
-            if what != "unmatched":
-                return answered(self.project, request, [what, *values], {})
-            self._match(*values)
+        (answer,) = self._perform_all([request])
+        if isinstance(answer, BudgetctlError):
+            raise answer
+        return answer
 
     @retried
     def _perform_all(self, requests: list[Request]) -> list[Answer | BudgetctlError]:
-        sql = "SELECT apply(:project, :now, :asked, :users, :holds, :models)"
         done: list[Answer | BudgetctlError] = []
         while left := requests[len(done) :]:
-            asked = {"asked": encoded(left), **named(left)}
+            sql, asked = statement(left)
             budgets: dict[str, Budget] = {}
             for what, *values in self._call(sql, **asked) or [["slow", None]]:
                 request = requests[len(done)]

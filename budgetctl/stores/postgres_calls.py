@@ -39,15 +39,13 @@ def _operation_key() -> IdempotencyKey:
     return IdempotencyKey("operation", digest, digest)
 
 
-def encoded(requests: list[Request]) -> str:
-    """The list that `apply` in the database takes, in runs of one kind."""
-    calls = map(_call, requests)
-    return _encode([list(run) for _, run in itertools.groupby(calls, key=itemgetter(0))])
-
-
-def statement(request: Request) -> tuple[str, dict[str, Any]]:
-    """The call of a request's own function, and its parameters."""
-    what, *values = _call(request)
+def statement(requests: list[Request]) -> tuple[str, dict[str, Any]]:
+    """The call that does them, and its parameters: one by its own function, which takes half as long to begin."""
+    calls = [_call(request) for request in requests]
+    if len(calls) > 1:
+        runs = _encode([list(run) for _, run in itertools.groupby(calls, key=itemgetter(0))])
+        return "SELECT apply(:project, :now, :asked, :users, :holds, :models)", {"asked": runs, **_named(requests)}
+    what, *values = calls[0]
     names = [f"v{index}" for index in range(len(values))]
     sql = f"SELECT {_FUNCTIONS[what]}(:project, share_project(:project, :now), {', '.join(map(':{}'.format, names))})"
     return sql, dict(zip(names, values, strict=True))
@@ -73,7 +71,7 @@ def _charge(request: ChargeRequest) -> list[Any]:
     return [request.amount, request.model, kind, f"\\x{digest.hex()}", f"\\x{key_request.hex()}", *given]
 
 
-def named(requests: list[Request]) -> dict[str, list[str]]:
+def _named(requests: list[Request]) -> dict[str, list[str]]:
     """The users, holds and models that the requests name: what `apply` locks, and what it makes, before it begins."""
     users, holds, models = set(), set(), set()
     for request in requests:

@@ -11,9 +11,7 @@ CREATE TYPE listed AS (
 );
 
 -- Charges, or holds to be made; NULL if one is of an unknown user.
-CREATE FUNCTION listed(of_project bigint, run jsonb) RETURNS listed[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    cap bigint := cap_of(of_project);
+CREATE FUNCTION listed(of_project bigint, run jsonb, cap bigint) RETURNS listed[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         SELECT CASE WHEN bool_and(r.holder IS NOT NULL) THEN array_agg(
@@ -29,9 +27,8 @@ BEGIN
 END $$;
 
 -- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there.
-CREATE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb) RETURNS listed[] LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    cap bigint := cap_of(of_project);
+CREATE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         SELECT CASE WHEN bool_and(r.is_open AND p.is_within) AND COUNT(DISTINCT r.hold) = COUNT(*) THEN array_agg(
@@ -73,16 +70,6 @@ BEGIN
             FROM limits_above(of_project, r.chain, at_us, r.of_model, 0, '{}', 0) l
         ) c
         LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members);
-END $$;
-
-CREATE FUNCTION are_keys_new(of_project bigint, charges listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (
-        SELECT COUNT(DISTINCT (c.holder, c.asked ->> 4, c.asked ->> 5)) = COUNT(*) AND NOT bool_or(EXISTS (
-            SELECT FROM idempotency_keys k
-            WHERE k.project = of_project AND k.holder = c.holder AND k.kind = c.asked ->> 4
-                AND k.digest = (c.asked ->> 5)::bytea))
-        FROM unnest(charges) c);
 END $$;
 
 -- Adds to counters what charges cost, and takes from them what was set aside: each counter is written once.
@@ -136,12 +123,8 @@ END $$;
 -- Charges, or commits. None is answered, and none done, if one of them is slow.
 CREATE FUNCTION post_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
-    charges listed[];
+    charges listed[] := counted(of_project, at_us, asked);
 BEGIN
-    IF asked IS NULL OR NOT are_keys_new(of_project, asked) THEN
-        RETURN;
-    END IF;
-    charges := counted(of_project, at_us, asked);
     IF charges IS NULL THEN
         RETURN;
     END IF;
@@ -154,16 +137,14 @@ BEGIN
         FROM unnest(charges) c;
     PERFORM count_all(of_project, at_us, charges);
     RETURN QUERY SELECT charged(of_project, at_us, charges);
+EXCEPTION WHEN unique_violation THEN -- one of the keys is not new
+    RETURN;
 END $$;
 
--- What is left of each limit is more than all of them want together, and the names of the holds are new.
+-- What is left of each limit is more than all of them want together.
 CREATE FUNCTION fit(of_project bigint, at_us bigint, holds listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
-        SELECT COUNT(DISTINCT h.asked ->> 4) = COUNT(*) AND NOT bool_or(EXISTS (
-            SELECT FROM holds o WHERE o.project = of_project AND o.name = h.asked ->> 4))
-        FROM unnest(holds) h
-    ) AND (
         SELECT bool_and(l.amount + l.extra - l.spent - l.held >= s.wanted AND at_us >= l.window_start_us - 86400000000
             AND (l.held = 0 OR NOT EXISTS (
                 SELECT FROM hold_postings p
@@ -203,6 +184,8 @@ BEGIN
     ) s
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
     RETURN QUERY SELECT json_build_array('held', at_us, at_us + (m.asked ->> 5)::bigint) FROM unnest(made) m;
+EXCEPTION WHEN unique_violation THEN -- one of the names is not new
+    RETURN;
 END $$;
 
 -- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
@@ -224,7 +207,7 @@ BEGIN
 END $$;
 
 -- A run of them: all its answers, or none, having done nothing.
-CREATE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb) RETURNS SETOF json LANGUAGE plpgsql AS $$
+CREATE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     commits listed[];
 BEGIN
@@ -233,11 +216,11 @@ BEGIN
     END IF;
     CASE run #>> '{0,0}'
         WHEN 'charge' THEN
-            RETURN QUERY SELECT post_all(of_project, at_us, listed(of_project, run));
+            RETURN QUERY SELECT post_all(of_project, at_us, listed(of_project, run, cap));
         WHEN 'reserve' THEN
-            RETURN QUERY SELECT reserve_all(of_project, at_us, listed(of_project, run));
+            RETURN QUERY SELECT reserve_all(of_project, at_us, listed(of_project, run, cap));
         WHEN 'commit' THEN
-            commits := listed_commits(of_project, at_us, run);
+            commits := listed_commits(of_project, at_us, run, cap);
             RETURN QUERY SELECT post_all(of_project, at_us, commits);
             IF FOUND THEN
                 WITH gone AS (
@@ -251,44 +234,65 @@ BEGIN
     END CASE;
 END $$;
 
+-- Holders and all above them in the order of locks: how many stand above one says how deep it is.
+CREATE FUNCTION in_order(of_project bigint, of_holders bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        WITH RECURSIVE above (start, holder, parent, level) AS (
+            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(of_holders) AS n
+            JOIN holders h ON h.project = of_project AND h.holder = n
+            UNION ALL
+            SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
+            JOIN holders h ON h.project = of_project AND h.holder = a.parent
+        ), deep AS (
+            SELECT DISTINCT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
+        )
+        SELECT array_agg(d.holder ORDER BY d.depth DESC, d.holder) FROM deep d);
+END $$;
+
+-- Locks the rows of users, of those whose holds they are, and of all above them.
+CREATE FUNCTION lock_all(of_project bigint, users text[], hold_names text[], cap bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+    to_lock bigint[];
+    has_parents boolean;
+BEGIN
+    SELECT array_agg(n.holder ORDER BY n.holder), bool_or(n.parent IS NOT NULL) INTO to_lock, has_parents FROM (
+        SELECT h.holder, h.parent FROM unnest(users) AS u
+        JOIN holders h ON h.project = of_project AND h.name = u AND h.deleted_us = 0
+        UNION
+        SELECT h.holder, h.parent FROM unnest(hold_names) AS n
+        JOIN holds o ON o.project = of_project AND o.name = n
+        JOIN holders h ON h.project = of_project AND h.holder = o.holder
+    ) n;
+    IF has_parents THEN
+        to_lock := in_order(of_project, to_lock);
+    END IF;
+    IF cap IS NOT NULL THEN
+        to_lock := array_remove(to_lock, cap) || cap;
+    END IF;
+    PERFORM FROM unnest(to_lock) WITH ORDINALITY AS t (holder, place)
+        JOIN holders h ON h.project = of_project AND h.holder = t.holder ORDER BY t.place FOR NO KEY UPDATE OF h;
+END $$;
+
 -- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
 -- they are for, models those that they name, holds those that they resolve.
 CREATE FUNCTION apply(of_project bigint, now_us bigint, runs jsonb, users text[], hold_names text[], model_names text[])
 RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project, now_us);
-    to_lock bigint[];
+    cap bigint := cap_of(of_project);
     run jsonb;
     asked jsonb;
     answer json;
 BEGIN
-    -- All rows at once in the order of locks: how many stand above a holder says how deep it is.
-    WITH RECURSIVE above (start, holder, parent, level) AS (
-        (
-            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(users) AS u
-            JOIN holders h ON h.project = of_project AND h.name = u AND h.deleted_us = 0
-            UNION
-            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(hold_names) AS n
-            JOIN holds o ON o.project = of_project AND o.name = n
-            JOIN holders h ON h.project = of_project AND h.holder = o.holder
-        )
-        UNION ALL
-        SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
-        JOIN holders h ON h.project = of_project AND h.holder = a.parent
-    ), deep AS (
-        SELECT DISTINCT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
-        UNION ALL
-        SELECT h.holder, -1 FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
-    )
-    SELECT array_agg(d.holder ORDER BY d.depth DESC, d.holder) INTO to_lock FROM deep d;
-    PERFORM FROM unnest(to_lock) WITH ORDINALITY AS t (holder, place)
-        JOIN holders h ON h.project = of_project AND h.holder = t.holder ORDER BY t.place FOR NO KEY UPDATE OF h;
+    PERFORM lock_all(of_project, users, hold_names, cap);
     INSERT INTO models (project, name)
         SELECT of_project, n FROM unnest(model_names) AS n
         WHERE NOT EXISTS (SELECT FROM models m WHERE m.project = of_project AND m.name = n)
         ORDER BY n COLLATE "C" ON CONFLICT DO NOTHING;
     FOR run IN SELECT value FROM jsonb_array_elements(runs) LOOP
-        RETURN QUERY SELECT perform_all(of_project, at_us, run);
+        RETURN QUERY SELECT perform_all(of_project, at_us, run, cap);
         CONTINUE WHEN FOUND;
         FOR asked IN SELECT value FROM jsonb_array_elements(run) LOOP
             answer := perform(of_project, at_us, asked);

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 
 import pytest
 from enforcing import counters, denied
@@ -147,6 +150,27 @@ def test_the_same_resolution_again_changes_nothing_and_another_is_refused(manage
         with pytest.raises(HoldResolvedError):
             RESOLUTIONS[second](manager)
     assert manager.budget("alice") == before
+
+
+def test_of_many_who_resolve_a_hold_at_the_same_moment_one_succeeds(make_manager, manager):
+    managers = [make_manager() for _ in range(4)]
+    ways = [lambda each, hold, cents=cents: each.commit(hold, f"0.0{cents}") for cents in (1, 2, 3)]
+    ways.append(lambda each, hold: each.release(hold))
+    gate = threading.Barrier(len(managers))
+
+    def resolve(each, way, hold):
+        gate.wait()
+        try:
+            return way(each, hold)
+        except HoldResolvedError:
+            return None
+
+    with ThreadPoolExecutor(len(managers)) as pool:
+        for number in range(10):
+            hold = manager.reserve("alice", "0.05", hold_id=f"job-{number}").hold_id
+            answers = pool.map(partial(resolve, hold=hold), managers, ways)
+            assert len([answer for answer in answers if answer is not None]) == 1
+    assert manager.budget("alice").limit.held == 0
 
 
 def test_a_hold_that_was_resolved_answers_its_request_and_sets_nothing_aside_again(manager):
