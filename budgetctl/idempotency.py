@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from budgetctl.errors import InvalidValueError
 from budgetctl.models import Usage
@@ -15,23 +15,30 @@ from budgetctl.money import Picodollars, to_text
 from budgetctl.stores.base import IdempotencyKey
 
 _MAX_KEY_LENGTH = 1024
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # once: `json.dumps` makes one for each value
 
 
 def caller_key(key: str, *, amount: Picodollars, model: str | None, usage: Mapping[str, Any] | None) -> IdempotencyKey:
     """The key that a caller gives to a charge of this usage, or of this amount for a model when no usage is known."""
-    if not isinstance(key, str) or not key.strip():
-        raise InvalidValueError(f"{key!r} is not an idempotency key: pass some text")
-    if len(key) > _MAX_KEY_LENGTH:
-        raise InvalidValueError(f"the idempotency key {key[:40]!r}… is longer than {_MAX_KEY_LENGTH} characters")
-    request = dict(usage) if usage else {"amount": to_text(amount), "model": model}
-    return IdempotencyKey("caller", _digest(key), _digest(request))
+    return _key("caller", key, amount, model, usage)
 
 
 def commit_key(
     hold_id: str, *, amount: Picodollars, model: str | None, usage: Mapping[str, Any] | None
 ) -> IdempotencyKey:
     """The key of what a hold is committed with: another usage, or amount where none is known, is another commit."""
-    return caller_key(hold_id, amount=amount, model=model, usage=usage)._replace(kind="commit")
+    return _key("commit", hold_id, amount, model, usage)
+
+
+def _key(
+    kind: Literal["caller", "commit"], key: str, amount: Picodollars, model: str | None, usage: Mapping[str, Any] | None
+) -> IdempotencyKey:
+    if not isinstance(key, str) or not key.strip():
+        raise InvalidValueError(f"{key!r} is not an idempotency key: pass some text")
+    if len(key) > _MAX_KEY_LENGTH:
+        raise InvalidValueError(f"the idempotency key {key[:40]!r}… is longer than {_MAX_KEY_LENGTH} characters")
+    request = dict(usage) if usage else {"amount": to_text(amount), "model": model}
+    return IdempotencyKey(kind, _digest(key), _digest(request))
 
 
 def response_key(usage: Usage) -> IdempotencyKey | None:
@@ -48,5 +55,4 @@ def response_key(usage: Usage) -> IdempotencyKey | None:
 def _digest(value: object) -> bytes:
     from hashlib import blake2b
 
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return blake2b(text.encode(), digest_size=16).digest()
+    return blake2b(_ENCODER.encode(value).encode(), digest_size=16).digest()

@@ -53,7 +53,9 @@ class Record(Shape):
         """The document of a named tuple, or of whatever has the fields as attributes."""
         document = dict(zip(self._names, self._attributes(value), strict=True))
         for name, write in self._written:
-            document[name] = write(document[name])
+            found = document[name]
+            if found is not None:  # which is its own document
+                document[name] = write(found)
         for attribute, record in self._embedded.items():
             document |= record.write(getattr(value, attribute))
         return document

@@ -2,6 +2,8 @@
 
 A transaction costs a write to disk, whatever is in it. While one is under way the next requests gather, so that the
 disk decides how long each waits, and not how many there may be. Each is answered when its transaction is durable.
+
+A store that can have several under way at once begins another beside them when enough requests wait to be worth it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from budgetctl.errors import BudgetctlError
@@ -17,6 +20,9 @@ from budgetctl.stores.base import Answer, Request
 
 MAX_GROUP = 1_000
 """Requests of one transaction; a batch that a client sends as one is never divided."""
+
+WORTH_ANOTHER = 16
+"""Requests that have to wait for a transaction to begin beside those that are under way."""
 
 Answers: TypeAlias = "list[Answer | BudgetctlError]"
 
@@ -27,46 +33,60 @@ class _Waiting(NamedTuple):
 
 
 class Committer:
-    """The line of one project. Used from one event loop."""
+    """The line of one project, with at most `at_once` transactions under way. Used from one event loop."""
 
     def __init__(
-        self, apply: Callable[[Sequence[Request]], Answers], executor: Executor, observe: Callable[[int], None]
+        self,
+        apply: Callable[[Sequence[Request]], Answers],
+        executor: Executor,
+        observe: Callable[[int], None],
+        *,
+        at_once: int,
     ) -> None:
         self._apply = apply
         self._executor = executor
         self._observe = observe
+        self._at_once = at_once
         self._line: deque[_Waiting] = deque()
-        self._running: asyncio.Task[None] | None = None
+        self._waiting = 0
+        self._under_way: set[asyncio.Future[Answers]] = set()
 
     async def submit(self, requests: Sequence[Request]) -> Answers:
         """Have them done in order, in one transaction. Who stops waiting does not take them back."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(requests, loop.create_future())
         self._line.append(waiting)
-        if self._running is None:
-            self._running = loop.create_task(self._work())
-        return await asyncio.shield(waiting.answered)
+        self._waiting += len(requests)
+        loop.call_soon(self._begin)  # with all that arrive until then
+        return await waiting.answered
 
     async def drain(self) -> None:
         """Wait until everything that was submitted is answered."""
-        while self._running is not None:
-            await asyncio.shield(self._running)
+        while self._line or self._under_way:
+            self._begin()
+            await asyncio.wait(self._under_way)
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            while self._line:
-                group = self._next_group()
-                requests = [request for waiting in group for request in waiting.requests]
-                self._observe(len(requests))
-                try:
-                    answers = await loop.run_in_executor(self._executor, self._apply, requests)
-                except Exception as error:  # noqa: BLE001  # whatever it is, everybody who waits is told
-                    _fail(group, error)
-                else:
-                    _answer(group, answers)
-        finally:
-            self._running = None
+    def _begin(self) -> None:
+        """Begin as many transactions as are worth it now."""
+        while self._line and (
+            not self._under_way or (len(self._under_way) < self._at_once and self._waiting >= WORTH_ANOTHER)
+        ):
+            group = self._next_group()
+            requests = [request for waiting in group for request in waiting.requests]
+            self._waiting -= len(requests)
+            self._observe(len(requests))
+            done = asyncio.get_running_loop().run_in_executor(self._executor, self._apply, requests)
+            self._under_way.add(done)
+            done.add_done_callback(partial(self._end, group))
+
+    def _end(self, group: Sequence[_Waiting], done: asyncio.Future[Answers]) -> None:
+        self._under_way.remove(done)
+        error = done.exception()
+        if error is None:
+            _answer(group, done.result())
+        else:  # whatever it is, everybody who waits is told
+            _fail(group, error)
+        self._begin()
 
     def _next_group(self) -> list[_Waiting]:
         group = [self._line.popleft()]
@@ -81,11 +101,12 @@ def _answer(group: Sequence[_Waiting], answers: Answers) -> None:
     begin = 0
     for waiting in group:
         end = begin + len(waiting.requests)
-        waiting.answered.set_result(answers[begin:end])
+        if not waiting.answered.done():  # by having stopped to wait
+            waiting.answered.set_result(answers[begin:end])
         begin = end
 
 
-def _fail(group: Sequence[_Waiting], error: Exception) -> None:
+def _fail(group: Sequence[_Waiting], error: BaseException) -> None:
     for waiting in group:
-        waiting.answered.set_exception(error)
-        waiting.answered.exception()  # who has stopped waiting will not ask
+        if not waiting.answered.done():
+            waiting.answered.set_exception(error)

@@ -15,9 +15,8 @@ from budgetctl.server.http import (
     MAX_BODY,
     MAX_BULK_BODY,
     Receive,
+    Response,
     Scope,
-    Send,
-    answer,
     encoded,
     header,
     read_json,
@@ -45,14 +44,14 @@ _REQUESTS: dict[str, Callable[[dict[str, Any]], Request]] = {
 
 
 class Endpoint:
-    """The ASGI application of one call."""
+    """What answers one call."""
 
     def __init__(self, call: Call, projects: Projects, access: Access) -> None:
         self._call = call
         self._projects = projects
         self._access = access
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive) -> Response:
         """Answer a request."""
         call = self._call
         identity = self._access.identify(header(scope, b"authorization"))
@@ -69,7 +68,7 @@ class Endpoint:
             name = identity.project_of(query.pop(PROJECT_PARAMETER, None))
             document, size = _from_query(call, query)
         noted["project"] = name
-        async with self._projects.use(name) as project:
+        with await self._projects.use(name) as project:
             if call.kind == "queue":
                 body = await self._queued(project, document, scope)
             elif call.writes:
@@ -81,7 +80,7 @@ class Endpoint:
                 headers.append((NOW_HEADER, str(await project.now_us()).encode()))
             if call.writes:
                 headers.append((CHANGE_HEADER, str(project.changes).encode()))
-        await answer(send, 200, body, headers=headers)
+        return Response(body, headers=headers)
 
     async def _queued(self, project: Project, document: dict[str, Any], scope: Scope) -> bytes:
         """Have it done together with what others ask for meanwhile."""
@@ -172,7 +171,7 @@ def _keyed(request: Request, key: IdempotencyKey | None, number: int) -> Request
     if isinstance(request, CommitRequest) and request.charge.key is None:
         charge = request.charge
         own = commit_key(request.hold_id, amount=charge.amount, model=charge.model, usage=charge.usage)
-        return request._replace(charge=charge._replace(key=own))
+        return CommitRequest(request.hold_id, charge._replace(key=own))
     if key is None or not isinstance(request, ChargeRequest) or request.key is not None:
         return request
     own = key._replace(digest=_digest(key.digest + str(number).encode()))

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from starlette.routing import Route
-
 from budgetctl.errors import InvalidValueError
 from budgetctl.server.access import Access
-from budgetctl.server.http import MAX_BULK_BODY, Receive, Scope, Send, answer, encoded, header, read_json
+from budgetctl.server.http import MAX_BULK_BODY, Receive, Response, Route, Scope, encoded, header, read_json
 from budgetctl.server.litellm_protocol import get_budget, set_budget
 from budgetctl.server.projects import Project, Projects
 
@@ -24,7 +22,7 @@ Act = Callable[[Project, str, dict[str, Any]], dict[str, Any]]
 
 
 class HostedEndpoint:
-    """The ASGI application of one of them. `act` gets the project, the token's id and the posted document."""
+    """What answers at one of them. `act` gets the project, the token's id and the posted document."""
 
     def __init__(self, act: Act, projects: Projects, access: Access, *, writes: bool) -> None:
         self._act = act
@@ -32,7 +30,7 @@ class HostedEndpoint:
         self._access = access
         self._writes = writes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive) -> Response:
         """Answer a request."""
         identity = self._access.identify(header(scope, b"authorization"))
         scope["budgetctl"]["token"] = identity.token_id
@@ -43,11 +41,11 @@ class HostedEndpoint:
         if not isinstance(asked, str):
             raise InvalidValueError('the body needs "project_name": the name of the project')
         name = scope["budgetctl"]["project"] = identity.project_of(asked)
-        async with self._projects.use(name) as project:
+        with await self._projects.use(name) as project:
             project.has_saves |= self._writes
             found = await project.call(self._act, project, identity.token_id or _ANYBODY, document)
             project.changes += self._writes
-        await answer(send, 200, encoded(found), headers=_CLOSING)
+        return Response(encoded(found), headers=_CLOSING)
 
 
 def hosted_routes(projects: Projects, access: Access) -> list[Route]:
@@ -57,9 +55,7 @@ def hosted_routes(projects: Projects, access: Access) -> list[Route]:
         "set_budget": HostedEndpoint(_save, projects, access, writes=True),
     }
     return [
-        Route(f"{slashes}{name}", endpoint, methods=["POST"])
-        for name, endpoint in endpoints.items()
-        for slashes in ("/", "//")
+        Route("POST", f"{slashes}{name}", endpoint) for name, endpoint in endpoints.items() for slashes in ("/", "//")
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
@@ -17,6 +19,12 @@ DURATION = Histogram(
 UNDER_WAY = Gauge("budgetctl_requests_under_way", "Requests that wait for their answer.", registry=REGISTRY)
 GROUP_SIZE = Histogram("budgetctl_group_size", "Requests that shared a transaction.", buckets=_SIZES, registry=REGISTRY)
 RESETS = Counter("budgetctl_resets", "Windows that were rolled by the server itself.", registry=REGISTRY)
+
+
+@functools.cache
+def of_requests(route: str, status: int) -> tuple[Counter, Histogram]:
+    """What counts the requests of a route that had this status, and what holds how long those of the route took."""
+    return REQUESTS.labels(route, str(status)), DURATION.labels(route)
 
 
 def exposition() -> bytes:

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from starlette.routing import Route
-
 from budgetctl.server import metrics
 from budgetctl.server.access import Access, Identity
 from budgetctl.server.endpoints import NOW_HEADER, PROJECT_PARAMETER
-from budgetctl.server.http import Receive, Scope, Send, answer, encoded, header, read_query
+from budgetctl.server.http import Receive, Response, Route, Scope, encoded, header, read_query
 from budgetctl.server.openapi import describe, page
 from budgetctl.server.projects import Projects
 from budgetctl.stores.calls import PATH
 
-Answer = Callable[[Identity], Awaitable[tuple[bytes, bytes]]]
+Answer = Callable[[Identity], Awaitable[Response]]
 
-_JSON, _HTML = b"application/json", b"text/html; charset=utf-8"
+_HTML = b"text/html; charset=utf-8"
 
 
 class Page:
-    """The ASGI application of a route whose answer depends at most on who asks."""
+    """What answers at a route whose answer depends at most on who asks."""
 
-    def __init__(self, body: Answer, access: Access | None, *, is_password_allowed: bool = False) -> None:
-        self._body = body
+    def __init__(self, answer: Answer, access: Access | None, *, is_password_allowed: bool = False) -> None:
+        self._answer = answer
         self._access = access
         self._is_password_allowed = is_password_allowed
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
         identity = None
         if self._access is not None:
@@ -35,41 +33,40 @@ class Page:
                 header(scope, b"authorization"), is_password_allowed=self._is_password_allowed
             )
             scope["budgetctl"]["token"] = identity.token_id
-        body, content_type = await self._body(identity)  # type: ignore[arg-type]
-        await answer(send, 200, body, content_type=content_type)
+        return await self._answer(identity)  # type: ignore[arg-type]
 
 
 def page_routes(projects: Projects, access: Access, list_projects: Callable[[], Sequence[str]]) -> list[Route]:
     """The routes. All but health need a token; those that a browser shows take it as a password too."""
 
-    async def healthy(_: Identity) -> tuple[bytes, bytes]:
-        return encoded({"status": "ok"}), _JSON
+    async def healthy(_: Identity) -> Response:
+        return Response(encoded({"status": "ok"}))
 
-    async def ready(_: Identity) -> tuple[bytes, bytes]:
+    async def ready(_: Identity) -> Response:
         await projects.run(list_projects)
-        return encoded({"status": "ok"}), _JSON
+        return Response(encoded({"status": "ok"}))
 
-    async def exposition(_: Identity) -> tuple[bytes, bytes]:
-        return metrics.exposition(), metrics.CONTENT_TYPE.encode()
+    async def exposition(_: Identity) -> Response:
+        return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE.encode())
 
-    async def description(_: Identity) -> tuple[bytes, bytes]:
-        return encoded(describe()), _JSON
+    async def description(_: Identity) -> Response:
+        return Response(encoded(describe()))
 
-    async def documentation(_: Identity) -> tuple[bytes, bytes]:
-        return page().encode(), _HTML
+    async def documentation(_: Identity) -> Response:
+        return Response(page().encode(), content_type=_HTML)
 
-    async def names(identity: Identity) -> tuple[bytes, bytes]:
+    async def names(identity: Identity) -> Response:
         known = [identity.project] if identity.project is not None else list(await projects.run(list_projects))
-        return encoded({"items": known}), _JSON
+        return Response(encoded({"items": known}))
 
     return [
-        Route("/healthz", Page(healthy, None), methods=["GET"]),
-        Route("/readyz", Page(ready, None), methods=["GET"]),
-        Route("/metrics", Page(exposition, access), methods=["GET"]),
-        Route("/openapi.json", Page(description, access, is_password_allowed=True), methods=["GET"]),
-        Route("/docs", Page(documentation, access, is_password_allowed=True), methods=["GET"]),
-        Route(f"{PATH}projects", Page(names, access), methods=["GET"]),
-        Route(f"{PATH}changes", Changes(projects, access), methods=["GET"]),
+        Route("GET", "/healthz", Page(healthy, None)),
+        Route("GET", "/readyz", Page(ready, None)),
+        Route("GET", "/metrics", Page(exposition, access)),
+        Route("GET", "/openapi.json", Page(description, access, is_password_allowed=True)),
+        Route("GET", "/docs", Page(documentation, access, is_password_allowed=True)),
+        Route("GET", f"{PATH}projects", Page(names, access)),
+        Route("GET", f"{PATH}changes", Changes(projects, access)),
     ]
 
 
@@ -80,13 +77,13 @@ class Changes:
         self._projects = projects
         self._access = access
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+    async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
         identity = self._access.identify(header(scope, b"authorization"))
         name = identity.project_of(read_query(scope).get(PROJECT_PARAMETER))
         scope["budgetctl"].update(token=identity.token_id, project=name)
-        async with self._projects.use(name) as project:
+        with await self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}
             now = str(await project.now_us()).encode()
-        await answer(send, 200, encoded(document), headers=[(NOW_HEADER, now)])
+        return Response(encoded(document), headers=[(NOW_HEADER, now)])

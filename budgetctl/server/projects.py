@@ -25,8 +25,9 @@ OpenStore = Callable[[str], ServedStore]
 
 
 class Project:
-    """An open project. `users` counts the requests that are under way, `changes` those that have changed something.
+    """An open project, which stays so while it is used as a context.
 
+    `users` counts the requests that are under way, `changes` those that have changed something.
     `has_saves` says that one of litellm's clients has saved, so that there may be something to settle.
     """
 
@@ -39,7 +40,16 @@ class Project:
         self.changes = 0
         self.has_saves = False
         self._executor = executor
-        self._committer = Committer(self._apply, executor, GROUP_SIZE.observe)
+        self._committer = Committer(
+            self.writer.apply, executor, GROUP_SIZE.observe, at_once=self.writer.concurrent_writes
+        )
+
+    def __enter__(self) -> Project:
+        self.users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.users -= 1
 
     async def submit(self, requests: Sequence[Request]) -> Answers:
         """Have charges, holds, commits and releases done in one transaction, with those of others."""
@@ -61,9 +71,6 @@ class Project:
         await self.call(self.writer.close)
         await self.call(self.reader.close)
 
-    def _apply(self, requests: Sequence[Request]) -> Answers:
-        return self.writer.apply(requests)
-
 
 class Projects:
     """All projects of a server."""
@@ -78,20 +85,16 @@ class Projects:
     def __iter__(self) -> Iterator[Project]:
         return iter(list(self._open.values()))
 
-    @contextlib.asynccontextmanager
-    async def use(self, name: str) -> Any:
-        """The project, which stays open meanwhile."""
+    async def use(self, name: str) -> Project:
+        """The project, to be used as a context at once."""
         project = self._open.get(name)
         if project is None:
             project = self._open[name] = Project(name, self._open_store, self._executor)
-        self._open.move_to_end(name)
-        project.users += 1
-        try:
-            yield project
-        finally:
-            project.users -= 1
-            if len(self._open) > MAX_OPEN:
-                await self._close_idle()
+            with project:
+                await self._make_room()
+        else:
+            self._open.move_to_end(name)
+        return project
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run what belongs to no project in a thread."""
@@ -104,7 +107,10 @@ class Projects:
                 await self._open.pop(name).close()
         self._executor.shutdown()
 
-    async def _close_idle(self) -> None:
-        idle = next((name for name, project in self._open.items() if not project.users), None)
-        if idle is not None:
+    async def _make_room(self) -> None:
+        """Close those that nobody has used for longest, as far as there are too many."""
+        while len(self._open) > MAX_OPEN:
+            idle = next((name for name, project in self._open.items() if not project.users), None)
+            if idle is None:
+                return
             await self._open.pop(idle).close()

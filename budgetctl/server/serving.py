@@ -171,7 +171,7 @@ class Server(uvicorn.Server):
             await asyncio.sleep(self.settings.upkeep_s)
             try:
                 for name in await self.projects.run(self.settings.list_projects):
-                    async with self.projects.use(name) as project:
+                    with await self.projects.use(name) as project:
                         metrics.RESETS.inc(await project.call(project.writer.reset_due))
                         await project.call(project.writer.forget_requests)
                         await project.call(project.writer.settle)

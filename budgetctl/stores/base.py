@@ -266,6 +266,9 @@ class ServedStore(Store, Protocol):
     is_near: bool
     """Whether it tells the time without asking another machine."""
 
+    concurrent_writes: int
+    """How many transactions that write can be under way at once without one waiting for another."""
+
     def accept(self, records: Sequence[Posted]) -> None:
         """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
 

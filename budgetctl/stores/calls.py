@@ -250,6 +250,7 @@ def _parameters(name: str) -> Record:
     return record
 
 
+@functools.cache
 def _returned_items(name: str) -> Any:
     """The type of an item of what the operation returns, or None when it returns no list."""
     hint = _hints(name)["return"]

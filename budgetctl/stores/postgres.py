@@ -37,6 +37,7 @@ class PostgresStore(SqlStore):
     """A project's store in a PostgreSQL database, whose tables are made on the first use."""
 
     is_near = False
+    concurrent_writes = 4
 
     def __init__(self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None) -> None:
         self.project = project

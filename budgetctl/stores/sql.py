@@ -35,6 +35,7 @@ class SqlStore(SqlLedger):
     """A store on a SQL database."""
 
     is_near = True
+    concurrent_writes = 1
 
     def exists(self) -> bool:
         """Whether anything was ever stored for the project."""

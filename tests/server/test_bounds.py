@@ -128,6 +128,11 @@ def test_what_there_is_no_route_for_is_an_error(server):
     assert code(server.ask("DELETE", "/v1/budget")) == (405, "no_such_route")
 
 
+def test_head_is_answered_where_get_is_without_a_body(server):
+    answer = server.ask("HEAD", "/healthz")
+    assert (answer.status, answer.body) == (200, b"")
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET ", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
 def test_a_client_that_does_not_finish_the_head_is_let_go(serve, open_file, monkeypatch, sent):
     monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
