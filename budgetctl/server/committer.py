@@ -16,7 +16,8 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from budgetctl.errors import BudgetctlError
-from budgetctl.stores.base import Answer, Request
+from budgetctl.permission import HoldRequest
+from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 
 MAX_GROUP = 1_000
 """Requests of one transaction; a batch that a client sends as one is never divided."""
@@ -94,7 +95,16 @@ class Committer:
         while self._line and size + len(self._line[0].requests) <= MAX_GROUP:
             group.append(self._line.popleft())
             size += len(group[-1].requests)
+        group.sort(key=_turn)
         return group
+
+
+def _turn(waiting: _Waiting) -> int:
+    """Whoever asks apart has no order: a store does those of one kind at once, and what frees money goes first."""
+    return _TURNS.index(type(waiting.requests[0])) if waiting.requests else 0
+
+
+_TURNS = (ReleaseRequest, CommitRequest, ChargeRequest, HoldRequest)
 
 
 def _answer(group: Sequence[_Waiting], answers: Answers) -> None:
