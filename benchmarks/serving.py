@@ -1,8 +1,9 @@
 """How much a server does, against what the disk and the library do in the same run.
 
-    python benchmarks/serving.py [SECONDS] [CONNECTIONS] [STORE]
+    python benchmarks/serving.py [SECONDS] [CONNECTIONS] [STORE] [SERVERS]
 
-STORE is a new SQLite store, or the URL of a PostgreSQL database, which is compared with `pgbench -N`.
+STORE is a new SQLite store, or the URL of a PostgreSQL database, which is compared with `pgbench -N`. There is
+one server, or as many that share a port.
 
 Single requests are sent by wrk (https://github.com/wg/wrk), which has to be installed.
 """
@@ -78,6 +79,7 @@ def main() -> None:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     connections = int(sys.argv[2]) if len(sys.argv) > 2 else 64
     url = sys.argv[3] if len(sys.argv) > 3 else None
+    servers = int(sys.argv[4]) if len(sys.argv) > 4 else 1
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         raw = pgbench(url, seconds) if url else rate(raw_commits(directory / "raw.db"), seconds)
@@ -90,13 +92,16 @@ def main() -> None:
             found.bind(("127.0.0.1", 0))
             port = found.getsockname()[1]
         command = [sys.executable, "-m", "budgetctl", "--store", url or f"{directory}/", "--quiet", "serve"]
-        server = subprocess.Popen([*command, "--no-auth", "--port", str(port)], stderr=subprocess.PIPE, text=True)
+        command += ["--no-auth", "--reuse-port", "--port", str(port)]
+        running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(servers)]
         try:
-            server.stderr.readline()
+            for server in running:
+                server.stderr.readline()
             measure(f"http://127.0.0.1:{port}", seconds, connections, raw, directory)
         finally:
-            server.terminate()
-            server.communicate()
+            for server in running:
+                server.terminate()
+                server.communicate()
 
 
 def measure(address: str, seconds: int, connections: int, raw: float, directory: Path) -> None:

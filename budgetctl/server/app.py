@@ -7,13 +7,15 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from starlette.responses import Response
+
 from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
 from budgetctl.server.access import Access
 from budgetctl.server.endpoints import Endpoint
 from budgetctl.server.hosted import hosted_routes
 from budgetctl.server.hosts import check_host
-from budgetctl.server.http import Receive, Response, Route, Scope, Send, encoded
+from budgetctl.server.http import Receive, Route, Scope, Send, encoded, respond
 from budgetctl.server.logs import Log
 from budgetctl.server.pages import page_routes
 from budgetctl.server.problems import RefusedError, document_of, headers_of, status_of
@@ -56,14 +58,15 @@ class Application:
         began = time.perf_counter()
         noted: dict[str, Any] = {"token": None, "project": None}
         scope["budgetctl"] = noted
-        response = None
+        status = HTTPStatus.INTERNAL_SERVER_ERROR.value
         self._under_way += 1
         try:
             response = await self._answered(scope, receive, noted)
-            await response.send(send)
+            status = response.status_code
+            await response(scope, receive, send)
         finally:
             self._under_way -= 1
-            self._note(scope, HTTPStatus.INTERNAL_SERVER_ERROR if response is None else response.status, began, noted)
+            self._note(scope, status, began, noted)
 
     async def _answered(self, scope: Scope, receive: Receive, noted: dict[str, Any]) -> Response:
         try:
@@ -72,11 +75,11 @@ class Application:
             status = status_of(error)
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 noted["error"] = error.message
-            return Response(encoded(document_of(error)), status, headers=headers_of(status))
+            return respond(encoded(document_of(error)), status, headers=headers_of(status))
         except Exception as error:  # noqa: BLE001  # the fault is the server's: it is in the log, and nothing of it outside
             noted["error"] = self._log.fault(error)
             fault = BudgetctlError("the server made a mistake; its log says which")
-            return Response(encoded(document_of(fault)), HTTPStatus.INTERNAL_SERVER_ERROR)
+            return respond(encoded(document_of(fault)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
     def _endpoint(self, scope: Scope) -> Callable[[Scope, Receive], Awaitable[Response]]:
         """Who answers. Raises `RefusedError` where nobody does."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
+from starlette.responses import Response
+
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.idempotency import commit_key
 from budgetctl.names import MAX_LENGTH, check_note
@@ -15,12 +17,12 @@ from budgetctl.server.http import (
     MAX_BODY,
     MAX_BULK_BODY,
     Receive,
-    Response,
     Scope,
     encoded,
     header,
     read_json,
     read_query,
+    respond,
 )
 from budgetctl.server.projects import Project, Projects
 from budgetctl.stores.base import ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
@@ -29,8 +31,8 @@ from budgetctl.stores.calls import Call
 PROJECT_PARAMETER = "project"
 SIZE_PARAMETER = "limit"
 KEY_HEADER = b"idempotency-key"
-NOW_HEADER = b"budgetctl-now"
-CHANGE_HEADER = b"budgetctl-change"
+NOW_HEADER = "budgetctl-now"
+CHANGE_HEADER = "budgetctl-change"
 """Of an answer: the server's time in microseconds; and that a change was counted, which is the client's own."""
 
 _MAX_BATCH = 5_000
@@ -75,12 +77,12 @@ class Endpoint:
                 body = await self._written(project, document, scope)
             else:
                 body = await project.call(_read, call, project, document, size)
-            headers = []
+            headers = {}
             if project.reader.is_near or call.kind != "queue":  # of what has to be fast, nobody needs to know
-                headers.append((NOW_HEADER, str(await project.now_us()).encode()))
+                headers[NOW_HEADER] = str(await project.now_us())
             if call.writes:
-                headers.append((CHANGE_HEADER, str(project.changes).encode()))
-        return Response(body, headers=headers)
+                headers[CHANGE_HEADER] = str(project.changes)
+        return respond(body, headers=headers)
 
     async def _queued(self, project: Project, document: dict[str, Any], scope: Scope) -> bytes:
         """Have it done together with what others ask for meanwhile."""

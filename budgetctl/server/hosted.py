@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from starlette.responses import Response
+
 from budgetctl.errors import InvalidValueError
 from budgetctl.server.access import Access
-from budgetctl.server.http import MAX_BULK_BODY, Receive, Response, Route, Scope, encoded, header, read_json
+from budgetctl.server.http import MAX_BULK_BODY, Receive, Route, Scope, encoded, header, read_json, respond
 from budgetctl.server.litellm_protocol import get_budget, set_budget
 from budgetctl.server.projects import Project, Projects
 
 _ANYBODY = "anybody"
 """Who saves at a server without tokens."""
 
-_CLOSING = [(b"connection", b"close")]
+_CLOSING = {"connection": "close"}
 """litellm's client saves from many threads at once, and its pool now and then closes a connection that another thread
 has begun to use: that save is not answered, and nobody hears of it. With a connection each none is lost."""
 
@@ -45,7 +47,7 @@ class HostedEndpoint:
             project.has_saves |= self._writes
             found = await project.call(self._act, project, identity.token_id or _ANYBODY, document)
             project.changes += self._writes
-        return Response(encoded(found), headers=_CLOSING)
+        return respond(encoded(found), headers=_CLOSING)
 
 
 def hosted_routes(projects: Projects, access: Access) -> list[Route]:

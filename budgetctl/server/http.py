@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
+from starlette.responses import Response
 
 from budgetctl.errors import InvalidValueError
 from budgetctl.server.problems import RefusedError
@@ -19,7 +20,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-JSON = b"application/json"
+JSON = "application/json"
+
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 MAX_BODY = 1 << 20
 MAX_BULK_BODY = 64 << 20
@@ -32,33 +35,19 @@ WHOLE = "budgetctl.whole"
 """The extension that the scope of a request has which has come whole, so that nobody has to look at the clock."""
 
 
-class Response(NamedTuple):
-    """What a request is answered."""
-
-    body: bytes
-    status: int = HTTPStatus.OK
-    content_type: bytes = JSON
-    headers: Sequence[tuple[bytes, bytes]] = ()
-
-    async def send(self, send: Send) -> None:
-        """Send it."""
-        headers = [
-            (b"content-type", self.content_type),
-            (b"content-length", b"%d" % len(self.body)),
-            (b"cache-control", b"no-store"),
-            (b"x-content-type-options", b"nosniff"),
-            *self.headers,
-        ]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
-
-
 class Route(NamedTuple):
     """Who answers at a path."""
 
     method: str
     path: str
     endpoint: Callable[[Scope, Receive], Awaitable[Response]]
+
+
+def respond(
+    body: bytes, status: int = HTTPStatus.OK, *, media_type: str = JSON, headers: Mapping[str, str] | None = None
+) -> Response:
+    """What a request is answered."""
+    return Response(body, status, {**_HEADERS, **(headers or {})}, media_type)
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -102,7 +91,7 @@ async def _received(receive: Receive, most: int) -> bytes:
 async def read_json(scope: Scope, receive: Receive, *, most: int = MAX_BODY) -> dict[str, Any]:
     """The object in a JSON body. Raises `RefusedError` and `InvalidValueError`."""
     kind = (header(scope, b"content-type") or b"").split(b";")[0].strip().lower()
-    if kind != JSON:
+    if kind != JSON.encode():
         # A browser sends this type to another site only after that has allowed it.
         raise RefusedError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the Content-Type must be application/json"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from starlette.responses import Response
+
 from budgetctl.server import metrics
 from budgetctl.server.access import Access, Identity
 from budgetctl.server.endpoints import NOW_HEADER, PROJECT_PARAMETER
-from budgetctl.server.http import Receive, Response, Route, Scope, encoded, header, read_query
+from budgetctl.server.http import Receive, Route, Scope, encoded, header, read_query, respond
 from budgetctl.server.openapi import describe, page
 from budgetctl.server.projects import Projects
 from budgetctl.stores.calls import PATH
 
 Answer = Callable[[Identity], Awaitable[Response]]
-
-_HTML = b"text/html; charset=utf-8"
 
 
 class Page:
@@ -40,24 +40,24 @@ def page_routes(projects: Projects, access: Access, list_projects: Callable[[], 
     """The routes. All but health need a token; those that a browser shows take it as a password too."""
 
     async def healthy(_: Identity) -> Response:
-        return Response(encoded({"status": "ok"}))
+        return respond(encoded({"status": "ok"}))
 
     async def ready(_: Identity) -> Response:
         await projects.run(list_projects)
-        return Response(encoded({"status": "ok"}))
+        return respond(encoded({"status": "ok"}))
 
     async def exposition(_: Identity) -> Response:
-        return Response(metrics.exposition(), content_type=metrics.CONTENT_TYPE.encode())
+        return respond(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
     async def description(_: Identity) -> Response:
-        return Response(encoded(describe()))
+        return respond(encoded(describe()))
 
     async def documentation(_: Identity) -> Response:
-        return Response(page().encode(), content_type=_HTML)
+        return respond(page().encode(), media_type="text/html")
 
     async def names(identity: Identity) -> Response:
         known = [identity.project] if identity.project is not None else list(await projects.run(list_projects))
-        return Response(encoded({"items": known}))
+        return respond(encoded({"items": known}))
 
     return [
         Route("GET", "/healthz", Page(healthy, None)),
@@ -85,5 +85,5 @@ class Changes:
         with await self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}
-            now = str(await project.now_us()).encode()
-        return Response(encoded(document), headers=[(NOW_HEADER, now)])
+            now = str(await project.now_us())
+        return respond(encoded(document), headers={NOW_HEADER: now})

@@ -68,12 +68,12 @@ def document_of(error: BudgetctlError) -> dict[str, Any]:
     return {"error": ErrorShape().write(error)}
 
 
-def headers_of(status: HTTPStatus) -> list[tuple[bytes, bytes]]:
+def headers_of(status: HTTPStatus) -> dict[str, str]:
     """The headers that go with a status."""
     if status == HTTPStatus.UNAUTHORIZED:
-        return [(b"www-authenticate", b'Bearer realm="budgetctl"')]
+        return {"www-authenticate": 'Bearer realm="budgetctl"'}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return [(b"retry-after", str(RETRY_AFTER_S).encode())]
+        return {"retry-after": str(RETRY_AFTER_S)}
     if status == HTTPStatus.REQUEST_TIMEOUT:
-        return [(b"connection", b"close")]
-    return []
+        return {"connection": "close"}
+    return {}

@@ -44,7 +44,10 @@ _MAX_CONNECTIONS = 900
 
 
 class Settings:
-    """What a server is started with. Without `tokens` it answers anybody."""
+    """What a server is started with. Without `tokens` it answers anybody.
+
+    With `reuse_port`, the system shares connections out among all servers on the port that are started so.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Settings:
         allowed_hosts: Collection[str] = (),
         wait_s: float = 10.0,
         is_quiet: bool = False,
+        reuse_port: bool = False,
         upkeep_s: float = UPKEEP_S,
         clock: Callable[[], int] = system_clock,
         open_project: OpenStore | None = None,
@@ -64,6 +68,7 @@ class Settings:
         self.tokens = tokens
         self.allowed_hosts = allowed_hosts
         self.is_quiet = is_quiet
+        self.reuse_port = reuse_port
         self.upkeep_s = upkeep_s
         self.clock = clock
         self.open_project = open_project or partial(_open_project, location, wait_s)
@@ -125,6 +130,8 @@ class Server(uvicorn.Server):
             family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             taken = socket.socket(family, socket.SOCK_STREAM)
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if self.settings.reuse_port:
+                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             taken.bind(address)
             taken.listen(_BACKLOG)  # who comes before the first request can be answered waits
         except OSError as error:

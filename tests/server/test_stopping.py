@@ -90,3 +90,21 @@ def test_two_servers_roll_what_is_due_once(home, clock, serve):
             ask(server, "reset_due")
         assert [reset.user for _, reset in store.unreported_resets()] == names
         assert {budget.limit.generation for budget in store.budgets()} == {2}
+
+
+def test_servers_that_share_a_port_share_what_is_asked_there(home):
+    port = free_port()
+    servers = [start_server(f"{home}/", port, "--no-auth", "--reuse-port") for _ in range(2)]
+    with closing(BudgetManager("p", store=f"http://127.0.0.1:{port}")) as manager:
+        manager.create("alice", "10")
+    for _ in range(40):
+        with closing(BudgetManager("p", store=f"http://127.0.0.1:{port}")) as manager:
+            manager.charge("alice", "0.01")
+    for server in servers:
+        server.send_signal(signal.SIGTERM)
+    logs = [server.communicate(timeout=60)[1] for server in servers]
+    charged = [log.count("/v1/charge") for log in logs]
+    assert min(charged) > 0
+    assert sum(charged) == 40
+    with closing(BudgetManager("p", store=home / "p.db")) as manager:
+        assert len(list(manager.history("alice"))) == 40

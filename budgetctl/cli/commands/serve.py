@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,6 +39,9 @@ def serve(
         list[str] | None,
         typer.Option("--allowed-host", metavar="NAME", help="A name that clients use. May be given again."),
     ] = None,
+    reuse_port: Annotated[
+        bool, typer.Option("--reuse-port", help="Share the port with other servers that say so: one for each core.")
+    ] = False,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Answer without tokens; on this machine only.")] = False,
 ) -> None:
     """Serve the budgets of all projects here over HTTP, to clients that have a token.
@@ -57,6 +61,8 @@ def serve(
         raise InvalidValueError("a server serves the stores that are here, not another server", hint="--store PATH")
     if no_auth and host not in _LOOPBACK:
         raise InvalidValueError(f"without tokens anybody who reaches {host} could spend", hint="budgetctl serve")
+    if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
+        raise InvalidValueError("this system does not share a port among servers", hint="budgetctl serve --port 8485")
     try:
         from budgetctl.server.serving import Server, Settings
     except ModuleNotFoundError as error:
@@ -73,6 +79,7 @@ def serve(
         allowed_hosts=allowed_host or (),
         wait_s=session.wait_s,
         is_quiet=session.output.quiet,
+        reuse_port=reuse_port,
     )
     server = Server(settings, on_ready=lambda: note(f"serving {address}; Ctrl-C ends it"))
     taken = server.listen()
