@@ -15,6 +15,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "budgets, ledger, holds, top-ups, tokens, shadows",
         ("postgres_schema.sql", "postgres_functions.sql", "postgres_lists.sql"),
     ),
+    ("what the planner takes the tables for", ("postgres_planning.sql",)),
 )
 """What each step is for, and the files beside this one that it runs."""
 
@@ -26,23 +27,27 @@ _LOCK = 0x62646774
 
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
-    """Bring the schema up to date, all of it or nothing. Two at once take each step once."""
-    if _version(connection) == VERSION:
-        return
-    with connection.transaction():
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        found = _version(connection)
-        if found == 0:
-            connection.execute(
-                f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};"
-                f" CREATE TABLE {SCHEMA}.migrations (version bigint PRIMARY KEY, step text NOT NULL)".encode(),
-                prepare=False,
-            )
-        for number, (step, files) in enumerate(MIGRATIONS[found:], found + 1):
-            for file in files:
-                connection.execute(Path(__file__).with_name(file).read_bytes(), prepare=False)
-            connection.execute("INSERT INTO migrations VALUES (%s, %s)", [number, step])
+    """Bring the schema up to date, each step all or nothing. Two at once take each step once."""
+    while _version(connection) < VERSION:
+        with connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = 0")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            found = _version(connection)
+            if found < VERSION:
+                _take_step(connection, found)
+
+
+def _take_step(connection: psycopg.Connection[Any], found: int) -> None:
+    if found == 0:
+        connection.execute(
+            f"CREATE SCHEMA IF NOT EXISTS {SCHEMA};"
+            f" CREATE TABLE {SCHEMA}.migrations (version bigint PRIMARY KEY, step text NOT NULL)".encode(),
+            prepare=False,
+        )
+    step, files = MIGRATIONS[found]
+    for file in files:
+        connection.execute(Path(__file__).with_name(file).read_bytes(), prepare=False)
+    connection.execute("INSERT INTO migrations VALUES (%s, %s)", [found + 1, step])
 
 
 def _version(connection: psycopg.Connection[Any]) -> int:

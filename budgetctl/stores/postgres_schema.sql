@@ -243,18 +243,3 @@ CREATE TABLE shadows (
     FOREIGN KEY (project, limit_id) REFERENCES limits
 );
 CREATE INDEX shadows_unsettled ON shadows (project, settle_us) WHERE settle_us IS NOT NULL;
-
--- A plan that is kept does not know which project it will be used for. By the average of many small projects, it would
--- read all rows of a large one: let it take every project for the whole table, and look for the rest of the key.
-DO $$
-DECLARE
-    each_table name;
-BEGIN
-    FOR each_table IN
-        SELECT c.table_name FROM information_schema.columns c
-        WHERE c.table_schema = current_schema() AND c.column_name = 'project' AND c.data_type = 'bigint'
-            AND c.table_name <> 'projects'
-    LOOP
-        EXECUTE format('ALTER TABLE %I ALTER COLUMN project SET (n_distinct = 1)', each_table);
-    END LOOP;
-END $$;
