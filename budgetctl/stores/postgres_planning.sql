@@ -35,7 +35,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %I ALTER COLUMN project SET (n_distinct = 1)', each_table.name);
         EXECUTE format('INSERT INTO %I (%s) SELECT %s FROM generate_series(1, 1000) AS n',
             each_table.name, each_table.columns, each_table.row);
-        EXECUTE format('ANALYZE %I', each_table.name);
+        EXECUTE format('ANALYZE %I (project)', each_table.name);
         tables := concat_ws(', ', tables, quote_ident(each_table.name));
     END LOOP;
     EXECUTE format('TRUNCATE projects, %s', tables);

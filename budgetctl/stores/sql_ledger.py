@@ -158,6 +158,7 @@ class SqlLedger(ABC):
         from budgetctl.stores.verifying import differences
 
         with self.read() as tx:
+            self._plan_for_all(tx)
             found = list(differences(tx))
         yield from found
 
@@ -166,7 +167,11 @@ class SqlLedger(ABC):
         from budgetctl.stores.verifying import repair
 
         with self.write() as tx:
+            self._plan_for_all(tx)
             return repair(tx)
+
+    def _plan_for_all(self, tx: Transaction) -> None:  # noqa: B027  # not every database needs it
+        """Tell the database, if that helps it, that what follows reads all of the project."""
 
     def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too."""

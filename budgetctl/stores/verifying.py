@@ -58,9 +58,10 @@ _MISSING_MODELS = (
 _CLOSED = (
     "SELECT h.name, 'closed', l.name, c.closed_generation, NULL, c.closed_spent, COALESCE(SUM(e.amount), 0), 0, 0"
     f" FROM entries c JOIN limits l ON l.project = c.project AND l.limit_id = c.closed_limit {_OWNER}"
-    " LEFT JOIN postings p ON p.limit_id = c.closed_limit AND p.generation = c.closed_generation"
+    " LEFT JOIN postings p ON p.project = c.project AND p.limit_id = c.closed_limit"
+    "  AND p.generation = c.closed_generation"
     # Corrections may come later: the record of a closed window stays what it was.
-    " LEFT JOIN entries e ON e.posting_set = p.posting_set AND e.entry < c.entry"
+    " LEFT JOIN entries e ON e.project = p.project AND e.posting_set = p.posting_set AND e.entry < c.entry"
     " WHERE c.project = :project AND c.closed_limit IS NOT NULL"
     " GROUP BY h.name, l.name, c.entry, c.closed_generation, c.closed_spent"
     " HAVING c.closed_spent <> COALESCE(SUM(e.amount), 0)"
