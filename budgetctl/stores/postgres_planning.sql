@@ -9,6 +9,7 @@ DECLARE
     tables text;
     each_table record;
 BEGIN
+    LOCK TABLE projects; -- so that nobody begins to use it before the rows are gone again
     IF EXISTS (SELECT FROM projects) THEN
         RETURN; -- it is in use
     END IF;
