@@ -37,13 +37,13 @@ _KEY = r"""'operation', ('\x' || lpad(to_hex(clock_us()), 16, '0') || lpad(to_he
     '\x00000000000000000000000000000000', null, null, null"""
 CHARGE = f"""\\set u random(1, {{users}})
 \\set k random(1, 1000000000000)
-SELECT charge({{project}}, share_project({{project}}, null), 'user-' || :u ::int, 1000000, 'm', {_KEY});
+SELECT charge({{project}}, share_project({{project}}, null), 'user-' || :u ::int, null, 1000000, 'm', {_KEY});
 """
 PAIR = f"""\\set u random(1, {{users}})
 \\set k random(1, 1000000000000)
-SELECT reserve({{project}}, share_project({{project}}, null), 'user-' || :u ::int, 1000000, 'm', 'h-' || :k ::bigint,
-    600000000, null);
-SELECT commit_hold({{project}}, share_project({{project}}, null), 'h-' || :k ::bigint, 1000000, 'm', {_KEY});
+SELECT reserve({{project}}, share_project({{project}}, null), 'user-' || :u ::int, 'h-' || :k ::bigint, 1000000,
+    'm', 600000000, null);
+SELECT charge({{project}}, share_project({{project}}, null), null, 'h-' || :k ::bigint, 1000000, 'm', {_KEY});
 """
 
 

@@ -316,5 +316,5 @@ def _lock(tx: Transaction, user: str | None, now_us: int | None) -> int:
     function = "lock_project" if user is None else "share_project"
     row = tx.one(f"SELECT {function}(:project, :stated)", stated=now_us)
     if user is not None:
-        tx.one("SELECT lock_chain(:project, :user, :now)", user=user)
+        tx.one("SELECT lock_chain(:project, :user)", user=user)
     return int(row[0]) if row else tx.now_us

@@ -46,22 +46,21 @@ def statement(requests: list[Request]) -> tuple[str, dict[str, Any]]:
         runs = _encode([list(run) for _, run in itertools.groupby(calls, key=itemgetter(0))])
         return "SELECT apply(:project, :now, :asked, :users, :holds, :models)", {"asked": runs, **_named(requests)}
     what, *values = calls[0]
+    function = "charge" if what == "commit" else what
     names = [f"v{index}" for index in range(len(values))]
-    sql = f"SELECT {_FUNCTIONS[what]}(:project, share_project(:project, :now), {', '.join(map(':{}'.format, names))})"
+    sql = f"SELECT {function}(:project, share_project(:project, :now), {', '.join(map(':{}'.format, names))})"
     return sql, dict(zip(names, values, strict=True))
 
-
-_FUNCTIONS = {"charge": "charge", "reserve": "reserve", "commit": "commit_hold", "release": "release_hold"}
 
 
 def _call(request: Request) -> list[Any]:
     if isinstance(request, ChargeRequest):
-        return ["charge", request.user, *_charge(request)]
+        return ["charge", request.user, None, *_charge(request)]
     if isinstance(request, HoldRequest):
         hold_id, user, amount, ttl_us, model, note = request
-        return ["reserve", user, amount, model, hold_id, ttl_us, note]
+        return ["reserve", user, hold_id, amount, model, ttl_us, note]
     if isinstance(request, CommitRequest):
-        return ["commit", request.hold_id, *_charge(request.charge)]
+        return ["commit", None, request.hold_id, *_charge(request.charge)]
     return ["release", request.hold_id]
 
 

@@ -6,63 +6,30 @@
 -- held for the shortest time; of several users, the deeper first. Nobody ever waits for a row while holding one that
 -- comes after it, so there are no deadlocks.
 
--- Functions in PL/pgSQL keep their plans for the session; those in SQL would be planned again by each call. The driver
--- sets that they are planned once, and by indexes, in the order in which they name tables.
+-- Functions in PL/pgSQL keep their plans for the session. The driver sets that they are planned once, and by indexes, in
+-- the order in which they name tables. When many clients take turns, most of what a call costs is that its memory is no
+-- longer at hand: so an operation is one such function of few statements. What they share is in SQL: that becomes part of
+-- the statements that use it, without what they do not ask for.
 
 CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
 
--- Both return the time, as stated or at which they have the lock, so that who comes later has a later time.
-CREATE FUNCTION share_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
-BEGIN
-    -- As an expression, it takes no statement of its own. The number spells "bdgt".
-    RETURN CASE WHEN pg_advisory_xact_lock_shared(1650747252, of_project::int) IS NOT NULL
-        THEN COALESCE(now_us, clock_us()) END;
-END $$;
+-- Both return the time, as stated or at which they have the lock, so that who comes later has a later time. The number
+-- spells "bdgt".
+CREATE FUNCTION share_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN pg_advisory_xact_lock_shared(1650747252, of_project::int) IS NOT NULL
+        THEN COALESCE(now_us, clock_us()) END
+$$;
 
-CREATE FUNCTION lock_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock(1650747252, of_project::int);
-    RETURN COALESCE(now_us, clock_us());
-END $$;
+CREATE FUNCTION lock_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN pg_advisory_xact_lock(1650747252, of_project::int) IS NOT NULL
+        THEN COALESCE(now_us, clock_us()) END
+$$;
 
--- A user and all above it, whose rows are locked, with their names; and what a budget says of its user.
-CREATE TYPE locked_chain AS (chain bigint[], names text[], last_number bigint, about json);
-
--- NULL for an unknown user.
-CREATE FUNCTION lock_chain(of_project bigint, of_user text, at_us bigint) RETURNS locked_chain LANGUAGE plpgsql AS $$
-DECLARE
-    own record;
-    above record;
-    chain bigint[];
-    names text[] := ARRAY[of_user];
-BEGIN
-    SELECT h.holder, h.parent, h.last_number, h.created_us, h.extra, (
-            SELECT c.holder FROM holders c WHERE c.project = h.project AND c.name = '' AND c.deleted_us = 0) AS cap
-        INTO own FROM holders h
-        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
-    IF NOT FOUND THEN
-        RETURN NULL;
-    END IF;
-    chain := ARRAY[own.holder];
-    IF own.parent IS NOT NULL THEN
-        above := own;
-        WHILE above.parent IS NOT NULL LOOP
-            SELECT h.holder, h.parent, h.name INTO above FROM holders h
-                WHERE h.project = of_project AND h.holder = above.parent FOR NO KEY UPDATE;
-            chain := chain || above.holder;
-            names := names || above.name;
-        END LOOP;
-    END IF;
-    IF own.cap <> own.holder THEN
-        PERFORM FROM holders h WHERE h.project = of_project AND h.holder = own.cap FOR NO KEY UPDATE;
-        chain := chain || own.cap;
-        names := names || ''::text;
-    END IF;
-    RETURN ROW(chain, names, own.last_number,
-        json_build_array(of_user, own.created_us, at_us, own.extra, CASE WHEN own.parent IS NOT NULL THEN names[2] END)
-    )::locked_chain;
-END $$;
+-- The holder of the project's own limits, if it has any.
+CREATE FUNCTION cap_of(of_project bigint) RETURNS TABLE (holder bigint) LANGUAGE sql STABLE AS $$
+    SELECT h.holder FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
+$$;
 
 -- A holder and all above it.
 CREATE FUNCTION chain_of(of_project bigint, of_holder bigint, of_parent bigint, cap bigint) RETURNS bigint[]
@@ -78,9 +45,38 @@ BEGIN
     RETURN CASE WHEN cap <> of_holder THEN chain || cap ELSE chain END;
 END $$;
 
-CREATE FUNCTION cap_of(of_project bigint) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+-- The same with their names, for a holder whose row is locked: locks those above it.
+CREATE FUNCTION lock_above(
+    of_project bigint, of_holder bigint, of_user text, of_parent bigint, cap bigint, OUT chain bigint[], OUT names text[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    above record;
 BEGIN
-    RETURN (SELECT c.holder FROM holders c WHERE c.project = of_project AND c.name = '' AND c.deleted_us = 0);
+    chain := ARRAY[of_holder];
+    names := ARRAY[of_user];
+    WHILE of_parent IS NOT NULL LOOP
+        SELECT h.holder, h.parent, h.name INTO above FROM holders h
+            WHERE h.project = of_project AND h.holder = of_parent FOR NO KEY UPDATE;
+        chain := chain || above.holder;
+        names := names || above.name;
+        of_parent := above.parent;
+    END LOOP;
+    IF cap <> of_holder THEN
+        PERFORM FROM holders h WHERE h.project = of_project AND h.holder = cap FOR NO KEY UPDATE;
+        chain := chain || cap;
+        names := names || ''::text;
+    END IF;
+END $$;
+
+-- The same for a user whose row is locked first; NULL for an unknown one.
+CREATE FUNCTION lock_chain(of_project bigint, of_user text) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+    own record;
+BEGIN
+    SELECT h.holder, h.parent, c.holder AS cap INTO own FROM holders h LEFT JOIN cap_of(of_project) c ON true
+        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
+    RETURN CASE WHEN FOUND THEN (
+        SELECT a.chain FROM lock_above(of_project, own.holder, of_user, own.parent, own.cap) a) END;
 END $$;
 
 -- What an answer says of a limit, with what it has spent, and what it holds but for what is let go.
@@ -100,7 +96,6 @@ CREATE FUNCTION allows(l limits, gone numeric, cost numeric, at_us bigint) RETUR
 
 -- The limits of a chain, and how they stand with a cost when those in freed let go of held_amount at the same time. counts
 -- is NULL when nobody has matched the model's name with their pattern before; gone is what they hold that has expired.
--- This one and what follows it, in SQL, become part of the statements that call them.
 CREATE FUNCTION limits_above(
     of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
 ) RETURNS TABLE (
@@ -135,54 +130,46 @@ LANGUAGE sql STABLE AS $$
     WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0
 $$;
 
--- Which limits count a cost, and how all of them stand with it. slow says why that is not known: a window or a top-up has
--- passed, or nobody has matched the model with a pattern before. members names the posting set, whose key, like that of
--- the model, is NULL if it has none yet.
-CREATE TYPE counting_limits AS (
+-- Which of the limits of a chain count a cost, and how all of them stand with it. slow is the answer when that is not
+-- known: a window or a top-up has passed, or nobody has matched the model with a pattern before. members names the posting
+-- set, whose key, like that of the model, is NULL if it has none yet.
+CREATE FUNCTION counting_any(
+    of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric,
+    freed bigint[], held_amount numeric
+) RETURNS TABLE (
     slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json,
     posting_set bigint, model bigint
-);
-
--- Limits of whatever kind.
-CREATE FUNCTION counting_any(
-    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
-) RETURNS counting_limits LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    counts counting_limits;
-BEGIN
-    SELECT c.*, s.posting_set, m.model INTO counts
+) LANGUAGE sql STABLE AS $$
+    SELECT c.slow, c.counted, c.members, c.any_expired, c.is_allowed, c.standings, s.posting_set, m.model
     FROM (
         SELECT
             CASE
-                WHEN bool_or(l.is_due) THEN json_build_array('slow')
+                WHEN bool_or(l.is_due) THEN json_build_array('slow', names[1])
                 WHEN bool_or(l.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(l.models))
-            END,
-            array_agg(l.limit_id) FILTER (WHERE l.counts),
-            string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts),
-            bool_or(l.gone > 0),
-            bool_and(l.is_allowed) FILTER (WHERE l.counts),
-            json_agg(l.standing)
+            END AS slow,
+            array_agg(l.limit_id) FILTER (WHERE l.counts) AS counted,
+            string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts) AS members,
+            bool_or(l.gone > 0) AS any_expired,
+            bool_and(l.is_allowed) FILTER (WHERE l.counts) AS is_allowed,
+            json_agg(l.standing) AS standings
         FROM limits_above(of_project, chain, at_us, of_model, cost, freed, held_amount) l
-    ) c (slow, counted, members, any_expired, is_allowed, standings)
+    ) c
     LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members
-    LEFT JOIN models m ON m.project = of_project AND m.name = of_model;
-    RETURN counts;
-END $$;
+    LEFT JOIN models m ON m.project = of_project AND m.name = of_model
+$$;
 
--- The same by a statement that takes half the time: of limits for all models, in which nothing else is set aside.
+-- The same in half the time for limits of all models in which nothing else is set aside; else is_plain is false.
 CREATE FUNCTION counting(
-    of_project bigint, locked locked_chain, at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
-) RETURNS counting_limits LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    counts counting_limits;
-    is_plain boolean;
-BEGIN
+    of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric,
+    freed bigint[], held_amount numeric
+) RETURNS TABLE (
+    slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json,
+    posting_set bigint, model bigint, is_plain boolean
+) LANGUAGE sql STABLE AS $$
     SELECT c.slow, c.counted, c.members, false, c.is_allowed, c.standings, s.posting_set, m.model, c.is_plain
-    INTO counts.slow, counts.counted, counts.members, counts.any_expired, counts.is_allowed, counts.standings,
-        counts.posting_set, counts.model, is_plain
     FROM (
         SELECT
-            CASE WHEN bool_or(o.is_due) THEN json_build_array('slow') END AS slow,
+            CASE WHEN bool_or(o.is_due) THEN json_build_array('slow', names[1]) END AS slow,
             array_agg(o.limit_id) AS counted,
             string_agg(o.member, ',') AS members,
             bool_and(o.is_allowed) AS is_allowed,
@@ -191,19 +178,15 @@ BEGIN
         FROM (
             SELECT l.limit_id, l.limit_id || ':' || l.generation AS member, is_due(l, at_us) AS is_due,
                 allows(l, 0, cost, at_us) AS is_allowed,
-                standing(locked.names[array_position(locked.chain, l.holder)], l, l.spent + cost, l.held) AS standing,
+                standing(names[array_position(chain, l.holder)], l, l.spent + cost, l.held) AS standing,
                 l.models IS NULL AND l.held = CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END AS is_plain
-            FROM limits l WHERE l.project = of_project AND l.holder = ANY (locked.chain) AND l.deleted_us = 0
-            ORDER BY array_position(locked.chain, l.holder), l.limit_id
+            FROM limits l WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0
+            ORDER BY array_position(chain, l.holder), l.limit_id
         ) o
     ) c
     LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members
-    LEFT JOIN models m ON m.project = of_project AND m.name = of_model;
-    IF NOT is_plain THEN
-        RETURN counting_any(of_project, locked.chain, at_us, of_model, cost, freed, held_amount);
-    END IF;
-    RETURN counts;
-END $$;
+    LEFT JOIN models m ON m.project = of_project AND m.name = of_model
+$$;
 
 CREATE FUNCTION model_key(of_project bigint, of_name text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -239,124 +222,36 @@ BEGIN
     RETURN found_key;
 END $$;
 
--- A charge of a user whose chain is locked: the answer, or else why it is slow. freed are the limits in which a hold of
--- held_amount was set aside.
-CREATE FUNCTION post(
-    of_project bigint, locked locked_chain, at_us bigint, cost numeric, of_model text,
-    key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text,
-    freed bigint[], held_amount numeric, OUT number bigint, OUT answer json
-) LANGUAGE plpgsql AS $$
-DECLARE
-    counts counting_limits;
+-- A hold by its name, with whose it is and what it counts against: the limits, and whose those are.
+CREATE FUNCTION hold_named(of_project bigint, hold_name text) RETURNS TABLE (
+    hold bigint, holder bigint, of_user text, of_model text, amount numeric, is_open boolean, note text,
+    created_us bigint, expires_us bigint, freed bigint[], owners bigint[]
+) LANGUAGE sql STABLE AS $$
+    SELECT o.hold, o.holder, h.name, (SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model),
+        o.amount, o.state = 'open', o.note, o.created_us, o.expires_us, p.freed, p.owners
+    FROM holds o
+    JOIN holders h ON h.project = o.project AND h.holder = o.holder
+    CROSS JOIN LATERAL (
+        SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed, COALESCE(array_agg(l.holder), '{}') AS owners
+        FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
+        WHERE p.project = o.project AND p.hold = o.hold
+    ) p
+    WHERE o.project = of_project AND o.name = hold_name
+$$;
+
+-- Raises serialization_failure, after which a client tries again, if somebody has resolved it before it was locked.
+CREATE FUNCTION resolve(of_project bigint, of_hold bigint, at_us bigint, new_state text, of_number bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    counts := counting(of_project, locked, at_us, of_model, cost, freed, held_amount);
-    answer := counts.slow;
-    IF answer IS NOT NULL THEN
-        RETURN;
-    END IF;
-    INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
-        VALUES (of_project, locked.chain[1], key_kind, key_digest, key_request, locked.last_number + 1)
-        ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        answer := json_build_array('slow');
-        RETURN;
-    END IF;
-    number := locked.last_number + 1;
-    IF counts.posting_set IS NULL THEN
-        counts.posting_set := posting_set_key(of_project, counts.members);
-    END IF;
-    IF counts.model IS NULL THEN
-        counts.model := model_key(of_project, of_model);
-    END IF;
-    WITH entry AS (
-        INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
-        VALUES (of_project, locked.chain[1], post.number, 'spend', at_us, cost, counts.model, counts.posting_set,
-            usage, pricing, note)
-    ), totals AS (
-        INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
-        SELECT l.project, l.limit_id, l.generation, COALESCE(counts.model, 0), cost FROM limits l
-        WHERE l.project = of_project AND l.limit_id = ANY (counts.counted) AND l.name = 'total'
-        ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
-    ), owners AS (
-        UPDATE holders h
-        SET last_number = h.last_number + CASE WHEN h.holder = locked.chain[1] THEN 1 ELSE 0 END, updated_us = at_us
-        WHERE h.project = of_project AND h.holder = ANY (locked.chain)
+    WITH gone AS (
+        DELETE FROM hold_postings p WHERE p.project = of_project AND p.hold = of_hold
     )
-    UPDATE limits l
-    SET spent = l.spent + CASE WHEN l.limit_id = ANY (counts.counted) THEN cost ELSE 0 END,
-        held = l.held - CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END
-    WHERE l.project = of_project AND l.limit_id = ANY (counts.counted || freed);
-    SELECT json_build_array('charged', post.number, at_us, of_model, locked.about, counts.standings, t.models)
-        INTO answer FROM spent_by_model(of_project, locked.chain[1]) t;
-END $$;
-
--- Why a request is slow, with the user whose chain has to be locked.
-CREATE FUNCTION told(answer json, of_user text) RETURNS json LANGUAGE plpgsql IMMUTABLE AS $$
-BEGIN
-    RETURN CASE WHEN answer ->> 0 = 'slow' THEN json_build_array('slow', of_user) ELSE answer END;
-END $$;
-
--- What follows answers with JSON, in which the first element says what the others are: 'charged', 'held', 'released';
--- 'denied', with what stands; or, and then nothing was changed, 'unmatched' or 'slow', whose other element is the user
--- whose chain has to be locked, or none for the whole project. The caller shares the project, which gives it the time.
-
-CREATE FUNCTION charge(
-    of_project bigint, at_us bigint, of_user text, cost numeric, of_model text,
-    key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text
-) RETURNS json LANGUAGE plpgsql AS $$
-DECLARE
-    locked locked_chain;
-    posted record;
-BEGIN
-    locked := lock_chain(of_project, of_user, at_us);
-    IF locked.chain IS NULL THEN
-        RETURN json_build_array('slow', of_user);
-    END IF;
-    posted := post(of_project, locked, at_us, cost, of_model,
-        key_kind, key_digest, key_request, usage, pricing, note, '{}', 0);
-    RETURN CASE WHEN posted.number IS NULL THEN told(posted.answer, of_user) ELSE posted.answer END;
-END $$;
-
-CREATE FUNCTION reserve(
-    of_project bigint, at_us bigint, of_user text, wanted numeric, of_model text, hold_name text, ttl_us bigint, note text
-) RETURNS json LANGUAGE plpgsql AS $$
-DECLARE
-    locked locked_chain;
-    counts counting_limits;
-    made bigint;
-BEGIN
-    locked := lock_chain(of_project, of_user, at_us);
-    IF locked.chain IS NULL THEN
-        RETURN json_build_array('slow', of_user);
-    END IF;
-    counts := counting(of_project, locked, at_us, of_model, wanted, '{}', 0);
-    IF counts.slow IS NOT NULL THEN
-        RETURN told(counts.slow, of_user);
-    END IF;
-    IF NOT counts.is_allowed THEN
-        IF EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN -- allowed before
-            RETURN json_build_array('slow', of_user);
-        END IF;
-        counts := counting(of_project, locked, at_us, of_model, 0, '{}', 0);
-        RETURN json_build_array('denied', at_us, counts.standings);
-    END IF;
-    IF counts.model IS NULL THEN
-        counts.model := model_key(of_project, of_model);
-    END IF;
-    INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
-        VALUES (of_project, hold_name, locked.chain[1], wanted, counts.model, 'open', note, at_us, at_us + ttl_us)
-        ON CONFLICT DO NOTHING RETURNING hold INTO made;
+    UPDATE holds o SET state = new_state, number = of_number, resolved_us = at_us
+        WHERE o.project = of_project AND o.hold = of_hold AND o.state = 'open';
     IF NOT FOUND THEN
-        RETURN json_build_array('slow', of_user);
+        RAISE serialization_failure USING MESSAGE = 'the hold was resolved at the same time';
     END IF;
-    IF counts.any_expired THEN
-        PERFORM sweep(of_project, locked.chain, at_us);
-    END IF;
-    INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
-        SELECT of_project, c.limit_id, at_us + ttl_us, made, wanted FROM unnest(counts.counted) AS c (limit_id);
-    UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (locked.chain);
-    UPDATE limits l SET held = l.held + wanted WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
-    RETURN json_build_array('held', at_us, at_us + ttl_us);
+    RETURN true;
 END $$;
 
 -- Frees the money of expired holds.
@@ -376,86 +271,178 @@ BEGIN
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
 END $$;
 
--- A hold that is open, with its user's chain locked; freed are the limits that it counts against. If it is not so, it is
--- slow: of the user, or of the whole project when the user's chain is not all that it concerns.
-CREATE TYPE locked_hold AS (is_slow boolean, of_user text, own locked_chain, hold holds, of_model text, freed bigint[]);
+-- What follows answers with JSON, in which the first element says what the others are: 'charged', 'held', 'released';
+-- 'denied', with what stands; or, and then nothing was changed, 'unmatched' or 'slow', whose other element is the user
+-- whose chain has to be locked, or none for the whole project. The caller shares the project, which gives it the time.
 
-CREATE FUNCTION lock_hold(of_project bigint, hold_name text, at_us bigint) RETURNS locked_hold LANGUAGE plpgsql AS $$
-DECLARE
-    found_hold locked_hold;
-    owners bigint[];
-BEGIN
-    -- Before the lock: but for its state, which resolve() looks at again, nothing of a hold changes.
-    SELECT o, h.name, m.name, p.freed, p.owners
-        INTO found_hold.hold, found_hold.of_user, found_hold.of_model, found_hold.freed, owners
-        FROM holds o
-        JOIN holders h ON h.project = o.project AND h.holder = o.holder
-        LEFT JOIN models m ON m.project = o.project AND m.model = o.model
-        CROSS JOIN LATERAL (
-            SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed, COALESCE(array_agg(l.holder), '{}') AS owners
-            FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
-            WHERE p.project = o.project AND p.hold = o.hold
-        ) p
-        WHERE o.project = of_project AND o.name = hold_name;
-    found_hold.own := lock_chain(of_project, found_hold.of_user, at_us);
-    IF (found_hold.hold).holder = (found_hold.own).chain[1] AND owners <@ (found_hold.own).chain THEN
-        found_hold.is_slow := (found_hold.hold).state <> 'open' OR (found_hold.hold).expires_us <= at_us;
-    ELSE -- there is none, somebody else has the name by now, or the user has moved since
-        found_hold.of_user := NULL;
-        found_hold.is_slow := true;
-    END IF;
-    RETURN found_hold;
-END $$;
-
--- Raises serialization_failure, after which a client tries again, if somebody has resolved it before it was locked.
-CREATE FUNCTION resolve(of_project bigint, of_hold bigint, at_us bigint, new_state text, of_number bigint)
-RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    UPDATE holds o SET state = new_state, number = of_number, resolved_us = at_us
-        WHERE o.project = of_project AND o.hold = of_hold AND o.state = 'open';
-    IF NOT FOUND THEN
-        RAISE serialization_failure USING MESSAGE = 'the hold was resolved at the same time';
-    END IF;
-    DELETE FROM hold_postings p WHERE p.project = of_project AND p.hold = of_hold;
-END $$;
-
-CREATE FUNCTION commit_hold(
-    of_project bigint, at_us bigint, hold_name text, cost numeric, stated_model text,
+-- Records a cost: of a user, or by the commit of an open hold.
+CREATE FUNCTION charge(
+    of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text,
     key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
-    found_hold locked_hold := lock_hold(of_project, hold_name, at_us);
-    posted record;
+    hold record;
+    own record;
+    counts record;
+    chain bigint[];
+    names text[];
+    freed bigint[] := '{}';
+    held_amount numeric := 0;
+    answer json;
 BEGIN
-    IF found_hold.is_slow THEN
-        RETURN json_build_array('slow', found_hold.of_user);
+    IF hold_name IS NOT NULL THEN -- before the lock: but for its state, at which resolve() looks again, it does not change
+        SELECT * INTO hold FROM hold_named(of_project, hold_name);
+        of_user := hold.of_user;
+        of_model := COALESCE(of_model, hold.of_model);
+        freed := hold.freed;
+        held_amount := hold.amount;
     END IF;
-    posted := post(of_project, found_hold.own, at_us, cost, COALESCE(stated_model, found_hold.of_model),
-        key_kind, key_digest, key_request, usage, pricing, note, found_hold.freed, (found_hold.hold).amount);
-    IF posted.number IS NULL THEN
-        RETURN told(posted.answer, found_hold.of_user);
+    SELECT h.holder, h.parent, h.last_number + 1 AS number, h.created_us, h.extra, c.holder AS cap INTO own
+        FROM holders h LEFT JOIN cap_of(of_project) c ON true
+        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
+    IF NOT FOUND THEN
+        RETURN json_build_array('slow', of_user);
     END IF;
-    PERFORM resolve(of_project, (found_hold.hold).hold, at_us, 'committed', posted.number);
-    RETURN posted.answer;
+    chain := ARRAY[own.holder];
+    names := ARRAY[of_user];
+    IF own.parent IS NOT NULL OR own.cap <> own.holder THEN
+        SELECT * INTO chain, names FROM lock_above(of_project, own.holder, of_user, own.parent, own.cap);
+    END IF;
+    IF hold_name IS NOT NULL THEN
+        IF hold.holder <> own.holder OR NOT hold.owners <@ chain THEN -- somebody else has the name by now, or it has moved
+            RETURN json_build_array('slow', NULL);
+        ELSIF NOT hold.is_open OR hold.expires_us <= at_us THEN
+            RETURN json_build_array('slow', of_user);
+        END IF;
+    END IF;
+    SELECT * INTO counts FROM counting(of_project, chain, names, at_us, of_model, cost, freed, held_amount);
+    IF NOT counts.is_plain THEN
+        SELECT * INTO counts FROM counting_any(of_project, chain, names, at_us, of_model, cost, freed, held_amount);
+    END IF;
+    IF counts.slow IS NOT NULL THEN
+        RETURN counts.slow;
+    END IF;
+    INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
+        VALUES (of_project, own.holder, key_kind, key_digest, key_request, own.number) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN json_build_array('slow', of_user);
+    END IF;
+    IF counts.posting_set IS NULL THEN
+        counts.posting_set := posting_set_key(of_project, counts.members);
+    END IF;
+    IF counts.model IS NULL THEN
+        counts.model := model_key(of_project, of_model);
+    END IF;
+    WITH entry AS (
+        INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
+        VALUES (of_project, own.holder, own.number, 'spend', at_us, cost, counts.model, counts.posting_set,
+            usage, pricing, note)
+    ), totals AS (
+        INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
+        SELECT l.project, l.limit_id, l.generation, COALESCE(counts.model, 0), cost FROM limits l
+        WHERE l.project = of_project AND l.limit_id = ANY (counts.counted) AND l.name = 'total'
+        ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
+    ), owners AS (
+        UPDATE holders h
+        SET last_number = CASE WHEN h.holder = own.holder THEN own.number ELSE h.last_number END, updated_us = at_us
+        WHERE h.project = of_project AND h.holder = ANY (chain)
+    )
+    UPDATE limits l
+    SET spent = l.spent + CASE WHEN l.limit_id = ANY (counts.counted) THEN cost ELSE 0 END,
+        held = l.held - CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END
+    WHERE l.project = of_project AND l.limit_id = ANY (counts.counted || freed);
+    IF hold_name IS NOT NULL THEN
+        PERFORM resolve(of_project, hold.hold, at_us, 'committed', own.number);
+    END IF;
+    SELECT json_build_array('charged', own.number, at_us, of_model,
+            json_build_array(of_user, own.created_us, at_us, own.extra, CASE WHEN own.parent IS NOT NULL THEN names[2] END),
+            counts.standings, t.models)
+        INTO answer FROM spent_by_model(of_project, own.holder) t;
+    RETURN answer;
 END $$;
 
-CREATE FUNCTION release_hold(of_project bigint, at_us bigint, hold_name text) RETURNS json LANGUAGE plpgsql AS $$
+-- Sets money aside.
+CREATE FUNCTION reserve(
+    of_project bigint, at_us bigint, of_user text, hold_name text, wanted numeric, of_model text, ttl_us bigint, note text
+) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
-    found_hold locked_hold := lock_hold(of_project, hold_name, at_us);
-    counts counting_limits;
-    hold holds;
+    own record;
+    counts record;
+    chain bigint[];
+    names text[];
+    made bigint;
+    answer json;
 BEGIN
-    counts := counting(of_project, found_hold.own, at_us, NULL, 0, '{}', 0);
-    IF found_hold.is_slow OR counts.slow IS NOT NULL THEN
-        RETURN json_build_array('slow', found_hold.of_user);
+    SELECT h.holder, h.parent, c.holder AS cap INTO own FROM holders h LEFT JOIN cap_of(of_project) c ON true
+        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
+    IF NOT FOUND THEN
+        RETURN json_build_array('slow', of_user);
     END IF;
-    hold := found_hold.hold;
-    UPDATE limits l SET held = l.held - hold.amount
-        WHERE l.project = of_project AND l.limit_id = ANY (found_hold.freed);
-    UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY ((found_hold.own).chain);
+    chain := ARRAY[own.holder];
+    names := ARRAY[of_user];
+    IF own.parent IS NOT NULL OR own.cap <> own.holder THEN
+        SELECT * INTO chain, names FROM lock_above(of_project, own.holder, of_user, own.parent, own.cap);
+    END IF;
+    SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model, c.is_plain INTO counts
+        FROM counting(of_project, chain, names, at_us, of_model, wanted, '{}', 0) c;
+    IF NOT counts.is_plain THEN
+        SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model INTO counts
+            FROM counting_any(of_project, chain, names, at_us, of_model, wanted, '{}', 0) c;
+    END IF;
+    IF counts.slow IS NOT NULL THEN
+        RETURN counts.slow;
+    END IF;
+    IF NOT counts.is_allowed THEN
+        IF EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN -- allowed before
+            RETURN json_build_array('slow', of_user);
+        END IF;
+        SELECT json_build_array('denied', at_us, c.standings) INTO answer
+            FROM counting_any(of_project, chain, names, at_us, of_model, 0, '{}', 0) c;
+        RETURN answer;
+    END IF;
+    IF counts.model IS NULL THEN
+        counts.model := model_key(of_project, of_model);
+    END IF;
+    INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
+        VALUES (of_project, hold_name, own.holder, wanted, counts.model, 'open', note, at_us, at_us + ttl_us)
+        ON CONFLICT DO NOTHING RETURNING hold INTO made;
+    IF NOT FOUND THEN
+        RETURN json_build_array('slow', of_user);
+    END IF;
+    IF counts.any_expired THEN
+        PERFORM sweep(of_project, chain, at_us);
+    END IF;
+    WITH postings AS (
+        INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
+        SELECT of_project, c.limit_id, at_us + ttl_us, made, wanted FROM unnest(counts.counted) AS c (limit_id)
+    ), owners AS (
+        UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (chain)
+    )
+    UPDATE limits l SET held = l.held + wanted WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
+    RETURN json_build_array('held', at_us, at_us + ttl_us);
+END $$;
+
+-- Lets go of what was set aside.
+CREATE FUNCTION release(of_project bigint, at_us bigint, hold_name text) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+    hold record;
+    chain bigint[];
+    slow json;
+BEGIN
+    SELECT * INTO hold FROM hold_named(of_project, hold_name); -- before the lock, as in charge()
+    chain := lock_chain(of_project, hold.of_user);
+    IF (hold.holder = chain[1] AND hold.owners <@ chain) IS NOT TRUE THEN
+        RETURN json_build_array('slow', NULL);
+    END IF;
+    SELECT c.slow INTO slow FROM counting(of_project, chain, ARRAY[hold.of_user], at_us, NULL, 0, '{}', 0) c;
+    IF slow IS NOT NULL OR NOT hold.is_open OR hold.expires_us <= at_us THEN
+        RETURN json_build_array('slow', hold.of_user);
+    END IF;
+    UPDATE limits l SET held = l.held - hold.amount WHERE l.project = of_project AND l.limit_id = ANY (hold.freed);
+    UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (chain);
     PERFORM resolve(of_project, hold.hold, at_us, 'released', NULL);
-    RETURN json_build_array('released', at_us, found_hold.of_user, hold.amount, hold.created_us, hold.expires_us,
-        found_hold.of_model, hold.note);
+    RETURN json_build_array('released', at_us, hold.of_user, hold.amount, hold.created_us, hold.expires_us,
+        hold.of_model, hold.note);
 END $$;
 
 -- What check() looks at, with the time; without limits for an unknown user.
@@ -464,7 +451,9 @@ DECLARE
     at_us bigint := COALESCE(now_us, clock_us());
     chain bigint[];
 BEGIN
-    SELECT chain_of(of_project, h.holder, h.parent, cap_of(of_project)) INTO chain FROM holders h
+    SELECT chain_of(of_project, h.holder, h.parent, c.holder) INTO chain
+        FROM holders h LEFT JOIN cap_of(of_project) c ON true
         WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0;
-    RETURN json_build_array(at_us, (counting_any(of_project, chain, at_us, NULL, 0, '{}', 0)).standings);
+    RETURN json_build_array(at_us, (
+        SELECT c.standings FROM counting_any(of_project, chain, ARRAY[of_user], at_us, NULL, 0, '{}', 0) c));
 END $$;

@@ -3,11 +3,12 @@
 --
 -- All rows of holders are locked before a list is begun.
 
--- A request of a run. number is what its entry gets, is_first says that the user has none before it in the run. What is
--- behind held_amount, `counted` finds out.
+-- A request of a run. number is what its entry gets, is_first says that the user has none before it in the run; hold, freed
+-- and held_amount are of the hold that it commits.
 CREATE TYPE listed AS (
     place bigint, asked jsonb, holder bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
-    hold bigint, freed bigint[], held_amount numeric, counted bigint[], members text, model bigint, posting_set bigint
+    counted bigint[], members text, posting_set bigint, model bigint, about json,
+    hold bigint, freed bigint[], held_amount numeric
 );
 
 -- For its limit, the planner takes it for one row: so it goes through these and looks for the rest by an index, also where
@@ -15,75 +16,84 @@ CREATE TYPE listed AS (
 CREATE FUNCTION each_of(requests listed[]) RETURNS SETOF listed LANGUAGE sql IMMUTABLE AS
     'SELECT * FROM unnest(requests) LIMIT cardinality(requests)';
 
--- Charges, or holds to be made; NULL if one is of an unknown user.
-CREATE FUNCTION listed(of_project bigint, run jsonb, cap bigint) RETURNS listed[] LANGUAGE plpgsql STABLE AS $$
+-- What answers say of a user: all of it once, with the first.
+CREATE FUNCTION about(h holders, parent_name text, is_first boolean, at_us bigint) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN is_first THEN json_build_array(h.name, h.created_us, at_us, h.extra, parent_name)
+        ELSE json_build_array(h.name) END
+$$;
+
+-- Charges, or holds to be made; NULL if one is of an unknown user, or slow.
+CREATE FUNCTION listed(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
-        SELECT CASE WHEN bool_and(r.holder IS NOT NULL) THEN array_agg(
-            ROW(r.place, r.asked, r.holder, chain_of(of_project, r.holder, r.parent, cap), r.last_number + r.nth, r.nth = 1,
-                (r.asked ->> 2)::numeric, r.asked ->> 3, NULL, '{}', 0, NULL, NULL, NULL, NULL)::listed
+        SELECT CASE WHEN bool_and((r.h).holder IS NOT NULL AND c.slow IS NULL) THEN array_agg(
+            ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 3)::numeric,
+                r.asked ->> 4, c.counted, c.members, c.posting_set, c.model, about(r.h, r.parent_name, r.nth = 1, at_us),
+                NULL, '{}', 0)::listed
             ORDER BY r.place) END
         FROM (
-            SELECT a.place, a.asked, h.holder, h.parent, h.last_number,
+            SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
+                CASE WHEN h.parent IS NOT NULL THEN (
+                    SELECT p.name FROM holders p WHERE p.project = of_project AND p.holder = h.parent) END AS parent_name,
                 row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
             FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
             LEFT JOIN holders h ON h.project = of_project AND h.name = a.asked ->> 1 AND h.deleted_us = 0
-        ) r);
+        ) r
+        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.asked ->> 4, 0, '{}', 0) c);
 END $$;
 
--- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there.
+-- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there, or slow.
 CREATE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
-        SELECT CASE WHEN bool_and(r.is_open AND p.is_within) AND COUNT(DISTINCT r.hold) = COUNT(*) THEN array_agg(
-            ROW(r.place, r.asked, r.holder, r.chain, r.last_number + r.nth, r.nth = 1, (r.asked ->> 2)::numeric, r.of_model,
-                r.hold, p.freed, r.held_amount, NULL, NULL, NULL, NULL)::listed
-            ORDER BY r.place) END
+        SELECT CASE WHEN bool_and(r.is_open AND p.is_within AND c.slow IS NULL) AND COUNT(DISTINCT r.hold) = COUNT(*)
+            THEN array_agg(
+                ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 3)::numeric,
+                    r.of_model, c.counted, c.members, c.posting_set, c.model, about(r.h, r.parent_name, r.nth = 1, at_us),
+                    r.hold, p.freed, r.held_amount)::listed
+                ORDER BY r.place) END
         FROM (
-            SELECT a.place, a.asked, h.holder, h.last_number, chain_of(of_project, h.holder, h.parent, cap) AS chain,
-                COALESCE(a.asked ->> 3, m.name) AS of_model, o.hold, o.amount AS held_amount,
+            SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
+                CASE WHEN h.parent IS NOT NULL THEN (
+                    SELECT p.name FROM holders p WHERE p.project = of_project AND p.holder = h.parent) END AS parent_name,
+                COALESCE(a.asked ->> 4, (
+                    SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model)) AS of_model,
+                o.hold, o.amount AS held_amount,
                 COALESCE(o.state = 'open' AND o.expires_us > at_us AND h.deleted_us = 0, false) AS is_open,
                 row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
             FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
-            LEFT JOIN holds o ON o.project = of_project AND o.name = a.asked ->> 1
+            LEFT JOIN holds o ON o.project = of_project AND o.name = a.asked ->> 2
             LEFT JOIN holders h ON h.project = of_project AND h.holder = o.holder
-            LEFT JOIN models m ON m.project = of_project AND m.model = o.model
         ) r
         CROSS JOIN LATERAL (
             SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed,
                 COALESCE(bool_and(l.holder = ANY (r.chain)), true) AS is_within
             FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
             WHERE p.project = of_project AND p.hold = r.hold
-        ) p);
+        ) p
+        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.of_model, 0, '{}', 0) c);
 END $$;
 
--- The same with what they count against; NULL if one is slow.
-CREATE FUNCTION counted(of_project bigint, at_us bigint, requests listed[]) RETURNS listed[]
-LANGUAGE plpgsql STABLE AS $$
+-- Charges, or commits: each counter is written once. How a budget stands is said once, after all of them, with the first
+-- charge of its user. None is answered, and none done, if one of them has been done before.
+CREATE FUNCTION post_all(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN (
-        SELECT CASE WHEN NOT bool_or(c.is_slow) THEN array_agg(
-            ROW(r.place, r.asked, r.holder, r.chain, r.number, r.is_first, r.cost, r.of_model,
-                r.hold, r.freed, r.held_amount, c.counted, c.members, m.model, s.posting_set)::listed) END
-        FROM each_of(requests) r
-        LEFT JOIN models m ON m.project = of_project AND m.name = r.of_model
-        CROSS JOIN LATERAL (
-            SELECT COALESCE(bool_or(l.is_due OR l.counts IS NULL), false) AS is_slow,
-                array_agg(l.limit_id) FILTER (WHERE l.counts) AS counted,
-                string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts) AS members
-            FROM limits_above(of_project, r.chain, at_us, r.of_model, 0, '{}', 0) l
-        ) c
-        LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members);
-END $$;
-
--- Adds to counters what charges cost, and takes from them what was set aside: each counter is written once.
-CREATE FUNCTION count_all(of_project bigint, at_us bigint, charges listed[]) RETURNS void LANGUAGE plpgsql AS $$
-BEGIN
-    WITH totals AS (
+    WITH c AS MATERIALIZED (
+        SELECT * FROM each_of(charges)
+    ), keys AS (
+        INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
+        SELECT of_project, c.holder, c.asked ->> 5, (c.asked ->> 6)::bytea, (c.asked ->> 7)::bytea, c.number FROM c
+    ), made AS (
+        INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
+        SELECT of_project, c.holder, c.number, 'spend', at_us, c.cost, c.model,
+            COALESCE(c.posting_set, posting_set_key(of_project, c.members)), c.asked ->> 8, c.asked ->> 9, c.asked ->> 10
+        FROM c
+    ), totals AS (
         INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
         SELECT l.project, l.limit_id, l.generation, COALESCE(c.model, 0), SUM(c.cost)
-        FROM each_of(charges) c CROSS JOIN unnest(c.counted) AS n (limit_id)
+        FROM c CROSS JOIN unnest(c.counted) AS n (limit_id)
         JOIN limits l ON l.project = of_project AND l.limit_id = n.limit_id AND l.name = 'total'
         GROUP BY l.project, l.limit_id, l.generation, COALESCE(c.model, 0)
         ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
@@ -91,14 +101,19 @@ BEGIN
         UPDATE holders h SET last_number = h.last_number + s.entries, updated_us = at_us
         FROM (
             SELECT p.holder, COUNT(*) FILTER (WHERE p.level = 1) AS entries
-            FROM each_of(charges) c CROSS JOIN unnest(c.chain) WITH ORDINALITY AS p (holder, level) GROUP BY p.holder
+            FROM c CROSS JOIN unnest(c.chain) WITH ORDINALITY AS p (holder, level) GROUP BY p.holder
         ) s
         WHERE h.project = of_project AND h.holder = s.holder
+    ), gone AS (
+        DELETE FROM hold_postings p USING c WHERE c.hold IS NOT NULL AND p.project = of_project AND p.hold = c.hold
+    ), resolved AS (
+        UPDATE holds o SET state = 'committed', number = c.number, resolved_us = at_us FROM c
+        WHERE c.hold IS NOT NULL AND o.project = of_project AND o.hold = c.hold
     )
     UPDATE limits l SET spent = l.spent + s.spent, held = l.held - s.freed
     FROM (
         SELECT n.limit_id, SUM(n.spent) AS spent, SUM(n.freed) AS freed
-        FROM each_of(charges) c CROSS JOIN LATERAL (
+        FROM c CROSS JOIN LATERAL (
             SELECT limit_id, c.cost, 0 FROM unnest(c.counted) AS limit_id
             UNION ALL
             SELECT limit_id, 0, c.held_amount FROM unnest(c.freed) AS limit_id
@@ -106,42 +121,13 @@ BEGIN
         GROUP BY n.limit_id
     ) s
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
-END $$;
-
--- The answers to charges. How a budget stands is said once, after all of them, with the first charge of its user.
-CREATE FUNCTION charged(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
     RETURN QUERY
-    SELECT CASE
-        WHEN NOT c.is_first THEN json_build_array('charged', c.number, at_us, c.of_model, json_build_array(h.name))
-        ELSE json_build_array('charged', c.number, at_us, c.of_model,
-            json_build_array(h.name, h.created_us, at_us, h.extra, (
-                SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)),
-            (SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
-            (SELECT t.models FROM spent_by_model(of_project, c.holder) t)) END
-    FROM each_of(charges) c
-    JOIN holders h ON h.project = of_project AND h.holder = c.holder
-    ORDER BY c.place;
-END $$;
-
--- Charges, or commits. None is answered, and none done, if one of them is slow.
-CREATE FUNCTION post_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
-DECLARE
-    charges listed[] := counted(of_project, at_us, asked);
-BEGIN
-    IF charges IS NULL THEN
-        RETURN;
-    END IF;
-    INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
-        SELECT of_project, c.holder, c.asked ->> 4, (c.asked ->> 5)::bytea, (c.asked ->> 6)::bytea, c.number
+        SELECT CASE
+            WHEN NOT c.is_first THEN json_build_array('charged', c.number, at_us, c.of_model, c.about)
+            ELSE json_build_array('charged', c.number, at_us, c.of_model, c.about,
+                (SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
+                (SELECT t.models FROM spent_by_model(of_project, c.holder) t)) END
         FROM each_of(charges) c;
-    INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
-        SELECT of_project, c.holder, c.number, 'spend', at_us, c.cost, c.model,
-            COALESCE(c.posting_set, posting_set_key(of_project, c.members)), c.asked ->> 7, c.asked ->> 8, c.asked ->> 9
-        FROM each_of(charges) c;
-    PERFORM count_all(of_project, at_us, charges);
-    RETURN QUERY SELECT charged(of_project, at_us, charges);
 EXCEPTION WHEN unique_violation THEN -- one of the keys is not new
     RETURN;
 END $$;
@@ -163,32 +149,29 @@ END $$;
 
 -- Holds. None is made if that has to be decided one by one.
 CREATE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
-DECLARE
-    made listed[] := counted(of_project, at_us, asked);
 BEGIN
-    IF made IS NULL OR NOT fit(of_project, at_us, made) THEN
+    IF NOT fit(of_project, at_us, asked) THEN
         RETURN;
     END IF;
-    INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
-        SELECT of_project, m.asked ->> 4, m.holder, m.cost, m.model, 'open', m.asked ->> 6, at_us,
-            at_us + (m.asked ->> 5)::bigint
-        FROM each_of(made) m;
-    INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
-        SELECT of_project, c.limit_id, o.expires_us, o.hold, m.cost
-        FROM each_of(made) m JOIN holds o ON o.project = of_project AND o.name = m.asked ->> 4
-        CROSS JOIN unnest(m.counted) AS c (limit_id);
-    WITH owners AS (
+    WITH m AS MATERIALIZED (
+        SELECT nextval('holds_hold_seq') AS key, at_us + (r.asked ->> 5)::bigint AS expires_us, r.* FROM each_of(asked) r
+    ), made AS (
+        INSERT INTO holds (project, hold, name, holder, amount, model, state, note, created_us, expires_us)
+        SELECT of_project, m.key, m.asked ->> 2, m.holder, m.cost, m.model, 'open', m.asked ->> 6, at_us, m.expires_us FROM m
+    ), postings AS (
+        INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
+        SELECT of_project, c.limit_id, m.expires_us, m.key, m.cost FROM m CROSS JOIN unnest(m.counted) AS c (limit_id)
+    ), owners AS (
         UPDATE holders h SET updated_us = at_us
-        FROM (SELECT DISTINCT p.holder FROM each_of(made) m CROSS JOIN unnest(m.chain) AS p (holder)) s
+        FROM (SELECT DISTINCT p.holder FROM m CROSS JOIN unnest(m.chain) AS p (holder)) s
         WHERE h.project = of_project AND h.holder = s.holder
     )
     UPDATE limits l SET held = l.held + s.wanted
     FROM (
-        SELECT c.limit_id, SUM(m.cost) AS wanted FROM each_of(made) m CROSS JOIN unnest(m.counted) AS c (limit_id)
-        GROUP BY c.limit_id
+        SELECT c.limit_id, SUM(m.cost) AS wanted FROM m CROSS JOIN unnest(m.counted) AS c (limit_id) GROUP BY c.limit_id
     ) s
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
-    RETURN QUERY SELECT json_build_array('held', at_us, at_us + (m.asked ->> 5)::bigint) FROM each_of(made) m;
+    RETURN QUERY SELECT json_build_array('held', at_us, at_us + (m.asked ->> 5)::bigint) FROM each_of(asked) m;
 EXCEPTION WHEN unique_violation THEN -- one of the names is not new
     RETURN;
 END $$;
@@ -197,46 +180,35 @@ END $$;
 CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
     CASE asked ->> 0
-        WHEN 'charge' THEN
-            RETURN charge(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
-                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
+        WHEN 'charge', 'commit' THEN
+            RETURN charge(of_project, at_us, asked ->> 1, asked ->> 2, (asked ->> 3)::numeric, asked ->> 4,
+                asked ->> 5, (asked ->> 6)::bytea, (asked ->> 7)::bytea, asked ->> 8, asked ->> 9, asked ->> 10);
         WHEN 'reserve' THEN
-            RETURN reserve(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3, asked ->> 4,
+            RETURN reserve(of_project, at_us, asked ->> 1, asked ->> 2, (asked ->> 3)::numeric, asked ->> 4,
                 (asked ->> 5)::bigint, asked ->> 6);
-        WHEN 'commit' THEN
-            RETURN commit_hold(of_project, at_us, asked ->> 1, (asked ->> 2)::numeric, asked ->> 3,
-                asked ->> 4, (asked ->> 5)::bytea, (asked ->> 6)::bytea, asked ->> 7, asked ->> 8, asked ->> 9);
         WHEN 'release' THEN
-            RETURN release_hold(of_project, at_us, asked ->> 1);
+            RETURN release(of_project, at_us, asked ->> 1);
     END CASE;
 END $$;
 
 -- A run of them: all its answers, or none, having done nothing.
 CREATE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
-    commits listed[];
+    kind text := run #>> '{0,0}';
+    requests listed[];
 BEGIN
-    IF jsonb_array_length(run) = 1 THEN
+    IF jsonb_array_length(run) = 1 OR kind = 'release' THEN -- releases are rare
         RETURN;
     END IF;
-    CASE run #>> '{0,0}'
-        WHEN 'charge' THEN
-            RETURN QUERY SELECT post_all(of_project, at_us, listed(of_project, run, cap));
-        WHEN 'reserve' THEN
-            RETURN QUERY SELECT reserve_all(of_project, at_us, listed(of_project, run, cap));
-        WHEN 'commit' THEN
-            commits := listed_commits(of_project, at_us, run, cap);
-            RETURN QUERY SELECT post_all(of_project, at_us, commits);
-            IF FOUND THEN
-                WITH gone AS (
-                    DELETE FROM hold_postings p USING each_of(commits) c WHERE p.project = of_project AND p.hold = c.hold
-                )
-                UPDATE holds o SET state = 'committed', number = c.number, resolved_us = at_us FROM each_of(commits) c
-                    WHERE o.project = of_project AND o.hold = c.hold;
-            END IF;
-        ELSE -- releases are rare
-            RETURN;
-    END CASE;
+    requests := CASE kind WHEN 'commit' THEN listed_commits(of_project, at_us, run, cap)
+        ELSE listed(of_project, at_us, run, cap) END;
+    IF requests IS NULL THEN
+        RETURN;
+    ELSIF kind = 'reserve' THEN
+        RETURN QUERY SELECT reserve_all(of_project, at_us, requests);
+    ELSE
+        RETURN QUERY SELECT post_all(of_project, at_us, requests);
+    END IF;
 END $$;
 
 -- Holders and all above them in the order of locks: how many stand above one says how deep it is.
@@ -286,7 +258,7 @@ CREATE FUNCTION apply(of_project bigint, now_us bigint, runs jsonb, users text[]
 RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project, now_us);
-    cap bigint := cap_of(of_project);
+    cap bigint := (SELECT c.holder FROM cap_of(of_project) c);
     run jsonb;
     asked jsonb;
     answer json;

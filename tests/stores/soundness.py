@@ -61,6 +61,7 @@ def assert_sound(kept):
         _assert_sound_file(path)
     elif isinstance(kept, SqlStore):
         with kept.read() as tx:
+            kept._plan_for_all(tx)
             _assert_sound(tx.all)
 
 
