@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -47,12 +48,12 @@ request = function()
     n = n + 1
     local hold, path, body = math.floor(n / 2), "/v1/reserve", nil
     if n % 2 == 0 then
-        body = string.format('{"project":"p","user":"user-%d","hold_id":"hold-%d","amount_picodollars":1000000,'
+        body = string.format('{"project":"p","user":"user-%d","hold_id":"RUN-%d","amount_picodollars":1000000,'
             .. '"ttl_us":600000000}', hold % 100, hold)
     else
         -- One that was reserved so long ago that it has been answered.
         path = "/v1/commit"
-        body = string.format('{"project":"p","hold_id":"hold-%d","amount_picodollars":900000}', hold - LAG)
+        body = string.format('{"project":"p","hold_id":"RUN-%d","amount_picodollars":900000}', hold - LAG)
     end
     return wrk.format(nil, path, nil, body)
 end
@@ -97,11 +98,12 @@ def main() -> None:
         try:
             for server in running:
                 server.stderr.readline()
+                threading.Thread(target=server.stderr.read, daemon=True).start()  # its log: a full pipe would stop it
             measure(f"http://127.0.0.1:{port}", seconds, connections, raw, directory)
         finally:
             for server in running:
                 server.terminate()
-                server.communicate()
+                server.wait()
 
 
 def measure(address: str, seconds: int, connections: int, raw: float, directory: Path) -> None:
@@ -113,9 +115,9 @@ def measure(address: str, seconds: int, connections: int, raw: float, directory:
     if shutil.which("wrk") is None:
         print("wrk is not installed: no single requests")
         return
-    lag = 4 * connections
+    lag, run = 4 * connections, f"{time.time_ns():x}"
     with closing(open_store(address, "p")) as store:
-        holds = [HoldRequest(f"hold-{n}", "user-1", Picodollars(1_000_000), 600_000_000) for n in range(-lag, 1)]
+        holds = [HoldRequest(f"{run}-{n}", "user-1", Picodollars(1_000_000), 600_000_000) for n in range(-lag, 1)]
         assert all(isinstance(hold, Hold) for hold in store.apply(holds))
     rows = (
         (f"charges, {BATCH:,} a request", MANY, 1 / BATCH, 4),
@@ -125,7 +127,8 @@ def measure(address: str, seconds: int, connections: int, raw: float, directory:
     )
     for what, script, each, open_at_once in rows:
         file = directory / "script.lua"
-        file.write_text(script.replace("LAG", str(lag)).replace("BATCH", str(BATCH)))
+        file.write_text(script.replace("LAG", str(lag)).replace("RUN", run).replace("BATCH", str(BATCH)))
+        time.sleep(1)  # for what the clients of the last run did not wait for
         command = ["wrk", "-t1", f"-c{open_at_once}", f"-d{seconds}", "--timeout", "30s", "-s", str(file), address]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)

@@ -52,7 +52,6 @@ def statement(requests: list[Request]) -> tuple[str, dict[str, Any]]:
     return sql, dict(zip(names, values, strict=True))
 
 
-
 def _call(request: Request) -> list[Any]:
     if isinstance(request, ChargeRequest):
         return ["charge", request.user, None, *_charge(request)]

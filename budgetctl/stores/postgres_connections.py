@@ -56,8 +56,9 @@ _BUSY = frozenset({"55P03", "57014"})
 _NUL = frozenset({None, "22P05"})
 """What psycopg says of a NUL in text, and the server of one in JSON."""
 
-_AGAIN = frozenset({"40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
-"""Nothing was changed, and it may go well next time: two were in each other's way, or the server starts or stops."""
+_AGAIN = frozenset({"23505", "40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
+"""Nothing was changed, and it may go well next time: two were in each other's way, as when both take a name that was
+free when they looked, or the server starts or stops."""
 
 _GOING_UP_OR_DOWN = re.compile("start|shut|recover|accepting|too many|remaining connection")
 

@@ -7,9 +7,9 @@
 -- comes after it, so there are no deadlocks.
 
 -- Functions in PL/pgSQL keep their plans for the session. The driver sets that they are planned once, and by indexes, in
--- the order in which they name tables. When many clients take turns, most of what a call costs is that its memory is no
--- longer at hand: so an operation is one such function of few statements. What they share is in SQL: that becomes part of
--- the statements that use it, without what they do not ask for.
+-- the order in which they name tables. What costs time is less what a statement reads than that it begins, and the more
+-- clients take turns, the less of its memory is still at hand: so an operation is one function of few statements. What
+-- they share is in SQL: that becomes part of the statements that use it, without what they do not ask for.
 
 CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';

@@ -77,9 +77,18 @@ BEGIN
 END $$;
 
 -- Charges, or commits: each counter is written once. How a budget stands is said once, after all of them, with the first
--- charge of its user. None is answered, and none done, if one of them has been done before.
+-- charge of its user. None is answered, and none done, if the key of one is not new. That is looked for: where a violation
+-- were caught, what follows would be in a subtransaction, which makes a multixact of each row that was locked before it.
 CREATE FUNCTION post_all(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
+    IF (
+        SELECT bool_or(k.number IS NOT NULL) OR COUNT(DISTINCT int8send(c.holder) || (c.asked ->> 6)::bytea) < COUNT(*)
+        FROM each_of(charges) c
+        LEFT JOIN idempotency_keys k ON k.project = of_project AND k.holder = c.holder
+            AND k.kind = c.asked ->> 5 AND k.digest = (c.asked ->> 6)::bytea
+    ) THEN
+        RETURN;
+    END IF;
     WITH c AS MATERIALIZED (
         SELECT * FROM each_of(charges)
     ), keys AS (
@@ -128,8 +137,6 @@ BEGIN
                 (SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
                 (SELECT t.models FROM spent_by_model(of_project, c.holder) t)) END
         FROM each_of(charges) c;
-EXCEPTION WHEN unique_violation THEN -- one of the keys is not new
-    RETURN;
 END $$;
 
 -- What is left of each limit is more than all of them want together.
@@ -147,10 +154,14 @@ BEGIN
         JOIN limits l ON l.project = of_project AND l.limit_id = s.limit_id);
 END $$;
 
--- Holds. None is made if that has to be decided one by one.
+-- Holds. None is made if that has to be decided one by one, or the name of one is not new. Should somebody else take it
+-- in the meantime, it is a violation, after which a client tries again.
 CREATE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT fit(of_project, at_us, asked) THEN
+    IF (
+        SELECT bool_or(o.hold IS NOT NULL) OR COUNT(DISTINCT (m.asked ->> 2) COLLATE "C") < COUNT(*)
+        FROM each_of(asked) m LEFT JOIN holds o ON o.project = of_project AND o.name = m.asked ->> 2
+    ) OR NOT fit(of_project, at_us, asked) THEN
         RETURN;
     END IF;
     WITH m AS MATERIALIZED (
@@ -172,8 +183,6 @@ BEGIN
     ) s
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
     RETURN QUERY SELECT json_build_array('held', at_us, at_us + (m.asked ->> 5)::bigint) FROM each_of(asked) m;
-EXCEPTION WHEN unique_violation THEN -- one of the names is not new
-    RETURN;
 END $$;
 
 -- One request of the list that apply() takes: what to do, and the arguments of the function that does it.

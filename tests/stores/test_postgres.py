@@ -14,7 +14,7 @@ from postgres import new_database, new_project, server_url
 from soundness import assert_sound
 
 from budgetctl import BudgetManager
-from budgetctl.errors import InvalidValueError, NewerStoreError, StoreBusyError, StoreUnavailableError
+from budgetctl.errors import InvalidValueError, KeyConflictError, NewerStoreError, StoreBusyError, StoreUnavailableError
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.permission import HoldRequest
 from budgetctl.stores import open_store, postgres_schema, project_stores
@@ -214,6 +214,25 @@ def test_batches_and_single_requests_in_any_order_never_lock_each_other_up(store
             "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
         ).fetchone()
     assert deadlocks == 0
+    assert_sound(store)
+
+
+def test_a_name_that_another_takes_while_a_list_is_under_way_is_refused_in_that_list_alone(store):
+    store.create_budget("bob", TEN, if_exists="error")
+    answers = []
+    list_ = [HoldRequest(name, "alice", CENT, DAY_US) for name in ("taken", "free")]
+    thread = threading.Thread(target=lambda: answers.extend(store.apply(list_)))
+    with psycopg.connect(server_url(), autocommit=True) as watcher:
+        with store.write(user="bob"):
+            store.reserve(HoldRequest("taken", "bob", CENT, DAY_US))
+            thread.start()
+            waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'transactionid' AND query LIKE '%apply%'"
+            while watcher.execute(waits).fetchone() is None:
+                assert thread.is_alive()
+        thread.join()
+    assert isinstance(answers[0], KeyConflictError)
+    assert answers[1].user == "alice"
+    assert [hold.hold_id for hold in store.holds("alice")] == ["free"]
     assert_sound(store)
 
 
