@@ -306,6 +306,29 @@ def test_what_was_planned_for_empty_tables_reads_only_what_it_needs_when_they_ha
             assert max(read.values()) <= 8 * len(few), read
 
 
+def test_what_was_planned_while_nothing_was_held_reads_only_its_own_when_much_is(database):
+    users = [f"user-{number}" for number in range(100)]
+    with closing(PostgresStore(database, "p")) as store, psycopg.connect(database, autocommit=True) as watcher:
+        store.create_budgets([(user, TEN) for user in users])
+        store.apply([HoldRequest(user, user, CENT, DAY_US) for user in users])
+        store.apply([ReleaseRequest(user) for user in users])
+        watcher.execute("VACUUM (ANALYZE, TRUNCATE off) budgetctl.hold_postings")
+        operations = [
+            lambda tag: store.reserve(HoldRequest(f"one-{tag}", "user-1", CENT, DAY_US)),
+            lambda tag: store.charge(ChargeRequest("user-1", CENT)),
+            lambda tag: store.commit(f"one-{tag}", ChargeRequest("", CENT)),
+            lambda tag: store.apply([HoldRequest(f"{tag}-{number}", "user-1", CENT, DAY_US) for number in range(4)]),
+            lambda tag: store.apply([CommitRequest(f"{tag}-{number}", ChargeRequest("", CENT)) for number in range(4)]),
+        ]
+        for operation in operations:
+            operation("planned")
+        store.apply([HoldRequest(f"open-{user}", user, CENT, DAY_US) for user in users])
+        for operation in operations:
+            before = _rows_read(store, watcher)["hold_postings"]
+            operation("read")
+            assert _rows_read(store, watcher)["hold_postings"] - before < 50
+
+
 def _rows_read(store, watcher):
     """How many rows of each table were read so far, in their order or through an index."""
     with store.read() as tx:
