@@ -2,8 +2,8 @@
 -- read all rows of a large one: let it take every project for the whole table, and look for the rest of the key.
 --
 -- That counts from when a table is analysed, which PostgreSQL does in its own time. So that the first plans are good too,
--- the tables are analysed here with rows in them, nearly all of which then go. A step of its own: only a table that was there before has
--- its size forgotten by TRUNCATE, and is not planned for as empty until it is filled.
+-- the tables are analysed here with rows in them, nearly all of which then go. A step of its own: only a table that was
+-- there before has its size forgotten by TRUNCATE, and is not planned for as empty until it is filled.
 DO $$
 DECLARE
     tables text;

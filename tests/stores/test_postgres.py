@@ -315,7 +315,7 @@ def test_what_was_planned_while_nothing_was_held_reads_only_its_own_when_much_is
         watcher.execute("VACUUM (ANALYZE, TRUNCATE off) budgetctl.hold_postings")
         operations = [
             lambda tag: store.reserve(HoldRequest(f"one-{tag}", "user-1", CENT, DAY_US)),
-            lambda tag: store.charge(ChargeRequest("user-1", CENT)),
+            lambda tag: store.charge(ChargeRequest("user-1", CENT, note=tag)),
             lambda tag: store.commit(f"one-{tag}", ChargeRequest("", CENT)),
             lambda tag: store.apply([HoldRequest(f"{tag}-{number}", "user-1", CENT, DAY_US) for number in range(4)]),
             lambda tag: store.apply([CommitRequest(f"{tag}-{number}", ChargeRequest("", CENT)) for number in range(4)]),
