@@ -222,7 +222,15 @@ BEGIN
     RETURN found_key;
 END $$;
 
--- A hold by its name, with whose it is and what it counts against: the limits, and whose those are.
+-- What a hold counts against: the limits, and whose those are.
+CREATE FUNCTION held_in(of_project bigint, of_hold bigint) RETURNS TABLE (freed bigint[], owners bigint[])
+LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(array_agg(p.limit_id), '{}'), COALESCE(array_agg(l.holder), '{}')
+    FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
+    WHERE p.project = of_project AND p.hold = of_hold
+$$;
+
+-- A hold by its name, with whose it is and what it counts against.
 CREATE FUNCTION hold_named(of_project bigint, hold_name text) RETURNS TABLE (
     hold bigint, holder bigint, of_user text, of_model text, amount numeric, is_open boolean, note text,
     created_us bigint, expires_us bigint, freed bigint[], owners bigint[]
@@ -231,11 +239,7 @@ CREATE FUNCTION hold_named(of_project bigint, hold_name text) RETURNS TABLE (
         o.amount, o.state = 'open', o.note, o.created_us, o.expires_us, p.freed, p.owners
     FROM holds o
     JOIN holders h ON h.project = o.project AND h.holder = o.holder
-    CROSS JOIN LATERAL (
-        SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed, COALESCE(array_agg(l.holder), '{}') AS owners
-        FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
-        WHERE p.project = o.project AND p.hold = o.hold
-    ) p
+    CROSS JOIN LATERAL held_in(of_project, o.hold) p
     WHERE o.project = of_project AND o.name = hold_name
 $$;
 

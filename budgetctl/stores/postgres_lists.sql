@@ -7,7 +7,7 @@
 -- and held_amount are of the hold that it commits.
 CREATE TYPE listed AS (
     place bigint, asked jsonb, holder bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
-    counted bigint[], members text, posting_set bigint, model bigint, about json,
+    counted bigint[], members text, posting_set bigint, model bigint,
     hold bigint, freed bigint[], held_amount numeric
 );
 
@@ -16,12 +16,6 @@ CREATE TYPE listed AS (
 CREATE FUNCTION each_of(requests listed[]) RETURNS SETOF listed LANGUAGE sql IMMUTABLE AS
     'SELECT * FROM unnest(requests) LIMIT cardinality(requests)';
 
--- What answers say of a user: all of it once, with the first.
-CREATE FUNCTION about(h holders, parent_name text, is_first boolean, at_us bigint) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN is_first THEN json_build_array(h.name, h.created_us, at_us, h.extra, parent_name)
-        ELSE json_build_array(h.name) END
-$$;
-
 -- Charges, or holds to be made; NULL if one is of an unknown user, or slow.
 CREATE FUNCTION listed(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
 LANGUAGE plpgsql STABLE AS $$
@@ -29,13 +23,10 @@ BEGIN
     RETURN (
         SELECT CASE WHEN bool_and((r.h).holder IS NOT NULL AND c.slow IS NULL) THEN array_agg(
             ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 3)::numeric,
-                r.asked ->> 4, c.counted, c.members, c.posting_set, c.model, about(r.h, r.parent_name, r.nth = 1, at_us),
-                NULL, '{}', 0)::listed
+                r.asked ->> 4, c.counted, c.members, c.posting_set, c.model, NULL, '{}', 0)::listed
             ORDER BY r.place) END
         FROM (
             SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
-                CASE WHEN h.parent IS NOT NULL THEN (
-                    SELECT p.name FROM holders p WHERE p.project = of_project AND p.holder = h.parent) END AS parent_name,
                 row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
             FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
             LEFT JOIN holders h ON h.project = of_project AND h.name = a.asked ->> 1 AND h.deleted_us = 0
@@ -48,16 +39,14 @@ CREATE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb, cap b
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
-        SELECT CASE WHEN bool_and(r.is_open AND p.is_within AND c.slow IS NULL) AND COUNT(DISTINCT r.hold) = COUNT(*)
+        SELECT CASE WHEN bool_and(r.is_open AND p.owners <@ r.chain AND c.slow IS NULL) AND COUNT(DISTINCT r.hold) = COUNT(*)
             THEN array_agg(
                 ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 3)::numeric,
-                    r.of_model, c.counted, c.members, c.posting_set, c.model, about(r.h, r.parent_name, r.nth = 1, at_us),
+                    r.of_model, c.counted, c.members, c.posting_set, c.model,
                     r.hold, p.freed, r.held_amount)::listed
                 ORDER BY r.place) END
         FROM (
             SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
-                CASE WHEN h.parent IS NOT NULL THEN (
-                    SELECT p.name FROM holders p WHERE p.project = of_project AND p.holder = h.parent) END AS parent_name,
                 COALESCE(a.asked ->> 4, (
                     SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model)) AS of_model,
                 o.hold, o.amount AS held_amount,
@@ -67,12 +56,7 @@ BEGIN
             LEFT JOIN holds o ON o.project = of_project AND o.name = a.asked ->> 2
             LEFT JOIN holders h ON h.project = of_project AND h.holder = o.holder
         ) r
-        CROSS JOIN LATERAL (
-            SELECT COALESCE(array_agg(p.limit_id), '{}') AS freed,
-                COALESCE(bool_and(l.holder = ANY (r.chain)), true) AS is_within
-            FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
-            WHERE p.project = of_project AND p.hold = r.hold
-        ) p
+        CROSS JOIN LATERAL held_in(of_project, r.hold) p
         CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.of_model, 0, '{}', 0) c);
 END $$;
 
@@ -132,11 +116,14 @@ BEGIN
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
     RETURN QUERY
         SELECT CASE
-            WHEN NOT c.is_first THEN json_build_array('charged', c.number, at_us, c.of_model, c.about)
-            ELSE json_build_array('charged', c.number, at_us, c.of_model, c.about,
+            WHEN NOT c.is_first THEN json_build_array('charged', c.number, at_us, c.of_model, json_build_array(h.name))
+            ELSE json_build_array('charged', c.number, at_us, c.of_model,
+                json_build_array(h.name, h.created_us, at_us, h.extra, (
+                    SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)),
                 (SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
                 (SELECT t.models FROM spent_by_model(of_project, c.holder) t)) END
-        FROM each_of(charges) c;
+        FROM each_of(charges) c JOIN holders h ON h.project = of_project AND h.holder = c.holder
+        ORDER BY c.place;
 END $$;
 
 -- What is left of each limit is more than all of them want together.
