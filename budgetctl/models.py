@@ -28,7 +28,8 @@ PRIMARY = "total"
 class Usage(NamedTuple):
     """What one provider response says was consumed: disjoint counts of tokens, so that each is priced once.
 
-    `cost` is the amount the provider itself says it billed, where that is authoritative.
+    A count that says what it was read from the cache, as `audio_cache_read`, is not in `cache_read` again, nor in
+    `audio_input`. `cost` is the amount the provider itself says it billed, where that is authoritative.
     """
 
     model: str | None = None
@@ -39,31 +40,62 @@ class Usage(NamedTuple):
     cache_read: int = 0
     cache_write_5m: int = 0
     cache_write_1h: int = 0
+    cache_write_12h: int = 0
+    explicit_cache_read: int = 0
+    """Read from a cache that the caller made, where that has another price: Alibaba's."""
+    audio_cache_read: int = 0
+    image_cache_read: int = 0
     audio_input: int = 0
     image_input: int = 0
+    video_input: int = 0
     text_output: int = 0
     reasoning: int = 0
     audio_output: int = 0
     image_output: int = 0
+    video_output: int = 0
+    citations: int = 0
+    """Tokens of the pages that an answer cites, which Perplexity bills beside input and output."""
+    unexplained: int = 0
+    """Tokens of a stated total that none of the stated counts has: priced as text, at the dearer of its two rates."""
     web_searches: int = 0
+    maps_searches: int = 0
+    file_searches: int = 0
+    code_sessions: int = 0
+    """Containers in which a code interpreter ran."""
+    audio_seconds: int = 0
+    images: int = 0
+    """Pictures that are billed by the piece."""
     service_tier: str | None = None
     inference_geo: str | None = None
     speed: str | None = None
     cost: Picodollars | None = None
+    also: tuple[Usage, ...] = ()
+    """What other models consumed for the same answer: an advisor, a tool that draws."""
+    notes: tuple[str, ...] = ()
+    """What whoever reads the amount has to know of how it was read. Not stored."""
 
     @property
     def total_input(self) -> int:
         """All input tokens, cached or not."""
-        return sum(self[4:10])
+        return sum(self[_INPUT])
 
     @property
     def total_output(self) -> int:
         """All output tokens, reasoning included."""
-        return sum(self[10:14])
+        return sum(self[_OUTPUT])
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for storing and printing."""
-        return {name: value for name, value in self._asdict().items() if value is not None and value != 0}
+        said = {name: value for name, value in self._asdict().items() if value and name != "notes"}
+        if self.cost is not None:
+            said["cost"] = self.cost
+        if self.also:
+            said["also"] = [usage.to_json() for usage in self.also]
+        return said
+
+
+_INPUT = slice(Usage._fields.index("uncached_input"), Usage._fields.index("text_output"))
+_OUTPUT = slice(_INPUT.stop, Usage._fields.index("citations"))
 
 
 class Price(NamedTuple):

@@ -271,7 +271,8 @@ def prices(entry: Mapping[str, Any]) -> dict[str, float]:
 
 def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
-    uncached, read, write, write_1h, audio_in, image_in, text, reasoning, audio_out, image_out = usage[4:14]
+    uncached, read, write, write_1h, _, _, _, _, audio_in, image_in, _ = usage[4:15]
+    text, reasoning, audio_out, image_out, _ = usage[15:20]
     prompt = uncached * rates.uncached_input
     if read:  # most kinds are seldom used, and a test takes less time than a product
         prompt += read * rates.cache_read

@@ -10,11 +10,11 @@ from budgetctl import money
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.money import Picodollars
 
-Input = tuple[int, int, int, int, int, int]
-"""Counts of an input in the order of `Usage`: uncached, read from and written to the cache twice, audio, images."""
+Input = tuple[int, int, int, int, int, int, int, int, int, int, int]
+"""Counts of an input in the order of `Usage`."""
 
-Output = tuple[int, int, int, int]
-"""Counts of an output in the order of `Usage`: text, reasoning, audio, images."""
+Output = tuple[int, int, int, int, int]
+"""Counts of an output in the order of `Usage`: text, reasoning, audio, images, video."""
 
 MAX_TOKENS = 10**12
 """More than any response has: it keeps nonsense out of the arithmetic of prices."""
@@ -154,7 +154,7 @@ def split_input(
         # Audio and images may have been read from the cache, and are then billed as that.
         audio = min(audio, uncached)
         image = min(image, uncached - audio)
-    return uncached - audio - image, cached, short, long, audio, image
+    return uncached - audio - image, cached, short, long, 0, 0, 0, 0, audio, image, 0
 
 
 def split_writes(written: int, durations: Mapping[str, Any]) -> tuple[int, int]:
@@ -182,7 +182,7 @@ def split_output(
     rest = total - reasoning - audio - image
     if rest < 0:
         refuse_impossible(dict(zip(names, (reasoning, audio, image), strict=True)), name, total)
-    return rest, reasoning, audio, image
+    return rest, reasoning, audio, image, 0
 
 
 def without(name: str, total: int, cached_name: str, cached: int) -> int:

@@ -250,8 +250,8 @@ def read_codex(body: Mapping[str, Any]) -> Usage:
         None,
         text(body.get("timestamp")),
         *split_input("input_tokens", count(usage, "input_tokens"), cached, writes, names=names),
-        output - reasoning,
-        reasoning,
+        text_output=output - reasoning,
+        reasoning=reasoning,
     )
 
 

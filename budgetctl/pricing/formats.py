@@ -88,6 +88,7 @@ def _refuse_other_units(body: Mapping[str, Any]) -> None:
             )
 
 
+_NO_OTHERS = (0, 0, 0, 0, 0)
 _TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_usd_ticks"})
 
 
@@ -146,7 +147,10 @@ def read_chat(body: Mapping[str, Any]) -> Usage:
         *_source(body),
         *_split_input("prompt_tokens", prompt, details, cached, writes),
         *_split_output("completion_tokens", completion, made, reasoning),
+        0,
+        0,
         _searches(usage) or _cites_the_web(body),
+        *_NO_OTHERS,
         *_terms(body, usage),
     )
 
@@ -185,7 +189,10 @@ def read_responses(body: Mapping[str, Any]) -> Usage:
         *_source(body),
         *_split_input("input_tokens", count(usage, "input_tokens"), details, cached, (written, 0)),
         *_split_output("output_tokens", count(usage, "output_tokens"), made, count(made, "reasoning_tokens")),
+        0,
+        0,
         searches,
+        *_NO_OTHERS,
         *_terms(body, usage),
     )
 
@@ -239,9 +246,12 @@ def read_anthropic(body: Mapping[str, Any]) -> Usage:
     )
     return Usage(
         *_source(body),
-        *(uncached, read, short, long, 0, 0),
-        *(answer, thinking, 0, 0),
+        *(uncached, read, short, long, 0, 0, 0, 0, 0, 0, 0),
+        *(answer, thinking, 0, 0, 0),
+        0,
+        0,
         _searches(usage),
+        *_NO_OTHERS,
         *_terms(body, usage),
     )
 

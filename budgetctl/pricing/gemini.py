@@ -66,8 +66,8 @@ def read_gemini(body: Mapping[str, Any]) -> Usage:
             names=_INPUT_NAMES,
         ),
         *output,
-        searches,
-        word(usage.get("serviceTier")) or _TIERS.get(str(usage.get("trafficType"))),
+        web_searches=searches,
+        service_tier=word(usage.get("serviceTier")) or _TIERS.get(str(usage.get("trafficType"))),
     )
 
 
