@@ -98,7 +98,8 @@ def price_partial(
     one that names no model, and `CannotPriceError`.
     """
     name = checked_name(model or answer.usage.model)
-    usage = answer.usage._replace(model=name, provider=provider, text_output=prompts.count_text(name, answer.text))
+    counted = max(answer.usage.text_output, prompts.count_text(name, answer.text))
+    usage = answer.usage._replace(model=name, provider=provider, text_output=counted)
     if not answer.has_input:
         usage = usage._replace(uncached_input=_count_as_message(name, "input_text", input_text))
     price = price_usage(usage)

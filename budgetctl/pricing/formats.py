@@ -1,4 +1,4 @@
-"""The bodies that providers answer with: how each is told apart, and what its usage says.
+"""The bodies that providers answer with: how each is told apart, and which counts it states.
 
 OpenAI and Gemini count cached tokens inside the input, Anthropic and Bedrock beside it. One small function per
 format, in the order in which they are tried; each gives a `Usage`, whose model is not checked yet.
@@ -11,28 +11,13 @@ from typing import Any, NamedTuple, NoReturn
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
-from budgetctl.money import Picodollars
-from budgetctl.pricing.counts import (
-    Input,
-    Output,
-    billed,
-    count,
-    is_object,
-    items,
-    kind,
-    largest,
-    part,
-    refuse_impossible,
-    section,
-    shown,
-    split_input,
-    split_output,
-    split_writes,
-    text,
-    without,
-    word,
-)
+from budgetctl.pricing import tools
+from budgetctl.pricing import vocabulary as kinds
+from budgetctl.pricing.counts import billed, is_object, items, kind, part, shown, text, word
 from budgetctl.pricing.gemini import is_gemini, read_gemini
+from budgetctl.pricing.native import NATIVE
+from budgetctl.pricing.tally import Source, Tally, Terms, account, states_counts
+from budgetctl.pricing.vocabulary import BILLED_UNITS
 
 
 class Format(NamedTuple):
@@ -88,211 +73,129 @@ def _refuse_other_units(body: Mapping[str, Any]) -> None:
             )
 
 
-_NO_OTHERS = (0, 0, 0, 0, 0)
-_TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_usd_ticks"})
-
-
-def _source(body: Mapping[str, Any]) -> tuple[Any, None, str | None, str | None]:
-    """Which answer it is: what `Usage` has before the counts."""
-    created = body.get("created")
-    return body.get("model"), None, text(body.get("id")), text(body.get("created_at") if created is None else created)
-
-
-def _terms(
-    body: Mapping[str, Any], usage: Mapping[str, Any]
-) -> tuple[str | None, str | None, str | None, Picodollars | None]:
-    """On which terms it was answered: what `Usage` has after the counts."""
-    tier = word(body.get("service_tier"))
-    if _TERMS.isdisjoint(usage):
-        return tier, None, None, None
-    tier = tier or word(usage.get("service_tier"))
-    return tier, word(usage.get("inference_geo")), word(usage.get("speed")), billed(usage)
-
-
-# OpenAI, and what is compatible
-
-
-def _is_chat(body: Mapping[str, Any]) -> bool:
-    usage = body.get("usage")
-    return is_object(usage) and usage.get("prompt_tokens") is not None
-
-
-_CACHED = ("cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens")
-_WRITTEN = ("cache_write_tokens", "cache_creation_tokens")
-_CACHE_OUTSIDE_DETAILS = frozenset({*_CACHED, "cache_creation_input_tokens"})
-_WRITES_IN_DETAILS = frozenset({*_WRITTEN, "cache_creation_token_details"})
-
-
-def read_chat(body: Mapping[str, Any]) -> Usage:
-    """Read Chat Completions and Embeddings: cached tokens, reasoning and audio are inside the totals.
-
-    https://platform.openai.com/docs/api-reference/chat/object. DeepSeek's, Moonshot's and litellm's own names
-    for what was cached repeat the same tokens, and any of them may be left at 0.
-    """
-    usage = body["usage"]
-    details = section(usage, "prompt_tokens_details")
-    made = section(usage, "completion_tokens_details")
-    prompt, completion = count(usage, "prompt_tokens"), count(usage, "completion_tokens")
-    cached, writes = count(details, "cached_tokens"), (0, 0)
-    if not _CACHE_OUTSIDE_DETAILS.isdisjoint(usage):
-        cached = max(cached, largest(usage, _CACHED))
-        writes = count(usage, "cache_creation_input_tokens"), 0
-    if not _WRITES_IN_DETAILS.isdisjoint(details):
-        written = max(writes[0], largest(details, _WRITTEN))
-        writes = split_writes(written, section(details, "cache_creation_token_details"))
-    reasoning = count(made, "reasoning_tokens")
-    if reasoning and count(usage, "total_tokens") == prompt + completion + reasoning:
-        completion += reasoning  # xAI counts it beside completion_tokens
-    return Usage(
-        *_source(body),
-        *_split_input("prompt_tokens", prompt, details, cached, writes),
-        *_split_output("completion_tokens", completion, made, reasoning),
-        0,
-        0,
-        _searches(usage) or _cites_the_web(body),
-        *_NO_OTHERS,
-        *_terms(body, usage),
-    )
-
-
-def _cites_the_web(body: Mapping[str, Any]) -> int:
-    """1 if a chat answer searched the web: it cites pages, but never says how often it searched."""
-    choices = body.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        message = choice.get("message") if is_object(choice) else None
-        notes = message.get("annotations") if is_object(message) else None
-        if notes and any(note.get("type") == "url_citation" for note in items(notes)):
-            return 1
-    return 0
-
-
-def _is_responses(body: Mapping[str, Any]) -> bool:
-    usage = body.get("usage")
-    return is_object(usage) and usage.get("input_tokens") is not None
-
-
-def read_responses(body: Mapping[str, Any]) -> Usage:
-    """Read OpenAI Responses: as Chat Completions, under other names. Realtime says `input_token_details`.
-
-    https://platform.openai.com/docs/api-reference/responses/object,
-    https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
-    """
-    usage = body["usage"]
-    details = section(usage, "input_tokens_details") or section(usage, "input_token_details")
-    made = section(usage, "output_tokens_details") or section(usage, "output_token_details")
-    cached, written = count(details, "cached_tokens"), count(details, "cache_write_tokens")
-    searches = 0
-    for item in items(body.get("output")):
-        if item.get("type") == "web_search_call":
-            searches += 1
-    return Usage(
-        *_source(body),
-        *_split_input("input_tokens", count(usage, "input_tokens"), details, cached, (written, 0)),
-        *_split_output("output_tokens", count(usage, "output_tokens"), made, count(made, "reasoning_tokens")),
-        0,
-        0,
-        searches,
-        *_NO_OTHERS,
-        *_terms(body, usage),
-    )
-
-
-def _split_input(name: str, total: int, details: Mapping[str, Any], cached: int, writes: tuple[int, int]) -> Input:
-    if not details:
-        return split_input(name, total, cached, writes)
-    audio, image = count(details, "audio_tokens"), count(details, "image_tokens")
-    of_cache = section(details, "cached_tokens_details")
-    if of_cache:
-        given = "cached_tokens_details.{}_tokens"
-        audio = without("audio_tokens", audio, given.format("audio"), count(of_cache, "audio_tokens"))
-        image = without("image_tokens", image, given.format("image"), count(of_cache, "image_tokens"))
-    return split_input(name, total, cached, writes, audio=audio, image=image)
-
-
-def _split_output(name: str, total: int, details: Mapping[str, Any], reasoning: int) -> Output:
-    return split_output(name, total, reasoning, count(details, "audio_tokens"), count(details, "image_tokens"))
-
-
-def _searches(usage: Mapping[str, Any]) -> int:
-    if usage.get("server_tool_use") is None:
-        return 0
-    return count(section(usage, "server_tool_use"), "web_search_requests")
-
-
-# Anthropic, and Bedrock, which follows it
-
+# A usage object: OpenAI, Anthropic, Bedrock, and nearly everybody else
 
 _OF_ANTHROPIC = frozenset(
     {"cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use"}
 )
+_OF_BEDROCK = frozenset(
+    {"cacheReadInputTokens", "cacheWriteInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"}
+)
+_TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_usd_ticks"})
 
 
-def _is_anthropic(body: Mapping[str, Any]) -> bool:
-    if not _is_responses(body):
-        return False
-    return body.get("type") == "message" or not _OF_ANTHROPIC.isdisjoint(body["usage"])
-
-
-def read_anthropic(body: Mapping[str, Any]) -> Usage:
-    """Read Anthropic Messages: input_tokens excludes what was read from and written to the cache.
-
-    With compaction the answer took several iterations, and only their sum is what was billed.
-    https://docs.anthropic.com/en/api/messages, https://docs.anthropic.com/en/docs/build-with-claude/compaction
-    """
-    usage = body["usage"]
-    runs = items(usage.get("iterations"))
-    uncached, read, short, long, answer, thinking = (
-        map(sum, zip(*map(_read_anthropic_run, runs), strict=True)) if runs else _read_anthropic_run(usage)
-    )
-    return Usage(
-        *_source(body),
-        *(uncached, read, short, long, 0, 0, 0, 0, 0, 0, 0),
-        *(answer, thinking, 0, 0, 0),
-        0,
-        0,
-        _searches(usage),
-        *_NO_OTHERS,
-        *_terms(body, usage),
-    )
-
-
-def _read_anthropic_run(usage: Mapping[str, Any]) -> tuple[int, int, int, int, int, int]:
-    """What was uncached, read and written to the cache for 5 minutes and an hour; the answer, and the thinking."""
-    output = count(usage, "output_tokens")
-    thinking = count(section(usage, "output_tokens_details"), "thinking_tokens")
-    if thinking > output:
-        refuse_impossible({"thinking_tokens": thinking}, "output_tokens", output)
-    short, long = split_writes(count(usage, "cache_creation_input_tokens"), section(usage, "cache_creation"))
-    uncached, read = count(usage, "input_tokens"), count(usage, "cache_read_input_tokens")
-    return uncached, read, short, long, output - thinking, thinking
-
-
-def _is_converse(body: Mapping[str, Any]) -> bool:
+def _has_usage(body: Mapping[str, Any]) -> bool:
     usage = body.get("usage")
-    return is_object(usage) and usage.get("inputTokens") is not None
+    return is_object(usage) and states_counts(usage)
 
 
-def read_converse(body: Mapping[str, Any]) -> Usage:
-    """Read Bedrock Converse: cached tokens are beside the input, as at Anthropic, and no model is named.
+def read_usage_object(body: Mapping[str, Any]) -> Usage:
+    """Read a body with a usage object, whose names say how its counts add up.
 
-    https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html
+    Chat Completions, Embeddings, Responses, Realtime, images and assistants of OpenAI
+    (https://platform.openai.com/docs/api-reference) and of compatible servers: cached tokens, reasoning and audio are
+    inside the totals. Anthropic Messages (https://docs.anthropic.com/en/api/messages) and Bedrock
+    (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html): cached tokens are beside the
+    input. DeepSeek's, Moonshot's and litellm's own names for what was cached repeat the same tokens.
     """
     usage = body["usage"]
-    written = count(usage, "cacheWriteInputTokens")
-    kept = items(usage.get("cacheDetails"))
-    long = sum(count(item, "inputTokens") for item in kept if item.get("ttl") == "1h")
-    if long > written:
-        refuse_impossible({"cacheDetails for 1h": long}, "cacheWriteInputTokens", written)
-    return Usage(
-        model=body.get("model"),
-        request_id=text(part(body, "ResponseMetadata").get("RequestId")),
-        service_tier=word(part(body, "serviceTier").get("type")),
-        uncached_input=count(usage, "inputTokens"),
-        cache_read=count(usage, "cacheReadInputTokens"),
-        cache_write_5m=written - long,
-        cache_write_1h=long,
-        text_output=count(usage, "outputTokens"),
+    runs = items(usage.get("iterations")) if "iterations" in usage else []
+    if runs:
+        return _read_iterations(body, runs)
+    tally = Tally(usage)
+    found = tally.found
+    source, terms = _source(body), _terms(body, usage)
+    beside = _is_beside(body, usage)
+    if beside:
+        for item in items(usage.get("cacheDetails")):  # Bedrock's, by how long the cache stays
+            tally.add({f"ephemeral_{item.get('ttl')}_input_tokens": item.get("inputTokens")})
+        return account(tally, source, terms, beside=True)
+    also: tuple[Usage, ...] = ()
+    notes: tuple[str, ...] = ()
+    if "output" in body:
+        also, notes = tools.of_response(body, tally)
+    elif "choices" in body:
+        tools.of_chat(body, tally)
+    elif "data" in body or "results" in body or "b64_json" in body:
+        tools.of_images(body, tally)
+        if not found[kinds.INPUT] and not found[kinds.OUTPUT]:
+            found[kinds.INPUT] = found[kinds.TOTAL]  # embeddings and ranks, which have no output: Voyage, Jina
+    thoughts = "total_thought_tokens" in usage
+    explicit = found[kinds.CACHED] > 0 and part(usage, "prompt_tokens_details").get("cache_type") == "ephemeral"
+    return account(tally, source, terms, thoughts_beside=thoughts, explicit=explicit, also=also, notes=notes)
+
+
+def _is_beside(body: Mapping[str, Any], usage: Mapping[str, Any]) -> bool:
+    """Whether cached tokens are counted beside the input."""
+    if usage.get("prompt_tokens"):
+        return False
+    if "input_tokens" in usage:
+        if "input_tokens_details" in usage or "input_token_details" in usage:
+            return False
+        return body.get("type") == "message" or not _OF_ANTHROPIC.isdisjoint(usage)
+    return not _OF_BEDROCK.isdisjoint(usage)
+
+
+def _read_iterations(body: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> Usage:
+    """Read an answer of Anthropic's that took several runs: their sum is billed, and an advisor's by its own model.
+
+    https://docs.anthropic.com/en/docs/build-with-claude/compaction
+    """
+    usage = body["usage"]
+    others: dict[str, list[Mapping[str, Any]]] = {}
+    own = [run for run in runs if run.get("model") in (None, body.get("model"))]
+    for run in runs:
+        if run.get("model") not in (None, body.get("model")):
+            others.setdefault(shown(run["model"]), []).append(run)
+    also = tuple(_sum_of(model, group, (None, None, None, None)) for model, group in others.items())
+    whole = _sum_of(None, own, _terms(body, usage))
+    stated = Tally({name: value for name, value in usage.items() if name != "iterations"})
+    once = account(stated, _source(body), beside=True)
+    thoughts = once.reasoning if not whole.reasoning and once.reasoning <= whole.text_output else 0
+    return whole._replace(
+        model=once.model,
+        request_id=once.request_id,
+        created=once.created,
+        text_output=whole.text_output - thoughts,
+        reasoning=whole.reasoning + thoughts,
+        web_searches=once.web_searches,
+        also=also,
+        notes=once.notes + whole.notes,
     )
+
+
+def _sum_of(model: str | None, runs: list[Mapping[str, Any]], terms: Terms) -> Usage:
+    """What several runs of one model used together."""
+    first, *rest = (account(Tally(run), (model, None, None, None), terms, beside=True) for run in runs or [{}])
+    for usage in rest:
+        counts = {name: getattr(first, name) + value for name, value in usage._asdict().items() if type(value) is int}
+        first = first._replace(**{name: value for name, value in counts.items() if name != "cost"})
+    return first
+
+
+def _source(body: Mapping[str, Any]) -> Source:
+    """Which answer it is. The AI SDK says that in an object of its own."""
+    created = body.get("created")
+    if created is None:
+        created = body.get("created_at")
+    model, given = body.get("model"), text(body.get("id"))
+    if model is None:
+        response = part(body, "response")
+        model = response.get("modelId") or body.get("modelId") or body.get("model_id")
+        given = given or text(response.get("id")) or text(part(body, "ResponseMetadata").get("RequestId"))
+        created = response.get("timestamp") if created is None else created
+    return model, None, given, text(created)
+
+
+def _terms(body: Mapping[str, Any], usage: Mapping[str, Any]) -> Terms:
+    """On which terms it was answered."""
+    tier = word(body.get("service_tier")) or ("batch" if body.get("object") == "batch" else None)
+    if tier is None and "serviceTier" in body:
+        tier = word(part(body, "serviceTier").get("type"))
+    if _TERMS.isdisjoint(usage):
+        return tier, None, None, None
+    tier = tier or word(usage.get("service_tier"))
+    return tier, word(usage.get("inference_geo")), word(usage.get("speed")), billed(usage)
 
 
 # Cohere
@@ -312,24 +215,38 @@ def read_cohere(body: Mapping[str, Any]) -> Usage:
 
     https://docs.cohere.com/reference/chat, https://docs.cohere.com/reference/embed: images beside the input.
     """
-    units = _billed_units(body)
-    return Usage(
-        model=body.get("model"),
-        request_id=text(body.get("id")),
-        uncached_input=count(units, "input_tokens"),
-        image_input=count(units, "image_tokens"),
-        text_output=count(units, "output_tokens"),
-    )
+    tally = Tally(_billed_units(body), BILLED_UNITS)
+    tally.found[kinds.INPUT] += tally.found[kinds.IMAGE_INPUT]
+    return account(tally, (body.get("model"), None, text(body.get("id")), None))
+
+
+# LangChain
+
+
+def _is_langchain(body: Mapping[str, Any]) -> bool:
+    usage = body.get("usage_metadata")
+    return is_object(usage) and "input_tokens" in usage and "output_tokens" in usage
+
+
+def read_langchain(body: Mapping[str, Any]) -> Usage:
+    """Read a message of LangChain's, whose names are Anthropic's and whose input includes what was cached.
+
+    https://python.langchain.com/api_reference/core/messages/langchain_core.messages.ai.UsageMetadata.html
+    """
+    about = part(body, "response_metadata")
+    model = about.get("model_name") or about.get("model") or body.get("model")
+    return account(Tally(body["usage_metadata"]), (model, None, text(body.get("id")), None))
 
 
 BODIES = (
+    Format("usage.billed_units (Cohere)", _is_cohere, read_cohere),
     Format(
-        "usage.prompt_tokens (OpenAI Chat Completions and Embeddings, compatible servers, litellm)", _is_chat, read_chat
+        "usage.prompt_tokens or usage.input_tokens (OpenAI Chat Completions, OpenAI Responses, Anthropic, Bedrock)",
+        _has_usage,
+        read_usage_object,
     ),
-    Format("usage.input_tokens with cache_read_input_tokens (Anthropic Messages)", _is_anthropic, read_anthropic),
-    Format("usage.input_tokens (OpenAI Responses)", _is_responses, read_responses),
+    Format("usage_metadata.input_tokens (LangChain)", _is_langchain, read_langchain),
     Format("usageMetadata (Gemini generateContent)", is_gemini, read_gemini),
-    Format("usage.inputTokens (Bedrock Converse)", _is_converse, read_converse),
-    Format("billed_units.input_tokens (Cohere)", _is_cohere, read_cohere),
+    *(Format(*form) for form in NATIVE),
 )
-"""In the order in which they are tried. Without cache counts, Anthropic's usage reads as OpenAI's does."""
+"""In the order in which they are tried."""

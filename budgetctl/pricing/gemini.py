@@ -5,119 +5,73 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
-from budgetctl.pricing.counts import (
-    Output,
-    count,
-    is_object,
-    items,
-    section,
-    split_input,
-    split_output,
-    text,
-    without,
-    word,
-)
+from budgetctl.pricing import vocabulary as kinds
+from budgetctl.pricing.counts import is_object, items, section, text, word
+from budgetctl.pricing.tally import Tally, account, states_counts
 
 _TIERS = {"ON_DEMAND_PRIORITY": "priority", "ON_DEMAND_FLEX": "flex", "FLEX": "flex", "BATCH": "flex"}
 """Vertex AI's traffic types that have prices of their own, in litellm's words."""
 
-_INPUT_NAMES = (
-    "cachedContentTokenCount",
-    "cacheWriteTokenCount",
-    "promptTokensDetails of audio",
-    "promptTokensDetails of images",
-)
-_OUTPUT_NAMES = ("thoughtsTokenCount", "candidatesTokensDetails of audio", "candidatesTokensDetails of images")
+_OF_TOOLS = ("toolUsePrompt", "tool_use_prompt")
+
+_USAGE = ("usageMetadata", "usage_metadata")
 
 
 def is_gemini(body: Mapping[str, Any]) -> bool:
     """Whether a body has the usage of generateContent."""
-    return is_object(body.get("usageMetadata")) or is_object(body.get("usage_metadata"))
+    return any(name in body and body[name] is not None for name in _USAGE)
 
 
 def read_gemini(body: Mapping[str, Any]) -> Usage:
     """Read generateContent: the input includes what was cached; thoughts and tool prompts are counted beside.
 
     https://ai.google.dev/api/generate-content#UsageMetadata, whose names Google's Python library dumps in snake
-    case. Video and documents cost what text does. What a
-    search on the web found is paid with the search: https://ai.google.dev/gemini-api/docs/pricing.
+    case. Documents cost what text does. What a search on the web found is paid with the search:
+    https://ai.google.dev/gemini-api/docs/pricing. Tokens that no list of modalities has are text.
     """
-    usage = _camel(section(body, "usageMetadata") or section(body, "usage_metadata"))
-    searches = _searches(body)
-    prompt, tools = count(usage, "promptTokenCount"), count(usage, "toolUsePromptTokenCount")
-    output = _output(usage, prompt + tools)
-    audio, image = _audio_and_images(usage, "promptTokensDetails")
-    if not searches:
-        more_audio, more_image = _audio_and_images(usage, "toolUsePromptTokensDetails")
-        audio, image = audio + more_audio, image + more_image
-    cached_audio, cached_image = _audio_and_images(usage, "cacheTokensDetails")
-    return Usage(
+    usage = _usage(body)
+    if "cachedContents/" in str(body.get("name")):
+        raise InvalidResponseError("a cached content is no answer of a model, and its tokens were not billed as one")
+    searches, maps = _grounding(body)
+    tools = {name: usage[name] for name in usage if name.startswith(_OF_TOOLS)} if searches else {}
+    tally = Tally({name: value for name, value in usage.items() if name not in tools})
+    found = tally.found
+    if tools:
+        found[kinds.TOTAL] = max(found[kinds.TOTAL] - Tally(tools).found[kinds.TOOL_INPUT], 0)
+    found[kinds.WEB_SEARCHES], found[kinds.MAPS_SEARCHES] = searches, maps
+    source = (
         body.get("modelVersion") or body.get("model_version") or body.get("model"),
         None,
         text(body.get("responseId") or body.get("response_id")),
         text(body.get("createTime") or body.get("create_time")),
-        *split_input(
-            "promptTokenCount",
-            prompt if searches else prompt + tools,
-            count(usage, "cachedContentTokenCount"),
-            audio=without("promptTokensDetails of AUDIO", audio, "cacheTokensDetails of AUDIO", cached_audio),
-            image=without("promptTokensDetails of IMAGE", image, "cacheTokensDetails of IMAGE", cached_image),
-            names=_INPUT_NAMES,
-        ),
-        *output,
-        web_searches=searches,
-        service_tier=word(usage.get("serviceTier")) or _TIERS.get(str(usage.get("trafficType"))),
     )
+    tier = word(usage.get("serviceTier") or usage.get("service_tier"))
+    traffic = usage.get("trafficType") or usage.get("traffic_type")
+    return account(tally, source, (tier or _TIERS.get(str(traffic)), None, None, None), thoughts_beside=True)
 
 
-def _output(usage: Mapping[str, Any], whole_input: int) -> Output:
-    answer = count(usage, "candidatesTokenCount") or count(usage, "responseTokenCount")
-    details = "candidatesTokensDetails" if usage.get("candidatesTokensDetails") else "responseTokensDetails"
-    thoughts = count(usage, "thoughtsTokenCount")
-    # Some models of Vertex AI count their thoughts inside the answer, and the total says so.
-    inside = thoughts and count(usage, "totalTokenCount") == whole_input + answer
-    total = answer if inside else answer + thoughts
-    audio, image = _audio_and_images(usage, details)
-    return split_output("candidatesTokenCount", total, thoughts, audio, image, names=_OUTPUT_NAMES)
+def _usage(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name in _USAGE:
+        usage = section(body, name)
+        if states_counts(usage):
+            return usage
+    raise InvalidResponseError(f"the response has no usage: its {_USAGE[0]} states no tokens")
 
 
-def _audio_and_images(usage: Mapping[str, Any], name: str) -> tuple[int, int]:
-    """The tokens of two modalities in a list by modality."""
-    details = usage.get(name)
-    if not details:
-        return 0, 0
-    if not isinstance(details, list):
-        section(usage, name)  # refuses it, if it is no object either
-        return 0, 0
-    audio = image = 0
-    for item in details:
-        modality = item.get("modality") if is_object(item) else None
-        if modality == "AUDIO":
-            audio += count(item, "tokenCount") or count(item, "token_count")
-        elif modality == "IMAGE":
-            image += count(item, "tokenCount") or count(item, "token_count")
-    return audio, image
-
-
-def _searches(body: Mapping[str, Any]) -> int:
-    """How many different searches the answers say they are grounded on."""
+def _grounding(body: Mapping[str, Any]) -> tuple[int, int]:
+    """How many different searches of the web the answers are grounded on, and whether one of Google Maps is."""
     found: set[str] = set()
-    for answer in items(body.get("candidates")):
-        grounding = answer.get("groundingMetadata") or answer.get("grounding_metadata")
-        if is_object(grounding):
-            queries = grounding.get("webSearchQueries") or grounding.get("web_search_queries")
-            found.update(filter(word, queries) if isinstance(queries, list) else ())
-    return len(found)
-
-
-def _camel(names: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same object under the names of the API, where they are in snake case."""
-    if "_" not in "".join(names):
-        return names
-    return {_camel_name(name): value for name, value in names.items()}
-
-
-def _camel_name(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word_.title() for word_ in rest)
+    maps = 0
+    candidates = body.get("candidates")
+    for answer in candidates if isinstance(candidates, list) else ():
+        grounding = is_object(answer) and (answer.get("groundingMetadata") or answer.get("grounding_metadata"))
+        if not grounding or not is_object(grounding):
+            continue
+        queries = grounding.get("webSearchQueries") or grounding.get("web_search_queries")
+        found.update(filter(word, queries) if isinstance(queries, list) else ())
+        chunks = grounding.get("groundingChunks") or grounding.get("grounding_chunks")
+        if any("maps" in chunk for chunk in items(chunks)):
+            maps = 1
+    return len(found), maps

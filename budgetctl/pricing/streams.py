@@ -7,9 +7,10 @@ once at the end (OpenAI), growing with each chunk (Gemini), or at the start and 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.pricing.counts import is_object, items, part, section, shown, word
@@ -19,6 +20,23 @@ from budgetctl.pricing.partial import UncountedStreamError, partial_answer
 
 _Event = Mapping[str, Any]
 _Parse = Callable[[str], Any]
+
+
+class Document(dict[str, Any]):
+    """A body, and what is to be said of how it was put together."""
+
+    def __init__(self, body: Mapping[str, Any], notes: tuple[str, ...]) -> None:
+        super().__init__(body)
+        self.notes = notes
+
+
+class Events(NamedTuple):
+    """The JSON objects of a stream, whether it was cut off, and how many of its events are no JSON."""
+
+    events: Sequence[_Event]
+    is_cut: bool = False
+    odd: int = 0
+
 
 _LINE_ENDS = re.compile(r"\r\n|\n|\r")
 """Those of server-sent events. JSON may hold others, at which `str.splitlines` would split too."""
@@ -37,16 +55,19 @@ def is_stream(text: str) -> bool:
     return text.startswith(_FIELDS)
 
 
-def events_of_stream(text: str, parse: _Parse) -> list[_Event]:
+def events_of_stream(text: str, parse: _Parse) -> Events:
     """The JSON objects of server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html.
 
-    Blank lines between events may be missing, as they are after `grep ^data:`.
+    Blank lines between events may be missing, as they are after `grep ^data:`. An event that is no JSON, as servers
+    send to keep a connection open, is counted and passed over.
     """
     events: list[Any] = []
     pending: list[str] = []
-    for line in [*_LINE_ENDS.split(text), ""]:
+    odd = 0
+    for line in _LINE_ENDS.split(text):
         if not line and pending:
-            events.append(parse("\n".join(pending)))  # raises: it was tried when its last line came
+            pending.clear()
+            odd += 1
         name, _, value = line.partition(":")
         value = value.strip()
         if name != "data" or not value or (value == "[DONE]" and not pending):
@@ -59,43 +80,78 @@ def events_of_stream(text: str, parse: _Parse) -> list[_Event]:
                 raise
         else:
             pending.clear()
-    return items(events)
+    is_cut = bool(pending) and pending[0].startswith("{")
+    return Events(items(events), is_cut, odd + (bool(pending) and not is_cut))
 
 
-def events_of_lines(text: str, parse: _Parse) -> list[_Event] | None:
-    """The JSON objects of a text that has one in each of several lines; None if it has not."""
+def events_of_lines(text: str, parse: _Parse) -> Events | None:
+    """The JSON objects of a text that has one in each of several lines; None if it has not. The last may be cut off."""
     lines = [line for line in _LINE_ENDS.split(text) if line and not line.isspace()]
     if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):
         return None
-    try:
-        return items([parse(line) for line in lines])
-    except InvalidResponseError:
+    events = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            events.append(parse(line))
+        except InvalidResponseError:
+            if number == 1 or number < len(lines):
+                return None
+            return Events(items(events), is_cut=True)
+    return Events(items(events))
+
+
+def events_of_array(text: str, parse: _Parse) -> Events | None:
+    """The JSON objects of an array that was cut off; None for another text, and where none of them is whole."""
+    if not text.startswith("["):
         return None
+    events: list[Any] = []
+    decoder = json.JSONDecoder()
+    position = 1
+    while (start := text.find("{", position)) >= 0 and not text[position:start].strip(" ,\t\r\n"):
+        try:
+            _, position = decoder.raw_decode(text, start)
+            events.append(parse(text[start:position]))
+        except (ValueError, RecursionError, InvalidResponseError):
+            break
+    return Events(items(events), is_cut=True) if events else None
 
 
 # From events to a body
 
 
-def assemble(events: Sequence[_Event]) -> Mapping[str, Any]:
+def assemble(stream: Events) -> Mapping[str, Any]:
     """Put the events of one streamed answer together into a body.
 
     Raises `InvalidResponseError` for events without usage, and for those of several answers.
     """
-    if len(events) == 1 and not _is_event(events[0]) and any(form.matches(events[0]) for form in BODIES):
-        return events[0]  # a whole body in the frame of a stream
-    for read in (_anthropic, _responses, _chat, _gemini, _cohere, _converse):
+    events = stream.events
+    notes = _notes_of(stream)
+    if (
+        len(events) == 1
+        and not stream.is_cut
+        and not _is_event(events[0])
+        and any(form.matches(events[0]) for form in BODIES)
+    ):
+        return Document(events[0], notes)  # a whole body in the frame of a stream
+    for read in (_anthropic, _responses, _chat, _gemini, _cohere, _converse, _single):
         body = read(events)
         if body is not None:
-            return body
-    for event in events:
-        if event.get("error") or event.get("type") == "error":
-            what = error_text(event.get("error") or event)
-            raise InvalidResponseError(f"the stream ended in an error, without usage: {what}")
+            if stream.is_cut and not _is_ended(events):
+                raise _uncounted(events, "the stream was cut off before it said what was used", _GIVE)
+            return Document(body, notes)
+    error = next((event for event in events if event.get("error") or event.get("type") == "error"), None)
+    if error is not None:
+        what = error_text(error.get("error") or error)
+        raise _uncounted(events, f"the stream ended in an error, without usage: {what}", "save a whole stream")
     if events and not any(map(_is_event, events)):
+        if stream.is_cut:
+            raise InvalidResponseError("the response is not JSON: it ends before it is complete", hint=_GIVE)
         raise InvalidResponseError(
             f"the response is a list of JSON documents ({len(events)}), and not the chunks of one stream",
             hint="save one response, or one stream, in a file",
         )
+    if stream.is_cut:
+        raise _uncounted(events, "the stream was cut off before it said what was used", _GIVE)
     raise _uncounted(
         events,
         f"the stream has no usage: none of its {len(events)} events says how many tokens were used",
@@ -111,8 +167,54 @@ def _uncounted(events: Sequence[_Event], why: str, hint: str) -> InvalidResponse
     return UncountedStreamError(why, answer, hint=hint)
 
 
-_EVENT_TYPES = ("response.", "message_", "message-", "content_block_", "content-", "tool-", "ping", "error")
-"""How the types of events begin, of OpenAI, Anthropic and Cohere."""
+_GIVE = "save the whole stream, or give the tokens yourself"
+
+
+def _notes_of(stream: Events) -> tuple[str, ...]:
+    notes = []
+    if stream.is_cut:
+        notes.append("the stream was cut off in its last event")
+    if stream.odd:
+        what = "1 event of the stream is" if stream.odd == 1 else f"{stream.odd} events of the stream are"
+        notes.append(f"{what} not JSON, and passed over")
+    return tuple(notes)
+
+
+def _is_ended(events: Sequence[_Event]) -> bool:
+    """Whether an answer has come to its end, whatever came after it."""
+    for event in events:
+        if event.get("type") in {*_ENDS_OF_RESPONSES, "message_delta", "message-end"} or event.get("done") is True:
+            return True
+        choices = [*items(event.get("choices")), *items(event.get("candidates"))]
+        if any(choice.get("finish_reason") or choice.get("finishReason") for choice in choices):
+            return True
+        if "metadata" in event or (event.get("usage") and not choices):
+            return True
+    return False
+
+
+def _merged(usages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several usages of one answer state together: of each count the largest, as they grow, or are left at 0."""
+    merged: dict[str, Any] = {}
+    for usage in usages:
+        for name, value in usage.items():
+            before = merged.get(name)
+            if is_object(value) and is_object(before):
+                merged[name] = _merged([before, value])
+            elif value is not None and not (_is_number(value) and _is_number(before) and value < before):
+                merged[name] = value
+    return merged
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+_EVENT_TYPES = (
+    *("response.", "message_", "message-", "content_block_", "content-", "tool-", "ping", "error"),
+    *("transcript.", "image_generation.", "image_edit.", "speech.", "interaction."),
+)
+"""How the types of events begin, of OpenAI, Anthropic, Cohere and Google."""
 
 
 def _is_event(event: _Event) -> bool:
@@ -132,9 +234,7 @@ def _anthropic(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     if not deltas:
         why = "the stream ends before its message_delta, which has the tokens of the output"
         raise _uncounted(events, why, "save the whole stream, or give the tokens yourself")
-    usage = dict(section(message, "usage"))
-    for event in deltas:
-        usage |= {name: value for name, value in section(event, "usage").items() if value is not None}
+    usage = _merged([section(message, "usage"), *(section(event, "usage") for event in deltas)])
     return {**message, "usage": usage}
 
 
@@ -158,16 +258,12 @@ def _is_chunk(event: _Event) -> bool:
 
 
 def _chat(events: Sequence[_Event]) -> Mapping[str, Any] | None:
-    """The last usage of the chunks, which some servers send with each: Groq's stands in `x_groq`.
+    """The usage of the chunks, which some servers send with each.
 
     https://platform.openai.com/docs/api-reference/chat-streaming. What names the answer may stand in any chunk.
     """
     chunks = [event for event in events if _is_chunk(event)]
-    counted = [
-        {**chunk, "usage": usage}
-        for chunk in chunks
-        if (usage := chunk.get("usage") or part(chunk, "x_groq").get("usage"))
-    ]
+    counted = [{**chunk, "usage": usage} for chunk in chunks for usage in _usages_of_chunk(chunk)]
     last = _only(counted)
     if last is None:
         return None
@@ -179,7 +275,14 @@ def _chat(events: Sequence[_Event]) -> Mapping[str, Any] | None:
         for choice in items(chunk.get("choices"))
         for note in items(part(choice, "delta").get("annotations"))
     ]
-    return {**last, **about, "choices": [{"message": {"annotations": notes}}]}
+    usage = _merged(chunk["usage"] for chunk in counted)
+    return {**last, **about, "usage": usage, "choices": [{"message": {"annotations": notes}}]}
+
+
+def _usages_of_chunk(chunk: _Event) -> list[Mapping[str, Any]]:
+    """The usages that a chunk states: its own, Groq's in `x_groq`, or Moonshot's in a choice."""
+    places = [chunk, part(chunk, "x_groq"), *items(chunk.get("choices"))]
+    return [usage for place in places if is_object(usage := place.get("usage")) and usage]
 
 
 def _gemini(events: Sequence[_Event]) -> Mapping[str, Any] | None:
@@ -190,7 +293,9 @@ def _gemini(events: Sequence[_Event]) -> Mapping[str, Any] | None:
         return None
     about = {name: event[name] for name in ("modelVersion", "model_version") for event in events if event.get(name)}
     candidates = [candidate for event in events for candidate in items(event.get("candidates"))]
-    return {**last, **about, "candidates": candidates}
+    name = "usageMetadata" if is_object(last.get("usageMetadata")) else "usage_metadata"
+    usage = _merged(event[name] for event in chunks if is_object(event.get(name)))
+    return {**last, **about, name: usage, "candidates": candidates}
 
 
 def _cohere(events: Sequence[_Event]) -> Mapping[str, Any] | None:
@@ -208,6 +313,16 @@ def _converse(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamMetadataEvent.html
     """
     return _only(part(event, "metadata") for event in events if part(event, "metadata", "usage"))
+
+
+def _single(events: Sequence[_Event]) -> Mapping[str, Any] | None:
+    """The only event that is a body by itself: the last line of Ollama, the end of a transcript, a run's last state.
+
+    https://platform.openai.com/docs/api-reference/assistants-streaming. The interactions of Gemini stand in an object.
+    """
+    bodies = [part(event, "interaction") or event for event in events]
+    counted = [body for body in bodies if any(form.matches(body) for form in BODIES)]
+    return _only(counted) if len({shown(body.get("id")) for body in counted}) == 1 else None
 
 
 def _only(bodies: Iterable[Mapping[str, Any]], name: str = "id") -> Mapping[str, Any] | None:

@@ -7,26 +7,41 @@ output; a `Usage` holds each token once, so that each is priced once. Pure funct
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
+from budgetctl.pricing.agents import FIRST
 from budgetctl.pricing.counts import MAX_TOKENS, kind, quoted, shown
 from budgetctl.pricing.envelopes import ENVELOPES
-from budgetctl.pricing.formats import BODIES, refuse
-from budgetctl.pricing.streams import assemble, events_of_lines, events_of_stream, is_stream
+from budgetctl.pricing.formats import BODIES, Format, refuse
+from budgetctl.pricing.partial import UncountedStreamError, text_of_answer
+from budgetctl.pricing.streams import (
+    Document,
+    Events,
+    assemble,
+    events_of_array,
+    events_of_lines,
+    events_of_stream,
+    is_stream,
+)
 
-__all__ = ["MAX_TOKENS", "read_document", "read_usage", "shown"]
+__all__ = ["MAX_TOKENS", "read_document", "read_stated", "read_usage", "shown"]
 
-_FORMATS = (*BODIES, *ENVELOPES)
+_FORMATS = (*(Format(*form) for form in FIRST), *BODIES, *ENVELOPES)
+
+_TRAILER = re.compile(r"[^{\[\n][^\n]{0,200}")
+"""A line after the JSON, as `curl -w` writes it."""
 
 
 def read_document(text: str) -> Mapping[str, Any]:
     """Parse the text of one saved response, or of one saved stream, whose events become the body they end as.
 
-    A stream is server-sent events (`data: …`), an array of chunks as Gemini sends it, or a chunk a line. Raises
-    `InvalidResponseError` for anything that is not a single JSON object, and for a stream without usage.
+    A stream is server-sent events (`data: …`), an array of chunks as Gemini sends it, or a chunk a line; one that was
+    cut off is read as far as it goes. Raises `InvalidResponseError` for anything that is not a single JSON object, and
+    for a stream without usage.
     """
     text = text.strip("\ufeff \t\r\n")
     if not text:
@@ -35,38 +50,86 @@ def read_document(text: str) -> Mapping[str, Any]:
         return assemble(events_of_stream(text, _parse))
     try:
         document = _parse(text)
-    except InvalidResponseError:
-        events = events_of_lines(text, _parse)
-        if events is None:
-            raise
-        return assemble(events)
+    except InvalidResponseError as error:
+        return _read_broken(text, error)
     if isinstance(document, list) and document and all(isinstance(item, dict) for item in document):
-        return assemble(document)
+        if len(document) == 1 and any(form.matches(document[0]) for form in _FORMATS):
+            return document[0]  # type: ignore[no-any-return]  # an object, as was asked
+        return assemble(Events(document))
     if not isinstance(document, dict):
         raise InvalidResponseError(f"the response is JSON, but {kind(document)} and not an object")
     return document
 
 
+def _read_broken(text: str, error: InvalidResponseError) -> Mapping[str, Any]:
+    """Read a text that is no JSON as a whole: lines of it, an array that was cut off, JSON with a line after it."""
+    events = events_of_lines(text, _parse) or events_of_array(text, _parse)
+    if events is not None:
+        return assemble(events)
+    try:
+        document, end = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text)
+    except (InvalidResponseError, ValueError, RecursionError):
+        raise error from None
+    rest = text[end:].strip()
+    if not isinstance(document, dict):
+        raise error
+    if rest.startswith(("{", "[")):
+        raise InvalidResponseError("the response is more than one JSON document", hint="save one in a file")
+    if not _TRAILER.fullmatch(rest):
+        raise error
+    return Document(document, (f"passed over after the JSON: {shown(rest)[:60]}",))
+
+
 def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: str | None = None) -> Usage:
     """Read the usage of a response body, whose format is found by its shape.
 
-    Understands the bodies of OpenAI (Chat Completions, Responses, Embeddings, Realtime) and compatible servers,
-    Anthropic, Gemini, Bedrock Converse, Cohere, and litellm's dumped `ModelResponse`; lines of OpenAI's and
-    Anthropic's batches; litellm's logs; spans of OpenTelemetry; lines of Claude Code's and Codex's sessions.
-    `model` replaces the model that the body names; `provider` is litellm's word for who served it. Raises
-    `InvalidResponseError` for a body of unknown shape, without usage or without a model, and for counts that
-    contradict each other.
+    Understands the bodies of OpenAI (Chat Completions, Responses, Embeddings, Realtime, images, assistants) and
+    compatible servers, Anthropic, Gemini, Bedrock, Cohere, Ollama, watsonx, and litellm's dumped `ModelResponse`; lines
+    of batches; litellm's and Bedrock's logs; spans of OpenTelemetry; records of coding agents.
+
+    Every number in a usage is accounted for: `notes` say which are not known, which contradict each other, and which
+    total is more than its parts. `model` replaces the model that the body names; `provider` is litellm's word for who
+    served it. Raises `InvalidResponseError` for a body of unknown shape, without usage or without a model, for a value
+    that is no count, and for an answer that states nothing but zeros although it has text.
     """
+    usage = read_stated(body, model=model, provider=provider)
+    # These two, as most answers have one of them, and this is asked of each.
+    if not usage.uncached_input and not usage.text_output:
+        _refuse_silent_zero(body, usage)
+    return usage
+
+
+def read_stated(body: Mapping[str, Any], *, model: str | None = None, provider: str | None = None) -> Usage:
+    """The same, with zeros as they are stated: for callers who count the text themselves."""
     for _, matches, read in _FORMATS:
         if matches(body):
             usage = read(body)
             break
     else:
         refuse(body, _FORMATS)
-    name = checked_name(model or usage.model)
+    if type(body) is Document:
+        usage = usage._replace(notes=body.notes + usage.notes)
+    name = model or usage.model
+    if name or usage.cost is None:  # a stated cost needs no model
+        name = checked_name(name)
     if name is usage.model and not provider:
         return usage
     return usage._replace(model=name, provider=provider or usage.provider)
+
+
+def _refuse_silent_zero(body: Mapping[str, Any], usage: Usage) -> None:
+    """Refuse an answer of which nothing is counted, although something was answered."""
+    if usage.cost is not None or usage.also or usage.has_counts:
+        return
+    answer = text_of_answer(body)
+    if answer:
+        why = "the response states no tokens, although it has text"
+        raise UncountedStreamError.of_body(why, usage, answer)
+    if usage.notes:
+        raise InvalidResponseError(
+            f"the response states no tokens that are known here: {usage.notes[-1]}",
+            hint="give the tokens or the cost yourself",
+        )
 
 
 def _parse(text: str) -> Any:

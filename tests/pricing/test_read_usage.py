@@ -7,6 +7,7 @@ import pytest
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
 from budgetctl.pricing import read_document, read_usage
+from budgetctl.pricing.partial import UncountedStreamError
 
 
 def chat(prompt=100, completion=20, **usage):
@@ -202,46 +203,163 @@ def test_an_id_that_no_file_could_hold_is_refused(text):
         read_usage(chat() | {"id": text})
 
 
-# What is refused
+# Counts that contradict each other: the reading that costs more, and a note
 
 
 @pytest.mark.parametrize(
-    ("body", "counts"),
+    ("body", "counts", "said"),
     [
         (
             chat(prompt_tokens_details={"cached_tokens": 120}),
-            ["cached_tokens is 120", "prompt_tokens,", "is 100"],
+            {"uncached_input": 100, "cache_read": 120, "text_output": 20},
+            ["cached_tokens 120", "prompt_tokens 100"],
         ),
         (
             chat(prompt_tokens_details={"cached_tokens": 60, "cache_write_tokens": 50}),
-            ["cached_tokens is 60", "cache_write_tokens is 50", "is 100"],
+            {"uncached_input": 100, "cache_read": 60, "cache_write_5m": 50, "text_output": 20},
+            ["cached_tokens 60", "cache_write_tokens 50", "prompt_tokens 100"],
         ),
         (
             chat(completion_tokens_details={"reasoning_tokens": 30}),
-            ["reasoning_tokens is 30", "completion_tokens,", "is 20"],
+            {"uncached_input": 100, "text_output": 20, "reasoning": 30},
+            ["reasoning_tokens 30", "completion_tokens 20"],
         ),
-        (chat(prompt_tokens_details={"audio_tokens": 101}), ["audio_tokens is 101", "is 100"]),
-        (responses(input_tokens_details={"cached_tokens": 120}), ["cached_tokens is 120", "is 100"]),
-        (responses(output_tokens_details={"reasoning_tokens": 21}), ["reasoning_tokens is 21", "is 20"]),
+        (
+            chat(prompt_tokens_details={"audio_tokens": 101}),
+            {"uncached_input": 100, "audio_input": 101, "text_output": 20},
+            ["audio_tokens 101", "prompt_tokens 100"],
+        ),
+        (
+            responses(input_tokens_details={"cached_tokens": 120}),
+            {"uncached_input": 100, "cache_read": 120, "text_output": 20},
+            ["cached_tokens 120", "input_tokens 100"],
+        ),
+        (
+            responses(output_tokens_details={"reasoning_tokens": 21}),
+            {"uncached_input": 100, "text_output": 20, "reasoning": 21},
+            ["reasoning_tokens 21", "output_tokens 20"],
+        ),
         (
             anthropic(cache_creation_input_tokens=9, cache_creation={"ephemeral_1h_input_tokens": 10}),
-            ["ephemeral_1h_input_tokens is 10", "cache_creation_input_tokens,", "is 9"],
+            {"uncached_input": 100, "cache_write_1h": 10, "text_output": 20},
+            ["ephemeral_1h_input_tokens 10", "cache_creation_input_tokens 9"],
         ),
     ],
 )
-def test_impossible_usage_names_both_counts(body, counts):
-    with pytest.raises(InvalidResponseError, match="impossible usage") as caught:
+def test_parts_that_are_more_than_their_whole_are_counted_beside_it(body, counts, said):
+    usage = read_usage(body)
+    read = {name: value for name, value in usage.to_json().items() if name != "model"}
+    assert read == counts
+    (note,) = usage.notes
+    assert all(each in note for each in said)
+
+
+def test_a_total_that_is_more_than_its_parts_leaves_tokens_to_explain():
+    usage = read_usage(chat(total_tokens=500))
+    assert (usage.uncached_input, usage.text_output, usage.unexplained) == (100, 20, 380)
+    assert usage.notes == (
+        "total_tokens 500 is 380 more than the other counts: priced as text at the dearer rate (estimated)",
+    )
+
+
+def test_a_total_may_say_that_cached_tokens_are_beside_the_input():
+    usage = read_usage(chat(total_tokens=180, prompt_tokens_details={"cached_tokens": 60}))
+    assert (usage.uncached_input, usage.cache_read, usage.unexplained, usage.notes) == (100, 60, 0, ())
+
+
+def test_a_total_that_is_less_than_its_parts_makes_nothing_cheaper():
+    usage = read_usage(chat(total_tokens=50))
+    assert (usage.total_input, usage.total_output) == (100, 20)
+    assert usage.notes == ("total_tokens 50 is less than the other counts, which are in the price: 120",)
+
+
+def test_the_total_of_bedrock_may_leave_out_what_was_cached():
+    body = {"usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15, "cacheReadInputTokens": 8}}
+    usage = read_usage(body, model="m")
+    assert (usage.uncached_input, usage.cache_read, usage.notes) == (10, 8, ())
+
+
+def test_a_zero_beside_a_real_count_is_not_the_count():
+    usage = read_usage(chat(0, 0, input_tokens=1000, output_tokens=200, total_tokens=1200))
+    assert (usage.uncached_input, usage.text_output, usage.notes) == (1000, 200, ())
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    "name", ["cached_tokens", "cached_input_tokens", "cache_read_tokens", "cacheReadTokens", "prompt_cache_hit_tokens"]
+)
+def test_names_of_one_count_that_are_written_in_other_ways_are_read(name):
+    usage = read_usage(chat(**{name: 60}))
+    assert (usage.uncached_input, usage.cache_read, usage.notes) == (40, 60, ())
+
+
+def test_counts_of_unknown_names_are_said():
+    usage = read_usage(chat(billed_shrubs=12, extras={"shrub_tokens": 7, "list": [{"more": 3}]}, queue_time=0.25))
+    assert usage.notes == (
+        "not known here, and not in the price: billed_shrubs 12, extras.shrub_tokens 7, extras.list.more 3",
+    )
+
+
+def test_of_very_many_unknown_names_some_are_said():
+    (note,) = read_usage(chat(**{f"shrubs_{number}": 1 for number in range(1000)})).notes
+    assert note.endswith("shrubs_4 1 and 995 more")
+
+
+# Zeros
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        chat(0, 0) | {"choices": [{"message": {"content": "Hello"}}]},
+        anthropic(0, 0) | {"content": [{"type": "text", "text": "Hello"}]},
+        responses(0, 0) | {"output": [{"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}]},
+    ],
+)
+def test_an_answer_with_text_and_no_tokens_is_counted_by_its_text(body):
+    with pytest.raises(UncountedStreamError, match="states no tokens, although it has text") as caught:
         read_usage(body)
-    for count in counts:
-        assert count in caught.value.message
+    assert caught.value.answer.text == "Hello"
 
 
-@pytest.mark.parametrize("value", [-1, False, True, 0.0, 1.0, 1.5, "", "12", [], [1], {}, float("nan"), 10**13])
+def test_zeros_beside_a_count_that_is_not_known_are_refused():
+    with pytest.raises(InvalidResponseError, match="no tokens that are known here: .*shrub_tokens 500"):
+        read_usage(chat(0, 0, shrub_tokens=500))
+
+
+def test_an_answer_of_nothing_used_nothing():
+    assert not read_usage(chat(0, 0, total_tokens=0)).has_counts
+
+
+# A stated cost
+
+
+def test_a_stated_cost_comes_before_counts_that_contradict_each_other():
+    usage = read_usage(chat(10, 5, cost=0.25, prompt_tokens_details={"cached_tokens": "many"}))
+    assert usage.cost == 250_000_000_000
+    assert usage.notes == ('cached_tokens is "many", which is not a possible number of tokens',)
+
+
+def test_a_stated_cost_needs_no_model():
+    assert read_usage({"usage": {"prompt_tokens": 1, "cost": 0.25}}).model is None
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("value", [-1, True, 1.5, "12", [1], {"a": 1}, float("nan"), 10**13])
 @pytest.mark.parametrize("body", [chat, responses, anthropic])
 def test_a_count_is_a_whole_number_of_tokens(body, value):
     with pytest.raises(InvalidResponseError, match=r"(completion|output)_tokens is .* number of tokens") as caught:
         read_usage(body(100, value))
     assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("value", [20, 20.0])
+def test_a_whole_number_may_be_written_with_a_fraction_of_zero(value):
+    assert read_usage(chat(100, value)).text_output == 20
 
 
 def test_details_that_are_no_object_are_refused():
@@ -315,7 +433,7 @@ def test_numbers_beyond_a_float_are_no_counts():
         read_usage(read_document('{"model": "m", "usage": {"prompt_tokens": 1e999}}'))
 
 
-@pytest.mark.parametrize(("given", "said"), [("5", '"5"'), ("", '""'), ("\x1b[2J\n", r'"\\u001b\[2J\\n"')])
+@pytest.mark.parametrize(("given", "said"), [("5", '"5"'), ("\x1b[2J\n", r'"\\u001b\[2J\\n"')])
 def test_text_in_the_place_of_a_count_is_said_to_be_text(given, said):
     with pytest.raises(InvalidResponseError, match=f"prompt_tokens is {said}, which"):
         read_usage({"model": "m", "usage": {"prompt_tokens": given}})

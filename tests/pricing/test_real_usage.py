@@ -22,7 +22,10 @@ def test_real_usage_is_read_as_an_independent_extractor_reads_it(line):
     assert usage.total_input == own["input_tokens"]
     assert usage.total_output == own.get("output_tokens", 0)
     said = {name: value for way in reversed(line["expected"]) for name, value in way.items()}
-    assert usage.cache_read == said.get("cache_read_tokens", 0)
+    cached = usage.cache_read + usage.audio_cache_read + usage.image_cache_read
+    assert cached == said.get("cache_read_tokens", 0)
+    assert usage.audio_cache_read == said.get("cache_audio_read_tokens", 0)
+    assert usage.image_cache_read == said.get("cache_image_read_tokens", 0)
     assert usage.cache_write_5m + usage.cache_write_1h == said.get("cache_write_tokens", 0)
     assert usage.cache_write_1h == said.get("cache_write_1h_tokens", 0)
     assert usage.reasoning == said.get("output_reasoning_tokens", 0)
@@ -37,6 +40,10 @@ def test_real_usage_is_read_as_an_independent_extractor_reads_it(line):
 def documents(body):
     details = body.get("usageMetadata", {}).get("promptTokensDetails", [])
     return sum(detail["tokenCount"] for detail in details if detail["modality"] == "DOCUMENT")
+
+
+def test_nothing_of_real_usage_contradicts_itself():
+    assert not [usage for _, line in READ if (usage := read_usage(line["body"], model="given")).notes]
 
 
 def test_the_lines_name_their_model_wherever_their_format_does():

@@ -9,6 +9,7 @@ from budgetctl.cli.reading import read_response
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
 from budgetctl.pricing import read_document, read_usage
+from budgetctl.pricing.partial import UncountedStreamError
 
 BODIES = Path(__file__).parent / "bodies"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -116,9 +117,22 @@ def test_an_event_may_take_several_lines_of_data():
     assert read("\n".join(f"data: {line}" for line in lines) + "\n\ndata: [DONE]\n").total_input == 3
 
 
-def test_a_stream_that_was_cut_within_an_event_is_not_json():
-    with pytest.raises(InvalidResponseError, match="not JSON"):
+def test_a_stream_that_was_cut_within_an_event_is_counted_by_its_text():
+    with pytest.raises(UncountedStreamError, match="cut off before it said") as caught:
         read(CHAT[: CHAT.rindex('"completion_tokens"')])
+    assert caught.value.answer.text.startswith("Yes")
+
+
+def test_a_stream_that_was_cut_after_it_said_what_was_used_is_read():
+    usage = read(CHAT[: CHAT.index("data: [DONE]")] + 'data: {"id": "chat')
+    assert usage._replace(notes=()) == READ[EXAMPLES / "openai-chat-stream.sse"]
+    assert usage.notes == ("the stream was cut off in its last event",)
+
+
+def test_an_event_that_is_no_json_is_passed_over():
+    usage = read("data: keep-alive\n\n" + CHAT.replace("data: [DONE]", "data: {ping\n\ndata: [DONE]"))
+    assert usage._replace(notes=()) == READ[EXAMPLES / "openai-chat-stream.sse"]
+    assert usage.notes == ("2 events of the stream are not JSON, and passed over",)
 
 
 def test_lines_without_end_are_not_joined_for_ever():
@@ -140,7 +154,7 @@ def test_the_command_line_takes_a_stream_as_it_takes_a_response(path, given):
 def test_an_error_in_a_file_names_the_file(tmp_path):
     file = tmp_path / "cut.sse"
     file.write_text(CHAT[:200])
-    with pytest.raises(InvalidResponseError, match=r"cut\.sse: the response is not JSON"):
+    with pytest.raises(InvalidResponseError, match=r"cut\.sse: the stream was cut off"):
         read_response(str(file))
 
 
@@ -179,6 +193,11 @@ def test_a_delta_replaces_the_counts_that_it_names():
         )
     )
     assert (usage.uncached_input, usage.cache_read, usage.text_output, usage.web_searches) == (12, 7, 35, 2)
+
+
+def test_a_count_that_a_later_event_leaves_at_zero_is_what_it_was():
+    usage = read(sse(start(input_tokens=10, cache_read_input_tokens=7), delta(input_tokens=0, output_tokens=20)))
+    assert (usage.uncached_input, usage.cache_read, usage.text_output) == (10, 7, 20)
 
 
 def test_a_stream_that_ends_before_its_delta_has_no_output_yet():

@@ -1,0 +1,300 @@
+"""Every count that a usage object states: found by going through its own fields, and split into disjoint counts.
+
+A reader that asks for the names it expects passes over the others, and a call becomes cheaper or free by a name that
+nobody asked for. Here no number is passed over: one under a known name is filed by its kind (`vocabulary`), one under
+another name is said in a note. The totals that the object states are held against the sum of the rest.
+
+A call that was made is not lost over counts that contradict each other. The reading that costs more is taken, never one
+below the stated counts, and a note says so. Pure functions over parsed JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from budgetctl.errors import InvalidResponseError
+from budgetctl.models import Usage
+from budgetctl.money import Picodollars
+from budgetctl.pricing import vocabulary as kinds
+from budgetctl.pricing.counts import MAX_TOKENS, is_object, items, kind, quoted, shown
+from budgetctl.pricing.vocabulary import UNKNOWN, USAGE, Names
+
+Source = tuple[Any, str | None, str | None, str | None]
+"""Model, provider, id and time of an answer: the fields of `Usage` before the counts."""
+
+Terms = tuple[str | None, str | None, str | None, Picodollars | None]
+"""Service tier, place, speed and stated cost: the fields of `Usage` after the counts."""
+
+NO_TERMS: Terms = (None, None, None, None)
+
+_MOST_NOTED = 5
+"""How many unknown counts of one usage are named."""
+
+_DEEPEST = 6
+
+_KEPT = range(kinds.CACHED, kinds.WRITTEN_12H + 1)
+"""The kinds of what was read from the cache and written to it."""
+
+
+class Tally:
+    """The counts that an object states, by kind. The largest counts where several names state the same kind."""
+
+    __slots__ = ("_named", "found", "odd", "unread")
+
+    def __init__(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
+        self.found = [0] * kinds.KINDS
+        self.unread: list[tuple[str, Any]] = []
+        self.odd: list[str] = []
+        self._named = [""] * kinds.KINDS
+        self.add(section, names)
+
+    def add(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
+        """Go through an object, and through those that it holds."""
+        found, known = self.found, names.kinds
+        for name, value in section.items():
+            if not value:  # zero, null, or nothing at all in its place
+                continue
+            if type(value) is not int and type(value) is not float:
+                self._add_other(name, value, names)
+                continue
+            kind = known.get(name)
+            if kind is None:
+                kind = names.kind(name)
+            if kind == UNKNOWN:
+                self.unread.append((name, value))
+            elif kind != kinds.KNOWN:
+                number = value if type(value) is int and 0 <= value <= MAX_TOKENS else self._whole(name, value)
+                if number > found[kind]:
+                    found[kind] = number
+                    self._named[kind] = name
+
+    def _add_other(self, name: str, value: Any, names: Names) -> None:
+        """Go through a value that is no number."""
+        inner = names.inside(name)
+        if inner is None:
+            return
+        if inner != UNKNOWN:
+            if is_object(value):
+                self.add(value, inner)
+            elif isinstance(value, list) and all(is_object(item) and "modality" in item for item in value):
+                self._add_modalities(name, value, inner)
+            else:
+                self.odd.append(f"{name} is {kind(value)}, which holds no numbers of tokens")
+        elif names.kind(name) not in {UNKNOWN, kinds.KNOWN}:
+            self.odd.append(_no_count(name, value))
+        elif is_object(value) or isinstance(value, list):
+            self._pass_over(name, value, 1)
+
+    def _add_modalities(self, name: str, listed: Sequence[Mapping[str, Any]], names: Names) -> None:
+        """Go through a list of modalities and their tokens, as Google's are. Several lists of one kind add up."""
+        for item in listed:
+            modality = item["modality"]
+            kind = names.kind(modality) if isinstance(modality, str) else UNKNOWN
+            for value in (item.get("tokenCount"), item.get("token_count"), item.get("tokens")):
+                if value is not None and kind == UNKNOWN:
+                    self.unread.append((f"{name} of {shown(modality)}", value))
+                elif value is not None:
+                    self.found[kind] += self._whole(f"{name} of {modality}", value)
+                    self._named[kind] = f"{name} of {modality}"
+
+    def _pass_over(self, name: str, value: Any, depth: int) -> None:
+        """Keep the numbers in an object or a list that is not known, for a note."""
+        for section in items(value) if isinstance(value, list) else [value]:
+            for inner, each in section.items():
+                if type(each) is int or type(each) is float:
+                    if each and USAGE.kind(inner) != kinds.KNOWN:
+                        self.unread.append((f"{name}.{inner}", each))
+                elif depth < _DEEPEST and (is_object(each) or isinstance(each, list)):
+                    self._pass_over(f"{name}.{inner}", each, depth + 1)
+
+    def _whole(self, name: str, value: Any) -> int:
+        """A number of tokens, which some libraries write with a fraction of 0."""
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is int and 0 <= value <= MAX_TOKENS:
+            return value
+        self.odd.append(_no_count(name, value))
+        return 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no count is above 0."""
+        return not any(self.found)
+
+    def names_of(self, *wanted: int) -> str:
+        """The names and numbers of kinds of counts, for a note."""
+        named = [f"{self._named[kind]} {self.found[kind]:,}" for kind in wanted if self.found[kind]]
+        return " and ".join(named) or "nothing"
+
+
+def states_counts(section: Mapping[str, Any]) -> bool:
+    """Whether an object has a name under which something is counted, be it 0."""
+    names = (name for name, value in section.items() if value is not None)
+    return any(USAGE.kind(name) not in {UNKNOWN, kinds.KNOWN} for name in names)
+
+
+def account(
+    tally: Tally,
+    source: Source,
+    terms: Terms = NO_TERMS,
+    *,
+    beside: bool = False,
+    thoughts_beside: bool = False,
+    explicit: bool = False,
+    also: tuple[Usage, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Usage:
+    """Split the stated counts into disjoint ones.
+
+    `beside` says that cached tokens are counted beside the input (Anthropic), and not inside (OpenAI);
+    `thoughts_beside` the same of reasoning and the output; `explicit` that the caller made the cache. A stated total
+    may say otherwise. Raises `InvalidResponseError` for a value that is no count, unless the cost is stated.
+    """
+    if tally.odd:
+        if terms[3] is None:
+            raise InvalidResponseError(tally.odd[0])
+        notes = (*notes, *tally.odd[:_MOST_NOTED])
+    found = tally.found
+    said: list[str] = []
+    parts = _split(tally, said, beside=beside, thoughts_beside=thoughts_beside)
+    if explicit:
+        parts = (parts[0], 0, *parts[2:5], parts[1], *parts[6:])
+    if tally.unread:
+        said.append(_of_unread(tally))
+    acts = found[kinds.WEB_SEARCHES : kinds.IMAGES + 1]
+    return Usage._make((*source, *parts, *acts, *terms, also, (*notes, *said) if said else notes))
+
+
+def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool) -> tuple[int, ...]:
+    """The disjoint counts in the order of `Usage`, from the uncached input to the unexplained tokens."""
+    found = tally.found
+    whole_input, output, total, tools, cached = found[: kinds.CACHED + 1]
+    whole_input += tools
+    reasoning = found[kinds.REASONING]
+    # Most bodies have few of these counts, and a test takes less time than a call.
+    writes = _writes(tally, said) if any(found[kinds.WRITTEN : kinds.WRITTEN_12H + 1]) else (0, 0, 0)
+    of_audio = of_image = 0
+    if any(found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]):
+        cached, of_audio, of_image = _cached(found)
+    kept = cached + of_audio + of_image + sum(writes)
+    is_plain = total == whole_input + output and reasoning <= output and kept <= whole_input
+    if not is_plain or beside or thoughts_beside:
+        beside, thoughts_beside = _as_the_total_says(tally, kept, said, beside=beside, thoughts_beside=thoughts_beside)
+    rest = whole_input if beside else whole_input - kept
+    uncached, audio, image, video = rest, 0, 0, 0
+    if any(found[kinds.AUDIO_INPUT : kinds.VIDEO_INPUT + 1]):
+        uncached, audio, image, video = _modalities(tally, rest, kept, said)
+    text, audio_out, image_out, video_out = output if thoughts_beside else output - reasoning, 0, 0, 0
+    if any(found[kinds.AUDIO_OUTPUT : kinds.VIDEO_OUTPUT + 1]):
+        text, audio_out, image_out, video_out = _spoken(tally, text, said)
+    unexplained = 0
+    if total and total != whole_input + output:
+        stated = uncached + audio + image + video + kept + text + reasoning + audio_out + image_out + video_out
+        unexplained = _unexplained(tally, stated, said, beside=beside)
+    of_input = (uncached, cached, *writes, 0, of_audio, of_image, audio, image, video)
+    return (*of_input, text, reasoning, audio_out, image_out, video_out, found[kinds.CITATIONS], unexplained)
+
+
+def _cached(found: Sequence[int]) -> tuple[int, int, int]:
+    """The tokens read from the cache: all but those of audio and images, and those. The parts may exceed the whole."""
+    audio, image, video, text = found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]
+    return max(found[kinds.CACHED] - audio - image, video + text), audio, image
+
+
+def _writes(tally: Tally, said: list[str]) -> tuple[int, int, int]:
+    """The tokens written to the cache for 5 minutes (where nothing else is said), an hour and 12 hours."""
+    found = tally.found
+    written, short, long, longest = found[kinds.WRITTEN : kinds.WRITTEN_12H + 1]
+    parts = short + long + longest
+    if written and parts > written:
+        names = tally.names_of(kinds.WRITTEN_5M, kinds.WRITTEN_1H, kinds.WRITTEN_12H)
+        said.append(_contradiction(names, tally.names_of(kinds.WRITTEN)))
+    return short + max(written - parts, 0), long, longest
+
+
+def _as_the_total_says(
+    tally: Tally, kept: int, said: list[str], *, beside: bool, thoughts_beside: bool
+) -> tuple[bool, bool]:
+    """Whether cached tokens are beside the input, and reasoning beside the output: what adds up to the stated total.
+
+    The total may say that they are beside, which costs more, but not that they are inside: some totals leave out what
+    was cached. Only Google's thoughts may be either (https://ai.google.dev/api/generate-content#UsageMetadata).
+    Parts that are more than their whole are beside it.
+    """
+    found = tally.found
+    whole_input, whole_output = found[kinds.INPUT] + found[kinds.TOOL_INPUT], found[kinds.OUTPUT]
+    reasoning, total = found[kinds.REASONING], found[kinds.TOTAL]
+    plain = whole_input + whole_output
+    if thoughts_beside and total and total == plain + (kept if beside else 0) and reasoning <= whole_output:
+        return beside, False
+    if total > plain:
+        for kept_beside, thoughts in ((False, True), (True, False), (True, True)):
+            if kept_beside < beside or thoughts < thoughts_beside:
+                continue
+            if total == plain + kept_beside * kept + thoughts * reasoning:
+                beside, thoughts_beside = kept_beside, thoughts
+                break
+    if kept > whole_input and not beside:
+        beside = True
+        said.append(_contradiction(tally.names_of(*_KEPT), tally.names_of(kinds.INPUT)))
+    if reasoning > whole_output and not thoughts_beside:
+        thoughts_beside = True
+        if total != plain + reasoning:
+            said.append(_contradiction(tally.names_of(kinds.REASONING), tally.names_of(kinds.OUTPUT)))
+    return beside, thoughts_beside
+
+
+def _modalities(tally: Tally, rest: int, kept: int, said: list[str]) -> tuple[int, int, int, int]:
+    """Split the input that was not cached into text, audio, images and video.
+
+    What a body says of audio and images includes those which were read from the cache. Where it does not say how much
+    of them was, they may have been cached as a whole, and are then billed as that.
+    """
+    audio, image, video = tally.found[kinds.AUDIO_INPUT : kinds.VIDEO_INPUT + 1]
+    if audio + image + video > rest + kept:
+        names = tally.names_of(kinds.AUDIO_INPUT, kinds.IMAGE_INPUT, kinds.VIDEO_INPUT)
+        said.append(_contradiction(names, tally.names_of(kinds.INPUT)))
+        return rest, audio, image, video
+    cached_audio, cached_image, cached_video = tally.found[kinds.CACHED_AUDIO : kinds.CACHED_VIDEO + 1]
+    audio = min(max(audio - cached_audio, 0), rest)
+    image = min(max(image - cached_image, 0), rest - audio)
+    video = min(max(video - cached_video, 0), rest - audio - image)
+    return rest - audio - image - video, audio, image, video
+
+
+def _spoken(tally: Tally, answer: int, said: list[str]) -> tuple[int, int, int, int]:
+    """Split an output without its reasoning into text, audio, images and video."""
+    audio, image, video = tally.found[kinds.AUDIO_OUTPUT : kinds.VIDEO_OUTPUT + 1]
+    rest = answer - audio - image - video
+    if rest < 0:
+        names = tally.names_of(kinds.AUDIO_OUTPUT, kinds.IMAGE_OUTPUT, kinds.VIDEO_OUTPUT)
+        said.append(_contradiction(names, tally.names_of(kinds.OUTPUT)))
+        rest = answer
+    return rest, audio, image, video
+
+
+def _unexplained(tally: Tally, stated: int, said: list[str], *, beside: bool) -> int:
+    """The tokens of a stated total that no other count has."""
+    more = tally.found[kinds.TOTAL] - stated
+    name = tally.names_of(kinds.TOTAL)
+    if more > 0:
+        said.append(f"{name} is {more:,} more than the other counts: priced as text at the dearer rate (estimated)")
+    elif more < 0 and not said and not beside:  # totals may leave out what was cached
+        said.append(f"{name} is less than the other counts, which are in the price: {stated:,}")
+    return max(more, 0)
+
+
+def _of_unread(tally: Tally) -> str:
+    named = [f"{shown(name)[:60]} {shown(value)[:20]}" for name, value in tally.unread[:_MOST_NOTED]]
+    more = len(tally.unread) - len(named)
+    listed = ", ".join(named) + (f" and {more} more" if more else "")
+    return f"not known here, and not in the price: {listed}"
+
+
+def _contradiction(parts: str, whole: str) -> str:
+    return f"{parts}, but {whole}, which should include that: both are in the price"
+
+
+def _no_count(name: str, value: Any) -> str:
+    return f"{name} is {quoted(value)}, which is not a possible number of tokens"
