@@ -103,6 +103,7 @@ def read_usage_object(body: Mapping[str, Any]) -> Usage:
     if runs:
         return _read_iterations(body, runs)
     tally = Tally(usage)
+    tally.note_beside(body)
     found = tally.found
     source, terms = _source(body), _terms(body, usage)
     beside = _is_beside(body, usage)
@@ -147,10 +148,12 @@ def _read_iterations(body: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> 
     for run in runs:
         if run.get("model") not in (None, body.get("model")):
             others.setdefault(shown(run["model"]), []).append(run)
+    bare = [run for run in runs if "input_tokens" not in run or "output_tokens" not in run]
     also = tuple(_sum_of(model, group, (None, None, None, None)) for model, group in others.items())
     whole = _sum_of(None, own, _terms(body, usage))
     stated = Tally({name: value for name, value in usage.items() if name != "iterations"})
     once = account(stated, _source(body), beside=True)
+    whole = _at_least(whole, once)
     thoughts = once.reasoning if not whole.reasoning and once.reasoning <= whole.text_output else 0
     return whole._replace(
         model=once.model,
@@ -160,8 +163,21 @@ def _read_iterations(body: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> 
         reasoning=whole.reasoning + thoughts,
         web_searches=once.web_searches,
         also=also,
-        notes=once.notes + whole.notes,
+        notes=(*once.notes, *whole.notes, *(("an iteration lacks its input_tokens or output_tokens",) if bare else ())),
     )
+
+
+def _at_least(whole: Usage, stated: Usage) -> Usage:
+    """The sum of the runs, and where the usage itself states more, that."""
+    more = {
+        name: getattr(stated, name)
+        for name in ("uncached_input", "cache_read", "cache_write_5m", "cache_write_1h", "text_output")
+        if getattr(stated, name) > getattr(whole, name) + (whole.reasoning if name == "text_output" else 0)
+    }
+    if not more:
+        return whole
+    note = f"the iterations state less than the usage, which is in the price: {', '.join(more)}"
+    return whole._replace(**more, notes=(*whole.notes, note))
 
 
 def _sum_of(model: str | None, runs: list[Mapping[str, Any]], terms: Terms) -> Usage:
@@ -169,7 +185,7 @@ def _sum_of(model: str | None, runs: list[Mapping[str, Any]], terms: Terms) -> U
     first, *rest = (account(Tally(run), (model, None, None, None), terms, beside=True) for run in runs or [{}])
     for usage in rest:
         counts = {name: getattr(first, name) + value for name, value in usage._asdict().items() if type(value) is int}
-        first = first._replace(**{name: value for name, value in counts.items() if name != "cost"})
+        first = first._replace(**counts, notes=(*first.notes, *usage.notes))
     return first
 
 
@@ -216,6 +232,12 @@ def read_cohere(body: Mapping[str, Any]) -> Usage:
     https://docs.cohere.com/reference/chat, https://docs.cohere.com/reference/embed: images beside the input.
     """
     tally = Tally(_billed_units(body), BILLED_UNITS)
+    for place in (body, part(body, "usage"), part(body, "meta")):
+        tally.note_beside(place)
+    read = part(body, "usage", "tokens") or part(body, "meta", "tokens")
+    for name, kind_ in (("input_tokens", kinds.INPUT), ("output_tokens", kinds.OUTPUT)):
+        if read.get(name) and not tally.found[kind_]:
+            tally.unread.append((f"tokens.{name}", read[name]))
     tally.found[kinds.INPUT] += tally.found[kinds.IMAGE_INPUT]
     return account(tally, (body.get("model"), None, text(body.get("id")), None))
 

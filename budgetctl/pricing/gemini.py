@@ -37,6 +37,7 @@ def read_gemini(body: Mapping[str, Any]) -> Usage:
     searches, maps = _grounding(body)
     tools = {name: usage[name] for name in usage if name.startswith(_OF_TOOLS)} if searches else {}
     tally = Tally({name: value for name, value in usage.items() if name not in tools})
+    tally.note_beside(body)
     found = tally.found
     if tools:
         found[kinds.TOTAL] = max(found[kinds.TOTAL] - Tally(tools).found[kinds.TOOL_INPUT], 0)

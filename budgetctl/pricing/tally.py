@@ -33,6 +33,17 @@ _MOST_NOTED = 5
 
 _DEEPEST = 6
 
+_OF_MODALITY = frozenset({"tokenCount", "token_count", "tokens"})
+"""Google's names for the tokens of one modality."""
+
+_COUNTED = {name: kind for name, kind in USAGE.kinds.items() if kind != kinds.KNOWN} | {
+    "audio_tokens": kinds.AUDIO_INPUT,
+    "image_tokens": kinds.IMAGE_INPUT,
+    "tokenCount": kinds.KNOWN,
+    "token_count": kinds.KNOWN,
+}
+"""Names of counts that may stand outside of a usage."""
+
 _KEPT = range(kinds.CACHED, kinds.WRITTEN_12H + 1)
 """The kinds of what was read from the cache and written to it."""
 
@@ -91,12 +102,15 @@ class Tally:
         for item in listed:
             modality = item["modality"]
             kind = names.kind(modality) if isinstance(modality, str) else UNKNOWN
-            for value in (item.get("tokenCount"), item.get("token_count"), item.get("tokens")):
-                if value is not None and kind == UNKNOWN:
-                    self.unread.append((f"{name} of {shown(modality)}", value))
-                elif value is not None:
-                    self.found[kind] += self._whole(f"{name} of {modality}", value)
-                    self._named[kind] = f"{name} of {modality}"
+            for inner, value in item.items():
+                if value is None or inner == "modality":
+                    continue
+                of = f"{name} of {shown(modality)}"
+                if kind == UNKNOWN or inner not in _OF_MODALITY:
+                    self.unread.append((f"{of}.{inner}", value))
+                    continue
+                self.found[kind] += self._whole(of, value)
+                self._named[kind] = of
 
     def _pass_over(self, name: str, value: Any, depth: int) -> None:
         """Keep the numbers in an object or a list that is not known, for a note."""
@@ -117,10 +131,13 @@ class Tally:
         self.odd.append(_no_count(name, value))
         return 0
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether no count is above 0."""
-        return not any(self.found)
+    def note_beside(self, body: Mapping[str, Any]) -> None:
+        """Keep counts that stand beside the usage, and are in none of its own, for a note."""
+        if _COUNTED.keys().isdisjoint(body):
+            return
+        for name, value in body.items():
+            if type(value) is int and name in _COUNTED and value > self.found[_COUNTED[name]]:
+                self.unread.append((name, value))
 
     def names_of(self, *wanted: int) -> str:
         """The names and numbers of kinds of counts, for a note."""
@@ -176,7 +193,7 @@ def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool
     writes = _writes(tally, said) if any(found[kinds.WRITTEN : kinds.WRITTEN_12H + 1]) else (0, 0, 0)
     of_audio = of_image = 0
     if any(found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]):
-        cached, of_audio, of_image = _cached(found)
+        cached, of_audio, of_image = _cached(tally, said)
     kept = cached + of_audio + of_image + sum(writes)
     is_plain = total == whole_input + output and reasoning <= output and kept <= whole_input
     if not is_plain or beside or thoughts_beside:
@@ -196,10 +213,13 @@ def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool
     return (*of_input, text, reasoning, audio_out, image_out, video_out, found[kinds.CITATIONS], unexplained)
 
 
-def _cached(found: Sequence[int]) -> tuple[int, int, int]:
-    """The tokens read from the cache: all but those of audio and images, and those. The parts may exceed the whole."""
-    audio, image, video, text = found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]
-    return max(found[kinds.CACHED] - audio - image, video + text), audio, image
+def _cached(tally: Tally, said: list[str]) -> tuple[int, int, int]:
+    """The tokens read from the cache: all but those of audio and images, and those."""
+    whole, audio, image, video, text = tally.found[kinds.CACHED : kinds.CACHED_TEXT + 1]
+    if whole and audio + image + video + text > whole:
+        parts = range(kinds.CACHED_AUDIO, kinds.CACHED_TEXT + 1)
+        said.append(_contradiction(tally.names_of(*parts), tally.names_of(kinds.CACHED)))
+    return max(whole - audio - image, video + text), audio, image
 
 
 def _writes(tally: Tally, said: list[str]) -> tuple[int, int, int]:

@@ -32,6 +32,9 @@ __all__ = ["MAX_TOKENS", "read_document", "read_stated", "read_usage", "shown"]
 
 _FORMATS = (*(Format(*form) for form in FIRST), *BODIES, *ENVELOPES)
 
+_ANSWERS = ("data", "embedding", "embeddings", "results", "predictions", "output", "candidates")
+"""Where an answer stands that is no text."""
+
 _TRAILER = re.compile(r"[^{\[\n][^\n]{0,200}")
 """A line after the JSON, as `curl -w` writes it."""
 
@@ -125,6 +128,10 @@ def _refuse_silent_zero(body: Mapping[str, Any], usage: Usage) -> None:
     if answer:
         why = "the response states no tokens, although it has text"
         raise UncountedStreamError.of_body(why, usage, answer)
+    if any(body.get(name) for name in _ANSWERS):
+        raise InvalidResponseError(
+            "the response states no tokens, although it has an answer", hint="give the tokens or the cost yourself"
+        )
     if usage.notes:
         raise InvalidResponseError(
             f"the response states no tokens that are known here: {usage.notes[-1]}",
