@@ -37,14 +37,16 @@ _MAKERS = (
 
 _SELLERS = frozenset(
     """
-    aihubmix anthropic azure azure_ai baseten bedrock bedrock_mantle cerebras cloudflare codestral cognition cohere
-    cohere_chat crusoe darkbloom dashscope databricks deepinfra deepseek fal_ai fireworks_ai friendliai gemini
-    gigachat gmi gradient_ai groq hyperbolic inception lambda_ai lemonade libertai llamagate meta minimax mistral
-    moonshot morph nebius nlp_cloud novita nscale nvidia_nim oci ollama openai openrouter ovhcloud perplexity
-    pinstripes prism publicai qwen_ai_platform qwencloud replicate sagemaker sail sambanova sarvam scaleway scx-ai
-    snowflake strands_decider tencent tensormesh text-completion-codestral text-completion-inception
-    text-completion-openai together_ai typesafe v0 vercel_ai_gateway vertex_ai volcengine voyage wandb watsonx xai
-    xiaomi_mimo zai
+    abliteration aiand aihubmix anthropic azure azure_ai baseten bedrock bedrock_mantle bespoke bigmodel
+    cerebras clf_ai_gateway cloudflare codestral cognition cohere cohere_chat coralbricks crusoe darkbloom
+    dashscope databricks deepinfra deepseek empiriolabs eu_jev fal_ai fireworks_ai friendliai gemini gigachat
+    gmi gradient_ai groq hostinger_router hyperbolic inception inferenceapis kyma lambda_ai laya lemonade
+    libertai llamagate meta minimax mistral moonshot morph nace nebius nlp_cloud novita nscale nvidia_nim oci
+    ollama openai opencode_go openinfer openrouter ovhcloud perplexity pinstripes prism publicai
+    qwen_ai_platform qwencloud refuseless replicate sagemaker sail sambanova sarvam scaledown scaleway scx-ai
+    snowflake strands_decider streamlake tencent tensormesh text-completion-codestral text-completion-inception
+    text-completion-openai together_ai typesafe v0 vercel_ai_gateway vertex_ai volcengine voyage wally wandb
+    watsonx xai xiaomi_mimo zai zerogpu
     """.split()
 )
 """Sellers to whom litellm attributes `seller/name` and whom it prices by the token."""

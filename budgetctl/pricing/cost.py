@@ -197,9 +197,11 @@ def prices(entry: Mapping[str, Any]) -> dict[str, float]:
     return {name: rate for name, rate in _numbers(entry).items() if rate}
 
 
-def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
+def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:  # noqa: C901 - a test for each kind
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
-    uncached, read, *written, explicit, audio_read, image_read, audio_in, image_in, video_in = usage[_INPUT]
+    uncached, read, short, hour, half_day, explicit, audio_read, image_read, audio_in, image_in, video_in = usage[
+        _INPUT
+    ]
     text, reasoning, audio_out, image_out, video_out = usage[_OUTPUT]
     prompt = uncached * rates.uncached_input
     if read:  # most kinds are seldom used, and a test takes less time than a product
@@ -213,8 +215,7 @@ def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
         prompt += image_in * rates.image_input
     if video_in:
         prompt += video_in * rates.video_input
-    if any(written):
-        short, hour, half_day = written
+    if short or hour or half_day:
         prompt += short * rates.cache_write_5m + hour * rates.cache_write_1h + half_day * rates.cache_write_12h
     completion = text * rates.text_output
     if audio_out:

@@ -193,9 +193,9 @@ class Schedule:
         for name in self.info:
             match = _LONG.fullmatch(name)
             if match and match[3] in {None, suffix} and not name.startswith(_AUDIO):
-                if self._is_crossed(_threshold(name), length):
-                    found[match[1] + match[2]] = _threshold(name)
-        return sorted(found, key=found.__getitem__)
+                found[match[1] + match[2]] = _threshold(name)
+        crossed = (name for name, threshold in found.items() if self._is_crossed(threshold, length))
+        return sorted(crossed, key=found.__getitem__)
 
     def _is_crossed(self, threshold: int, length: int) -> bool:
         return length > threshold or (length == threshold and self.is_inclusive)
