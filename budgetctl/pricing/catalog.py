@@ -140,20 +140,34 @@ def find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | No
     return _read(files, lambda entries, source: _find(entries, source, model, provider))
 
 
+class Kind(NamedTuple):
+    """What an entry of the map says of a model beside its prices; None for what it does not say."""
+
+    provider: str | None = None
+    mode: str | None = None
+    supports_pdf_input: bool | None = None
+
+
+def kind_of(key: str) -> Kind | None:
+    """What stands under exactly this key; nothing if the map has no such key, None if that is not certain."""
+    return _kind_in(price_files.seen(), key)
+
+
 def provider_of(key: str) -> str | None:
     """The `litellm_provider` under exactly this key; empty if the map has no such key, None if that is not certain."""
-    return _provider_in(price_files.seen(), key)
+    kind = kind_of(key)
+    return None if kind is None else kind.provider or ""
 
 
 @functools.lru_cache(maxsize=4096)
-def _provider_in(files: PriceFiles, key: str) -> str | None:
-    return _read(files, lambda entries, _: _provider(entries, key))
+def _kind_in(files: PriceFiles, key: str) -> Kind | None:
+    return _read(files, lambda entries, _: _kind(entries, key))
 
 
 def _read(files: PriceFiles, question: Callable[[Entries, PriceMap], _Answer | None]) -> _Answer | None:
     """What the map in force says to a question; None without one, or if it is not written as known."""
     source = price_map.in_force(files)
-    if source is None or not source.has_known_rules:
+    if source is None or not litellm_rules.is_trusted():
         return None
     try:
         with source.entries() as entries:
@@ -162,11 +176,13 @@ def _read(files: PriceFiles, question: Callable[[Entries, PriceMap], _Answer | N
         return None
 
 
-def _provider(entries: Entries, key: str) -> str | None:
+def _kind(entries: Entries, key: str) -> Kind | None:
     entry = entries.get(key)
     if entry is None:
-        return None if entries.has_aliases() else ""
-    return None if key in NOT_MODELS else str(entry.get("litellm_provider", ""))
+        return None if entries.has_aliases() else Kind()
+    if key in NOT_MODELS:
+        return None
+    return Kind(str(entry.get("litellm_provider", "")), entry.get("mode"), entry.get("supports_pdf_input"))
 
 
 def _with_shipped(listing: Listing) -> Listing:

@@ -45,10 +45,6 @@ _PASSED_OVER = re.compile(
 )
 """Rates of tokens that have no part in the price of a `Usage`, but for those of batches."""
 
-_KINDS = slice(Usage._fields.index("uncached_input"), Usage._fields.index("citations"))
-_PIECES = slice(Usage._fields.index("web_searches"), Usage._fields.index("service_tier"))
-_NO_PIECES = (0,) * (_PIECES.stop - _PIECES.start)
-
 
 class Tariff:
     """An entry of the map as one seller prices by it. Works its rates out once per service tier and input length."""
@@ -75,7 +71,7 @@ class Tariff:
 
     def price(self, usage: Usage) -> Picodollars | None:
         """What the usage costs, or None where litellm has to be asked."""
-        if usage[_PIECES] != _NO_PIECES:
+        if any(usage[22:28]):  # searches and what else is billed by the piece
             return None
         given, word = usage, usage.service_tier
         if self._folds:
@@ -181,7 +177,7 @@ def is_free(entry: Mapping[str, Any], usage: Usage) -> bool:
     if usage.unexplained:
         used += ["uncached_input", "text_output"]
     if not used:
-        return usage[_PIECES] == _NO_PIECES and not usage.citations and bool(token_rates(entry))
+        return not any(usage[22:28]) and not usage.citations and bool(token_rates(entry))
     sold_otherwise = any("token" not in name for name in prices(entry))
     return not sold_otherwise and all(_rate(entry, kind) == 0 for kind in used)
 
@@ -199,10 +195,8 @@ def prices(entry: Mapping[str, Any]) -> dict[str, float]:
 
 def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:  # noqa: C901 - a test for each kind
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
-    uncached, read, short, hour, half_day, explicit, audio_read, image_read, audio_in, image_in, video_in = usage[
-        _INPUT
-    ]
-    text, reasoning, audio_out, image_out, video_out = usage[_OUTPUT]
+    uncached, read, short, hour, half_day, explicit, audio_read, image_read = usage[4:12]
+    audio_in, image_in, video_in, text, reasoning, audio_out, image_out, video_out = usage[12:20]
     prompt = uncached * rates.uncached_input
     if read:  # most kinds are seldom used, and a test takes less time than a product
         prompt += read * rates.cache_read
@@ -227,10 +221,6 @@ def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:  # noqa: C901 - a
     if video_out:
         completion += video_out * rates.video_output
     return prompt, completion
-
-
-_INPUT = slice(_KINDS.start, Usage._fields.index("text_output"))
-_OUTPUT = slice(_INPUT.stop, _KINDS.stop)
 
 
 def _are_ranges(tiers: Any) -> bool:

@@ -179,8 +179,9 @@ def _count(model: str, **content: Any) -> int:
     _refuse_unasked(litellm, model, None)
     if getattr(litellm, "disable_token_counter", False):
         raise CannotPriceError("tokens cannot be counted while litellm.disable_token_counter is set")
-    # Asked for nothing else, litellm would fetch the tokenizers of some models. Anthropic's it ships.
-    tokenizer = None if model in litellm.anthropic_models else {"type": "openai_tokenizer"}
+    # Asked for nothing else, litellm would fetch the tokenizers of some models. Anthropic's and DeepSeek's it ships.
+    kind = litellm.utils.huggingface_tokenizer_kind(model)
+    tokenizer = None if kind in {"anthropic", "deepseek"} else {"type": "openai_tokenizer"}
     return _ask(
         f"count the tokens of {model}",
         lambda: int(litellm.token_counter(model=model, custom_tokenizer=tokenizer, **content)),
@@ -259,12 +260,19 @@ def _input_details(usage: Usage) -> dict[str, Any]:
     if usage.explicit_cache_read and usage.explicit_cache_read == details["cached_tokens"]:
         details["cache_type"] = "ephemeral"  # which says it of all: reads of both sorts cost what ordinary ones do
     if usage.cache_write_1h or usage.cache_write_12h:
-        details["cache_creation_token_details"] = {
-            "ephemeral_5m_input_tokens": usage.cache_write_5m,
-            "ephemeral_1h_input_tokens": usage.cache_write_1h,
-            "ephemeral_12h_input_tokens": usage.cache_write_12h,
-        }
+        details["cache_creation_token_details"] = _written(usage)
     return details
+
+
+def _written(usage: Usage) -> dict[str, int]:
+    """Cache writes by how long they last. A litellm that does not know of 12 hours would not bill them at all."""
+    from litellm.types.utils import CacheCreationTokenDetails
+
+    if "ephemeral_12h_input_tokens" in CacheCreationTokenDetails.model_fields:
+        short, half_day = usage.cache_write_5m, {"ephemeral_12h_input_tokens": usage.cache_write_12h}
+    else:
+        short, half_day = usage.cache_write_5m + usage.cache_write_12h, {}
+    return {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": usage.cache_write_1h, **half_day}
 
 
 # The price map
