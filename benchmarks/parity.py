@@ -151,8 +151,12 @@ def usages_of(entry: Mapping[str, Any]) -> Iterator[Usage]:
         yield from (usage._replace(**said) for said in SAID for usage in (PLAIN, USAGES[8]))
 
 
-def compare(chosen: Sequence[tuple[str, Mapping[str, Any]]], seconds: float = float("inf")) -> Report:
-    """Price every usage of the chosen entries here and by litellm, until the time is up."""
+def compare(
+    chosen: Sequence[tuple[str, Mapping[str, Any]]],
+    seconds: float = float("inf"),
+    usages: Sequence[Usage] | None = None,
+) -> Report:
+    """Price usages of the chosen entries (all, if none are given) here and by litellm, until the time is up."""
     report = Report(Counter(), [], [])
     end = time.monotonic() + seconds
     for key, entry in chosen:
@@ -163,7 +167,7 @@ def compare(chosen: Sequence[tuple[str, Mapping[str, Any]]], seconds: float = fl
         if _by_litellm(PLAIN._replace(model=key)) is None and catalog.find(key, None) is None:
             report.unplaced.append(key)
             continue
-        for usage in usages_of(entry):
+        for usage in usages or usages_of(entry):
             report.counts[_compared(usage._replace(model=key), report.differing)] += 1
         listing = catalog.find(key, None)
         if listing is not None and not listing.by_region:

@@ -18,6 +18,7 @@ from budgetctl.money import Picodollars
 from budgetctl.pricing import litellm_rules, price_files, price_map
 from budgetctl.pricing.cost import Tariff, tariff, token_rates
 from budgetctl.pricing.off_peak import OffPeak, off_peak
+from budgetctl.pricing.pieces import unpriced_components
 from budgetctl.pricing.price_files import PriceFiles
 from budgetctl.pricing.price_map import NOT_MODELS, Entries, PriceMap, UnclearError
 
@@ -96,6 +97,11 @@ class Listing(NamedTuple):
         if self.by_region and (as_counts or usage.service_tier == "batch"):
             return None
         return self.tariff.price(usage)
+
+    def unpriced(self, usage: Usage) -> dict[str, list[str]]:
+        """What is kept with a price of counts that have none."""
+        names = unpriced_components(usage, self.tariff.entry)
+        return {"unpriced": names} if names else {}
 
     def holds_in(self, litellm: ModuleType) -> bool:
         """Whether nobody has told litellm, imported in this process, of other prices.

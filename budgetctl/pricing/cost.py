@@ -49,16 +49,16 @@ _PASSED_OVER = re.compile(
 class Tariff:
     """An entry of the map as one seller prices by it. Works its rates out once per service tier and input length."""
 
-    __slots__ = ("_entry", "_folds", "_known", "_multipliers", "_rules", "_schedule", "_seller")
+    __slots__ = ("_folds", "_known", "_multipliers", "_rules", "_schedule", "_seller", "entry")
 
     def __init__(
         self, entry: Mapping[str, Any], seller: str, tiers: Sequence[Mapping[str, Any]], rules: Rules = NEWEST
     ) -> None:
         """Use `tariff`, which knows which entries these rules cover."""
-        self._entry = {name: value for name, value in entry.items() if name not in rules.lacks}
+        self.entry = {name: value for name, value in entry.items() if name not in rules.lacks}
         self._seller = seller
         self._rules = rules
-        info = {name: float(value) for name, value in self._entry.items() if is_rate(name) and value is not None}
+        info = {name: float(value) for name, value in self.entry.items() if is_rate(name) and value is not None}
         if seller == "fireworks_ai" and str(entry.get("litellm_provider")) == seller:
             # with_default_cache_read_rate: half the input rate, where no cache rate is published.
             half = info.get("input_cost_per_token", 0.0) * 0.5
@@ -97,11 +97,11 @@ class Tariff:
         return self._checked(prompt + completion, given)
 
     def _batch_price(self, usage: Usage) -> Picodollars | None:
-        cost = batch_cost(self._entry, usage, self._rules, at_threshold=self._schedule.is_inclusive)
+        cost = batch_cost(self.entry, usage, self._rules, at_threshold=self._schedule.is_inclusive)
         return self._checked(cost, usage)
 
     def _checked(self, cost: float, usage: Usage) -> Picodollars | None:
-        if cost == 0 and not is_free(self._entry, usage):
+        if cost == 0 and not is_free(self.entry, usage):
             return None
         return money.from_small(cost)
 

@@ -257,6 +257,11 @@ def is_rate(name: str) -> bool:
     return name in _FLAT or _LONG.fullmatch(name) is not None
 
 
+def known_names() -> frozenset[str]:
+    """The names of all rates but those of long inputs, whose thresholds are any."""
+    return _FLAT
+
+
 def _tier(tiers: Sequence[Mapping[str, Any]], length: int) -> Mapping[str, Any] | None:
     """The tier of an input's length (select_tier_for_input): ranges exclude their start and include their end."""
     if not tiers or length <= 0:
