@@ -9,7 +9,6 @@ tests/pricing/test_parity.py looks at a part of them each day.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -109,12 +108,11 @@ def entries() -> dict[str, Mapping[str, Any]]:
     """The entries of litellm's map that have prices per token."""
     import litellm
 
-    text = Path(litellm.__file__).with_name(price_map.MAP_NAME).read_text(encoding="utf-8")
+    shipped = price_map.PriceMap(Path(litellm.__file__).with_name(price_map.MAP_NAME), "")
     return {
         key: entry
-        for key, entry in json.loads(text).items()
-        if key not in price_map.NOT_MODELS
-        and (entry.get("tiered_pricing") or any("token" in name and "cost" in name for name in entry))
+        for key, entry in shipped.load().items()
+        if (entry.get("tiered_pricing") or any("token" in name and "cost" in name for name in entry))
     }
 
 

@@ -36,7 +36,7 @@ HISTORY: tuple[tuple[str, str, dict[str, bool]], ...] = (
 
 TEXTS = (
     "Hello, world! How are you today?",
-    "naïve façade — 价格是多少？\n\n  def f(x):\n\treturn x**2  # 12345678",
+    "naïve façade — 价格是多少。\n\n  def f(x):\n\treturn x**2  # 12345678",
     "<|endoftext|> emoji 🎉🎉 don't 'll 1,234.50",
 )
 MESSAGES = [{"role": "user", "content": TEXTS[1]}, {"role": "assistant", "content": "ok", "name": "bob"}]
@@ -83,7 +83,8 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 from budgetctl.pricing import litellm_rules, rates
 names = sorted(rates.known_names())
 import litellm
-litellm.register_model({"openai/looked-at": {"litellm_provider": "openai", "mode": "chat"} | dict.fromkeys(names, 1e-6)})
+entry = {"litellm_provider": "openai", "mode": "chat"} | dict.fromkeys(names, 1e-6)
+litellm.register_model({"openai/looked-at": entry})
 info = litellm.get_model_info("openai/looked-at")
 print(json.dumps({"digest": litellm_rules.digest(), "lacks": [name for name in names if info.get(name) is None]}))
 """
