@@ -12,7 +12,7 @@ from typing import Any
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars, to_float
-from budgetctl.pricing import catalog, litellm_pricing, own_prices, price_files, prompts
+from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, own_prices, price_files, prompts
 from budgetctl.pricing.partial import PartialAnswer
 from budgetctl.pricing.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
 
@@ -170,7 +170,7 @@ def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = No
         return None
     listing = listing.at(usage, at_us)
     amount = listing.price(usage, as_counts=as_counts)
-    if amount is None:
+    if amount is None or not litellm_rules.is_trusted():
         return None
     pricing = {
         "source": "litellm",

@@ -173,7 +173,7 @@ def _kind_in(files: PriceFiles, key: str) -> Kind | None:
 def _read(files: PriceFiles, question: Callable[[Entries, PriceMap], _Answer | None]) -> _Answer | None:
     """What the map in force says to a question; None without one, or if it is not written as known."""
     source = price_map.in_force(files)
-    if source is None or not litellm_rules.is_trusted():
+    if source is None or not source.has_known_rules:
         return None
     try:
         with source.entries() as entries:

@@ -186,8 +186,10 @@ def _adopt_map() -> None:
     """Give litellm, imported for a price, the map that is in force. Who has imported it before us has chosen one."""
     newer = price_map.in_force()
     if newer is not None and newer.installed_us is not None:
-        from litellm.litellm_core_utils.get_model_cost_map import adopt_model_cost_map
-
+        try:
+            from litellm.litellm_core_utils.get_model_cost_map import adopt_model_cost_map
+        except ImportError:  # one that cannot be given a map: its own is used
+            return
         adopt_model_cost_map(newer.load())
 
 

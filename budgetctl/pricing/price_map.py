@@ -23,9 +23,6 @@ MAP_NAME = "model_prices_and_context_window_backup.json"
 NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
 """The keys of the map that are no names of models."""
 
-_SINCE = (1, 106)
-"""The first version of litellm whose rules are those of `budgetctl.pricing.cost`."""
-
 _ALIAS = "alias_of"
 """The field by which an entry says that another one stands for it: `gpt-astra-latest`."""
 
@@ -45,9 +42,10 @@ class PriceMap(NamedTuple):
 
     @property
     def has_known_rules(self) -> bool:
-        """Whether `budgetctl.pricing.cost` has the rules of that version."""
-        numbers = self.version.split(".")[:2]
-        return all(number.isdecimal() for number in numbers) and tuple(map(int, numbers)) >= _SINCE
+        """Whether it can be told which rules hold for it: then they are the proven ones, or the newest."""
+        from budgetctl.pricing import litellm_rules
+
+        return litellm_rules.digest() is not None
 
     @contextmanager
     def entries(self) -> Iterator[Entries]:

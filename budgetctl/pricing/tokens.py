@@ -148,7 +148,9 @@ def _count(model: str, texts: list[str]) -> int:
     package, provider = price_map.package_directory(), catalog.provider_of(model)
     if package is None or provider is None or any(len(text) > _LONGEST for text in texts):
         raise _UndecidedError
-    rules, _ = litellm_rules.rules_in_force()
+    rules, is_trusted = litellm_rules.rules_in_force()
+    if not is_trusted:
+        raise _UndecidedError
     directory = package / _DIRECTORY
     try:
         if provider == "anthropic" and "claude-3" not in model:
