@@ -89,6 +89,18 @@ class Usage(NamedTuple):
         """Whether anything was counted."""
         return any(self[4:28])
 
+    def of_tokens(self) -> Usage:
+        """The same without what is billed by the piece."""
+        return self._replace(
+            web_searches=0,
+            maps_searches=0,
+            file_searches=0,
+            code_sessions=0,
+            audio_seconds=0,
+            images=0,
+            also=tuple(usage.of_tokens() for usage in self.also),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for storing and printing."""
         said = {name: value for name, value in self._asdict().items() if value and name != "notes"}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 from budgetctl.audit import Correction, CorrectionRequest
 from budgetctl.errors import CannotPriceError
-from budgetctl.models import UNKNOWN_PRICE, Price
-from budgetctl.pricing import price_recorded
+from budgetctl.models import UNKNOWN_PRICE, Entry, Price
+from budgetctl.pricing import is_reproduced, price_recorded
 from budgetctl.stores import Store
 
 _BY_PRICE = frozenset({"litellm", "user", UNKNOWN_PRICE})
@@ -22,6 +23,7 @@ def reprice(
     """Correct charges for models of a pattern to what they cost by the prices of now: see `BudgetManager.reprice`."""
     wrong: list[tuple[CorrectionRequest, Correction]] = []
     failures: list[CannotPriceError] = []
+    left_alone = 0
     for name, entry, before in store.charges(model, user=user, since_us=since_us):
         if (entry.pricing or {}).get("source") not in _BY_PRICE:
             continue
@@ -31,6 +33,9 @@ def reprice(
             failures.append(error)
             continue
         if price.amount == before and not entry.is_unpriced:
+            continue
+        if not _is_to_correct(entry):
+            left_alone += 1
             continue
         wrong.append(
             (
@@ -42,9 +47,25 @@ def reprice(
             yield from _corrected(store, wrong, dry_run=dry_run)
             wrong.clear()
     yield from _corrected(store, wrong, dry_run=dry_run)
+    if left_alone:
+        what = "1 charge was" if left_alone == 1 else f"{left_alone:,} charges were"
+        warnings.warn(
+            f"{what} left alone: the recorded counts do not cost the recorded amount at the recorded rates",
+            stacklevel=2,
+        )
     if failures:
         what = "1 charge still has" if len(failures) == 1 else f"{len(failures):,} charges still have"
         raise CannotPriceError(f"{what} no price: {failures[0].message}", hint=failures[0].hint)
+
+
+def _is_to_correct(entry: Entry) -> bool:
+    """Whether it is the price that makes the difference, and not what the entry recorded of its usage."""
+    if entry.is_unpriced or (entry.pricing or {}).get("source") == UNKNOWN_PRICE:
+        return True
+    try:
+        return is_reproduced(entry.usage or {}, entry.pricing or {}, entry.amount, entry.at_us)
+    except CannotPriceError:
+        return False
 
 
 def _corrected(store: Store, wrong: list[tuple[CorrectionRequest, Correction]], *, dry_run: bool) -> list[Correction]:

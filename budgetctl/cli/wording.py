@@ -82,18 +82,26 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
     return f"{line} on {at}; nothing added{'' if key else ' (--again to charge it again)'}"
 
 
-def counted(price: Price) -> str | None:
-    """The warning for a stream that did not say what was used."""
-    if "counted" not in price.pricing:
-        return None
-    line = f"the stream does not say what was used: {price.usage.total_output:,} tokens were counted from its text"
-    return line if price.usage.total_input else f"{line}, and none of what was sent (--input-file gives it)"
-
-
 def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
     """What a person should know of a charge beside what it says."""
-    new = [] if charge.replayed else [counted(price), unpriced(charge.entry)]
+    new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
     return [warning for warning in (*new, over_budget(charge.budget, now_us)) if warning]
+
+
+def notes_of(price: Price) -> list[str]:
+    """What a person should know of how a price was found: by a usage read how, by which text, and without what."""
+    notes = list(price.usage.notes)
+    if "counted" in price.pricing:
+        notes.append(_counted(price))
+    components = [name.replace("_", " ") for name in price.pricing.get("unpriced", ())]
+    if components:
+        notes.append(f"{price.model} has no price for {', '.join(components)}: not in the price")
+    return notes
+
+
+def _counted(price: Price) -> str:
+    line = f"the answer does not say what was used: {price.usage.total_output:,} tokens were counted from its text"
+    return line if price.usage.total_input else f"{line}, and none of what was sent (--input-file gives it)"
 
 
 def committed(charge: Charge, price: Price, hold_id: str, now_us: int) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from budgetctl.errors import InvalidResponseError, InvalidValueError
+from budgetctl.errors import CannotPriceError, InvalidResponseError, InvalidValueError
 from budgetctl.models import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars, to_float
-from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, own_prices, price_files, prompts
+from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, own_prices, price_files, prompts, recorded
 from budgetctl.pricing.partial import PartialAnswer
+from budgetctl.pricing.recorded import recorded_usage
 from budgetctl.pricing.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
 
 __all__ = [
+    "is_reproduced",
     "price_partial",
     "price_prompt",
     "price_recorded",
@@ -43,7 +45,7 @@ def price_response(body: Any, *, model: str | None = None, provider: str | None 
     if isinstance(body, (dict, Mapping)):  # a dict is told faster
         return price_usage(read_usage(body, model=model, provider=provider))
     if _is_of_litellm(body):
-        return litellm_pricing.price_object(body, model=model, provider=provider)
+        return _noted(litellm_pricing.price_object(body, model=model, provider=provider))
     if hasattr(body, "model_dump"):  # the objects of the providers' own libraries
         return price_usage(read_usage(body.model_dump(warnings=False), model=model, provider=provider))
     raise InvalidResponseError(
@@ -58,28 +60,55 @@ def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
     since 1970) is when, by default now. Raises `CannotPriceError` for a model without a price.
     """
     if usage.cost is not None:
-        return Price(usage.cost, usage, usage.model, {"source": "provider"})
+        return _noted(Price(usage.cost, usage, usage.model, {"source": "provider"}))
     price = _price_here(usage, at_us=at_us) or litellm_pricing.price_usage(usage)
-    return _with_others(price, at_us) if usage.also else price
+    return _noted(_with_others(price, at_us) if usage.also else price)
 
 
 def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_us: int) -> Price:
     """Price again what an entry recorded, as at that time by the prices of now. Raises `CannotPriceError`."""
-    again = _recorded(usage)
+    return _price_again(recorded_usage(usage), pricing, at_us)
+
+
+def is_reproduced(usage: Mapping[str, Any], pricing: Mapping[str, Any], amount: Picodollars, at_us: int) -> bool:
+    """Whether an entry's amount is what its recorded usage costs at its recorded rates.
+
+    Where it is not, the usage lacks something that was billed, or other rules were in force. The rates of tools are
+    not recorded: they count as they are now. Raises `CannotPriceError`.
+    """
+    again = recorded_usage(usage)
+    tokens = again.of_tokens()
+    then = recorded.price_then(tokens, pricing)
+    if then is None:
+        return False
+    if tokens == again:
+        return then == amount
+    tools = _price_again(again, pricing, at_us).amount - _price_again(tokens, pricing, at_us).amount
+    return then + tools == amount
+
+
+def _price_again(usage: Usage, pricing: Mapping[str, Any], at_us: int) -> Price:
     if pricing.get("calculator") == _OF_COUNTS:
-        return _price_counts(again, at_us=at_us)
-    return price_usage(again, at_us=at_us)
+        return _price_counts(usage, at_us=at_us)
+    return price_usage(usage, at_us=at_us)
 
 
-def _recorded(usage: Mapping[str, Any]) -> Usage:
-    """The usage that `to_json` wrote."""
-    known = {name: usage[name] for name in Usage._fields if name in usage}
-    return Usage(**{**known, "also": tuple(map(_recorded, known.get("also", ())))})
+def _noted(price: Price) -> Price:
+    """The price with what the entry keeps of how its usage was read: that it is estimated, and the notes."""
+    usage = price.usage
+    if not usage.unexplained and not usage.notes:
+        return price
+    kept: dict[str, Any] = {"estimated": True} if usage.unexplained and usage.cost is None else {}
+    return price._replace(pricing={**price.pricing, **kept, **({"notes": list(usage.notes)} if usage.notes else {})})
 
 
 def _with_others(price: Price, at_us: int | None) -> Price:
     """The price with that of what other models consumed for the same answer, each kept with its own rates."""
-    others = [price_usage(usage, at_us=at_us) for usage in price.usage.also]
+    try:
+        others = [price_usage(usage, at_us=at_us) for usage in price.usage.also]
+    except CannotPriceError as error:
+        error.usage = price.usage
+        raise
     also = [{"model": other.model, "cost": to_float(other.amount), **other.pricing} for other in others]
     total = Picodollars(price.amount + sum(other.amount for other in others))
     return price._replace(amount=total, pricing={**price.pricing, "also": also})

@@ -69,6 +69,11 @@ class Tariff:
         self._folds = seller in _WITHOUT_TIERS
         self._known: dict[tuple[str | None, int], Rates] = {}
 
+    def with_rates(self, rates: Mapping[str, Any]) -> Tariff | None:
+        """The same seller by other prices per token; None where these rules do not cover them."""
+        others = {name: value for name, value in self.entry.items() if name not in token_rates(self.entry)}
+        return tariff({**others, **rates}, self._seller, self._rules)
+
     def price(self, usage: Usage) -> Picodollars | None:
         """What the usage costs, or None where litellm has to be asked."""
         if any(usage[22:28]):  # searches and what else is billed by the piece

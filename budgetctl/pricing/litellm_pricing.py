@@ -134,7 +134,8 @@ def price_object(response: Any, *, model: str | None = None, provider: str | Non
     """Price one of litellm's own response objects as `litellm.completion_cost` does.
 
     Its hidden parameters and `litellm.register_model` may change the price. As there, `model` only serves an
-    object that names none. Raises `InvalidResponseError` for an object without usage, and `CannotPriceError`.
+    object that names none. A cost that the provider stated comes first. Raises `InvalidResponseError` for an object
+    without usage, and `CannotPriceError`.
     """
     litellm = _litellm()
     hidden = getattr(response, "_hidden_params", None) or {}
@@ -142,6 +143,8 @@ def price_object(response: Any, *, model: str | None = None, provider: str | Non
     names = [name for name in (hidden.get("provider_response_model"), *named) if name]
     served_by = provider or hidden.get("custom_llm_provider")
     usage = _usage_of(response, model=next(filter(None, named), None), provider=served_by)
+    if usage.cost is not None:
+        return Price(usage.cost, usage, usage.model, {"source": "provider"})
     own = next(filter(None, (own_prices.find(name, served_by) for name in names)), None)
     if own is not None:
         return own.price(usage)

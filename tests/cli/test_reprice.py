@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from budgetctl import BudgetManager
+from budgetctl.models import Price, Usage
+from budgetctl.money import Picodollars
 from budgetctl.pricing import own_prices
 
 from .conftest import Cli
 
+ROOT = Path(__file__).parents[2]
 RESPONSE = json.dumps(
     {"id": "r1", "model": "mystery", "usage": {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}}
 )
@@ -213,3 +217,41 @@ class TestReprice:
 def test_text_is_repriced_as_text(cli: Cli) -> None:
     cli("update-cost", "alice", "--model", "gpt-4o", "--input-text", "hello", "--output-text", "world")
     assert cli("reprice", "--model", "gpt-4o", "--json").document == []
+
+
+class TestRightCharges:
+    """What was charged right stays as it is, whatever it consisted of."""
+
+    SEARCHED = json.dumps(
+        {
+            "id": "r2",
+            "object": "response",
+            "model": "gpt-4.1-2025-04-14",
+            "output": [{"type": "web_search_call"}, {"type": "file_search_call"}],
+            "usage": {"input_tokens": 1_000, "output_tokens": 100, "total_tokens": 1_100},
+        }
+    )
+
+    @pytest.mark.parametrize(
+        "name", ["openai-chat", "anthropic-message", "gemini-generate-content", "openai-responses"]
+    )
+    def test_is_not_changed(self, cli: Cli, name: str) -> None:
+        cli("update-cost", "alice", "--response", str(ROOT / "examples" / f"{name}.json"))
+        result = cli("reprice", "--model", "*")
+        assert (result.returncode, result.stdout, result.stderr) == (0, "", "note: nothing to correct\n")
+
+    def test_is_not_changed_where_tools_were_billed_too(self, cli: Cli) -> None:
+        assert cli("update-cost", "alice", "--response", self.SEARCHED).returncode == 0
+        before = spent(cli)
+        assert cli("reprice", "--model", "*").stderr == "note: nothing to correct\n"
+        assert spent(cli) == before
+
+    def test_is_left_alone_where_the_counts_do_not_say_what_was_billed(self, cli: Cli, budgets: BudgetManager) -> None:
+        priced()
+        usage = Usage(model="mystery", uncached_input=1_000, text_output=100)
+        pricing = {"source": "user", "key": "mystery", "per": 1_000_000, "rates": {"input": 100, "output": 100}}
+        budgets.charge_price("alice", Price(Picodollars(500_000_000_000), usage, "mystery", pricing))
+        result = cli("reprice", "--model", "mystery")
+        assert result.stdout == ""
+        assert "1 charge was left alone: the recorded counts do not cost the recorded amount" in result.stderr
+        assert spent(cli) == "0.5"

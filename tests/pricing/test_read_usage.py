@@ -325,7 +325,7 @@ def test_an_answer_with_text_and_no_tokens_is_counted_by_its_text(body):
 
 
 def test_zeros_beside_a_count_that_is_not_known_are_refused():
-    with pytest.raises(InvalidResponseError, match="no tokens that are known here: .*shrub_tokens 500"):
+    with pytest.raises(InvalidResponseError, match=r"no tokens that are known here: .*shrub_tokens 500"):
         read_usage(chat(0, 0, shrub_tokens=500))
 
 

@@ -11,7 +11,7 @@ from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.cli.documents import charge_document, dry_charge_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import charged, warnings_of, would_be_charged
+from budgetctl.cli.wording import charged, notes_of, warnings_of, would_be_charged
 from budgetctl.errors import InvalidValueError
 
 
@@ -47,6 +47,8 @@ def update_cost(
     if dry_run:
         budget = session.manager.budget(user)
         session.output.document(dry_charge_document(price, budget), lambda: would_be_charged(price, budget))
+        for warning in notes_of(price):
+            warn(warning)
         return
     charge = session.manager.charge_price(
         user, price, key=key, once=not again and stated.response is not None, note=note
