@@ -100,7 +100,9 @@ def notes_of(price: Price) -> list[str]:
 
 
 def _counted(price: Price) -> str:
-    line = f"the answer does not say what was used: {price.usage.total_output:,} tokens were counted from its text"
+    number = price.usage.total_output
+    tokens_ = "1 token was" if number == 1 else f"{number:,} tokens were"
+    line = f"the answer does not say what was used: {tokens_} counted from its text"
     return line if price.usage.total_input else f"{line}, and none of what was sent (--input-file gives it)"
 
 

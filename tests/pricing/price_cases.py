@@ -1,0 +1,33 @@
+"""Prices every body of `cases/` as the command line does, in a process of its own, and prints what came of each as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from budgetctl.cli.costs import CostOptions, price_of
+from budgetctl.cli.wording import notes_of
+from budgetctl.errors import BudgetctlError
+
+CASES = Path(__file__).parent / "cases"
+
+
+def priced(case: dict[str, Any]) -> dict[str, Any]:
+    """What a case comes to: an amount with its usage and the notes, or an error."""
+    options = CostOptions(str(CASES / case["file"]), case.get("model"), provider=case.get("provider"))
+    try:
+        price = price_of(options)
+    except BudgetctlError as error:
+        return {"error": error.message}
+    return {
+        "picodollars": int(price.amount),
+        "usage": price.usage.to_json(),
+        "notes": notes_of(price),
+        "estimated": price.pricing.get("estimated", False),
+    }
+
+
+if __name__ == "__main__":
+    json.dump([priced(case) for case in json.load(sys.stdin)], sys.stdout)
