@@ -86,7 +86,10 @@ _TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_u
 
 def _has_usage(body: Mapping[str, Any]) -> bool:
     usage = body.get("usage")
-    return is_object(usage) and states_counts(usage)
+    if not is_object(usage):
+        return False
+    # Most have one of these, and are told faster by it.
+    return usage.get("prompt_tokens") is not None or usage.get("input_tokens") is not None or states_counts(usage)
 
 
 def read_usage_object(body: Mapping[str, Any]) -> Usage:
@@ -222,6 +225,9 @@ def _billed_units(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_cohere(body: Mapping[str, Any]) -> bool:
+    usage = body.get("usage")
+    if "meta" not in body and not (is_object(usage) and "billed_units" in usage):
+        return False
     units = _billed_units(body)
     return units.get("input_tokens") is not None or units.get("output_tokens") is not None
 

@@ -32,16 +32,18 @@ def read_gemini(body: Mapping[str, Any]) -> Usage:
     https://ai.google.dev/gemini-api/docs/pricing. Tokens that no list of modalities has are text.
     """
     usage = _usage(body)
-    if "cachedContents/" in str(body.get("name")):
+    if "name" in body and "cachedContents/" in str(body["name"]):
         raise InvalidResponseError("a cached content is no answer of a model, and its tokens were not billed as one")
     searches, maps = _grounding(body)
     tools = {name: usage[name] for name in usage if name.startswith(_OF_TOOLS)} if searches else {}
-    tally = Tally({name: value for name, value in usage.items() if name not in tools})
+    tally = Tally({name: value for name, value in usage.items() if name not in tools} if tools else usage)
     tally.note_beside(body)
     found = tally.found
     if tools:
         found[kinds.TOTAL] = max(found[kinds.TOTAL] - Tally(tools).found[kinds.TOOL_INPUT], 0)
-    found[kinds.WEB_SEARCHES], found[kinds.MAPS_SEARCHES] = searches, maps
+    if searches or maps:
+        tally.at_least(kinds.WEB_SEARCHES, searches)
+        tally.at_least(kinds.MAPS_SEARCHES, maps)
     source = (
         body.get("modelVersion") or body.get("model_version") or body.get("model"),
         None,
@@ -56,7 +58,7 @@ def read_gemini(body: Mapping[str, Any]) -> Usage:
 def _usage(body: Mapping[str, Any]) -> Mapping[str, Any]:
     for name in _USAGE:
         usage = section(body, name)
-        if states_counts(usage):
+        if usage.get("promptTokenCount") is not None or states_counts(usage):
             return usage
     raise InvalidResponseError(f"the response has no usage: its {_USAGE[0]} states no tokens")
 

@@ -44,19 +44,25 @@ _COUNTED = {name: kind for name, kind in USAGE.kinds.items() if kind != kinds.KN
 }
 """Names of counts that may stand outside of a usage."""
 
-_KEPT = range(kinds.CACHED, kinds.WRITTEN_12H + 1)
+_COUNTED_NAMES = frozenset(_COUNTED)
+
+_NONE_KEPT = (0,) * 9
+
+_KEPT = (kinds.CACHED, *range(kinds.CACHED_AUDIO, kinds.WRITTEN_12H + 1))
 """The kinds of what was read from the cache and written to it."""
 
 
 class Tally:
     """The counts that an object states, by kind. The largest counts where several names state the same kind."""
 
-    __slots__ = ("_named", "found", "odd", "unread")
+    __slots__ = ("_named", "found", "is_elaborate", "odd", "unread")
 
     def __init__(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
         self.found = [0] * kinds.KINDS
         self.unread: list[tuple[str, Any]] = []
         self.odd: list[str] = []
+        self.is_elaborate = False
+        """Whether there is more than a whole input and output, their total, what was cached, and reasoning."""
         self._named = [""] * kinds.KINDS
         self.add(section, names)
 
@@ -66,19 +72,21 @@ class Tally:
         for name, value in section.items():
             if not value:  # zero, null, or nothing at all in its place
                 continue
-            if type(value) is not int and type(value) is not float:
-                self._add_other(name, value, names)
-                continue
             kind = known.get(name)
             if kind is None:
                 kind = names.kind(name)
-            if kind == UNKNOWN:
-                self.unread.append((name, value))
-            elif kind != kinds.KNOWN:
-                number = value if type(value) is int and 0 <= value <= MAX_TOKENS else self._whole(name, value)
-                if number > found[kind]:
-                    found[kind] = number
-                    self._named[kind] = name
+            if type(value) is int or type(value) is float:
+                if kind == UNKNOWN:
+                    self.unread.append((name, value))
+                elif kind != kinds.KNOWN:
+                    number = value if type(value) is int and 0 <= value <= MAX_TOKENS else self._whole(name, value)
+                    if number > found[kind]:
+                        found[kind] = number
+                        self._named[kind] = name
+                        if kind > kinds.REASONING:
+                            self.is_elaborate = True
+            elif type(value) is not str or (kind != UNKNOWN and kind != kinds.KNOWN):
+                self._add_other(name, value, names)
 
     def _add_other(self, name: str, value: Any, names: Names) -> None:
         """Go through a value that is no number."""
@@ -88,29 +96,33 @@ class Tally:
         if inner != UNKNOWN:
             if is_object(value):
                 self.add(value, inner)
-            elif isinstance(value, list) and all(is_object(item) and "modality" in item for item in value):
-                self._add_modalities(name, value, inner)
-            else:
+            elif not isinstance(value, list) or not self._add_modalities(name, value, inner):
                 self.odd.append(f"{name} is {kind(value)}, which holds no numbers of tokens")
         elif names.kind(name) not in {UNKNOWN, kinds.KNOWN}:
             self.odd.append(_no_count(name, value))
         elif is_object(value) or isinstance(value, list):
             self._pass_over(name, value, 1)
 
-    def _add_modalities(self, name: str, listed: Sequence[Mapping[str, Any]], names: Names) -> None:
-        """Go through a list of modalities and their tokens, as Google's are. Several lists of one kind add up."""
+    def _add_modalities(self, name: str, listed: Sequence[Any], names: Names) -> bool:
+        """Go through a list of modalities and their tokens, as Google's are. False for another list.
+
+        Several lists of one kind add up.
+        """
+        self.is_elaborate = True
         for item in listed:
+            if not is_object(item) or "modality" not in item:
+                return False
             modality = item["modality"]
             kind = names.kind(modality) if isinstance(modality, str) else UNKNOWN
             for inner, value in item.items():
-                if value is None or inner == "modality":
+                if inner == "modality" or not value:
                     continue
-                of = f"{name} of {shown(modality)}"
                 if kind == UNKNOWN or inner not in _OF_MODALITY:
-                    self.unread.append((f"{of}.{inner}", value))
+                    self.unread.append((f"{name} of {shown(modality)}.{inner}", value))
                     continue
-                self.found[kind] += self._whole(of, value)
-                self._named[kind] = of
+                self.found[kind] += self._whole(name, value)
+                self._named[kind] = f"{name} of {modality}"
+        return True
 
     def _pass_over(self, name: str, value: Any, depth: int) -> None:
         """Keep the numbers in an object or a list that is not known, for a note."""
@@ -131,9 +143,14 @@ class Tally:
         self.odd.append(_no_count(name, value))
         return 0
 
+    def at_least(self, kind: int, number: int) -> None:
+        """Take a count that the object does not state itself, unless it states more."""
+        self.found[kind] = max(self.found[kind], number)
+        self.is_elaborate = True
+
     def note_beside(self, body: Mapping[str, Any]) -> None:
         """Keep counts that stand beside the usage, and are in none of its own, for a note."""
-        if _COUNTED.keys().isdisjoint(body):
+        if _COUNTED_NAMES.isdisjoint(body):
             return
         for name, value in body.items():
             if type(value) is int and name in _COUNTED and value > self.found[_COUNTED[name]]:
@@ -186,10 +203,12 @@ def account(
 def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool) -> tuple[int, ...]:
     """The disjoint counts in the order of `Usage`, from the uncached input to the unexplained tokens."""
     found = tally.found
-    whole_input, output, total, tools, cached = found[: kinds.CACHED + 1]
-    whole_input += tools
-    reasoning = found[kinds.REASONING]
-    # Most bodies have few of these counts, and a test takes less time than a call.
+    whole_input, output, total, cached, reasoning = found[: kinds.REASONING + 1]
+    if not tally.is_elaborate and not beside and not thoughts_beside:
+        # As most bodies are: fast, as it is done for each.
+        if (total == whole_input + output or not total) and cached <= whole_input and reasoning <= output:
+            return whole_input - cached, cached, *_NONE_KEPT, output - reasoning, reasoning, 0, 0, 0, 0, 0
+    whole_input += found[kinds.TOOL_INPUT]
     writes = _writes(tally, said) if any(found[kinds.WRITTEN : kinds.WRITTEN_12H + 1]) else (0, 0, 0)
     of_audio = of_image = 0
     if any(found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]):
@@ -215,7 +234,8 @@ def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool
 
 def _cached(tally: Tally, said: list[str]) -> tuple[int, int, int]:
     """The tokens read from the cache: all but those of audio and images, and those."""
-    whole, audio, image, video, text = tally.found[kinds.CACHED : kinds.CACHED_TEXT + 1]
+    whole = tally.found[kinds.CACHED]
+    audio, image, video, text = tally.found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]
     if whole and audio + image + video + text > whole:
         parts = range(kinds.CACHED_AUDIO, kinds.CACHED_TEXT + 1)
         said.append(_contradiction(tally.names_of(*parts), tally.names_of(kinds.CACHED)))

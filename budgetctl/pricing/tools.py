@@ -22,9 +22,9 @@ def of_chat(body: Mapping[str, Any], tally: Tally) -> None:
         notes = message.get("annotations") if is_object(message) else None
         for note in items(notes) if notes else ():
             if note.get("type") == "url_citation":
-                tally.found[kinds.WEB_SEARCHES] = max(tally.found[kinds.WEB_SEARCHES], 1)
+                tally.at_least(kinds.WEB_SEARCHES, 1)
             elif note.get("type") == "file_citation":
-                tally.found[kinds.FILE_SEARCHES] = max(tally.found[kinds.FILE_SEARCHES], 1)
+                tally.at_least(kinds.FILE_SEARCHES, 1)
 
 
 def of_response(body: Mapping[str, Any], tally: Tally) -> tuple[tuple[Usage, ...], tuple[str, ...]]:
@@ -50,7 +50,8 @@ def of_response(body: Mapping[str, Any], tally: Tally) -> tuple[tuple[Usage, ...
         calls[kinds.WEB_SEARCHES] = reported  # without the pages that were only opened
     calls[kinds.CODE_SESSIONS] = len(containers)
     for kind, number in calls.items():
-        tally.found[kind] = max(tally.found[kind], number)
+        if number:
+            tally.at_least(kind, number)
     return _drawings(body, drawn) if drawn else ((), ())
 
 
@@ -60,7 +61,7 @@ def of_images(body: Mapping[str, Any], tally: Tally) -> None:
     output = tally.found[kinds.OUTPUT]
     told = tally.found[kinds.TEXT_OUTPUT] + tally.found[kinds.IMAGE_OUTPUT] + tally.found[kinds.AUDIO_OUTPUT]
     if pictures and output and not told:
-        tally.found[kinds.IMAGE_OUTPUT] = output
+        tally.at_least(kinds.IMAGE_OUTPUT, output)
 
 
 def _drawings(body: Mapping[str, Any], drawn: list[Mapping[str, Any]]) -> tuple[tuple[Usage, ...], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Prices every body of `cases/` as the command line does, in a process of its own, and prints what came of each as JSON."""
+"""Prices every body of `cases/` as the command line does, in one process, and prints as JSON what came of each."""
 
 from __future__ import annotations
 
