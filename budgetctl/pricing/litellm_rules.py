@@ -76,6 +76,8 @@ class Rules(NamedTuple):
     """Whether tokens of `seller/model` are counted as those of `model`. Since 1.109."""
     lacks: tuple[str, ...] = ()
     """Prices of an entry that have no effect."""
+    unknown_sellers: tuple[str, ...] = ()
+    """Sellers that the map may have, and litellm does not know."""
 
 
 NEWEST = Rules()
