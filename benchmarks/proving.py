@@ -1,13 +1,15 @@
 """Prove that prices and tokens worked out here are those of some versions of litellm, and write that down.
 
     python benchmarks/proving.py 1.106.12 1.110.2 …
+    python benchmarks/proving.py --tokens SEED
 
 For each version an environment is made in ENVIRONMENTS (the variable; by default a temporary directory; a version that
 has one there already is not installed again), and in it are compared, with litellm's own answers: the prices of an
 entry of each group that is priced alike by every usage of parity.py, those of all other entries by a plain one, and
 the tokens of texts and messages for every model. Where nothing differs, the digest of that litellm goes into
 budgetctl/pricing/proven_rules.json, with the rules that hold for it; versions with equal files share a row. A version
-whose rules are not in HISTORY is tried with the newest ones.
+whose rules are not in HISTORY is tried with the newest ones. The second form compares the tokens of some models with
+those of the litellm that is installed here.
 """
 
 from __future__ import annotations
@@ -51,6 +53,10 @@ def main() -> None:
     """Prove each version in its environment. Exits with 1 if one differs."""
     if sys.argv[1:2] == ["--here"]:
         print(json.dumps(_proven_here(), ensure_ascii=False))
+        return
+    if sys.argv[1:2] == ["--tokens"]:
+        different, left, asked = _tokens(sys.argv[2])
+        print(json.dumps({"different": different, "left": left, "asked": asked}))
         return
     place = Path(os.environ.get("ENVIRONMENTS") or tempfile.mkdtemp())
     unproven = [version for version in sys.argv[1:] if not prove(version, place)]
@@ -105,7 +111,6 @@ print(json.dumps({"digest": litellm_rules.digest(), "lacks": lacks, "unknown_sel
 
 def _proven_here() -> dict[str, Any]:
     """What differs between this budgetctl and this litellm."""
-    os.environ.update(LITELLM_LOCAL_MODEL_COST_MAP="True", HF_HUB_OFFLINE="1")
     import parity
 
     from budgetctl.pricing import litellm_rules
@@ -122,13 +127,18 @@ def _proven_here() -> dict[str, Any]:
     return {"prices": dict(counts), "tokens": tokens, "differing": report.differing + others.differing + different}
 
 
-def _tokens() -> list[list[str]]:
-    """The models whose tokens differ, those that are left to litellm, and all. Counted here before litellm is there."""
+def _tokens(seed: str | None = None) -> list[list[str]]:
+    """The models whose tokens differ, those that are left to litellm, and all; with a seed, a part of them.
+
+    They are counted here before litellm is imported, as it is asked once it is.
+    """
     from budgetctl.pricing import price_map, tokens
 
+    os.environ.update(LITELLM_LOCAL_MODEL_COST_MAP="True", HF_HUB_OFFLINE="1")
     shipped = price_map.shipped()
     assert shipped
     models = [*shipped.load(), *NAMES]
+    models = models if seed is None else [*random.Random(seed).sample(models, 100), *NAMES]
     here = {model: (_each(tokens.count_text, model), tokens.count_messages(model, MESSAGES)) for model in models}
     import litellm
 
