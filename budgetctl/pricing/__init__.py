@@ -159,16 +159,18 @@ def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = No
     if not usage.model:
         return None
     files = price_files.seen()
-    own = own_prices.find_in(files, usage.model, usage.provider)
-    if own is not None:
-        return own.price(usage)
+    if files.own_state is not None:
+        own = own_prices.find_in(files, usage.model, usage.provider)
+        if own is not None:
+            return own.price(usage)
     listing = catalog.find_in(files, usage.model, usage.provider)
     if listing is None:
         return _price_retired(files, usage)
     litellm = catalog.imported_litellm()
     if litellm is not None and not listing.holds_in(litellm):
         return None
-    listing = listing.at(usage, at_us)
+    if listing.off_peak is not None:
+        listing = listing.at(usage, at_us)
     amount = listing.price(usage, as_counts=as_counts)
     if amount is None or not litellm_rules.is_trusted():
         return None

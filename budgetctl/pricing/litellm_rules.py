@@ -83,9 +83,16 @@ class Rules(NamedTuple):
 NEWEST = Rules()
 
 
+@functools.cache
 def is_trusted() -> bool:
     """Whether prices and tokens may be worked out here, as litellm has been shown to say the same."""
     return rules_in_force()[1]
+
+
+def forget() -> None:
+    """Have the next question look at the files again."""
+    digest.cache_clear()
+    is_trusted.cache_clear()
 
 
 def rules_in_force() -> tuple[Rules, bool]:
