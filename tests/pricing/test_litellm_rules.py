@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from budgetctl.models import Usage
-from budgetctl.pricing import litellm_rules, price_map, price_usage, prompts, tokens
+from budgetctl.pricing import catalog, litellm_rules, price_map, price_usage, prompts, tokens
 
 PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
 
@@ -23,9 +23,17 @@ def package(tmp_path, litellm, monkeypatch):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(installed / name, copy / name)
     monkeypatch.setattr(price_map, "package_directory", lambda: copy)
-    litellm_rules.forget()
+    forget()
     yield copy
     monkeypatch.undo()
+    forget()
+
+
+def forget():
+    """Have everything that is known of the installed litellm looked up again."""
+    price_map.shipped.cache_clear()
+    catalog.find_in.cache_clear()
+    catalog._kind_in.cache_clear()
     litellm_rules.forget()
 
 
