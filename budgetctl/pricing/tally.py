@@ -85,7 +85,7 @@ class Tally:
                         self._named[kind] = name
                         if kind > kinds.REASONING:
                             self.is_elaborate = True
-            elif type(value) is not str or (kind != UNKNOWN and kind != kinds.KNOWN):
+            elif type(value) is not str or UNKNOWN < kind < kinds.KNOWN:
                 self._add_other(name, value, names)
 
     def _add_other(self, name: str, value: Any, names: Names) -> None:
@@ -204,10 +204,9 @@ def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool
     """The disjoint counts in the order of `Usage`, from the uncached input to the unexplained tokens."""
     found = tally.found
     whole_input, output, total, cached, reasoning = found[: kinds.REASONING + 1]
-    if not tally.is_elaborate and not beside and not thoughts_beside:
-        # As most bodies are: fast, as it is done for each.
-        if (total == whole_input + output or not total) and cached <= whole_input and reasoning <= output:
-            return whole_input - cached, cached, *_NONE_KEPT, output - reasoning, reasoning, 0, 0, 0, 0, 0
+    adds_up = (total == whole_input + output or not total) and cached <= whole_input and reasoning <= output
+    if adds_up and not tally.is_elaborate and not beside and not thoughts_beside:  # as in most bodies
+        return whole_input - cached, cached, *_NONE_KEPT, output - reasoning, reasoning, 0, 0, 0, 0, 0
     whole_input += found[kinds.TOOL_INPUT]
     writes = _writes(tally, said) if any(found[kinds.WRITTEN : kinds.WRITTEN_12H + 1]) else (0, 0, 0)
     of_audio = of_image = 0
