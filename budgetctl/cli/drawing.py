@@ -113,7 +113,7 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available
 
 
 def _line(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:
-    """The cells side by side, each in its width. rich's own tables count the padding at the edge in some versions only."""
+    """The cells side by side, each in its width. Only some versions of rich pad the edge of their own tables."""
     for cell, column, width in zip(cells, columns, widths, strict=True):
         cell.truncate(width, overflow="ellipsis")
         cell.align("right" if column.is_number else "left", width)
