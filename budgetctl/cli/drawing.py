@@ -32,24 +32,15 @@ _PADDING = 2
 def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *, color: bool) -> None:
     """Tables of a page each, through the pager when they are longer than the screen."""
     with _pager() as stream:
+        console = _console(color, stream)
         for number, page in enumerate(pages):
             rows = [[Text(printable(column.text(document)), _style(column, document)) for column in columns]
                     for document in page]  # fmt: skip
             widths = _fitted(columns, rows, shutil.get_terminal_size().columns)
-            table = Table(
-                box=None, pad_edge=False, padding=(0, _PADDING, 0, 0), header_style="bold", show_header=number == 0
-            )
-            for column, width in zip(columns, widths, strict=True):
-                table.add_column(
-                    column.heading,
-                    justify="right" if column.is_number else "left",
-                    width=width,
-                    no_wrap=True,
-                    overflow="ellipsis",
-                )
+            if number == 0:
+                rows.insert(0, [Text(column.heading, "bold") for column in columns])
             for row in rows:
-                table.add_row(*row)
-            _console(color, stream, width=sum(widths) + _PADDING * len(widths)).print(table)
+                console.print(_line(row, columns, widths), soft_wrap=True)
 
 
 def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
@@ -121,6 +112,16 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available
     return widths
 
 
+def _line(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:
+    """The cells side by side, each in its width. Only some versions of rich pad the edge of their own tables."""
+    for cell, column, width in zip(cells, columns, widths, strict=True):
+        cell.truncate(width, overflow="ellipsis")
+        cell.align("right" if column.is_number else "left", width)
+    line = Text(" " * _PADDING).join(cells)
+    line.rstrip()
+    return line
+
+
 def _style(column: Column, document: Document) -> str:
     return column.style(document) if column.style else ""
 
@@ -133,13 +134,13 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def _console(color: bool, stream: IO[str] | None = None, *, width: int | None = None) -> Console:
+def _console(color: bool, stream: IO[str] | None = None) -> Console:
     return _Console(
         file=stream or sys.stdout,
         force_terminal=color,
         color_system="auto" if color else None,
         highlight=False,
-        width=width or shutil.get_terminal_size().columns,
+        width=shutil.get_terminal_size().columns,
     )
 
 
