@@ -1,0 +1,248 @@
+"""Usages by which an entry of the price map is proven: what litellm says to them is what is worked out here, or not.
+
+A price is a sum over kinds of tokens. Which rates apply is decided by how long the input is, by what the response says
+of tier, place and speed, and by which kinds there are at all. So a cell (what a response says, and a range of lengths)
+is asked about in a fixed pattern: every kind alone and beside plain text, and an orthogonal array of strength three, in
+which any three kinds are there and missing in all eight ways. A rule that looks at up to three kinds differs in one of
+them. Lengths stand at the ends of the range, split at random, so that a rule that measures otherwise differs as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from budgetctl import money
+from budgetctl.models import Usage
+from budgetctl.money import Picodollars
+
+INPUT = (
+    "uncached_input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "cache_write_12h",
+    "audio_cache_read",
+    "image_cache_read",
+    "audio_input",
+    "image_input",
+    "video_input",
+)
+OUTPUT = ("text_output", "reasoning", "audio_output", "image_output", "video_output")
+KINDS = (*INPUT, *OUTPUT, "citations")
+"""The kinds of tokens that are asked about: as many as the array has columns, each with its bit in a pattern."""
+
+LONGEST = 4_000_000
+"""Tokens of the longest input that is asked about, and of the most output: a longer one is not proven."""
+
+_SHORT = 30_000
+_PLAIN = ("uncached_input", "text_output")
+_ATTEMPTS = 6
+"""How many kinds are left out, one after the other, until the others are found to be equal."""
+
+_THRESHOLD = re.compile(r"_above_(\d+)(k?)_tokens", re.ASCII)
+
+Priced = Callable[[Usage], Picodollars | None]
+"""What a usage costs; None for one without a price, or whose price is nothing."""
+
+
+class Said(NamedTuple):
+    """What a response says of itself that decides on its price, word by word."""
+
+    service_tier: str | None = None
+    inference_geo: str | None = None
+    speed: str | None = None
+
+    @classmethod
+    def of(cls, usage: Usage) -> Said:
+        """The words of a usage."""
+        return cls(usage.service_tier, usage.inference_geo, usage.speed)
+
+
+def thresholds(entry: Mapping[str, Any]) -> list[int]:
+    """The lengths of input, in tokens, above which an entry has other rates, lowest first."""
+    matches = (match for name in entry for match in _THRESHOLD.finditer(name))
+    named = {int(match[1]) * (1000 if match[2] else 1) for match in matches}
+    tiers = entry.get("tiered_pricing") or ()
+    ends = {int(end) for tier in tiers if isinstance(tier, dict) for end in tier.get("range", ())}
+    return sorted(end for end in named | ends if 0 < end < LONGEST)
+
+
+def ranges(ends: Sequence[int]) -> list[tuple[int, int]]:
+    """The lengths between thresholds: each from the first number of tokens to the last."""
+    return list(zip([0, *(end + 1 for end in ends)], [*ends, LONGEST], strict=True))
+
+
+def proven_kinds(here: Priced, litellm: Priced, said: Said, lengths: tuple[int, int]) -> int:
+    """The kinds, as a pattern, whose tokens cost here what litellm says, alone and with each other; 0 for none.
+
+    Where a pattern differs, the kind that most of those that differ have in common is left out, and asked about no
+    more, until all are equal.
+    """
+    allowed = (1 << len(KINDS)) - 1
+    known: dict[int, bool] = {}
+    for _ in range(_ATTEMPTS):
+        patterns = _patterns(allowed)
+        for pattern in patterns:
+            if pattern not in known:
+                known[pattern] = all(
+                    _agree(here(usage), litellm(usage)) for usage in _usages(pattern, lengths, said)
+                )
+        differing = [pattern for pattern in patterns if not known[pattern]]
+        if not differing:
+            return allowed
+        suspect = max(range(len(KINDS)), key=lambda kind: _suspicion(kind, patterns, differing))
+        allowed &= ~(1 << suspect)
+        if not allowed:
+            break
+    return 0
+
+
+def are_counts_equal(here: Priced, litellm: Priced, lengths: tuple[int, int]) -> bool:
+    """Whether plain numbers of tokens cost here what litellm says, in a range of lengths of the input."""
+    usages = [usage for pattern in _COUNTS for usage in _usages(pattern, lengths, Said(), times=2)]
+    return all(_agree(here(usage), litellm(usage)) for usage in usages)
+
+
+def pattern_of(usage: Usage) -> int | None:
+    """The kinds of tokens in a usage, a bit for each; None if there is something in it that is not asked about."""
+    if any(usage[_NOT_ASKED]) or usage.explicit_cache_read or usage.unexplained:
+        return None
+    return sum(bit for bit, field in _BITS if usage[field])
+
+
+def _agree(here: Picodollars | None, there: Picodollars | None) -> bool:
+    # Nobody charges what has no price here: litellm is asked. A litellm that says 0 then is asked in vain.
+    return (here or 0) == (there or 0)
+
+
+def _suspicion(kind: int, patterns: Sequence[int], differing: Sequence[int]) -> float:
+    """How much more often patterns with a kind differ than those without it."""
+    having = [pattern for pattern in patterns if pattern >> kind & 1]
+    if not having:
+        return -1.0
+    with_kind = sum(pattern >> kind & 1 for pattern in differing)
+    others = max(len(patterns) - len(having), 1)
+    return with_kind / len(having) - (len(differing) - with_kind) / others
+
+
+@functools.lru_cache(maxsize=64)
+def _patterns(allowed: int) -> tuple[int, ...]:
+    """The patterns that are asked about, of those kinds that are allowed."""
+    kinds = range(len(KINDS))
+    plain = sum(1 << KINDS.index(name) for name in _PLAIN)
+    # Sylvester's Hadamard matrix, and its negative: any three columns have all eight combinations.
+    array = [
+        sum(1 << kind for kind in kinds if (row & kind).bit_count() & 1 == sign) for row in kinds for sign in (0, 1)
+    ]
+    sparse = [plain, *(1 << kind for kind in kinds), *(plain | 1 << kind for kind in kinds)]
+    return tuple(dict.fromkeys(pattern & allowed for pattern in (*sparse, *array)))
+
+
+def _usages(pattern: int, lengths: tuple[int, int], said: Said, times: int = 1) -> Iterator[Usage]:
+    """Usages of exactly these kinds, whose input is as long as is said; none if there is no input to be as long."""
+    dice = random.Random(f"{pattern} {lengths}")  # noqa: S311 - the same ones each time
+    sent = [name for kind, name in enumerate(INPUT) if pattern >> kind & 1]
+    if lengths[0] and not sent:
+        return
+    back = [name for name in KINDS[len(INPUT) :] if pattern >> KINDS.index(name) & 1]
+    for _ in range(times):
+        counts = dict(zip(sent, _split(_length(lengths, len(sent), dice), len(sent), dice), strict=True))
+        counts |= {name: dice.choice((1, dice.randint(2, 30_000))) for name in back}
+        yield Usage(**counts, **said._asdict())  # type: ignore[arg-type]
+
+
+def _length(lengths: tuple[int, int], least: int, dice: random.Random) -> int:
+    """Mostly an end of the range: its first length, or its last one."""
+    first, last = lengths
+    low = first if first else dice.randint(1, _SHORT)
+    return max(dice.choice((low, low, last, last, dice.randint(first, last))), least)
+
+
+def _split(length: int, parts: int, dice: random.Random) -> list[int]:
+    """A length as a sum of so many numbers, none of them 0."""
+    if not parts:
+        return []
+    ends = sorted(dice.sample(range(1, length), parts - 1))
+    return [end - start for start, end in zip([0, *ends], [*ends, length], strict=True)]
+
+
+_COUNTS = (0b1, 1 << KINDS.index("text_output"), 0b1 | 1 << KINDS.index("text_output"))
+_BITS = tuple((1 << kind, Usage._fields.index(name)) for kind, name in enumerate(KINDS))
+_NOT_ASKED = slice(Usage._fields.index("web_searches"), Usage._fields.index("images") + 1)
+
+
+def ask_litellm(litellm: Any, model: str, provider: str | None) -> Priced:
+    """litellm's own word on a model of a seller, by its public functions, from objects of its own."""
+
+    def priced(usage: Usage) -> Picodollars | None:
+        tokens = _tokens(litellm, usage)
+        if usage.service_tier == "batch":
+            return _cost(lambda: sum(litellm.cost_calculator.batch_cost_calculator(tokens, model, provider)))
+        response = {"model": model, "usage": tokens, "service_tier": usage.service_tier}
+        return _cost(lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=provider))
+
+    return priced
+
+
+def ask_litellm_of_counts(litellm: Any, model: str, provider: str | None) -> Priced:
+    """The same for plain numbers of tokens."""
+
+    def priced(usage: Usage) -> Picodollars | None:
+        counts = {"prompt_tokens": usage.uncached_input, "completion_tokens": usage.text_output}
+        return _cost(lambda: sum(litellm.cost_per_token(model=model, custom_llm_provider=provider, **counts)))
+
+    return priced
+
+
+def _cost(question: Callable[[], Any]) -> Picodollars | None:
+    try:
+        return money.from_number(float(question()))
+    except Exception:  # noqa: BLE001 - litellm raises bare Exceptions
+        return None
+
+
+def _tokens(litellm: Any, usage: Usage) -> Any:
+    """litellm's `Usage` of the same tokens, each count where the docstrings of its types have it."""
+    writes = {
+        "ephemeral_5m_input_tokens": usage.cache_write_5m,
+        "ephemeral_1h_input_tokens": usage.cache_write_1h,
+        "ephemeral_12h_input_tokens": usage.cache_write_12h,
+    }
+    read = usage.cache_read + usage.audio_cache_read + usage.image_cache_read
+    sent: dict[str, Any] = {
+        "text_tokens": usage.uncached_input,
+        "cached_tokens": read,
+        "cache_creation_tokens": sum(writes.values()),
+        "audio_tokens": usage.audio_input + usage.audio_cache_read,
+        "image_tokens": usage.image_input + usage.image_cache_read,
+        "video_tokens": usage.video_input,
+    }
+    if usage.audio_cache_read or usage.image_cache_read:
+        sent["cached_tokens_details"] = {
+            "audio_tokens": usage.audio_cache_read,
+            "image_tokens": usage.image_cache_read,
+        }
+    if usage.cache_write_1h or usage.cache_write_12h:
+        sent["cache_creation_token_details"] = {name: count for name, count in writes.items() if count}
+    came = {
+        "text_tokens": usage.text_output,
+        "reasoning_tokens": usage.reasoning,
+        "audio_tokens": usage.audio_output,
+        "image_tokens": usage.image_output,
+        "video_tokens": usage.video_output,
+    }
+    said = {name: value for name, value in usage._asdict().items() if name in {"inference_geo", "speed"} and value}
+    if usage.citations:
+        said["citation_tokens"] = usage.citations
+    return litellm.Usage(
+        prompt_tokens=usage.total_input,
+        completion_tokens=usage.total_output,
+        total_tokens=usage.total_input + usage.total_output,
+        prompt_tokens_details=sent,
+        completion_tokens_details=came,
+        **said,
+    )
