@@ -1,4 +1,4 @@
-"""The directories of budgetctl, by the platform's convention: `~/.local/share` and `~/.config` on Linux."""
+"""The directories of budgetctl, by the platform's convention: on Linux `~/.local/share`, `~/.config`, `~/.cache`."""
 
 from __future__ import annotations
 
@@ -17,3 +17,10 @@ def config_directory() -> Path:
     import platformdirs
 
     return platformdirs.user_config_path("budgetctl", appauthor=False)
+
+
+def cache_directory() -> Path:
+    """The directory of what can be worked out again."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("budgetctl", appauthor=False)
