@@ -12,7 +12,7 @@ from typing import Any
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, litellm_pricing, own_prices, price_files, prompts
+from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, own_prices, price_files, prompts, proofs
 from budgetctl.pricing.partial import PartialAnswer
 from budgetctl.pricing.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
 
@@ -59,7 +59,7 @@ def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
     """
     if usage.cost is not None:
         return Price(usage.cost, usage, usage.model, {"source": "provider"})
-    return _price_here(usage, at_us=at_us) or litellm_pricing.price_usage(usage)
+    return _price_here(usage, at_us=at_us) or proofs.ask(usage)
 
 
 def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_us: int) -> Price:
@@ -132,7 +132,7 @@ def price_prompt(
 
 
 def _price_counts(usage: Usage, *, at_us: int | None = None) -> Price:
-    price = _price_here(usage, as_counts=True, at_us=at_us) or litellm_pricing.price_counts(usage)
+    price = _price_here(usage, as_counts=True, at_us=at_us) or proofs.ask(usage, as_counts=True)
     return price._replace(pricing={**price.pricing, "calculator": _OF_COUNTS})
 
 
@@ -155,7 +155,7 @@ def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = No
         return None
     listing = listing.at(usage, at_us)
     amount = listing.price(usage, as_counts=as_counts)
-    if amount is None:
+    if amount is None or not (litellm_rules.is_trusted() or proofs.covers(files, listing, usage, as_counts=as_counts)):
         return None
     pricing = {
         "source": "litellm",

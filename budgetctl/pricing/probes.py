@@ -10,14 +10,16 @@ them. Lengths stand at the ends of the range, split at random, so that a rule th
 from __future__ import annotations
 
 import functools
-import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetctl import money
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
+
+if TYPE_CHECKING:
+    import random
 
 INPUT = (
     "uncached_input",
@@ -39,8 +41,7 @@ LONGEST = 4_000_000
 """Tokens of the longest input that is asked about, and of the most output: a longer one is not proven."""
 
 _SHORT = 30_000
-_PLAIN = ("uncached_input", "text_output")
-_ATTEMPTS = 6
+_ATTEMPTS = 5
 """How many kinds are left out, one after the other, until the others are found to be equal."""
 
 _THRESHOLD = re.compile(r"_above_(\d+)(k?)_tokens", re.ASCII)
@@ -79,23 +80,23 @@ def ranges(ends: Sequence[int]) -> list[tuple[int, int]]:
 def proven_kinds(here: Priced, litellm: Priced, said: Said, lengths: tuple[int, int]) -> int:
     """The kinds, as a pattern, whose tokens cost here what litellm says, alone and with each other; 0 for none.
 
-    Where a pattern differs, the kind that most of those that differ have in common is left out, and asked about no
-    more, until all are equal.
+    A kind that differs beside plain text is left out. Where others differ together, that one is which most of these
+    patterns have in common, until all are equal.
     """
-    allowed = (1 << len(KINDS)) - 1
-    known: dict[int, bool] = {}
+
+    @functools.cache
+    def is_equal(pattern: int) -> bool:
+        return all(_agree(here(usage), litellm(usage)) for usage in _usages(pattern, lengths, said))
+
+    allowed = _priced_here(here, said, lengths)
+    if is_equal(allowed & _PLAIN):
+        allowed = sum(bit for bit in _bits(allowed) if bit & _PLAIN or is_equal(allowed & _PLAIN | bit))
     for _ in range(_ATTEMPTS):
         patterns = _patterns(allowed)
-        for pattern in patterns:
-            if pattern not in known:
-                known[pattern] = all(
-                    _agree(here(usage), litellm(usage)) for usage in _usages(pattern, lengths, said)
-                )
-        differing = [pattern for pattern in patterns if not known[pattern]]
+        differing = [pattern for pattern in patterns if not is_equal(pattern)]
         if not differing:
             return allowed
-        suspect = max(range(len(KINDS)), key=lambda kind: _suspicion(kind, patterns, differing))
-        allowed &= ~(1 << suspect)
+        allowed &= ~max(_bits(allowed), key=lambda bit: _suspicion(bit, patterns, differing))
         if not allowed:
             break
     return 0
@@ -103,15 +104,27 @@ def proven_kinds(here: Priced, litellm: Priced, said: Said, lengths: tuple[int, 
 
 def are_counts_equal(here: Priced, litellm: Priced, lengths: tuple[int, int]) -> bool:
     """Whether plain numbers of tokens cost here what litellm says, in a range of lengths of the input."""
-    usages = [usage for pattern in _COUNTS for usage in _usages(pattern, lengths, Said(), times=2)]
+    usages = [usage for pattern in (_SENT, _CAME, _PLAIN) for usage in _usages(pattern, lengths, Said(), times=2)]
     return all(_agree(here(usage), litellm(usage)) for usage in usages)
 
 
 def pattern_of(usage: Usage) -> int | None:
     """The kinds of tokens in a usage, a bit for each; None if there is something in it that is not asked about."""
-    if any(usage[_NOT_ASKED]) or usage.explicit_cache_read or usage.unexplained:
+    if any(usage[field] for field in _NOT_ASKED):
         return None
     return sum(bit for bit, field in _BITS if usage[field])
+
+
+def _priced_here(here: Priced, said: Said, lengths: tuple[int, int]) -> int:
+    """The kinds that have a price here beside plain text. With others, litellm is asked whatever it says."""
+    return sum(
+        bit for bit in _bits(_ALL) if all(here(usage) is not None for usage in _usages(_PLAIN | bit, lengths, said))
+    )
+
+
+def _bits(pattern: int) -> list[int]:
+    """The kinds of a pattern, each as one of its own."""
+    return [1 << kind for kind in range(len(KINDS)) if pattern >> kind & 1]
 
 
 def _agree(here: Picodollars | None, there: Picodollars | None) -> bool:
@@ -119,31 +132,29 @@ def _agree(here: Picodollars | None, there: Picodollars | None) -> bool:
     return (here or 0) == (there or 0)
 
 
-def _suspicion(kind: int, patterns: Sequence[int], differing: Sequence[int]) -> float:
+def _suspicion(bit: int, patterns: Sequence[int], differing: Sequence[int]) -> float:
     """How much more often patterns with a kind differ than those without it."""
-    having = [pattern for pattern in patterns if pattern >> kind & 1]
-    if not having:
-        return -1.0
-    with_kind = sum(pattern >> kind & 1 for pattern in differing)
-    others = max(len(patterns) - len(having), 1)
-    return with_kind / len(having) - (len(differing) - with_kind) / others
+    having = sum(1 for pattern in patterns if pattern & bit)
+    of_these = sum(1 for pattern in differing if pattern & bit)
+    return of_these / max(having, 1) - (len(differing) - of_these) / max(len(patterns) - having, 1)
 
 
 @functools.lru_cache(maxsize=64)
 def _patterns(allowed: int) -> tuple[int, ...]:
     """The patterns that are asked about, of those kinds that are allowed."""
     kinds = range(len(KINDS))
-    plain = sum(1 << KINDS.index(name) for name in _PLAIN)
     # Sylvester's Hadamard matrix, and its negative: any three columns have all eight combinations.
     array = [
         sum(1 << kind for kind in kinds if (row & kind).bit_count() & 1 == sign) for row in kinds for sign in (0, 1)
     ]
-    sparse = [plain, *(1 << kind for kind in kinds), *(plain | 1 << kind for kind in kinds)]
+    sparse = [_PLAIN, *(1 << kind for kind in kinds), *(_PLAIN | 1 << kind for kind in kinds)]
     return tuple(dict.fromkeys(pattern & allowed for pattern in (*sparse, *array)))
 
 
 def _usages(pattern: int, lengths: tuple[int, int], said: Said, times: int = 1) -> Iterator[Usage]:
     """Usages of exactly these kinds, whose input is as long as is said; none if there is no input to be as long."""
+    import random
+
     dice = random.Random(f"{pattern} {lengths}")  # noqa: S311 - the same ones each time
     sent = [name for kind, name in enumerate(INPUT) if pattern >> kind & 1]
     if lengths[0] and not sent:
@@ -170,13 +181,17 @@ def _split(length: int, parts: int, dice: random.Random) -> list[int]:
     return [end - start for start, end in zip([0, *ends], [*ends, length], strict=True)]
 
 
-_COUNTS = (0b1, 1 << KINDS.index("text_output"), 0b1 | 1 << KINDS.index("text_output"))
+_SENT, _CAME = 1 << KINDS.index("uncached_input"), 1 << KINDS.index("text_output")
+_PLAIN = _SENT | _CAME
+_ALL = (1 << len(KINDS)) - 1
 _BITS = tuple((1 << kind, Usage._fields.index(name)) for kind, name in enumerate(KINDS))
-_NOT_ASKED = slice(Usage._fields.index("web_searches"), Usage._fields.index("images") + 1)
+_NOT_ASKED = tuple(
+    Usage._fields.index(name) for name, type_ in Usage.__annotations__.items() if type_ == "int" and name not in KINDS
+)
 
 
 def ask_litellm(litellm: Any, model: str, provider: str | None) -> Priced:
-    """litellm's own word on a model of a seller, by its public functions, from objects of its own."""
+    """The word of litellm on a model of a seller: its public functions, asked with objects of its own."""
 
     def priced(usage: Usage) -> Picodollars | None:
         tokens = _tokens(litellm, usage)
@@ -206,7 +221,7 @@ def _cost(question: Callable[[], Any]) -> Picodollars | None:
 
 
 def _tokens(litellm: Any, usage: Usage) -> Any:
-    """litellm's `Usage` of the same tokens, each count where the docstrings of its types have it."""
+    """The same tokens as a `Usage` of litellm, each count where the docstrings of its types have it."""
     writes = {
         "ephemeral_5m_input_tokens": usage.cache_write_5m,
         "ephemeral_1h_input_tokens": usage.cache_write_1h,
