@@ -151,10 +151,10 @@ def _looked_up(files: PriceFiles, model: str, provider: str | None) -> tuple[Pro
         return None
     from budgetctl.pricing import probes
 
-    return proof, [*probes.thresholds(_entry(listing)), probes.LONGEST]
+    return proof, [*probes.thresholds(entry_of(listing)), probes.LONGEST]
 
 
-def _entry(listing: Listing) -> Mapping[str, Any]:
+def entry_of(listing: Listing) -> Mapping[str, Any]:
     """What stands in the map in force under a listing's key."""
     return dict(zip(listing.considered, listing.known[0], strict=True))[listing.key] or {}
 
@@ -286,7 +286,7 @@ def prove(model: str, provider: str | None, said: Iterable[Said], *, counts: boo
             asked_as = litellm_pricing.asked_as(model, provider)
         except CannotPriceError:
             return None
-        ranges = probes.ranges(probes.thresholds(_entry(listing)))
+        ranges = probes.ranges(probes.thresholds(entry_of(listing)))
         there = probes.ask_litellm(litellm, *asked_as)
         with _consulted(litellm) as keys:
             cells = {

@@ -1,0 +1,190 @@
+"""Whether what probes call proven is right: random usages of random entries, held against litellm itself.
+
+    python benchmarks/proofs.py [PAIRS [SEED]]
+    python benchmarks/proofs.py --changed [PAIRS [SEED]]
+
+Proves entries in an empty cache, as though this release knew no rules, and prices at least PAIRS random usages (20,000
+unless given) that are proven. Any that costs something else by litellm is printed, and is a failure. With `--changed`
+the same is done in copies of the installed litellm, each with one rule changed by hand: what differs there has to be
+among what is not proven. The copies are of the files of the litellm that this runs with; a change whose text is not in
+them is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from budgetctl.errors import CannotPriceError
+from budgetctl.models import Usage
+from budgetctl.money import Picodollars
+from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs
+
+WORDS = (None, None, "default", "standard", "batch", "flex", "priority", "fast", "scale")
+PLACES = (None, None, None, None, "us", "global", "not_available")
+SPEEDS = (None, None, None, None, "fast", "standard")
+USUAL = ("uncached_input", "text_output", "cache_read", "reasoning", "cache_write_5m")
+FAMILIES = (
+    "gpt-4o", "gpt-5.1", "gpt-audio", "claude-sonnet-4-5", "claude-opus-4-6", "azure/gpt-4o", "gemini/gemini-2.5-pro",
+    "gemini-2.5-flash", "gemini/gemini-2.5-flash-image", "vertex_ai/claude-sonnet-4-5", "xai/grok-4.3",
+    "deepseek/deepseek-chat", "perplexity/sonar-deep-research", "dashscope/qwen-plus-latest",
+    "anthropic.claude-sonnet-4-5-20250929-v1:0", "mistral/mistral-large-latest", "groq/openai/gpt-oss-120b",
+)  # fmt: skip
+RATES, ANTHROPIC = "litellm_core_utils/llm_cost_calc/utils.py", "llms/anthropic/cost_calculation.py"
+CHANGES = {
+    "a threshold belongs to the longer range": (RATES, "return prompt_tokens > threshold or", "return prompt_tokens >= threshold or"),
+    "flex costs what priority does": (RATES, "ServiceTier.FLEX.value: ServiceTier.FLEX.value", "ServiceTier.FLEX.value: ServiceTier.PRIORITY.value"),
+    "audio without a rate is free": (RATES, "_output_cost_per_audio_token is not None else completion_base_cost", "_output_cost_per_audio_token is not None else 0.0"),
+    "a place costs nothing more": (ANTHROPIC, "if geo_multiplier != 1.0:", "if geo_multiplier > 2.0:"),
+    "fast is dearer by less": (ANTHROPIC, "prompt_cost *= speed_multiplier", "prompt_cost *= speed_multiplier / 2"),
+    "cached tokens at half": (RATES, "float(cached_text_tokens + unclassified_cached_tokens) * cache_read_cost", "float(cached_text_tokens + unclassified_cached_tokens) * cache_read_cost * 0.5"),
+    "reasoning beside images is free": (RATES, "if not is_text_tokens_total and reasoning_tokens and reasoning_tokens > 0:", "if not is_text_tokens_total and reasoning_tokens and reasoning_tokens > 0 and not image_tokens:"),
+    "output is dearer after 128k, whatever the entry says": (RATES, "completion_cost = float(text_tokens) * completion_base_cost", "completion_cost = float(text_tokens) * completion_base_cost * (1.5 if usage.prompt_tokens > 128_000 else 1.0)"),
+    "cached tokens do not count to the length": (RATES, "_prompt_exceeds_threshold(usage.prompt_tokens, threshold, threshold_is_inclusive)", "_prompt_exceeds_threshold(usage.prompt_tokens - (getattr(usage.prompt_tokens_details, 'cached_tokens', 0) or 0), threshold, threshold_is_inclusive)"),
+    "Gemini's thresholds are inclusive too": (RATES, 'frozenset({"xai"})', 'frozenset({"xai", "gemini", "vertex_ai"})'),
+    "images, reasoning and audio together are cheaper": (RATES, "    ## VIDEO COST\n    if not is_text_tokens_total and video_tokens", "    if image_tokens and reasoning_tokens and audio_tokens:\n        completion_cost *= 0.9\n    if not is_text_tokens_total and video_tokens"),
+    "nothing changes": (RATES, "\nfrom ", "\n# Another digest.\nfrom "),
+}  # fmt: skip
+"""A file of litellm, a text in it, and what is put in its place."""
+
+
+def check(pairs: int, seed: str, models: list[str]) -> Counter[str]:
+    """Prove models and price random usages of them, until so many are proven."""
+    dice, counts = random.Random(seed), Counter[str]()
+    asked: set[tuple[str, Any]] = set()
+    while models and counts["proven, equal"] + counts["proven, DIFFERENT"] < pairs:
+        model = dice.choice(models)
+        files = price_files.seen()
+        listing = catalog.find_in(files, model, None)
+        if listing is None:
+            models.remove(model)
+            continue
+        said = probes.Said(dice.choice(WORDS), dice.choice(PLACES), dice.choice(SPEEDS))
+        if said.service_tier == "batch" or not dice.randrange(3):
+            said = probes.Said(said.service_tier)
+        if (model, said) not in asked:
+            asked.add((model, said))
+            start = time.perf_counter()
+            proofs.prove(model, None, [said])
+            counts["ms proving"] += round((time.perf_counter() - start) * 1000)
+            counts["cells asked about"] += 1
+        ends = probes.thresholds(proofs.entry_of(listing))
+        for usage in random_usages(dice, ends):
+            usage = usage._replace(model=model, **said._asdict())
+            here = listing.price(usage)
+            is_proven = here is not None and proofs.covers(files, listing, usage)
+            there = by_litellm(usage)
+            verdict = "equal" if here == there else "no price here" if here is None else "DIFFERENT"
+            counts[f"{'proven' if is_proven else 'not proven'}, {verdict}"] += 1
+            if is_proven and here != there:
+                print(f"different: {usage.to_json()}: {here} here, {there} by litellm")
+    return counts
+
+
+def random_usages(dice: random.Random, ends: list[int]) -> Iterator[Usage]:
+    """Usages of few kinds and of many, at thresholds and far from them."""
+    for _ in range(8):
+        if dice.randrange(2):
+            kinds = {*dice.sample(USUAL, dice.randint(1, 4)), *dice.sample(probes.KINDS, dice.randint(0, 2))}
+        else:
+            kinds = set(dice.sample(probes.KINDS, dice.randint(0, len(probes.KINDS))))
+        counts = {kind: round(10 ** dice.uniform(0, 5.5)) for kind in sorted(kinds)}
+        sent = [kind for kind in probes.INPUT if kind in counts]
+        if ends and sent and dice.randrange(3):
+            grown, rest = dice.choice(sent), dice.choice(ends) + dice.choice((-1, 0, 1, 50_000))
+            rest -= sum(counts[kind] for kind in sent) - counts[grown]
+            counts[grown] = max(rest, 1)
+        yield Usage(**counts)
+
+
+def by_litellm(usage: Usage) -> Picodollars | None:
+    """What litellm itself says."""
+    try:
+        return litellm_pricing.price_usage(usage).amount
+    except CannotPriceError:
+        return None
+
+
+def changed_copy(package: Path, change: tuple[str, str, str], directory: Path) -> bool:
+    """Copy litellm with one text in the place of another; False if it is not there."""
+    name, before, after = change
+    text = (package / name).read_text()
+    if before not in text:
+        return False
+    shutil.copytree(
+        package, directory / "litellm", copy_function=link, ignore=shutil.ignore_patterns("__pycache__", "proxy")
+    )
+    for info in package.parent.glob("litellm-*.dist-info"):
+        shutil.copytree(info, directory / info.name)
+    os.symlink(package / "proxy", directory / "litellm" / "proxy")
+    (directory / "litellm" / name).unlink()
+    (directory / "litellm" / name).write_text(text.replace(before, after, 1))
+    return True
+
+
+def link(source: str, target: str) -> None:
+    """Make a file stand at another place as well, or copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def run_changed(arguments: list[str]) -> int:
+    """Run the check in a process of its own for each change."""
+    package = price_map.package_directory()
+    assert package is not None
+    failures = 0
+    for what, change in CHANGES.items():
+        with tempfile.TemporaryDirectory() as directory:
+            if not changed_copy(package, change, Path(directory)):
+                print(f"--- {what}: skipped, this litellm is written otherwise")
+                continue
+            print(f"--- {what}", flush=True)
+            path = os.pathsep.join([directory, str(Path(__file__).parents[1])])
+            command = [sys.executable, __file__, *arguments, "families"]
+            failures += subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode != 0
+    return failures
+
+
+def entries() -> Mapping[str, Any]:
+    """The entries of litellm's map that have prices per token."""
+    shipped = price_map.shipped()
+    assert shipped is not None
+    return {
+        key: each for key, each in shipped.load().items() if any("token" in name and "cost" in name for name in each)
+    }
+
+
+def main() -> None:
+    """Print what came of it."""
+    arguments = [word for word in sys.argv[1:] if word not in {"--changed", "families"}]
+    if "--changed" in sys.argv:
+        sys.exit(run_changed(arguments))
+    pairs = int(arguments[0]) if arguments else 20_000
+    seed = arguments[1] if len(arguments) > 1 else "0"
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # not one from the network
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["XDG_CACHE_HOME"] = cache
+        known = entries()
+        models = [model for model in FAMILIES if model in known]
+        if "families" not in sys.argv:
+            models += random.Random(seed).sample(sorted(known), max(pairs // 60, 50))
+        print(f"litellm {price_map.shipped().version}, digest {str(litellm_rules.digest())[:12]}, {len(models)} models")
+        counts = check(pairs, seed, models)
+    for what, count in sorted(counts.items()):
+        print(f"{count:>9}  {what}")
+    sys.exit(bool(counts["proven, DIFFERENT"]))
+
+
+if __name__ == "__main__":
+    main()
