@@ -27,7 +27,7 @@ from typing import Any
 from budgetctl.errors import CannotPriceError
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs
+from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs, proving
 
 WORDS = (None, None, "default", "standard", "batch", "flex", "priority", "fast", "scale")
 PLACES = (None, None, None, None, "us", "global", "not_available")
@@ -41,20 +41,55 @@ FAMILIES = (
 )  # fmt: skip
 RATES, ANTHROPIC = "litellm_core_utils/llm_cost_calc/utils.py", "llms/anthropic/cost_calculation.py"
 CHANGES = {
-    "a threshold belongs to the longer range": (RATES, "return prompt_tokens > threshold or", "return prompt_tokens >= threshold or"),
-    "flex costs what priority does": (RATES, "ServiceTier.FLEX.value: ServiceTier.FLEX.value", "ServiceTier.FLEX.value: ServiceTier.PRIORITY.value"),
-    "audio without a rate is free": (RATES, "_output_cost_per_audio_token is not None else completion_base_cost", "_output_cost_per_audio_token is not None else 0.0"),
-    "a place costs nothing more": (ANTHROPIC, "if geo_multiplier != 1.0:", "if geo_multiplier > 2.0:"),
-    "fast is dearer by less": (ANTHROPIC, "prompt_cost *= speed_multiplier", "prompt_cost *= speed_multiplier / 2"),
-    "cached tokens at half": (RATES, "float(cached_text_tokens + unclassified_cached_tokens) * cache_read_cost", "float(cached_text_tokens + unclassified_cached_tokens) * cache_read_cost * 0.5"),
-    "reasoning beside images is free": (RATES, "if not is_text_tokens_total and reasoning_tokens and reasoning_tokens > 0:", "if not is_text_tokens_total and reasoning_tokens and reasoning_tokens > 0 and not image_tokens:"),
-    "output is dearer after 128k, whatever the entry says": (RATES, "completion_cost = float(text_tokens) * completion_base_cost", "completion_cost = float(text_tokens) * completion_base_cost * (1.5 if usage.prompt_tokens > 128_000 else 1.0)"),
-    "cached tokens do not count to the length": (RATES, "_prompt_exceeds_threshold(usage.prompt_tokens, threshold, threshold_is_inclusive)", "_prompt_exceeds_threshold(usage.prompt_tokens - (getattr(usage.prompt_tokens_details, 'cached_tokens', 0) or 0), threshold, threshold_is_inclusive)"),
-    "Gemini's thresholds are inclusive too": (RATES, 'frozenset({"xai"})', 'frozenset({"xai", "gemini", "vertex_ai"})'),
-    "images, reasoning and audio together are cheaper": (RATES, "    ## VIDEO COST\n    if not is_text_tokens_total and video_tokens", "    if image_tokens and reasoning_tokens and audio_tokens:\n        completion_cost *= 0.9\n    if not is_text_tokens_total and video_tokens"),
-    "nothing changes": (RATES, "\nfrom ", "\n# Another digest.\nfrom "),
-}  # fmt: skip
-"""A file of litellm, a text in it, and what is put in its place."""
+    "nothing but the digest": (RATES, "import re\n", "re", "re  # as before"),
+    "a threshold belongs to the longer range": (RATES, "return prompt_tokens > threshold or", ">", ">="),
+    "Gemini's thresholds do so": (RATES, 'frozenset({"xai"})', '"xai"', '"xai", "gemini", "vertex_ai"'),
+    "flex costs what priority does": (
+        RATES,
+        "ServiceTier.FLEX.value: ServiceTier.FLEX",
+        ": ServiceTier.FLEX",
+        ": ServiceTier.PRIORITY",
+    ),
+    "audio without a rate is free": (
+        RATES,
+        "audio_token is not None else completion_base_cost",
+        "completion_base_cost",
+        "0.0",
+    ),
+    "places cost nothing more": (ANTHROPIC, "if geo_multiplier != 1.0:", "!= 1.0", "> 2.0"),
+    "fast answers cost less": (
+        ANTHROPIC,
+        "prompt_cost *= speed_multiplier",
+        "speed_multiplier",
+        "speed_multiplier / 2",
+    ),
+    "cached tokens at half": (RATES, "float(cached_text_tokens + unclassified_cached_tokens) *", "*", "* 0.5 *"),
+    "reasoning beside images is free": (
+        RATES,
+        "and reasoning_tokens and reasoning_tokens > 0",
+        "> 0",
+        "> 0 and not image_tokens",
+    ),
+    "output costs more behind 128k": (
+        RATES,
+        "float(text_tokens) * completion_base_cost",
+        "*",
+        "* (1 + (usage.prompt_tokens > 128_000)) *",
+    ),
+    "what is cached is not long": (
+        RATES,
+        "_prompt_exceeds_threshold(usage.prompt_tokens, threshold,",
+        "tokens,",
+        "tokens - usage.prompt_tokens_details.cached_tokens,",
+    ),
+    "images, reasoning and audio are one cheaper": (
+        RATES,
+        "if not is_text_tokens_total and video_tokens",
+        "if",
+        "completion_cost -= 1e-6 * bool(image_tokens and reasoning_tokens and audio_tokens)\n    if",
+    ),
+}
+"""A file of litellm, a text in it that is changed where it first stands, what of it, and what that becomes."""
 
 
 def check(pairs: int, seed: str, models: list[str]) -> Counter[str]:
@@ -68,18 +103,18 @@ def check(pairs: int, seed: str, models: list[str]) -> Counter[str]:
         if listing is None:
             models.remove(model)
             continue
-        said = probes.Said(dice.choice(WORDS), dice.choice(PLACES), dice.choice(SPEEDS))
-        if said.service_tier == "batch" or not dice.randrange(3):
-            said = probes.Said(said.service_tier)
+        said = (dice.choice(WORDS), dice.choice(PLACES), dice.choice(SPEEDS))
+        if said[0] == "batch" or not dice.randrange(3):
+            said = (said[0], None, None)
         if (model, said) not in asked:
             asked.add((model, said))
             start = time.perf_counter()
-            proofs.prove(model, None, [said])
+            proving.prove(model, None, [said])
             counts["ms proving"] += round((time.perf_counter() - start) * 1000)
             counts["cells asked about"] += 1
-        ends = probes.thresholds(proofs.entry_of(listing))
+        *ends, _ = probes.ends(proofs.entry_of(listing))
         for usage in random_usages(dice, ends):
-            usage = usage._replace(model=model, **said._asdict())
+            usage = usage._replace(model=model, service_tier=said[0], inference_geo=said[1], speed=said[2])
             here = listing.price(usage)
             is_proven = here is not None and proofs.covers(files, listing, usage)
             there = by_litellm(usage)
@@ -114,20 +149,17 @@ def by_litellm(usage: Usage) -> Picodollars | None:
         return None
 
 
-def changed_copy(package: Path, change: tuple[str, str, str], directory: Path) -> bool:
+def changed_copy(package: Path, change: tuple[str, str, str, str], directory: Path) -> bool:
     """Copy litellm with one text in the place of another; False if it is not there."""
-    name, before, after = change
+    name, before, *replaced = change
     text = (package / name).read_text()
     if before not in text:
         return False
-    shutil.copytree(
-        package, directory / "litellm", copy_function=link, ignore=shutil.ignore_patterns("__pycache__", "proxy")
-    )
+    shutil.copytree(package, directory / "litellm", copy_function=link)
     for info in package.parent.glob("litellm-*.dist-info"):
         shutil.copytree(info, directory / info.name)
-    os.symlink(package / "proxy", directory / "litellm" / "proxy")
     (directory / "litellm" / name).unlink()
-    (directory / "litellm" / name).write_text(text.replace(before, after, 1))
+    (directory / "litellm" / name).write_text(text.replace(before, before.replace(*replaced), 1))
     return True
 
 
@@ -142,7 +174,6 @@ def link(source: str, target: str) -> None:
 def run_changed(arguments: list[str]) -> int:
     """Run the check in a process of its own for each change."""
     package = price_map.package_directory()
-    assert package is not None
     failures = 0
     for what, change in CHANGES.items():
         with tempfile.TemporaryDirectory() as directory:

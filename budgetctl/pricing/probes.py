@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from budgetctl import money
 from budgetctl.models import Usage
@@ -46,35 +46,28 @@ _ATTEMPTS = 5
 
 _THRESHOLD = re.compile(r"_above_(\d+)(k?)_tokens", re.ASCII)
 
+Said = tuple[str | None, str | None, str | None]
+"""The service tier, the place and the speed that a response names, word by word."""
+
+_NOTHING: Said = (None, None, None)
+
 Priced = Callable[[Usage], Picodollars | None]
 """What a usage costs; None for one without a price, or whose price is nothing."""
 
 
-class Said(NamedTuple):
-    """What a response says of itself that decides on its price, word by word."""
-
-    service_tier: str | None = None
-    inference_geo: str | None = None
-    speed: str | None = None
-
-    @classmethod
-    def of(cls, usage: Usage) -> Said:
-        """The words of a usage."""
-        return cls(usage.service_tier, usage.inference_geo, usage.speed)
-
-
-def thresholds(entry: Mapping[str, Any]) -> list[int]:
-    """The lengths of input, in tokens, above which an entry has other rates, lowest first."""
+def ends(entry: Mapping[str, Any]) -> list[int]:
+    """The last length, in tokens, of each range of inputs that have the same rates by an entry, lowest first."""
     matches = (match for name in entry for match in _THRESHOLD.finditer(name))
     named = {int(match[1]) * (1000 if match[2] else 1) for match in matches}
     tiers = entry.get("tiered_pricing") or ()
-    ends = {int(end) for tier in tiers if isinstance(tier, dict) for end in tier.get("range", ())}
-    return sorted(end for end in named | ends if 0 < end < LONGEST)
+    listed = {int(end) for tier in tiers if isinstance(tier, dict) for end in tier.get("range", ())}
+    return [*sorted(end for end in named | listed if 0 < end < LONGEST), LONGEST]
 
 
-def ranges(ends: Sequence[int]) -> list[tuple[int, int]]:
-    """The lengths between thresholds: each from the first number of tokens to the last."""
-    return list(zip([0, *(end + 1 for end in ends)], [*ends, LONGEST], strict=True))
+def ranges(entry: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """These ranges, each from the first number of tokens to the last."""
+    last = ends(entry)
+    return list(zip([0, *(end + 1 for end in last)], last, strict=False))
 
 
 def proven_kinds(here: Priced, litellm: Priced, said: Said, lengths: tuple[int, int]) -> int:
@@ -104,7 +97,7 @@ def proven_kinds(here: Priced, litellm: Priced, said: Said, lengths: tuple[int, 
 
 def are_counts_equal(here: Priced, litellm: Priced, lengths: tuple[int, int]) -> bool:
     """Whether plain numbers of tokens cost here what litellm says, in a range of lengths of the input."""
-    usages = [usage for pattern in (_SENT, _CAME, _PLAIN) for usage in _usages(pattern, lengths, Said(), times=2)]
+    usages = [usage for pattern in (_SENT, _CAME, _PLAIN) for usage in _usages(pattern, lengths, _NOTHING, times=2)]
     return all(_agree(here(usage), litellm(usage)) for usage in usages)
 
 
@@ -163,7 +156,7 @@ def _usages(pattern: int, lengths: tuple[int, int], said: Said, times: int = 1) 
     for _ in range(times):
         counts = dict(zip(sent, _split(_length(lengths, len(sent), dice), len(sent), dice), strict=True))
         counts |= {name: dice.choice((1, dice.randint(2, 30_000))) for name in back}
-        yield Usage(**counts, **said._asdict())  # type: ignore[arg-type]
+        yield Usage(**counts, service_tier=said[0], inference_geo=said[1], speed=said[2])  # type: ignore[arg-type]
 
 
 def _length(lengths: tuple[int, int], least: int, dice: random.Random) -> int:

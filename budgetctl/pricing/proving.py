@@ -1,0 +1,164 @@
+"""Asking litellm about the cells of an entry, in a process that has imported it.
+
+Only a litellm as it is installed proves anything: one to which somebody has told other prices, or of whose functions
+somebody has put others in the place, says nothing of other processes.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from budgetctl.directories import cache_directory
+from budgetctl.errors import CannotPriceError
+from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs
+from budgetctl.pricing.catalog import Listing
+from budgetctl.pricing.fence import fenced
+from budgetctl.pricing.price_files import PriceFiles
+from budgetctl.pricing.proofs import Proof, Said
+
+_MOST_SAID, _LONGEST_WORD = 64, 64
+"""How many things that responses of a model say are kept, of how many characters: no provider has as many."""
+
+_DAY_S = 86_400
+
+_REPLACEABLE = (
+    ("litellm", "completion_cost cost_per_token get_model_info get_llm_provider token_counter"),
+    ("litellm.cost_calculator", "completion_cost cost_per_token batch_cost_calculator generic_cost_per_token"),
+    ("litellm.litellm_core_utils.llm_cost_calc.utils", "generic_cost_per_token get_model_info"),
+    ("litellm.utils", "get_model_info get_llm_provider token_counter"),
+)
+"""Functions of litellm in whose place programs put others."""
+
+
+@functools.lru_cache(maxsize=4096)
+def prove_once(files: PriceFiles, model: str, provider: str | None, said: Said | None) -> None:
+    """Prove a cell that nobody has asked about, here or in another process. None is that of plain numbers of tokens."""
+    known = proofs.proof_of(files, model, provider)
+    if known is None or (not known.counts if said is None else said not in known.cells):
+        prove(model, provider, [] if said is None else [said])
+
+
+@fenced()
+def prove(model: str, provider: str | None, said: Iterable[Said]) -> Proof | None:
+    """Ask litellm about what responses of a model say, and about plain numbers of tokens; keep and return the answers.
+
+    None where nothing can be proven: without a listing, with prices that hold at some hours only, or under a litellm
+    that cannot be read, or that somebody has changed in this process.
+    """
+    files = price_files.seen()
+    listing = catalog.find_in(files, model, provider)
+    if listing is None or listing.off_peak is not None or litellm_rules.digest() is None:
+        return None
+    litellm = litellm_pricing.imported()
+    if not is_plain(litellm) or not listing.holds_in(litellm):
+        return None
+    before = proofs.proof_of(files, model, provider) or Proof(model, provider)
+    with _consulted(litellm) as keys:
+        try:
+            proof = _asked(litellm, listing, before, said)
+        except CannotPriceError:
+            return None
+    keys = keys | {*before.entries, *listing.considered}
+    entries = proofs.hashes(files, listing, sorted(keys))
+    # What litellm has added to its map by itself, as aliases, is not seen in the file.
+    if entries is None or any(entries[key] != proofs.hash_of(litellm.model_cost.get(key)) for key in keys):
+        return None
+    proof = proof._replace(entries=entries)
+    proofs.save(proof)
+    return proof
+
+
+def _asked(litellm: Any, listing: Listing, before: Proof, said: Iterable[Said]) -> Proof:
+    """What was known of a model, and what litellm says now. Raises `CannotPriceError` where it does not know it."""
+    name, seller = litellm_pricing.asked_as(before.model, before.provider)
+    ranges = probes.ranges(proofs.entry_of(listing))
+    there = probes.ask_litellm(litellm, name, seller)
+    cells = dict(before.cells)
+    for words in said:
+        if all(len(word or "") <= _LONGEST_WORD for word in words) and len(cells) < _MOST_SAID:
+            cells[words] = [probes.proven_kinds(listing.price, there, words, each) for each in ranges]
+    counts = before.counts
+    if not counts:
+        by_counts = probes.ask_litellm_of_counts(litellm, name, seller)
+        price = functools.partial(listing.price, as_counts=True)
+        counts = [probes.are_counts_equal(price, by_counts, each) for each in ranges]
+    return before._replace(cells=cells, counts=counts)
+
+
+class _NotingMap(dict[str, Any]):
+    """litellm's map, which notes the keys that are looked for."""
+
+    def __init__(self, entries: Mapping[str, Any]) -> None:
+        super().__init__(entries)
+        self.sought: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.sought.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        if isinstance(key, str):
+            self.sought.add(key)
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The entry of a key."""
+        self.sought.add(key)
+        return super().get(key, default)
+
+
+@contextmanager
+def _consulted(litellm: Any) -> Iterator[set[str]]:
+    """The keys that litellm looks for in its map meanwhile. What it remembers of before is forgotten first."""
+    for function in list(vars(litellm.utils).values()):
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
+    known = litellm.model_cost
+    noting = litellm.model_cost = _NotingMap(known)
+    try:
+        yield noting.sought
+    finally:
+        litellm.model_cost = known
+
+
+def is_plain(litellm: Any) -> bool:
+    """Whether the functions that price are those of the files of the litellm that is installed."""
+    package = price_map.package_directory()
+    if package is None or os.path.dirname(litellm.__file__ or "") != str(package):  # noqa: PTH120 - at each price
+        return False
+    modules = ((sys.modules.get(module), names) for module, names in _NAMES)
+    return _are_of(str(package), tuple(getattr(module, name, None) for module, names in modules for name in names))
+
+
+_NAMES = tuple((module, tuple(names.split())) for module, names in _REPLACEABLE)
+
+
+@functools.lru_cache(maxsize=4)
+def _are_of(package: str, functions: tuple[Any, ...]) -> bool:
+    """Whether functions are written in files of the package. Versions that lack one have it nowhere else."""
+    codes = [getattr(function, "__code__", None) for function in functions if function is not None]
+    return all(code is not None and code.co_filename.startswith(package) for code in codes)
+
+
+def warn_once_a_day() -> None:
+    """Warn that litellm is asked, as its rules are others than this release has: once a day, in whatever process."""
+    marker = cache_directory() / "litellm-was-asked"
+    with suppress(OSError):
+        if time.time() - marker.stat().st_mtime < _DAY_S:
+            return
+    with suppress(OSError):
+        marker.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        marker.touch()
+    installed = price_map.shipped()
+    warnings.warn(
+        f"litellm {installed.version if installed else ''} prices in ways that this release of budgetctl does not know:"
+        " there litellm is asked, which takes seconds; a newer budgetctl is due",
+        stacklevel=2,
+    )
