@@ -44,7 +44,27 @@ USAGES = (
     Usage(audio_input=299, image_input=258, audio_output=5, image_output=77),
     Usage(uncached_input=1_500_007, cache_read=3_001, cache_write_5m=997, cache_write_1h=103, text_output=20_011),
     Usage(uncached_input=13, cache_read=1_500_007, text_output=20_011, reasoning=7_001),
+    Usage(uncached_input=13, cache_write_5m=2_001, cache_write_1h=55, cache_write_12h=7_003, text_output=19),
+    Usage(uncached_input=1_201, cache_write_12h=7_003, text_output=19),
+    Usage(uncached_input=1_201, explicit_cache_read=7_003, text_output=19),
+    Usage(uncached_input=1_201, cache_read=31, audio_cache_read=2_003, audio_input=57, text_output=19),
+    Usage(uncached_input=1_201, cache_read=31, image_cache_read=2_003, image_input=57, text_output=19),
+    Usage(uncached_input=1_201, video_input=5_009, text_output=19, video_output=3_001),
+    Usage(uncached_input=1_201, text_output=19, reasoning=7, citations=811),
+    Usage(text_output=19, reasoning=7, audio_output=11, image_output=13, video_output=17),
 )
+LONG = (
+    Usage(uncached_input=7, image_input=1_000_003, text_output=19, image_output=2_580),
+    Usage(uncached_input=7, audio_input=1_000_003, text_output=19, audio_output=457),
+    Usage(
+        cache_read=1_219, cache_write_5m=146_557, image_input=999_247, text_output=7, reasoning=59_243, audio_output=99
+    ),
+    Usage(uncached_input=7, audio_cache_read=900_001, image_cache_read=200_003, audio_input=5, text_output=19),
+    Usage(uncached_input=7, video_input=1_000_003, text_output=19, video_output=457),
+    Usage(explicit_cache_read=1_000_003, uncached_input=9, text_output=19),
+    Usage(uncached_input=1_000_003, cache_write_5m=7, cache_write_1h=1_009, cache_write_12h=2_003, text_output=19),
+)
+"""Inputs above every threshold that consist of other kinds than text."""
 TIERS = ("batch", "flex", "priority", "default", "balanced", "Fast", "ultrafast", "auto")
 SAID = (
     {"inference_geo": "us"},
@@ -94,10 +114,9 @@ def usages_of(entry: Mapping[str, Any]) -> Iterator[Usage]:
         for length in (end - 1, end, end + 1)
         if length > mixed.total_input
     ]
-    yield from USAGES
-    yield from around
+    yield from (*USAGES, *LONG, *around)
     for tier in TIERS:
-        for usage in (PLAIN, USAGES[8], USAGES[11], USAGES[13], *around):
+        for usage in (PLAIN, *USAGES[8:14], *USAGES[17:], *LONG, *around):
             yield usage._replace(service_tier=tier)
     if entry.get("provider_specific_entry"):
         yield from (usage._replace(**said) for said in SAID for usage in (PLAIN, USAGES[8]))

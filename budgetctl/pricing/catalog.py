@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import price_files, price_map
+from budgetctl.pricing import litellm_rules, price_files, price_map
 from budgetctl.pricing.cost import Tariff, tariff, token_rates
 from budgetctl.pricing.off_peak import OffPeak, off_peak
 from budgetctl.pricing.price_files import PriceFiles
@@ -205,15 +205,16 @@ def _listing(
     if key in NOT_MODELS or not _is_sold_by(seller, entry):
         return None
     block = entry.get("off_peak_pricing")
-    hours, rules = off_peak(block), tariff(entry, seller)
-    if rules is None or (block and (hours is None or not _is_lowered_as_known(seller, entry))):
+    rules, _ = litellm_rules.rules_in_force()
+    hours, prices = off_peak(block), tariff(entry, seller, rules)
+    if prices is None or (block and (hours is None or not _is_lowered_as_known(seller, entry))):
         return None
     known = (tuple(considered.values()),)
-    listing = Listing(key, rules, token_rates(entry), source, tuple(considered), known, by_region)
+    listing = Listing(key, prices, token_rates(entry), source, tuple(considered), known, by_region)
     if hours is None:
         return listing
     lowered = {**entry, **token_rates(entry["off_peak_pricing"])}
-    lower = listing._replace(tariff=Tariff(lowered, seller, ()), rates=token_rates(lowered))
+    lower = listing._replace(tariff=Tariff(lowered, seller, (), rules), rates=token_rates(lowered))
     return listing._replace(off_peak=(hours, lower))
 
 

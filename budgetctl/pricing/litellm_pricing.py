@@ -243,6 +243,8 @@ def _as_response(litellm: Any, usage: Usage, model: str) -> Any:
 
 def _as_usage(litellm: Any, usage: Usage) -> Any:
     said = {name: getattr(usage, name) for name in ("inference_geo", "speed") if getattr(usage, name)}
+    if usage.citations:
+        said["citation_tokens"] = usage.citations
     return litellm.Usage(
         prompt_tokens=usage.total_input,
         completion_tokens=usage.total_output,
@@ -253,6 +255,7 @@ def _as_usage(litellm: Any, usage: Usage) -> Any:
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": usage.audio_output,
             "image_tokens": usage.image_output,
+            "video_tokens": usage.video_output,
         },
         server_tool_use={"web_search_requests": usage.web_searches} if usage.web_searches else None,
         **said,
@@ -260,17 +263,26 @@ def _as_usage(litellm: Any, usage: Usage) -> Any:
 
 
 def _input_details(usage: Usage) -> dict[str, Any]:
+    """The counts of the input as litellm has them: what was read from a cache is in the count of its kind too."""
+    read = usage.cache_read + usage.explicit_cache_read
     details: dict[str, Any] = {
         "text_tokens": usage.uncached_input,
-        "cached_tokens": usage.cache_read,
-        "cache_creation_tokens": usage.cache_write_5m + usage.cache_write_1h,
-        "audio_tokens": usage.audio_input,
-        "image_tokens": usage.image_input,
+        "cached_tokens": read + usage.audio_cache_read + usage.image_cache_read,
+        "cache_creation_tokens": usage.cache_write_5m + usage.cache_write_1h + usage.cache_write_12h,
+        "audio_tokens": usage.audio_input + usage.audio_cache_read,
+        "image_tokens": usage.image_input + usage.image_cache_read,
+        "video_tokens": usage.video_input,
     }
-    if usage.cache_write_1h:
+    if usage.audio_cache_read or usage.image_cache_read:
+        kinds = {"audio_tokens": usage.audio_cache_read, "image_tokens": usage.image_cache_read}
+        details["cached_tokens_details"] = kinds
+    if usage.explicit_cache_read and usage.explicit_cache_read == details["cached_tokens"]:
+        details["cache_type"] = "ephemeral"  # which says it of all: reads of both sorts cost what ordinary ones do
+    if usage.cache_write_1h or usage.cache_write_12h:
         details["cache_creation_token_details"] = {
             "ephemeral_5m_input_tokens": usage.cache_write_5m,
             "ephemeral_1h_input_tokens": usage.cache_write_1h,
+            "ephemeral_12h_input_tokens": usage.cache_write_12h,
         }
     return details
 

@@ -61,8 +61,21 @@ _SETTLED_NS = 2_000_000_000
 class Rules(NamedTuple):
     """Where litellm's versions from 1.106.2 on differ. What is said here unless otherwise stated is the newest's."""
 
-    drops_prefixes: bool = True
+    audio_by_length: bool = True
+    """Whether audio has rates of its own for long inputs. In 1.108.1 to 1.108.14, and since 1.110."""
+    bedrock_has_places: bool = True
+    """Whether places have a surcharge at Bedrock. Since 1.108.1."""
+    writes_by_lifetime: bool = True
+    """Whether cache writes are priced by how long they last in each service tier, 12 hours too; whether a rate of 0 for
+    writes counts in batches; whether reads from explicit caches have a rate of their own. Since 1.109."""
+    perplexity_reads_caches: bool = True
+    """Whether Perplexity bills cached tokens at their rate. Since 1.109.2."""
+    batches_read_at_standard_rate: bool = True
+    """Whether a batch without a rate for cached tokens takes the standard one. Since 1.110."""
+    counts_by_model: bool = True
     """Whether tokens of `seller/model` are counted as those of `model`. Since 1.109."""
+    lacks: tuple[str, ...] = ()
+    """Prices of an entry that have no effect."""
 
 
 NEWEST = Rules()
@@ -117,7 +130,7 @@ def _states(package: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The files that are there, each with what changes when it does. The inode, as images have constant times."""
     for name in [*_NEEDED, *_LOOKED_AT]:
         with suppress(OSError):
-            status = os.stat(f"{package}/{name}")
+            status = os.stat(f"{package}/{name}")  # noqa: PTH116 - of fifty files, in half the time
             yield name, (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 
 
