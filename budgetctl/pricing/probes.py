@@ -120,6 +120,11 @@ def _bits(pattern: int) -> list[int]:
     return [1 << kind for kind in range(len(KINDS)) if pattern >> kind & 1]
 
 
+def has_text(pattern: int) -> bool:
+    """Whether text is among the kinds of a pattern."""
+    return pattern & _PLAIN == _PLAIN
+
+
 def _agree(here: Picodollars | None, there: Picodollars | None) -> bool:
     # Nobody charges what has no price here: litellm is asked. A litellm that says 0 then is asked in vain.
     return (here or 0) == (there or 0)

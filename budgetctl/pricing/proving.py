@@ -7,6 +7,7 @@ somebody has put others in the place, says nothing of other processes.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import sys
 import time
@@ -19,6 +20,7 @@ from budgetctl.directories import cache_directory
 from budgetctl.errors import CannotPriceError
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs
 from budgetctl.pricing.catalog import Listing
+from budgetctl.pricing.cost import prices
 from budgetctl.pricing.fence import fenced
 from budgetctl.pricing.price_files import PriceFiles
 from budgetctl.pricing.proofs import Proof, Said
@@ -27,6 +29,15 @@ _MOST_SAID, _LONGEST_WORD = 64, 64
 """How many things that responses of a model say are kept, of how many characters: no provider has as many."""
 
 _DAY_S = 86_400
+
+_WORDS = {
+    "default": ("openai", "azure", "text-completion-openai"),
+    "standard": ("anthropic", "gemini", "vertex_ai"),
+    "batches": ("openai", "azure", "anthropic", "gemini", "vertex_ai-language"),
+}
+"""Service tiers that sellers name, or price without a rate of their own."""
+
+_PLACES = ("global", "not_available")
 
 _REPLACEABLE = (
     ("litellm", "completion_cost cost_per_token get_model_info get_llm_provider token_counter"),
@@ -90,6 +101,32 @@ def _asked(litellm: Any, listing: Listing, before: Proof, said: Iterable[Said]) 
         price = functools.partial(listing.price, as_counts=True)
         counts = [probes.are_counts_equal(price, by_counts, each) for each in ranges]
     return before._replace(cells=cells, counts=counts)
+
+
+def provable() -> list[str]:
+    """The models of the map in force that are priced by the token."""
+    source = price_map.in_force()
+    entries = {} if source is None else source.load()
+    return sorted(key for key, entry in entries.items() if any("token" in name for name in prices(entry)))
+
+
+def prove_usual(model: str) -> bool:
+    """Prove what responses of a model usually say, and say whether its text needs no litellm from now on."""
+    listing = catalog.find(model, None)
+    proof = None if listing is None else prove(model, None, _usual(proofs.entry_of(listing)))
+    if proof is None or proofs.proof_of(price_files.seen(), model, None) is None:
+        return False
+    return all(proof.counts) and all(map(probes.has_text, itertools.chain(*proof.cells.values())))
+
+
+def _usual(entry: Mapping[str, Any]) -> list[Said]:
+    """What responses say that are priced by an entry, as its seller's answers do."""
+    seller = str(entry.get("litellm_provider"))
+    words: list[str | None] = [None]
+    words += [word for word in ("flex", "priority", "batches") if any(name.endswith(f"_{word}") for name in entry)]
+    words += [word for word, sellers in _WORDS.items() if seller.startswith(sellers)]
+    said: list[Said] = [("batch" if word == "batches" else word, None, None) for word in dict.fromkeys(words)]
+    return said + [("standard", place, None) for place in _PLACES if seller == "anthropic"]
 
 
 class _NotingMap(dict[str, Any]):
