@@ -267,15 +267,17 @@ def trusted(trust: Trust) -> str:
         return "not to be read: litellm is asked for each price"
     if trust.by == "digest":
         return f"trusted by their digest, {trust.digest[:12]}"
-    proven = f"{trust.proven_models:,} models proven in {trust.proofs}"
-    return f"not known to this release, digest {trust.digest[:12]}: {proven}; for others litellm is asked"
+    return (
+        f"not known to this release, digest {trust.digest[:12]}: litellm is asked, except for the models proven in"
+        f" {trust.proofs} ({trust.proven_models:,})"
+    )
 
 
 def proved(trust: Trust, proven: Sequence[str], asked: Sequence[str]) -> str:
     """What `prices prove` proved."""
     if trust.by == "digest":
         return "litellm's rules are trusted by their digest; nothing to prove"
-    line = f"{len(proven):,} models proven in {trust.proofs}"
+    line = f"{len(proven):,} {'model' if len(proven) == 1 else 'models'} proven in {trust.proofs}"
     if not asked:
         return line
     names = ", ".join(asked[:_FEW]) + (", …" if len(asked) > _FEW else "")

@@ -102,10 +102,13 @@ def are_counts_equal(here: Priced, litellm: Priced, lengths: tuple[int, int]) ->
 
 
 def pattern_of(usage: Usage) -> int | None:
-    """The kinds of tokens in a usage, a bit for each; None if there is something in it that is not asked about."""
+    """The kinds of tokens in a usage; None if there is something in it that is not asked about.
+
+    Unexplained tokens are priced as text, by one of its two rates.
+    """
     if any(usage[field] for field in _NOT_ASKED):
         return None
-    return sum(bit for bit, field in _BITS if usage[field])
+    return sum(bit for bit, field in _FIELDS if usage[field]) | (_PLAIN if usage.unexplained else 0)
 
 
 def _priced_here(here: Priced, said: Said, lengths: tuple[int, int]) -> int:
@@ -182,9 +185,11 @@ def _split(length: int, parts: int, dice: random.Random) -> list[int]:
 _SENT, _CAME = 1 << KINDS.index("uncached_input"), 1 << KINDS.index("text_output")
 _PLAIN = _SENT | _CAME
 _ALL = (1 << len(KINDS)) - 1
-_BITS = tuple((1 << kind, Usage._fields.index(name)) for kind, name in enumerate(KINDS))
+_FIELDS = tuple((1 << kind, Usage._fields.index(name)) for kind, name in enumerate(KINDS))
 _NOT_ASKED = tuple(
-    Usage._fields.index(name) for name, type_ in Usage.__annotations__.items() if type_ == "int" and name not in KINDS
+    Usage._fields.index(name)
+    for name, default in Usage._field_defaults.items()
+    if isinstance(default, int) and name not in {*KINDS, "unexplained"}
 )
 
 
