@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -149,26 +148,20 @@ def by_litellm(usage: Usage) -> Picodollars | None:
         return None
 
 
-def changed_copy(package: Path, change: tuple[str, str, str, str], directory: Path) -> bool:
-    """Copy litellm with one text in the place of another; False if it is not there."""
-    name, before, *replaced = change
-    text = (package / name).read_text()
-    if before not in text:
-        return False
-    shutil.copytree(package, directory / "litellm", copy_function=link)
+def changed_copy(package: Path, name: str, text: str, directory: Path) -> None:
+    """Make a litellm in a directory that is the installed one, but for one file, which has another text."""
+    copy = directory / "litellm"
+    copy.mkdir(parents=True)
     for info in package.parent.glob("litellm-*.dist-info"):
-        shutil.copytree(info, directory / info.name)
-    (directory / "litellm" / name).unlink()
-    (directory / "litellm" / name).write_text(text.replace(before, before.replace(*replaced), 1))
-    return True
-
-
-def link(source: str, target: str) -> None:
-    """Make a file stand at another place as well, or copy it."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)
+        (directory / info.name).symlink_to(info)
+    for part in Path(name).parts:
+        for path in package.iterdir():
+            if path.name not in {part, "__pycache__"}:
+                (copy / path.name).symlink_to(path)
+        package, copy = package / part, copy / part
+        if package.is_dir():
+            copy.mkdir()
+    copy.write_text(text)
 
 
 def run_changed(arguments: list[str]) -> int:
@@ -176,11 +169,14 @@ def run_changed(arguments: list[str]) -> int:
     package = price_map.package_directory()
     failures = 0
     for what, change in CHANGES.items():
+        name, before, *replaced = change
+        text = (package / name).read_text()
+        if before not in text:
+            print(f"--- {what}: skipped, this litellm is written otherwise")
+            continue
+        print(f"--- {what}", flush=True)
         with tempfile.TemporaryDirectory() as directory:
-            if not changed_copy(package, change, Path(directory)):
-                print(f"--- {what}: skipped, this litellm is written otherwise")
-                continue
-            print(f"--- {what}", flush=True)
+            changed_copy(package, name, text.replace(before, before.replace(*replaced), 1), Path(directory))
             path = os.pathsep.join([directory, str(Path(__file__).parents[1])])
             command = [sys.executable, __file__, *arguments, "families"]
             failures += subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode != 0
