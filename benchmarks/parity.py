@@ -9,7 +9,6 @@ tests/pricing/test_parity.py looks at a part of them each day.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -26,6 +25,7 @@ from budgetctl.money import Picodollars
 from budgetctl.pricing import catalog, litellm_pricing, price_map
 
 PLAIN = Usage(uncached_input=12_345, text_output=678)
+EXPLICIT = Usage(uncached_input=1_201, explicit_cache_read=7_003, text_output=19)
 USAGES = (
     PLAIN,
     Usage(),
@@ -46,23 +46,40 @@ USAGES = (
     Usage(uncached_input=13, cache_read=1_500_007, text_output=20_011, reasoning=7_001),
     Usage(uncached_input=13, cache_write_5m=2_001, cache_write_1h=55, cache_write_12h=7_003, text_output=19),
     Usage(uncached_input=1_201, cache_write_12h=7_003, text_output=19),
-    Usage(uncached_input=1_201, explicit_cache_read=7_003, text_output=19),
+    EXPLICIT,
     Usage(uncached_input=1_201, cache_read=31, audio_cache_read=2_003, audio_input=57, text_output=19),
     Usage(uncached_input=1_201, cache_read=31, image_cache_read=2_003, image_input=57, text_output=19),
     Usage(uncached_input=1_201, video_input=5_009, text_output=19, video_output=3_001),
     Usage(uncached_input=1_201, text_output=19, reasoning=7, citations=811),
     Usage(text_output=19, reasoning=7, audio_output=11, image_output=13, video_output=17),
 )
+ALL = Usage(
+    uncached_input=1_201,
+    cache_read=311,
+    cache_write_5m=211,
+    cache_write_1h=113,
+    cache_write_12h=57,
+    audio_cache_read=203,
+    image_cache_read=107,
+    audio_input=57,
+    image_input=31,
+    video_input=509,
+    text_output=19,
+    reasoning=7,
+    audio_output=11,
+    image_output=13,
+    video_output=17,
+    citations=811,
+)
 LONG = (
     Usage(uncached_input=7, image_input=1_000_003, text_output=19, image_output=2_580),
     Usage(uncached_input=7, audio_input=1_000_003, text_output=19, audio_output=457),
-    Usage(
-        cache_read=1_219, cache_write_5m=146_557, image_input=999_247, text_output=7, reasoning=59_243, audio_output=99
-    ),
+    Usage(cache_read=1_219, cache_write_5m=146_557, image_input=999_247, reasoning=59_243, audio_output=99),
     Usage(uncached_input=7, audio_cache_read=900_001, image_cache_read=200_003, audio_input=5, text_output=19),
     Usage(uncached_input=7, video_input=1_000_003, text_output=19, video_output=457),
-    Usage(explicit_cache_read=1_000_003, uncached_input=9, text_output=19),
+    Usage(uncached_input=9, explicit_cache_read=1_000_003, text_output=19),
     Usage(uncached_input=1_000_003, cache_write_5m=7, cache_write_1h=1_009, cache_write_12h=2_003, text_output=19),
+    ALL._replace(uncached_input=1_000_003),
 )
 """Inputs above every threshold that consist of other kinds than text."""
 TIERS = ("batch", "flex", "priority", "default", "balanced", "Fast", "ultrafast", "auto")
@@ -91,13 +108,23 @@ def entries() -> dict[str, Mapping[str, Any]]:
     """The entries of litellm's map that have prices per token."""
     import litellm
 
-    text = Path(litellm.__file__).with_name(price_map.MAP_NAME).read_text(encoding="utf-8")
+    shipped = price_map.PriceMap(Path(litellm.__file__).with_name(price_map.MAP_NAME), "")
     return {
         key: entry
-        for key, entry in json.loads(text).items()
-        if key not in price_map.NOT_MODELS
-        and (entry.get("tiered_pricing") or any("token" in name and "cost" in name for name in entry))
+        for key, entry in shipped.load().items()
+        if (entry.get("tiered_pricing") or any("token" in name and "cost" in name for name in entry))
     }
+
+
+def groups(known: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """The keys of entries that are priced by the same rules: of one seller, with the same fields."""
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for key, entry in sorted(known.items()):
+        fields = frozenset(name for name in entry if "cost" in name or "pricing" in name or "specific" in name)
+        tiers = frozenset(name for tier in entry.get("tiered_pricing") or () for name in tier)
+        seller = key.partition("/")[0] if "/" in key else ""
+        found.setdefault((seller, entry.get("litellm_provider"), entry.get("mode"), fields, tiers), []).append(key)
+    return list(found.values())
 
 
 def usages_of(entry: Mapping[str, Any]) -> Iterator[Usage]:
@@ -116,14 +143,18 @@ def usages_of(entry: Mapping[str, Any]) -> Iterator[Usage]:
     ]
     yield from (*USAGES, *LONG, *around)
     for tier in TIERS:
-        for usage in (PLAIN, *USAGES[8:14], *USAGES[17:], *LONG, *around):
+        for usage in (PLAIN, USAGES[8], USAGES[11], USAGES[13], EXPLICIT, ALL, LONG[1], LONG[-1], *around):
             yield usage._replace(service_tier=tier)
     if entry.get("provider_specific_entry"):
         yield from (usage._replace(**said) for said in SAID for usage in (PLAIN, USAGES[8]))
 
 
-def compare(chosen: Sequence[tuple[str, Mapping[str, Any]]], seconds: float = float("inf")) -> Report:
-    """Price every usage of the chosen entries here and by litellm, until the time is up."""
+def compare(
+    chosen: Sequence[tuple[str, Mapping[str, Any]]],
+    seconds: float = float("inf"),
+    usages: Sequence[Usage] | None = None,
+) -> Report:
+    """Price usages of the chosen entries (all, if none are given) here and by litellm, until the time is up."""
     report = Report(Counter(), [], [])
     end = time.monotonic() + seconds
     for key, entry in chosen:
@@ -134,7 +165,7 @@ def compare(chosen: Sequence[tuple[str, Mapping[str, Any]]], seconds: float = fl
         if _by_litellm(PLAIN._replace(model=key)) is None and catalog.find(key, None) is None:
             report.unplaced.append(key)
             continue
-        for usage in usages_of(entry):
+        for usage in usages or usages_of(entry):
             report.counts[_compared(usage._replace(model=key), report.differing)] += 1
         listing = catalog.find(key, None)
         if listing is not None and not listing.by_region:

@@ -77,12 +77,12 @@ class Usage(NamedTuple):
     @property
     def total_input(self) -> int:
         """All input tokens, cached or not."""
-        return sum(self[_INPUT])
+        return sum(self[4:15])
 
     @property
     def total_output(self) -> int:
         """All output tokens, reasoning included."""
-        return sum(self[_OUTPUT])
+        return sum(self[15:20])
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for storing and printing."""
@@ -92,10 +92,6 @@ class Usage(NamedTuple):
         if self.also:
             said["also"] = [usage.to_json() for usage in self.also]
         return said
-
-
-_INPUT = slice(Usage._fields.index("uncached_input"), Usage._fields.index("text_output"))
-_OUTPUT = slice(_INPUT.stop, Usage._fields.index("citations"))
 
 
 class Price(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.models import UNKNOWN_PRICE, Price, Usage
-from budgetctl.money import Picodollars
+from budgetctl.money import Picodollars, to_float
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, own_prices, price_files, prompts, proofs
 from budgetctl.pricing.partial import PartialAnswer
 from budgetctl.pricing.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
@@ -59,15 +59,30 @@ def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
     """
     if usage.cost is not None:
         return Price(usage.cost, usage, usage.model, {"source": "provider"})
-    return _price_here(usage, at_us=at_us) or proofs.ask(usage)
+    price = _price_here(usage, at_us=at_us) or proofs.ask(usage)
+    return _with_others(price, at_us) if usage.also else price
 
 
 def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_us: int) -> Price:
     """Price again what an entry recorded, as at that time by the prices of now. Raises `CannotPriceError`."""
-    again = Usage(**{name: usage[name] for name in Usage._fields if name in usage})
+    again = _recorded(usage)
     if pricing.get("calculator") == _OF_COUNTS:
         return _price_counts(again, at_us=at_us)
     return price_usage(again, at_us=at_us)
+
+
+def _recorded(usage: Mapping[str, Any]) -> Usage:
+    """The usage that `to_json` wrote."""
+    known = {name: usage[name] for name in Usage._fields if name in usage}
+    return Usage(**{**known, "also": tuple(map(_recorded, known.get("also", ())))})
+
+
+def _with_others(price: Price, at_us: int | None) -> Price:
+    """The price with that of what other models consumed for the same answer, each kept with its own rates."""
+    others = [price_usage(usage, at_us=at_us) for usage in price.usage.also]
+    also = [{"model": other.model, "cost": to_float(other.amount), **other.pricing} for other in others]
+    total = Picodollars(price.amount + sum(other.amount for other in others))
+    return price._replace(amount=total, pricing={**price.pricing, "also": also})
 
 
 def without_price(usage: Usage, amount: Picodollars) -> Price:
@@ -163,6 +178,8 @@ def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = No
         "key": listing.key,
         "rates": listing.rates.copy(),
     }
+    if usage.citations:
+        pricing |= listing.unpriced(usage)
     return Price(amount, usage, usage.model, pricing)
 
 

@@ -18,6 +18,7 @@ from budgetctl.money import Picodollars
 from budgetctl.pricing import litellm_rules, price_files, price_map
 from budgetctl.pricing.cost import Tariff, tariff, token_rates
 from budgetctl.pricing.off_peak import OffPeak, off_peak
+from budgetctl.pricing.pieces import unpriced_components
 from budgetctl.pricing.price_files import PriceFiles
 from budgetctl.pricing.price_map import NOT_MODELS, Entries, PriceMap, UnclearError
 
@@ -37,14 +38,16 @@ _MAKERS = (
 
 _SELLERS = frozenset(
     """
-    aihubmix anthropic azure azure_ai baseten bedrock bedrock_mantle cerebras cloudflare codestral cognition cohere
-    cohere_chat crusoe darkbloom dashscope databricks deepinfra deepseek fal_ai fireworks_ai friendliai gemini
-    gigachat gmi gradient_ai groq hyperbolic inception lambda_ai lemonade libertai llamagate meta minimax mistral
-    moonshot morph nebius nlp_cloud novita nscale nvidia_nim oci ollama openai openrouter ovhcloud perplexity
-    pinstripes prism publicai qwen_ai_platform qwencloud replicate sagemaker sail sambanova sarvam scaleway scx-ai
-    snowflake strands_decider tencent tensormesh text-completion-codestral text-completion-inception
-    text-completion-openai together_ai typesafe v0 vercel_ai_gateway vertex_ai volcengine voyage wandb watsonx xai
-    xiaomi_mimo zai
+    abliteration aiand aihubmix anthropic azure azure_ai baseten bedrock bedrock_mantle bespoke bigmodel
+    cerebras clf_ai_gateway cloudflare codestral cognition cohere cohere_chat coralbricks crusoe darkbloom
+    dashscope databricks deepinfra deepseek empiriolabs eu_jev fal_ai fireworks_ai friendliai gemini gigachat
+    gmi gradient_ai groq hostinger_router hyperbolic inception inferenceapis kyma lambda_ai laya lemonade
+    libertai llamagate meta minimax mistral moonshot morph nace nebius nlp_cloud novita nscale nvidia_nim oci
+    ollama openai opencode_go openinfer openrouter ovhcloud perplexity pinstripes prism publicai
+    qwen_ai_platform qwencloud refuseless replicate sagemaker sail sambanova sarvam scaledown scaleway scx-ai
+    snowflake strands_decider streamlake tencent tensormesh text-completion-codestral text-completion-inception
+    text-completion-openai together_ai typesafe v0 vercel_ai_gateway vertex_ai volcengine voyage wally wandb
+    watsonx xai xiaomi_mimo zai zerogpu
     """.split()
 )
 """Sellers to whom litellm attributes `seller/name` and whom it prices by the token."""
@@ -95,6 +98,11 @@ class Listing(NamedTuple):
             return None
         return self.tariff.price(usage)
 
+    def unpriced(self, usage: Usage) -> dict[str, list[str]]:
+        """What is kept with a price of counts that have none."""
+        names = unpriced_components(usage, self.tariff.entry)
+        return {"unpriced": names} if names else {}
+
     def holds_in(self, litellm: ModuleType) -> bool:
         """Whether nobody has told litellm, imported in this process, of other prices.
 
@@ -138,14 +146,28 @@ def find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | No
     return _read(files, lambda entries, source: _find(entries, source, model, provider))
 
 
+class Kind(NamedTuple):
+    """What an entry of the map says of a model beside its prices; None for what it does not say."""
+
+    provider: str | None = None
+    mode: str | None = None
+    supports_pdf_input: bool | None = None
+
+
+def kind_of(key: str) -> Kind | None:
+    """What stands under exactly this key; nothing if the map has no such key, None if that is not certain."""
+    return _kind_in(price_files.seen(), key)
+
+
 def provider_of(key: str) -> str | None:
     """The `litellm_provider` under exactly this key; empty if the map has no such key, None if that is not certain."""
-    return _provider_in(price_files.seen(), key)
+    kind = kind_of(key)
+    return None if kind is None else kind.provider or ""
 
 
 @functools.lru_cache(maxsize=4096)
-def _provider_in(files: PriceFiles, key: str) -> str | None:
-    return _read(files, lambda entries, _: _provider(entries, key))
+def _kind_in(files: PriceFiles, key: str) -> Kind | None:
+    return _read(files, lambda entries, _: _kind(entries, key))
 
 
 def _read(files: PriceFiles, question: Callable[[Entries, PriceMap], _Answer | None]) -> _Answer | None:
@@ -160,11 +182,13 @@ def _read(files: PriceFiles, question: Callable[[Entries, PriceMap], _Answer | N
         return None
 
 
-def _provider(entries: Entries, key: str) -> str | None:
+def _kind(entries: Entries, key: str) -> Kind | None:
     entry = entries.get(key)
     if entry is None:
-        return None if entries.has_aliases() else ""
-    return None if key in NOT_MODELS else str(entry.get("litellm_provider", ""))
+        return None if entries.has_aliases() else Kind()
+    if key in NOT_MODELS:
+        return None
+    return Kind(str(entry.get("litellm_provider", "")), entry.get("mode"), entry.get("supports_pdf_input"))
 
 
 def _with_shipped(listing: Listing) -> Listing:

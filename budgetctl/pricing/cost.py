@@ -45,24 +45,20 @@ _PASSED_OVER = re.compile(
 )
 """Rates of tokens that have no part in the price of a `Usage`, but for those of batches."""
 
-_KINDS = slice(Usage._fields.index("uncached_input"), Usage._fields.index("citations"))
-_PIECES = slice(Usage._fields.index("web_searches"), Usage._fields.index("service_tier"))
-_NO_PIECES = (0,) * (_PIECES.stop - _PIECES.start)
-
 
 class Tariff:
     """An entry of the map as one seller prices by it. Works its rates out once per service tier and input length."""
 
-    __slots__ = ("_entry", "_folds", "_known", "_multipliers", "_rules", "_schedule", "_seller")
+    __slots__ = ("_folds", "_known", "_multipliers", "_rules", "_schedule", "_seller", "entry")
 
     def __init__(
         self, entry: Mapping[str, Any], seller: str, tiers: Sequence[Mapping[str, Any]], rules: Rules = NEWEST
     ) -> None:
         """Use `tariff`, which knows which entries these rules cover."""
-        self._entry = {name: value for name, value in entry.items() if name not in rules.lacks}
+        self.entry = {name: value for name, value in entry.items() if name not in rules.lacks}
         self._seller = seller
         self._rules = rules
-        info = {name: float(value) for name, value in self._entry.items() if is_rate(name) and value is not None}
+        info = {name: float(value) for name, value in self.entry.items() if is_rate(name) and value is not None}
         if seller == "fireworks_ai" and str(entry.get("litellm_provider")) == seller:
             # with_default_cache_read_rate: half the input rate, where no cache rate is published.
             half = info.get("input_cost_per_token", 0.0) * 0.5
@@ -75,7 +71,7 @@ class Tariff:
 
     def price(self, usage: Usage) -> Picodollars | None:
         """What the usage costs, or None where litellm has to be asked."""
-        if usage[_PIECES] != _NO_PIECES:
+        if any(usage[22:28]):  # searches and what else is billed by the piece
             return None
         given, word = usage, usage.service_tier
         if self._folds:
@@ -101,11 +97,11 @@ class Tariff:
         return self._checked(prompt + completion, given)
 
     def _batch_price(self, usage: Usage) -> Picodollars | None:
-        cost = batch_cost(self._entry, usage, self._rules, at_threshold=self._schedule.is_inclusive)
+        cost = batch_cost(self.entry, usage, self._rules, at_threshold=self._schedule.is_inclusive)
         return self._checked(cost, usage)
 
     def _checked(self, cost: float, usage: Usage) -> Picodollars | None:
-        if cost == 0 and not is_free(self._entry, usage):
+        if cost == 0 and not is_free(self.entry, usage):
             return None
         return money.from_small(cost)
 
@@ -181,7 +177,7 @@ def is_free(entry: Mapping[str, Any], usage: Usage) -> bool:
     if usage.unexplained:
         used += ["uncached_input", "text_output"]
     if not used:
-        return usage[_PIECES] == _NO_PIECES and not usage.citations and bool(token_rates(entry))
+        return not any(usage[22:28]) and not usage.citations and bool(token_rates(entry))
     sold_otherwise = any("token" not in name for name in prices(entry))
     return not sold_otherwise and all(_rate(entry, kind) == 0 for kind in used)
 
@@ -197,10 +193,10 @@ def prices(entry: Mapping[str, Any]) -> dict[str, float]:
     return {name: rate for name, rate in _numbers(entry).items() if rate}
 
 
-def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
+def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:  # noqa: C901 - a test for each kind
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
-    uncached, read, *written, explicit, audio_read, image_read, audio_in, image_in, video_in = usage[_INPUT]
-    text, reasoning, audio_out, image_out, video_out = usage[_OUTPUT]
+    uncached, read, short, hour, half_day, explicit, audio_read, image_read = usage[4:12]
+    audio_in, image_in, video_in, text, reasoning, audio_out, image_out, video_out = usage[12:20]
     prompt = uncached * rates.uncached_input
     if read:  # most kinds are seldom used, and a test takes less time than a product
         prompt += read * rates.cache_read
@@ -213,8 +209,7 @@ def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
         prompt += image_in * rates.image_input
     if video_in:
         prompt += video_in * rates.video_input
-    if any(written):
-        short, hour, half_day = written
+    if short or hour or half_day:
         prompt += short * rates.cache_write_5m + hour * rates.cache_write_1h + half_day * rates.cache_write_12h
     completion = text * rates.text_output
     if audio_out:
@@ -226,10 +221,6 @@ def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
     if video_out:
         completion += video_out * rates.video_output
     return prompt, completion
-
-
-_INPUT = slice(_KINDS.start, Usage._fields.index("text_output"))
-_OUTPUT = slice(_INPUT.stop, _KINDS.stop)
 
 
 def _are_ranges(tiers: Any) -> bool:

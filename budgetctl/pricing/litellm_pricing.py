@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import re
 import shlex
 import sys
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from budgetctl.pricing.catalog import names_of
 from budgetctl.pricing.cost import is_free, prices, token_rates
 from budgetctl.pricing.counts import shown
 from budgetctl.pricing.fence import fenced
+from budgetctl.pricing.pieces import cost_of_pieces, unpriced_components
 from budgetctl.pricing.price_map import NOT_MODELS
 from budgetctl.pricing.usage import read_usage
 
@@ -34,6 +36,9 @@ _Answer = TypeVar("_Answer")
 
 _NEVER_ASKED = frozenset({"github_copilot", "chatgpt", "huggingface"})
 """Providers for which litellm starts a login in the browser, or fetches files, to answer a question."""
+
+_PICTURES = re.compile(r"\d+-x-\d+/", re.ASCII)
+"""What keys of pictures have in them, which litellm takes for no models: `high/1024-x-1024/gpt-image-1`."""
 
 _CANDIDATES, _LONGEST_SOUGHT = 5, 100
 """How many similar names are said of an unknown one, and by how many of its characters they are looked for."""
@@ -53,21 +58,51 @@ class _Listing:
 def price_usage(usage: Usage) -> Price:
     """Price disjoint counts of tokens as `litellm.completion_cost` prices the response they were read from.
 
-    What was answered in a batch is priced by litellm's `batch_cost_calculator`. Raises `CannotPriceError` for a
-    model that litellm has no price for.
+    What was answered in a batch is priced by litellm's `batch_cost_calculator`. Tokens that no count explains are
+    priced as text, at the dearer of its two rates. Raises `CannotPriceError` for a model that litellm has no price for.
     """
     litellm = _litellm()
     with _usage_is_known(usage):
-        listing = _find(litellm, [usage.model or ""], usage.provider)
-        if usage.service_tier == "batch":
-            cost = _ask(f"price {listing.model} in a batch", lambda: _batch_cost(litellm, usage, listing))
-            return _price(litellm, listing, usage, cost)
-        response = _as_response(litellm, usage, listing.model)
-        cost = _ask(
-            f"price {listing.model}",
-            lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=listing.provider),
-        )
+        listing = _find(litellm, [_picture(litellm, usage) or usage.model or ""], usage.provider)
+        cost = max(_cost(litellm, known, listing) for known in _explained(usage))
         return _price(litellm, listing, usage, cost)
+
+
+def _picture(litellm: Any, usage: Usage) -> str | None:
+    """The key of pictures of this model, if that is what is priced (default_image_cost_calculator).
+
+    As there, a picture is a square of 1024 pixels of the highest quality where that is not said.
+    """
+    if not usage.images or not usage.model or usage.total_input or usage.total_output:
+        return None
+    *said, name = usage.model.split("/")
+    size = next((part for part in said if _PICTURES.match(f"{part}/")), "1024-x-1024")
+    quality = [part for part in said if part != size]
+    names = ["/".join([*quality, size, name]), "/".join(["high", size, name])]
+    return next((key for key in names if key in litellm.model_cost), None)
+
+
+def _explained(usage: Usage) -> list[Usage]:
+    """The usage with all of its tokens explained, in each way that they may be."""
+    if not usage.unexplained:
+        return [usage]
+    as_input = usage._replace(uncached_input=usage.uncached_input + usage.unexplained, unexplained=0)
+    return [as_input, usage._replace(text_output=usage.text_output + usage.unexplained, unexplained=0)]
+
+
+def _cost(litellm: Any, usage: Usage, listing: _Listing) -> float:
+    """What litellm says in USD."""
+    what = f"price {listing.model}"
+    pieces = cost_of_pieces(usage, listing.key, listing.provider, listing.entry)
+    if usage.service_tier == "batch":
+        return pieces + _ask(f"{what} in a batch", lambda: _batch_cost(litellm, usage, listing))
+    if pieces and not (usage.total_input or usage.total_output or usage.web_searches or usage.maps_searches):
+        return pieces
+    response = _as_response(litellm, usage, listing.model)
+    cost: float = _ask(
+        what, lambda: litellm.completion_cost(completion_response=response, custom_llm_provider=listing.provider)
+    )
+    return cost + pieces
 
 
 @fenced()
@@ -171,8 +206,10 @@ def _adopt_map() -> None:
     """Give litellm, imported for a price, the map that is in force. Who has imported it before us has chosen one."""
     newer = price_map.in_force()
     if newer is not None and newer.installed_us is not None:
-        from litellm.litellm_core_utils.get_model_cost_map import adopt_model_cost_map
-
+        try:
+            from litellm.litellm_core_utils.get_model_cost_map import adopt_model_cost_map
+        except ImportError:  # one that cannot be given a map: its own is used
+            return
         adopt_model_cost_map(newer.load())
 
 
@@ -199,8 +236,9 @@ def _count(model: str, **content: Any) -> int:
     _refuse_unasked(litellm, model, None)
     if getattr(litellm, "disable_token_counter", False):
         raise CannotPriceError("tokens cannot be counted while litellm.disable_token_counter is set")
-    # Asked for nothing else, litellm would fetch the tokenizers of some models. Anthropic's it ships.
-    tokenizer = None if model in litellm.anthropic_models else {"type": "openai_tokenizer"}
+    # Asked for nothing else, litellm would fetch the tokenizers of some models. Anthropic's and DeepSeek's it ships.
+    kind = litellm.utils.huggingface_tokenizer_kind(model)
+    tokenizer = None if kind in {"anthropic", "deepseek"} else {"type": "openai_tokenizer"}
     return _ask(
         f"count the tokens of {model}",
         lambda: int(litellm.token_counter(model=model, custom_tokenizer=tokenizer, **content)),
@@ -245,6 +283,9 @@ def _as_usage(litellm: Any, usage: Usage) -> Any:
     said = {name: getattr(usage, name) for name in ("inference_geo", "speed") if getattr(usage, name)}
     if usage.citations:
         said["citation_tokens"] = usage.citations
+    if usage.web_searches:  # most sellers are read from the first, xAI from the second, Perplexity from the details
+        said["server_tool_use"] = {"web_search_requests": usage.web_searches}
+        said["server_side_tool_usage_details"] = {"web_search_calls": usage.web_searches}
     return litellm.Usage(
         prompt_tokens=usage.total_input,
         completion_tokens=usage.total_output,
@@ -257,7 +298,6 @@ def _as_usage(litellm: Any, usage: Usage) -> Any:
             "image_tokens": usage.image_output,
             "video_tokens": usage.video_output,
         },
-        server_tool_use={"web_search_requests": usage.web_searches} if usage.web_searches else None,
         **said,
     )
 
@@ -278,13 +318,24 @@ def _input_details(usage: Usage) -> dict[str, Any]:
         details["cached_tokens_details"] = kinds
     if usage.explicit_cache_read and usage.explicit_cache_read == details["cached_tokens"]:
         details["cache_type"] = "ephemeral"  # which says it of all: reads of both sorts cost what ordinary ones do
+    if usage.web_searches:
+        details["web_search_requests"] = usage.web_searches
+    if usage.maps_searches:
+        details["google_maps_grounding_requests"] = usage.maps_searches
     if usage.cache_write_1h or usage.cache_write_12h:
-        details["cache_creation_token_details"] = {
-            "ephemeral_5m_input_tokens": usage.cache_write_5m,
-            "ephemeral_1h_input_tokens": usage.cache_write_1h,
-            "ephemeral_12h_input_tokens": usage.cache_write_12h,
-        }
+        details["cache_creation_token_details"] = _written(usage)
     return details
+
+
+def _written(usage: Usage) -> dict[str, int]:
+    """Cache writes by how long they last. A litellm that does not know of 12 hours would not bill them at all."""
+    from litellm.types.utils import CacheCreationTokenDetails
+
+    if "ephemeral_12h_input_tokens" in CacheCreationTokenDetails.model_fields:
+        short, half_day = usage.cache_write_5m, {"ephemeral_12h_input_tokens": usage.cache_write_12h}
+    else:
+        short, half_day = usage.cache_write_5m + usage.cache_write_12h, {}
+    return {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": usage.cache_write_1h, **half_day}
 
 
 # The price map
@@ -309,6 +360,8 @@ def _find(litellm: Any, models: Sequence[str], provider: str | None) -> _Listing
 
 
 def _key(litellm: Any, model: str, provider: str | None) -> str | None:
+    if _PICTURES.search(model) and model in litellm.model_cost:
+        return model
     try:
         key = litellm.get_model_info(model=model, custom_llm_provider=provider)["key"]
     except Exception:  # noqa: BLE001 - litellm raises bare Exceptions
@@ -329,17 +382,11 @@ def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
         raise _unpriced(litellm, listing.model, listing.provider, "has no price per token in litellm's price map")
     from litellm._version import version
 
-    return Price(
-        amount=money.from_number(float(cost)),
-        usage=usage,
-        model=usage.model or listing.model,
-        pricing={
-            "source": "litellm",
-            "version": version,
-            "key": listing.key,
-            "rates": token_rates(listing.entry),
-        },
-    )
+    pricing = {"source": "litellm", "version": version, "key": listing.key, "rates": token_rates(listing.entry)}
+    unpriced = unpriced_components(usage, listing.entry)
+    if unpriced:
+        pricing["unpriced"] = unpriced
+    return Price(money.from_number(float(cost)), usage, usage.model or listing.model, pricing)
 
 
 # What to say about a model without a price

@@ -42,6 +42,19 @@ RATES: dict[str, tuple[str, str | None]] = {
 }
 """The rates that may be set: the count of `Usage` that each is for, and the rate that stands in for one not set."""
 
+_PRICED_AS = {
+    "cache_write_12h": "cache_write_1h",
+    "explicit_cache_read": "cache_read",
+    "audio_cache_read": "cache_read",
+    "image_cache_read": "cache_read",
+    "video_input": "input",
+    "video_output": "output",
+    "citations": "input",
+}
+"""Counts of `Usage` that have no rate of their own, and the rate that they have."""
+
+_WITHOUT_RATE = ("maps_searches", "file_searches", "code_sessions", "audio_seconds", "images")
+
 _HEADER = b"# Prices in US dollars, which go before litellm's. `budgetctl prices set` writes this file anew.\n\n"
 
 
@@ -55,17 +68,22 @@ class OwnPrice(NamedTuple):
 
     def price(self, usage: Usage) -> Price:
         """What the usage costs. Raises `CannotPriceError` for tokens of a kind without a rate."""
-        total = 0
-        for name, (kind, _) in RATES.items():
-            tokens = getattr(usage, kind)
-            if tokens:
-                total += tokens * self._rate(name, usage)
+        kinds = {kind: name for name, (kind, _) in RATES.items()} | _PRICED_AS
+        total = sum(
+            getattr(usage, kind) * self._rate(name, usage) for kind, name in kinds.items() if getattr(usage, kind)
+        )
+        if usage.unexplained:
+            total += usage.unexplained * max(rate for name, rate in self.rates.items() if name in {"input", "output"})
         amount = divide_half_even(total, self.per)
         if usage.web_searches:
             if self.web_search is None:
                 raise self._lacks(WEB_SEARCH, usage)
             amount += usage.web_searches * self.web_search
-        return Price(Picodollars(amount), usage, usage.model, self.snapshot())
+        pricing = self.snapshot()
+        unpriced = [name for name in _WITHOUT_RATE if getattr(usage, name)]
+        if unpriced:
+            pricing["unpriced"] = unpriced
+        return Price(Picodollars(amount), usage, usage.model, pricing)
 
     def _rate(self, name: str, usage: Usage) -> Picodollars:
         """The rate of that name, or of the one that stands in for it."""

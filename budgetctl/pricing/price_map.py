@@ -23,8 +23,8 @@ MAP_NAME = "model_prices_and_context_window_backup.json"
 NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
 """The keys of the map that are no names of models."""
 
-_SINCE = (1, 106)
-"""The first version of litellm whose rules are those of `budgetctl.pricing.cost`."""
+_ALIAS = "alias_of"
+"""The field by which an entry says that another one stands for it: `gpt-astra-latest`."""
 
 _OUTER_INDENT = 4
 """Spaces at most before a key of the outermost object: most have as many, some none. Inner keys have more."""
@@ -42,9 +42,10 @@ class PriceMap(NamedTuple):
 
     @property
     def has_known_rules(self) -> bool:
-        """Whether `budgetctl.pricing.cost` has the rules of that version."""
-        numbers = self.version.split(".")[:2]
-        return all(number.isdecimal() for number in numbers) and tuple(map(int, numbers)) >= _SINCE
+        """Whether it can be told which rules hold for it: then they are the proven ones, or the newest."""
+        from budgetctl.pricing import litellm_rules
+
+        return litellm_rules.digest() is not None
 
     @contextmanager
     def entries(self) -> Iterator[Entries]:
@@ -55,7 +56,7 @@ class PriceMap(NamedTuple):
     def load(self) -> dict[str, dict[str, Any]]:
         """All models of the map. Raises `OSError`, and `ValueError` for what is not JSON."""
         entries = json.loads(self.path.read_bytes())
-        return {key: entry for key, entry in entries.items() if key not in NOT_MODELS}
+        return {key: _resolved(entry, entries) for key, entry in entries.items() if key not in NOT_MODELS}
 
 
 class UnclearError(LookupError):
@@ -72,7 +73,9 @@ class Entries:
     def get(self, key: str) -> Mapping[str, Any] | None:
         """What stands under a key of the outermost object; None if the key is not there. Raises `UnclearError`."""
         if key not in self._known:
-            self._known[key] = self._found(key)
+            entry = self._found(key)
+            other = (entry or {}).get(_ALIAS)
+            self._known[key] = entry if other is None else self._found(other) or entry
         return self._known[key]
 
     def has_aliases(self) -> bool:
@@ -101,6 +104,11 @@ class Entries:
         if not isinstance(entry, dict):
             raise UnclearError(key)
         return entry
+
+
+def _resolved(entry: dict[str, Any], entries: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    other = entry.get(_ALIAS)
+    return entry if other is None else entries.get(other, entry)
 
 
 def in_force(files: PriceFiles | None = None) -> PriceMap | None:

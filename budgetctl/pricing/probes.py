@@ -264,3 +264,25 @@ def _tokens(litellm: Any, usage: Usage) -> Any:
         completion_tokens_details=came,
         **said,
     )
+
+
+_MIXED = (
+    "The quick brown fox isn't 12,345.67 m away; it's over there -> see https://example.com/a?b=c&d=%20.\n\n"
+    "    def f(x: int) -> str:\n\t\treturn f'{x!r}'  # TODO\r\n   \n"
+    "Größe, naïve café; 東京タワー 123 円; Привет, мир! مرحبا 👩‍👩‍👧 🇩🇪 ½ ﬁ\u00a0\u200b <|endoftext|> [INST] </s>"
+    " AAAAAAAAAAAAAAAA ________________ 0xDEADBEEF SELECT * FROM t;   \n"
+)
+
+
+def contents(longest: int) -> list[dict[str, Any]]:
+    """What is counted for a proof: a text and messages of all sorts of characters, and a text of so many of them."""
+    messages = [{"role": "system", "content": _MIXED}, {"role": "user", "content": "Hello!", "name": "someone"}]
+    return [{"text": _MIXED}, {"messages": messages}, {"text": (_MIXED * (longest // len(_MIXED) + 1))[:longest]}]
+
+
+def tokens_by_litellm(litellm: Any, model: str, **content: Any) -> int | None:
+    """The tokens of a text or of messages; None where litellm cannot count."""
+    try:
+        return int(litellm.token_counter(model=model, **content))
+    except Exception:  # noqa: BLE001 - litellm raises bare Exceptions
+        return None

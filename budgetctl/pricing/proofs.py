@@ -16,7 +16,7 @@ import stat
 import sys
 from binascii import crc32
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +29,9 @@ from budgetctl.pricing.price_files import PriceFiles
 
 Said = tuple[str | None, str | None, str | None]
 """The service tier, the place and the speed that a response names."""
+
+LONGEST_TEXT = 30_000
+"""Characters of the longest text that is counted for a proof."""
 
 _LONGEST_FILE = 1 << 26
 
@@ -67,6 +70,22 @@ def ask(usage: Usage, *, as_counts: bool = False) -> Price:
         if listing is not None and is_known and not covers(files, listing, usage, as_counts=as_counts):
             proving.warn_once_a_day()
     return price
+
+
+def ask_for_tokens(model: str, question: Callable[[], int]) -> int:
+    """The answer of litellm to how many tokens there are. How it counts for the model is proven by the way."""
+    count = question()
+    if not litellm_rules.is_trusted() and litellm_pricing.is_imported_here():
+        from budgetctl.pricing import proving
+
+        proving.prove_tokens_once(price_files.seen(), model)
+    return count
+
+
+def covers_tokens(model: str, length: int) -> bool:
+    """Whether texts of a model, of so many characters, are proven to have the number of tokens that litellm says."""
+    found = proof_of(price_files.seen(), model, None)
+    return found is not None and bool(found.tokens) and length <= LONGEST_TEXT
 
 
 def covers(files: PriceFiles, listing: Listing, usage: Usage, *, as_counts: bool = False) -> bool:

@@ -13,12 +13,12 @@ import sys
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from budgetctl.directories import cache_directory
 from budgetctl.errors import CannotPriceError
-from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs
+from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs, tokens
 from budgetctl.pricing.catalog import Listing
 from budgetctl.pricing.cost import prices
 from budgetctl.pricing.fence import fenced
@@ -76,9 +76,53 @@ def prove(model: str, provider: str | None, said: Iterable[Said]) -> Proof | Non
             proof = _asked(litellm, listing, before, said)
         except CannotPriceError:
             return None
-    keys = keys | {*before.entries, *listing.considered}
+    return _kept(files, litellm, proof, keys | {*listing.considered})
+
+
+@functools.lru_cache(maxsize=4096)
+def prove_tokens_once(files: PriceFiles, model: str) -> None:
+    """Prove how a model's texts are counted, unless somebody has asked before; warn where litellm counts otherwise."""
+    known = proofs.proof_of(files, model, None)
+    if known is None or known.tokens is None:
+        known = prove_tokens(model)
+    if known is not None and known.tokens is False:
+        warn_once_a_day()
+
+
+@fenced()
+def prove_tokens(model: str) -> Proof | None:
+    """Ask litellm for the tokens of a text and of messages, keep and return whether they are as many here.
+
+    None where that cannot be proven, as in `prove`.
+    """
+    litellm = litellm_pricing.imported()
+    if litellm_rules.digest() is None or not is_plain(litellm) or getattr(litellm, "disable_token_counter", False):
+        return None
+    files = price_files.seen()
+    before = proofs.proof_of(files, model, None) or Proof(model, None)
+    with _consulted(litellm) as keys:
+        equal = all(_is_counted_alike(litellm, model, content) for content in probes.contents(proofs.LONGEST_TEXT))
+    return _kept(files, litellm, before._replace(tokens=equal), keys | {model})
+
+
+def _is_counted_alike(litellm: Any, model: str, content: Mapping[str, Any]) -> bool:
+    """Whether a text or messages are as many tokens here as litellm says."""
+    here = (
+        tokens.count_text(model, content["text"], unproven=True)
+        if "text" in content
+        else tokens.count_messages(model, content["messages"], unproven=True)
+    )
+    return here is not None and here == probes.tokens_by_litellm(litellm, model, **content)
+
+
+def _kept(files: PriceFiles, litellm: Any, proof: Proof, keys: set[str]) -> Proof | None:
+    """The proof with the entries that decided, kept; None if litellm's map has others than the one in force.
+
+    So it is with entries that litellm adds by itself, as for aliases.
+    """
+    keys = keys | {*proof.entries}
+    listing = catalog.find_in(files, proof.model, proof.provider)
     entries = proofs.hashes(files, listing, sorted(keys))
-    # What litellm has added to its map by itself, as aliases, is not seen in the file.
     if entries is None or any(entries[key] != proofs.hash_of(litellm.model_cost.get(key)) for key in keys):
         return None
     proof = proof._replace(entries=entries)
@@ -114,6 +158,8 @@ def prove_usual(model: str) -> bool:
     """Prove what responses of a model usually say, and say whether its text needs no litellm from now on."""
     listing = catalog.find(model, None)
     proof = None if listing is None else prove(model, None, _usual(proofs.entry_of(listing)))
+    if proof is not None:
+        prove_tokens(model)
     if proof is None or proofs.proof_of(price_files.seen(), model, None) is None:
         return False
     return all(proof.counts) and all(map(probes.has_text, itertools.chain(*proof.cells.values())))
@@ -154,7 +200,8 @@ class _NotingMap(dict[str, Any]):
 @contextmanager
 def _consulted(litellm: Any) -> Iterator[set[str]]:
     """The keys that litellm looks for in its map meanwhile. What it remembers of before is forgotten first."""
-    for function in list(vars(litellm.utils).values()):
+    remembering = [*vars(litellm.utils).values(), *vars(litellm.litellm_core_utils.token_counter).values()]
+    for function in remembering:
         if hasattr(function, "cache_clear"):
             function.cache_clear()
     known = litellm.model_cost
@@ -187,12 +234,13 @@ def _are_of(package: str, functions: tuple[Any, ...]) -> bool:
 def warn_once_a_day() -> None:
     """Warn that litellm is asked, as its rules are others than this release has: once a day, in whatever process."""
     marker = cache_directory() / "litellm-was-asked"
-    with suppress(OSError):
-        if time.time() - marker.stat().st_mtime < _DAY_S:
-            return
-    with suppress(OSError):
+    try:
         marker.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if marker.exists() and time.time() - marker.stat().st_mtime < _DAY_S:
+            return
         marker.touch()
+    except OSError:  # where nothing can be kept, that would be said each time
+        return
     installed = price_map.shipped()
     warnings.warn(
         f"litellm {installed.version if installed else ''} prices in ways that this release of budgetctl does not know:"

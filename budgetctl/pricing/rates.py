@@ -193,9 +193,9 @@ class Schedule:
         for name in self.info:
             match = _LONG.fullmatch(name)
             if match and match[3] in {None, suffix} and not name.startswith(_AUDIO):
-                if self._is_crossed(_threshold(name), length):
-                    found[match[1] + match[2]] = _threshold(name)
-        return sorted(found, key=found.__getitem__)
+                found[match[1] + match[2]] = _threshold(name)
+        crossed = (name for name, threshold in found.items() if self._is_crossed(threshold, length))
+        return sorted(crossed, key=found.__getitem__)
 
     def _is_crossed(self, threshold: int, length: int) -> bool:
         return length > threshold or (length == threshold and self.is_inclusive)
@@ -255,6 +255,11 @@ class Schedule:
 def is_rate(name: str) -> bool:
     """Whether litellm prices tokens by a field of this name."""
     return name in _FLAT or _LONG.fullmatch(name) is not None
+
+
+def known_names() -> frozenset[str]:
+    """The names of all rates but those of long inputs, whose thresholds are any."""
+    return _FLAT
 
 
 def _tier(tiers: Sequence[Mapping[str, Any]], length: int) -> Mapping[str, Any] | None:

@@ -146,15 +146,28 @@ class TestSecondCharge:
         assert not ask(CHARGE).imported  # what was known before still is
 
 
+PROVEN = """
+from budgetctl.pricing import price_files, proofs
+print(json.dumps(proofs.proof_of(price_files.seen(), "gpt-4o", None) is not None))
+"""
+
+
 class TestFile:
-    """What does not prove anything: litellm is asked, and the next charge has a proof again."""
+    """What does not prove anything."""
 
     def test_is_the_users_alone(self, proofs: Path, cache: Path) -> None:
         assert [path.stat().st_mode & 0o777 for path in (proofs, cache)] == [0o600, 0o700]
 
+    def test_proves_as_it_was_written(self, ask: Ask, proofs: Path) -> None:
+        assert ask(PROVEN).value is True
+
     @pytest.mark.parametrize("mode", [0o620, 0o602])
     def test_that_others_can_write(self, ask: Ask, proofs: Path, mode: int) -> None:
         proofs.chmod(mode)
+        assert ask(PROVEN).value is False
+
+    def test_that_others_can_write_is_replaced(self, ask: Ask, proofs: Path) -> None:
+        proofs.chmod(0o666)
         assert [ask(CHARGE).imported for _ in range(2)] == [True, False]
         assert proofs.stat().st_mode & 0o777 == 0o600
 
@@ -162,7 +175,7 @@ class TestFile:
         elsewhere = tmp_path / "elsewhere"
         proofs.rename(elsewhere)
         proofs.symlink_to(elsewhere)
-        assert ask(CHARGE).imported
+        assert ask(PROVEN).value is False
 
     @pytest.mark.parametrize(
         ("before", "after"), [(b"65535", b"65534"), (b"[true]", b"[\xff\xff]"), (b'"gpt-4o": "', b'"gpt-4o": "0')]
@@ -171,19 +184,19 @@ class TestFile:
         content = proofs.read_bytes()
         assert before in content
         proofs.write_bytes(content.replace(before, after))
-        assert ask(CHARGE) == (AMOUNT, "", True)
+        assert ask(PROVEN).value is False
 
     def test_that_was_cut_off(self, ask: Ask, proofs: Path) -> None:
         proofs.write_bytes(proofs.read_bytes()[:-20])
-        assert [ask(CHARGE).imported for _ in range(2)] == [True, False]
+        assert ask(PROVEN).value is False
+
+    def test_of_another_python_or_budgetctl(self, ask: Ask, proofs: Path) -> None:
+        proofs.rename(proofs.with_name(proofs.name.replace("-3.", "-4.")))
+        assert ask(PROVEN).value is False
 
     def test_where_no_file_can_be(self, ask: Ask, home: Path) -> None:
         (home / "cache").write_text("in the way")
-        assert [ask(CHARGE) for _ in range(2)] == [(AMOUNT, "", True)] * 2
-
-    def test_of_another_python_or_budgetctl_is_another(self, proofs: Path, ask: Ask) -> None:
-        proofs.rename(proofs.with_name(proofs.name.replace("-3.", "-4.")))
-        assert ask(CHARGE).imported
+        assert ask(CHARGE) == (AMOUNT, "", True)
 
 
 @pytest.mark.usefixtures("proofs")
@@ -215,11 +228,11 @@ class TestMap:
 
     def test_one_that_was_not_there(self, ask: Ask, install: Any, entry: Any) -> None:
         install(**{"openai/gpt-4o": entry})
-        assert ask(CHARGE).imported
+        assert ask(PROVEN).value is False
 
     def test_not_that_of_another_model(self, ask: Ask, install: Any, entry: Any) -> None:
         install(**{"gpt-4": entry})
-        assert not ask(CHARGE).imported
+        assert ask(PROVEN).value is True
 
 
 class TestChangedRule:
@@ -232,32 +245,46 @@ class TestChangedRule:
         assert "a newer budgetctl is due" in first.stderr
         assert second.stderr == ""
         # What the rule does not concern is proven.
-        imports = 'import sys; print("litellm" in sys.modules)'
+        imports = 'print(json.dumps("litellm" in sys.modules))'
         assert ask(f"price_response(body)\n{imports}", litellm=cheaper).value is False
 
 
 @pytest.mark.usefixtures("proofs")
-class TestLitellmOfTheProgram:
-    """A litellm that the program has imported itself."""
+def test_a_litellm_that_the_program_has_changed_prices_by_itself(ask: Ask) -> None:
+    code = """
+import os
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+import litellm
+charged = []
+def charge():
+    charged.append(int(price_response(body).amount))
+usage, litellm.Usage = litellm.Usage, None  # without which it cannot be asked
+charge()
+litellm.Usage = usage
+litellm.cost_discount_config = {"openai": 0.5}
+charge()
+litellm.cost_discount_config = {}
+own, litellm.completion_cost = litellm.completion_cost, lambda **_: 7e-12
+charge()
+litellm.completion_cost = own
+rates = {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}
+litellm.register_model({"gpt-4o": {**rates, "litellm_provider": "openai"}})
+charge()
+print(charged)
+"""
+    as_installed, discounted, patched, registered = ask(code).value
+    assert (as_installed, discounted) == (AMOUNT, AMOUNT // 2)
+    assert (patched, registered) == (7, 1_100 * 10**6)
 
-    def charge_after(self, ask: Ask, line: str) -> int:
-        lines = ["import os", 'os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"', "import litellm", line, CHARGE]
-        return ask("\n".join(lines)).value
 
-    def test_prices_by_what_was_registered(self, ask: Ask) -> None:
-        entry = (
-            '{"gpt-4o": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6, "litellm_provider": "openai"}}'
-        )
-        assert self.charge_after(ask, f"litellm.register_model({entry.replace('true', 'True')})") == 1_100 * 10**6
+class TestTokens:
+    """How texts are counted is proven as well."""
 
-    def test_prices_by_a_discount(self, ask: Ask) -> None:
-        assert self.charge_after(ask, 'litellm.cost_discount_config = {"openai": 0.5}') == AMOUNT // 2
+    TEXT = 'print(int(price_text("gpt-4o", "What is a budget?", "A plan.").amount))'
 
-    def test_prices_by_a_function_that_was_put_in_the_place_of_its_own(self, ask: Ask) -> None:
-        assert self.charge_after(ask, "litellm.completion_cost = lambda **_: 7e-12") == 7
-
-    def test_that_is_as_it_is_installed_is_not_asked_again(self, ask: Ask) -> None:
-        assert self.charge_after(ask, "litellm.Usage = None  # without which it cannot be asked") == AMOUNT
+    def test_the_second_text_needs_no_litellm(self, ask: Ask) -> None:
+        first, second = ask(self.TEXT), ask(self.TEXT)
+        assert (first.imported, second) == (True, (first.value, "", False))
 
 
 def test_processes_that_prove_at_once_lose_nothing(ask: Ask) -> None:
