@@ -1,7 +1,7 @@
 """Whether what probes call proven is right: random usages of random entries, held against litellm itself.
 
     python benchmarks/proofs.py [PAIRS [SEED]]
-    python benchmarks/proofs.py --changed [PAIRS [SEED]]
+    python benchmarks/proofs.py --changed [PAIRS]
 
 Proves entries in an empty cache, as though this release knew no rules, and prices at least PAIRS random usages (20,000
 unless given) that are proven. Any that costs something else by litellm is printed, and is a failure. With `--changed`
@@ -12,21 +12,23 @@ them is skipped.
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import os
 import random
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from budgetctl.errors import CannotPriceError
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs, proving
+from budgetctl.pricing.cost import prices
+from budgetctl.pricing.proofs import Said
 
 WORDS = (None, None, "default", "standard", "batch", "flex", "priority", "fast", "scale")
 PLACES = (None, None, None, None, "us", "global", "not_available")
@@ -40,93 +42,103 @@ FAMILIES = (
 )  # fmt: skip
 RATES, ANTHROPIC = "litellm_core_utils/llm_cost_calc/utils.py", "llms/anthropic/cost_calculation.py"
 CHANGES = {
-    "nothing but the digest": (RATES, "import re\n", "re", "re  # as before"),
-    "a threshold belongs to the longer range": (RATES, "return prompt_tokens > threshold or", ">", ">="),
-    "Gemini's thresholds do so": (RATES, 'frozenset({"xai"})', '"xai"', '"xai", "gemini", "vertex_ai"'),
+    "nothing but the digest": (RATES, "import re\n", "re", "re  # as before", "gpt-4o", None),
+    "a threshold is in the longer range": (
+        *(RATES, "return prompt_tokens > threshold or", ">", ">="),
+        *("gemini/gemini-2.5-pro", None),
+    ),
+    "Gemini's thresholds are in the longer range": (
+        *(RATES, 'frozenset({"xai"})', '"xai"', '"xai", "gemini"'),
+        *("gemini/gemini-2.5-pro", None),
+    ),
     "flex costs what priority does": (
-        RATES,
-        "ServiceTier.FLEX.value: ServiceTier.FLEX",
-        ": ServiceTier.FLEX",
-        ": ServiceTier.PRIORITY",
+        *(RATES, "ServiceTier.FLEX.value: ServiceTier.FLEX", ": ServiceTier.FLEX", ": ServiceTier.PRIORITY"),
+        *("gpt-5.1", "flex"),
     ),
     "audio without a rate is free": (
-        RATES,
-        "audio_token is not None else completion_base_cost",
-        "completion_base_cost",
-        "0.0",
+        *(RATES, "audio_token is not None else completion_base_cost", "completion_base_cost", "0.0"),
+        *("gpt-4o", None),
     ),
-    "places cost nothing more": (ANTHROPIC, "if geo_multiplier != 1.0:", "!= 1.0", "> 2.0"),
+    "places cost nothing more": (
+        *(ANTHROPIC, "if geo_multiplier != 1.0:", "!= 1.0", "> 2.0"),
+        *("claude-opus-4-6", "standard us"),
+    ),
     "fast answers cost less": (
-        ANTHROPIC,
-        "prompt_cost *= speed_multiplier",
-        "speed_multiplier",
-        "speed_multiplier / 2",
+        *(ANTHROPIC, "prompt_cost *= speed_multiplier", "speed_multiplier", "speed_multiplier / 2"),
+        *("claude-opus-4-6", "standard global fast"),
     ),
-    "cached tokens at half": (RATES, "float(cached_text_tokens + unclassified_cached_tokens) *", "*", "* 0.5 *"),
+    "cached tokens at half": (
+        *(RATES, "float(cached_text_tokens + unclassified_cached_tokens) *", "*", "* 0.5 *"),
+        *("gpt-4o", "default"),
+    ),
     "reasoning beside images is free": (
-        RATES,
-        "and reasoning_tokens and reasoning_tokens > 0",
-        "> 0",
-        "> 0 and not image_tokens",
+        *(RATES, "and reasoning_tokens and reasoning_tokens > 0", "> 0", "> 0 and not image_tokens"),
+        *("gpt-5.1", None),
     ),
     "output costs more behind 128k": (
-        RATES,
-        "float(text_tokens) * completion_base_cost",
-        "*",
-        "* (1 + (usage.prompt_tokens > 128_000)) *",
+        *(RATES, "float(text_tokens) * completion_base_cost", "*", "* (1 + (usage.prompt_tokens > 128_000)) *"),
+        *("gpt-4o", None),
     ),
     "what is cached is not long": (
-        RATES,
-        "_prompt_exceeds_threshold(usage.prompt_tokens, threshold,",
-        "tokens,",
-        "tokens - usage.prompt_tokens_details.cached_tokens,",
+        *(RATES, "_prompt_exceeds_threshold(usage.prompt_tokens, threshold,"),
+        *("tokens,", "tokens - usage.prompt_tokens_details.cached_tokens,"),
+        *("gemini/gemini-2.5-pro", None),
     ),
-    "images, reasoning and audio are one cheaper": (
-        RATES,
-        "if not is_text_tokens_total and video_tokens",
-        "if",
+    "images, reasoning and audio cost less together": (
+        *(RATES, "if not is_text_tokens_total and video_tokens", "if"),
         "completion_cost -= 1e-6 * bool(image_tokens and reasoning_tokens and audio_tokens)\n    if",
+        *("gpt-audio", None),
+    ),
+    "batches cost two fifths": (
+        *("cost_calculator.py", "base_input_tokens * (input_cost_per_token) / 2", "/ 2", "* 0.4"),
+        *("claude-opus-4-6", "batch"),
     ),
 }
-"""A file of litellm, a text in it that is changed where it first stands, what of it, and what that becomes."""
+"""What changes: a file of litellm, a text in it that is changed where it first stands, what of it, and what that becomes.
+
+Then a model that meets it, and what its response says.
+"""
 
 
-def check(pairs: int, seed: str, models: list[str]) -> Counter[str]:
-    """Prove models and price random usages of them, until so many are proven."""
-    dice, counts = random.Random(seed), Counter[str]()
-    asked: set[tuple[str, Any]] = set()
-    while models and counts["proven, equal"] + counts["proven, DIFFERENT"] < pairs:
-        model = dice.choice(models)
+def check(pairs: int, cells: Iterator[tuple[str, Said]]) -> Counter[str]:
+    """Prove cells and price random usages in them, until so many are proven, or ten times as many are not."""
+    counts, dice, asked = Counter[str](), random.Random(0), set()
+    while counts["proven, equal"] + counts["proven, DIFFERENT"] < pairs and counts.total() < 10 * pairs:
+        model, said = next(cells)
         files = price_files.seen()
         listing = catalog.find_in(files, model, None)
         if listing is None:
-            models.remove(model)
             continue
-        said = (dice.choice(WORDS), dice.choice(PLACES), dice.choice(SPEEDS))
-        if said[0] == "batch" or not dice.randrange(3):
-            said = (said[0], None, None)
         if (model, said) not in asked:
             asked.add((model, said))
-            start = time.perf_counter()
             proving.prove(model, None, [said])
-            counts["ms proving"] += round((time.perf_counter() - start) * 1000)
-            counts["cells asked about"] += 1
         *ends, _ = probes.ends(proofs.entry_of(listing))
         for usage in random_usages(dice, ends):
             usage = usage._replace(model=model, service_tier=said[0], inference_geo=said[1], speed=said[2])
-            here = listing.price(usage)
+            here, there = listing.price(usage), by_litellm(usage)
             is_proven = here is not None and proofs.covers(files, listing, usage)
-            there = by_litellm(usage)
             verdict = "equal" if here == there else "no price here" if here is None else "DIFFERENT"
             counts[f"{'proven' if is_proven else 'not proven'}, {verdict}"] += 1
             if is_proven and here != there:
                 print(f"different: {usage.to_json()}: {here} here, {there} by litellm")
+    print(f"{len(asked):>9}  cells asked about")
     return counts
+
+
+def any_cells(seed: str, pairs: int) -> Iterator[tuple[str, Said]]:
+    """Random models, and what responses may say of themselves."""
+    dice, shipped = random.Random(seed), price_map.shipped()
+    priced = [key for key, entry in shipped.load().items() if any("token" in name for name in prices(entry))]
+    models = [*FAMILIES, *dice.sample(sorted(priced), pairs // 60)]
+    while True:
+        word, place, speed = dice.choice(WORDS), dice.choice(PLACES), dice.choice(SPEEDS)
+        is_plain = word == "batch" or not dice.randrange(3)
+        yield dice.choice(models), (word, None, None) if is_plain else (word, place, speed)
 
 
 def random_usages(dice: random.Random, ends: list[int]) -> Iterator[Usage]:
     """Usages of few kinds and of many, at thresholds and far from them."""
-    for _ in range(8):
+    for _ in range(40):
         if dice.randrange(2):
             kinds = {*dice.sample(USUAL, dice.randint(1, 4)), *dice.sample(probes.KINDS, dice.randint(0, 2))}
         else:
@@ -164,51 +176,50 @@ def changed_copy(package: Path, name: str, text: str, directory: Path) -> None:
     copy.write_text(text)
 
 
-def run_changed(arguments: list[str]) -> int:
-    """Run the check in a process of its own for each change."""
+def run_changed(pairs: int) -> int:
+    """Run the check in a process of its own for each change, and count failures."""
     package = price_map.package_directory()
     failures = 0
-    for what, change in CHANGES.items():
-        name, before, *replaced = change
+    for what, (name, before, old, new, model, words) in CHANGES.items():
+        print(f"--- {what}", flush=True)
         text = (package / name).read_text()
         if before not in text:
-            print(f"--- {what}: skipped, this litellm is written otherwise")
+            print("    skipped: this litellm is written otherwise")
             continue
-        print(f"--- {what}", flush=True)
         with tempfile.TemporaryDirectory() as directory:
-            changed_copy(package, name, text.replace(before, before.replace(*replaced), 1), Path(directory))
+            changed_copy(package, name, text.replace(before, before.replace(old, new), 1), Path(directory))
             path = os.pathsep.join([directory, str(Path(__file__).parents[1])])
-            command = [sys.executable, __file__, *arguments, "families"]
+            command = [
+                sys.executable,
+                __file__,
+                str(pairs),
+                "--model",
+                model,
+                *([] if words is None else ["--said", words]),
+            ]
             failures += subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False).returncode != 0
     return failures
 
 
-def entries() -> Mapping[str, Any]:
-    """The entries of litellm's map that have prices per token."""
-    shipped = price_map.shipped()
-    assert shipped is not None
-    return {
-        key: each for key, each in shipped.load().items() if any("token" in name and "cost" in name for name in each)
-    }
-
-
 def main() -> None:
     """Print what came of it."""
-    arguments = [word for word in sys.argv[1:] if word not in {"--changed", "families"}]
-    if "--changed" in sys.argv:
-        sys.exit(run_changed(arguments))
-    pairs = int(arguments[0]) if arguments else 20_000
-    seed = arguments[1] if len(arguments) > 1 else "0"
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("pairs", type=int, nargs="?", default=20_000)
+    parser.add_argument("seed", nargs="?", default="0")
+    parser.add_argument("--changed", action="store_true")
+    parser.add_argument("--model", help="of one model alone")
+    parser.add_argument("--said", default="", help="service tier, place and speed, with spaces between them")
+    given = parser.parse_args()
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # not one from the network
+    if given.changed:
+        sys.exit(run_changed(given.pairs))
     litellm_rules.rules_in_force = lambda: (litellm_rules.NEWEST, False)  # as under a digest that is not known
+    words = (*given.said.split(), None, None, None)[:3]
+    cells = itertools.repeat((given.model, words)) if given.model else any_cells(given.seed, given.pairs)
     with tempfile.TemporaryDirectory() as cache:
         os.environ["XDG_CACHE_HOME"] = cache
-        known = entries()
-        models = [model for model in FAMILIES if model in known]
-        if "families" not in sys.argv:
-            models += random.Random(seed).sample(sorted(known), max(pairs // 60, 50))
-        print(f"litellm {price_map.shipped().version}, digest {str(litellm_rules.digest())[:12]}, {len(models)} models")
-        counts = check(pairs, seed, models)
+        print(f"litellm {price_map.shipped().version}, digest {str(litellm_rules.digest())[:12]}")
+        counts = check(given.pairs, cells)
     for what, count in sorted(counts.items()):
         print(f"{count:>9}  {what}")
     sys.exit(bool(counts["proven, DIFFERENT"]))
