@@ -1,10 +1,15 @@
 """The rules by which usage and an entry of the price map become an amount, on entries that are small and made up."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from budgetctl import money
 from budgetctl.models import Usage
-from budgetctl.pricing.cost import Rates, tariff
+from budgetctl.pricing.cost import tariff
+from budgetctl.pricing.litellm_rules import NEWEST
+from budgetctl.pricing.rates import Rates
 
 FLAT = {"litellm_provider": "openai", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6}
 LONG = FLAT | {"input_cost_per_token_above_200k_tokens": 4e-6, "output_cost_per_token_above_200k_tokens": 1e-5}
@@ -16,9 +21,13 @@ TIERED = {
 }
 
 
-def micro(entry, seller="openai", **usage):
+MOVED = [json.loads(line) for line in Path(__file__).with_name("rules.jsonl").read_text().splitlines()]
+"""What litellm 1.110.2 says where its rules have moved since 1.106: the fields of an entry, a usage and the amount."""
+
+
+def micro(entry, seller="openai", rules=NEWEST, **usage):
     """The price in millionths of a dollar."""
-    amount = tariff(entry, seller).price(Usage(**usage))
+    amount = tariff(entry, seller, rules).price(Usage(**usage))
     return None if amount is None else amount / 10**6
 
 
@@ -79,12 +88,91 @@ def test_fireworks_reads_its_cache_at_half_the_input():
     assert micro(FLAT | {"litellm_provider": "fireworks_ai"}, "fireworks_ai", cache_read=10) == 10
 
 
-def test_perplexity_knows_no_cache():
-    entry = FLAT | {"cache_read_input_token_cost": 1e-9}
-    assert micro(entry, "perplexity", cache_read=10) == 20
+def test_perplexity_reads_its_cache_at_its_rate_and_bills_what_it_cites():
+    entry = FLAT | {"cache_read_input_token_cost": 1e-6, "citation_cost_per_token": 5e-6}
+    assert micro(entry, "perplexity", cache_read=10, citations=2) == 20
+    old = NEWEST._replace(perplexity_reads_caches=False)
+    assert micro(entry, "perplexity", old, cache_read=10, citations=2) == 30
+    assert micro(entry, "openai", cache_read=10, citations=2) == 10
 
 
-@pytest.mark.parametrize("usage", [{"web_searches": 1}, {"service_tier": "scale"}])
+@pytest.mark.parametrize("case", MOVED, ids=[case["rule"] for case in MOVED])
+def test_a_rule_that_has_moved_is_followed(case):
+    assert tariff(case["entry"], case["seller"]).price(Usage(**case["usage"])) == case["picodollars"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "entry", "seller", "usage", "before", "now"),
+    [
+        ("audio_by_length", {"input_cost_per_audio_token": 3e-6, "input_cost_per_audio_token_above_200k_tokens": 5e-6},
+         "gemini", {"audio_input": 200_001}, 600_003, 1_000_005),
+        ("bedrock_has_places", {"provider_specific_entry": {"us": 1.5}}, "bedrock",
+         {"uncached_input": 10, "inference_geo": "us"}, 20, 30),
+        ("writes_by_lifetime", {"cache_creation_input_token_cost_above_12hr": 9e-6}, "openai",
+         {"cache_write_12h": 10, "explicit_cache_read": 10}, 110, 110),
+        ("writes_by_lifetime", {"explicit_cache_read_input_token_cost": 1e-6}, "dashscope",
+         {"explicit_cache_read": 10}, 20, 10),
+        ("writes_by_lifetime", {"cache_creation_input_token_cost": 0.0}, "openai",
+         {"uncached_input": 10, "cache_write_5m": 10, "service_tier": "batch"}, 20, 10),
+        ("batches_read_at_standard_rate", {"input_cost_per_token_batches": 1e-6, "cache_read_input_token_cost": 5e-7},
+         "openai", {"cache_read": 10, "service_tier": "batch"}, 10, 5),
+    ],
+)  # fmt: skip
+def test_an_older_rule_holds_where_it_is_proven(rule, entry, seller, usage, before, now):
+    assert micro(FLAT | entry, seller, NEWEST._replace(**{rule: False}), **usage) == before
+    assert micro(FLAT | entry, seller, **usage) == now
+
+
+def test_a_price_that_a_litellm_does_not_pass_on_has_no_effect():
+    entry = FLAT | {"output_cost_per_image_token": 1e-6, "output_cost_per_image_token_priority": 3e-6}
+    assert micro(entry, image_output=10, service_tier="priority") == 30
+    lacking = NEWEST._replace(lacks=("output_cost_per_image_token_priority",))
+    assert micro(entry, "openai", lacking, image_output=10, service_tier="priority") == 10
+
+
+@pytest.mark.parametrize(
+    ("rates", "usage", "expected"),
+    [
+        ({}, {"cache_write_12h": 10, "video_input": 10, "video_output": 10}, 120),
+        ({}, {"audio_cache_read": 10, "image_cache_read": 10, "explicit_cache_read": 10}, 60),
+        ({"cache_read_input_token_cost": 1e-6}, {"audio_cache_read": 10, "image_cache_read": 10}, 20),
+        ({"cache_read_input_audio_token_cost": 3e-6}, {"audio_cache_read": 10, "cache_read": 10}, 50),
+        ({"cache_read_input_image_token_cost": 3e-6}, {"image_cache_read": 10, "cache_read": 10}, 50),
+        ({"input_cost_per_video_token": 9e-6, "output_cost_per_video_token": 1e-6},
+         {"video_input": 10, "video_output": 10}, 100),
+        ({"cache_creation_input_token_cost_above_12hr": 7e-6}, {"cache_write_12h": 10, "cache_write_1h": 10}, 90),
+    ],
+)  # fmt: skip
+def test_rarer_kinds_have_their_own_rate_or_that_of_their_likes(rates, usage, expected):
+    assert micro(FLAT | rates, **usage) == expected
+
+
+def test_tokens_that_nothing_explains_cost_what_the_dearer_text_does():
+    assert micro(FLAT, uncached_input=10, unexplained=10) == 100
+    assert micro(FLAT | {"output_cost_per_token": 1e-6}, uncached_input=10, unexplained=10) == 40
+    assert micro(FLAT, uncached_input=10, unexplained=10, service_tier="batch") == 50
+
+
+def test_a_long_write_in_a_service_tier_falls_to_the_short_rate_as_at_litellm():
+    hour = "cache_creation_input_token_cost_above_1hr"
+    entry = LONG | {hour: 6e-6, f"{hour}_above_200k_tokens": 1.2e-5}
+    usage = {"uncached_input": 200_000, "cache_write_1h": 10}
+    assert micro(entry, **usage) - micro(LONG, uncached_input=200_010) == 120 - 40
+    assert micro(entry, **usage, service_tier="flex") - micro(LONG, uncached_input=200_010) == 60 - 40
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"web_searches": 1},
+        {"maps_searches": 1},
+        {"file_searches": 1},
+        {"code_sessions": 1},
+        {"audio_seconds": 1},
+        {"images": 1},
+        {"service_tier": "scale"},
+    ],
+)
 def test_what_these_rules_do_not_know_is_left_to_litellm(usage):
     assert micro(FLAT, uncached_input=10, **usage) is None
 
@@ -115,10 +203,15 @@ def test_zero_is_a_price_only_where_the_map_says_so():
 
 
 def test_rates_stand_in_the_order_of_the_counts_that_they_are_multiplied_with():
-    assert Usage._fields[4:14] == Rates._fields
+    assert Usage._fields[4:20] == Rates._fields
     counts = Usage(**{name: 10**place for place, name in enumerate(Rates._fields)})
-    assert counts.total_input == 111_111
-    assert counts.total_output == 1_111_000_000
+    assert counts.total_input == 11_111_111_111
+    assert counts.total_output == 1_111_100_000_000_000
+
+
+@pytest.mark.parametrize("kind", Rates._fields)
+def test_every_kind_of_token_has_a_part_in_the_price(kind):
+    assert micro(FLAT, **{kind: 10}) > 0
 
 
 @pytest.mark.parametrize(
