@@ -94,7 +94,7 @@ CHANGES = {
         *("claude-opus-4-6", "batch"),
     ),
 }
-"""What changes: a file of litellm, a text in it that is changed where it first stands, what of it, and what that becomes.
+"""What changes: a file of litellm, a text in it that is changed where it first stands, what of it, and to what.
 
 Then a model that meets it, and what its response says.
 """

@@ -162,13 +162,14 @@ def prove(
         bool, typer.Option("--all", help="All that litellm's map prices by the token; takes minutes.")
     ] = False,
 ) -> None:
-    """Prove ahead of time what models cost under a litellm that is newer than this release.
+    """Prove prices ahead of time, under a newer litellm.
 
     $ budgetctl prices prove --model gpt-4o --model claude-sonnet-4-5
     $ budgetctl prices prove --all
 
-    Otherwise the first charge of a model does so, which waits for litellm's import. What is proven is kept in the cache
-    directory. Under a litellm whose rules this release knows there is nothing to prove.
+    Where litellm is newer than this release, the first charge of a model asks it whether it still prices as is worked
+    out here, and waits for its import. This does so before, as when an image is built. What is proven is kept in the
+    cache directory. Under a litellm whose rules this release knows there is nothing to prove.
     """
     if bool(model) == all_:
         raise InvalidValueError("say which models: give --model MODEL, or --all")
