@@ -65,9 +65,9 @@ def ask(usage: Usage, *, as_counts: bool = False) -> Price:
         files, model = price_files.seen(), usage.model or ""
         proving.prove_once(files, model, usage.provider, None if as_counts else said_by(usage))
         listing = catalog.find_in(files, model, usage.provider)
-        # Of what is not worked out here, no release says more.
-        is_known = listing is not None and listing.price(usage, as_counts=as_counts) is not None
-        if listing is not None and is_known and not covers(files, listing, usage, as_counts=as_counts):
+        if listing is None or listing.off_peak is not None or listing.price(usage, as_counts=as_counts) is None:
+            return price  # which no release works out
+        if not covers(files, listing, usage, as_counts=as_counts):
             proving.warn_once_a_day()
     return price
 
@@ -93,14 +93,23 @@ def covers(files: PriceFiles, listing: Listing, usage: Usage, *, as_counts: bool
     found = proof_of(files, usage.model or "", usage.provider)
     if found is None or listing.off_peak is not None or not _is_plain():
         return False
-    from budgetctl.pricing import probes
-
-    place = bisect_left(probes.ends(entry_of(listing)), usage.total_input)
+    place = bisect_left(_ends_of(files, usage.model or "", usage.provider), usage.total_input)
     if as_counts:
         return place < len(found.counts) and found.counts[place]
+    from budgetctl.pricing import probes
+
     patterns = found.cells.get(said_by(usage), ())
     pattern = probes.pattern_of(usage)
     return pattern is not None and place < len(patterns) and not pattern & ~patterns[place]
+
+
+@functools.lru_cache(maxsize=4096)
+def _ends_of(files: PriceFiles, model: str, provider: str | None) -> list[int]:
+    """The lengths, in tokens, at which the ranges of a model's input end."""
+    from budgetctl.pricing import probes
+
+    listing = catalog.find_in(files, model, provider)
+    return [] if listing is None else probes.ends(entry_of(listing))
 
 
 def said_by(usage: Usage) -> Said:
@@ -121,7 +130,9 @@ def path() -> Path | None:
     if digest is None:
         return None
     python = ".".join(map(str, sys.version_info[:2]))
-    return cache_directory() / f"proofs-{digest[:32]}-{__version__}-{python}"
+    with suppress(RuntimeError):  # there is no home directory
+        return cache_directory() / f"proofs-{digest[:32]}-{__version__}-{python}"
+    return None
 
 
 def proven_models() -> int:

@@ -197,12 +197,15 @@ class _NotingMap(dict[str, Any]):
         return super().get(key, default)
 
 
+_REMEMBERED = ("get_model_info", "cost_map_key")
+"""Parts of the names of functions that remember what stands in litellm's map."""
+
+
 @contextmanager
 def _consulted(litellm: Any) -> Iterator[set[str]]:
     """The keys that litellm looks for in its map meanwhile. What it remembers of before is forgotten first."""
-    remembering = [*vars(litellm.utils).values(), *vars(litellm.litellm_core_utils.token_counter).values()]
-    for function in remembering:
-        if hasattr(function, "cache_clear"):
+    for name, function in list(vars(litellm.utils).items()):
+        if hasattr(function, "cache_clear") and any(part in name for part in _REMEMBERED):
             function.cache_clear()
     known = litellm.model_cost
     noting = litellm.model_cost = _NotingMap(known)
