@@ -1,13 +1,15 @@
 """Prove that prices and tokens worked out here are those of some versions of litellm, and write that down.
 
     python benchmarks/proving.py 1.106.12 1.110.2 …
+    python benchmarks/proving.py --tokens SEED
 
 For each version an environment is made in ENVIRONMENTS (the variable; by default a temporary directory; a version that
-has one there already is not installed again), and in it are compared, with litellm's own answers: the prices of two
-entries of each group that is priced alike by every usage of parity.py, those of all other entries by a plain one, and
+has one there already is not installed again), and in it are compared, with litellm's own answers: the prices of an
+entry of each group that is priced alike by every usage of parity.py, those of all other entries by a plain one, and
 the tokens of texts and messages for every model. Where nothing differs, the digest of that litellm goes into
 budgetctl/pricing/proven_rules.json, with the rules that hold for it; versions with equal files share a row. A version
-whose rules are not in HISTORY is tried with the newest ones.
+whose rules are not in HISTORY is tried with the newest ones. The second form compares the tokens of some models with
+those of the litellm that is installed here.
 """
 
 from __future__ import annotations
@@ -52,6 +54,10 @@ def main() -> None:
     if sys.argv[1:2] == ["--here"]:
         print(json.dumps(_proven_here(), ensure_ascii=False))
         return
+    if sys.argv[1:2] == ["--tokens"]:
+        different, left, asked = _tokens(sys.argv[2])
+        print(json.dumps({"different": different, "left": left, "asked": asked}))
+        return
     place = Path(os.environ.get("ENVIRONMENTS") or tempfile.mkdtemp())
     unproven = [version for version in sys.argv[1:] if not prove(version, place)]
     if unproven:
@@ -64,7 +70,7 @@ def prove(version: str, place: Path) -> bool:
     before = TABLE.read_text()
     looked = _run(python, "-c", _LOOK)
     rules: dict[str, Any] = {name: value for _, _, flags in _history(version) for name, value in flags.items()}
-    rules |= {"lacks": looked["lacks"]} if looked["lacks"] else {}
+    rules |= {name: looked[name] for name in ("lacks", "unknown_sellers") if looked[name]}
     table = json.loads(before)
     row = table.setdefault(looked["digest"], {"litellm": [], "rules": {}})
     row["rules"] = rules
@@ -80,20 +86,31 @@ def prove(version: str, place: Path) -> bool:
 _LOOK = """
 import json, os
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-from budgetctl.pricing import litellm_rules, rates
-names = sorted(rates.known_names())
+from budgetctl.pricing import catalog, litellm_rules, price_map, rates
+fields = {name for entry in price_map.shipped().load().values() for name in entry if "token" in name and "cost" in name}
+names = sorted(rates.known_names() | {name for name in fields if rates.is_rate(name) or name.endswith("_batches")})
 import litellm
 entry = {"litellm_provider": "openai", "mode": "chat"} | dict.fromkeys(names, 1e-6)
 litellm.register_model({"openai/looked-at": entry})
 info = litellm.get_model_info("openai/looked-at")
-print(json.dumps({"digest": litellm_rules.digest(), "lacks": [name for name in names if info.get(name) is None]}))
+lacks = [name for name in names if info.get(name) is None]
+
+
+def is_known(seller):
+    try:
+        return litellm.get_llm_provider(f"{seller}/model")[1] == seller
+    except Exception:
+        return False
+
+
+unknown = sorted(seller for seller in catalog.SELLERS if not is_known(seller))
+print(json.dumps({"digest": litellm_rules.digest(), "lacks": lacks, "unknown_sellers": unknown}))
 """
-"""Which fields of an entry litellm does not pass on."""
+"""Which fields of an entry litellm does not pass on, and which sellers it does not know."""
 
 
 def _proven_here() -> dict[str, Any]:
     """What differs between this budgetctl and this litellm."""
-    os.environ.update(LITELLM_LOCAL_MODEL_COST_MAP="True", HF_HUB_OFFLINE="1")
     import parity
 
     from budgetctl.pricing import litellm_rules
@@ -101,7 +118,7 @@ def _proven_here() -> dict[str, Any]:
     assert litellm_rules.is_trusted(), "the row that is to be proven is not in force"
     different, left, asked = _tokens()
     entries = parity.entries()
-    chosen = [key for group in parity.groups(entries) for key in group[:2]]
+    chosen = [key for group in parity.groups(entries) for key in group[:1]]
     random.Random(0).shuffle(chosen)
     report = parity.compare([(key, entries[key]) for key in chosen])
     others = parity.compare([(key, entries[key]) for key in entries.keys() - set(chosen)], usages=[parity.PLAIN])
@@ -110,13 +127,18 @@ def _proven_here() -> dict[str, Any]:
     return {"prices": dict(counts), "tokens": tokens, "differing": report.differing + others.differing + different}
 
 
-def _tokens() -> list[list[str]]:
-    """The models whose tokens differ, those that are left to litellm, and all. Counted here before litellm is there."""
+def _tokens(seed: str | None = None) -> list[list[str]]:
+    """The models whose tokens differ, those that are left to litellm, and all; with a seed, a part of them.
+
+    They are counted here before litellm is imported, as it is asked once it is.
+    """
     from budgetctl.pricing import price_map, tokens
 
+    os.environ.update(LITELLM_LOCAL_MODEL_COST_MAP="True", HF_HUB_OFFLINE="1")
     shipped = price_map.shipped()
     assert shipped
     models = [*shipped.load(), *NAMES]
+    models = models if seed is None else [*random.Random(seed).sample(models, 100), *NAMES]
     here = {model: (_each(tokens.count_text, model), tokens.count_messages(model, MESSAGES)) for model in models}
     import litellm
 

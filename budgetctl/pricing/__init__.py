@@ -159,16 +159,18 @@ def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = No
     if not usage.model:
         return None
     files = price_files.seen()
-    own = own_prices.find_in(files, usage.model, usage.provider)
-    if own is not None:
-        return own.price(usage)
+    if files.own_state is not None:
+        own = own_prices.find_in(files, usage.model, usage.provider)
+        if own is not None:
+            return own.price(usage)
     listing = catalog.find_in(files, usage.model, usage.provider)
     if listing is None:
-        return None
+        return _price_retired(files, usage)
     litellm = catalog.imported_litellm()
     if litellm is not None and not listing.holds_in(litellm):
         return None
-    listing = listing.at(usage, at_us)
+    if listing.off_peak is not None:
+        listing = listing.at(usage, at_us)
     amount = listing.price(usage, as_counts=as_counts)
     if amount is None or not (litellm_rules.is_trusted() or proofs.covers(files, listing, usage, as_counts=as_counts)):
         return None
@@ -178,9 +180,22 @@ def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = No
         "key": listing.key,
         "rates": listing.rates.copy(),
     }
-    if usage.citations:
-        pricing |= listing.unpriced(usage)
+    if usage.citations or listing.by_list is not None:
+        pricing |= listing.remarks(usage)
     return Price(amount, usage, usage.model, pricing)
+
+
+def _price_retired(files: price_files.PriceFiles, usage: Usage) -> Price | None:
+    """The price of a model that litellm's map has dropped, by the last entry that it had."""
+    listing = catalog.find_retired(files, usage.model or "", usage.provider)
+    litellm = catalog.imported_litellm()
+    if listing is None or (litellm is not None and not listing.is_missing_in(litellm)):
+        return None
+    amount, entry = listing.price(usage), listing.tariff.entry
+    if amount is None:
+        return None
+    pricing = {"source": "litellm", "version": entry["litellm"], "key": listing.key, "rates": listing.rates.copy()}
+    return Price(amount, usage, usage.model, {**pricing, "retired": entry["retired"]})
 
 
 def _is_of_litellm(value: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import litellm_rules, price_files, price_map
+from budgetctl.pricing import disputes, litellm_rules, price_files, price_map, retired
 from budgetctl.pricing.cost import Tariff, tariff, token_rates
 from budgetctl.pricing.off_peak import OffPeak, off_peak
 from budgetctl.pricing.pieces import unpriced_components
@@ -36,7 +36,7 @@ _MAKERS = (
 )
 """Families of models whose own makers answer with the bare name, where litellm's map has `maker/name`."""
 
-_SELLERS = frozenset(
+SELLERS = frozenset(
     """
     abliteration aiand aihubmix anthropic azure azure_ai baseten bedrock bedrock_mantle bespoke bigmodel
     cerebras clf_ai_gateway cloudflare codestral cognition cohere cohere_chat coralbricks crusoe darkbloom
@@ -84,6 +84,8 @@ class Listing(NamedTuple):
 
     off_peak: tuple[OffPeak, Listing] | None = None
     """When another price holds, and that."""
+    by_list: Tariff | None = None
+    """How the provider's own list prices the model, where litellm's price is disputed."""
 
     def at(self, usage: Usage, at_us: int | None) -> Listing:
         """The listing that holds for a usage at an instant, by default now. Batches have one price at all times."""
@@ -98,10 +100,11 @@ class Listing(NamedTuple):
             return None
         return self.tariff.price(usage)
 
-    def unpriced(self, usage: Usage) -> dict[str, list[str]]:
-        """What is kept with a price of counts that have none."""
-        names = unpriced_components(usage, self.tariff.entry)
-        return {"unpriced": names} if names else {}
+    def remarks(self, usage: Usage) -> dict[str, Any]:
+        """What is kept with a price beside its rates: which counts have none, by how many USD it is disputed."""
+        names = unpriced_components(usage, self.tariff.entry) if usage.citations else []
+        said: dict[str, Any] = {"unpriced": names} if names else {}
+        return said if self.by_list is None else said | disputes.disputed(self.by_list, self.tariff, usage)
 
     def holds_in(self, litellm: ModuleType) -> bool:
         """Whether nobody has told litellm, imported in this process, of other prices.
@@ -117,6 +120,11 @@ class Listing(NamedTuple):
             all(entries.get(key) == entry for key, entry in zip(self.considered, known, strict=True))
             for known in self.known
         )
+
+    def is_missing_in(self, litellm: ModuleType) -> bool:
+        """Whether litellm, imported in this process, has no entry for the model: nobody has registered one."""
+        entries = getattr(litellm, "model_cost", None)
+        return isinstance(entries, dict) and self.key not in entries
 
 
 def names_of(model: str, provider: str | None) -> Iterator[tuple[str, str | None]]:
@@ -144,6 +152,21 @@ def find(model: str, provider: str | None) -> Listing | None:
 def find_in(files: PriceFiles, model: str, provider: str | None) -> Listing | None:
     """The same, by the files as they were seen."""
     return _read(files, lambda entries, source: _find(entries, source, model, provider))
+
+
+@functools.lru_cache(maxsize=1024)
+def find_retired(files: PriceFiles, model: str, provider: str | None) -> Listing | None:
+    """The last known listing of a model that the map in force has dropped; None for others."""
+    source = price_map.in_force(files)
+    if source is None:
+        return None
+    listing = _find(retired.entries(), source, model, provider)
+    if listing is None:
+        return None
+    own = listing.tariff.entry.get("litellm_provider")
+    kinds = {key: _kind_in(files, key) for key in listing.considered}
+    is_dropped = kinds[listing.key] == Kind() and all(kind and kind.provider != own for kind in kinds.values())
+    return listing if is_dropped else None
 
 
 class Kind(NamedTuple):
@@ -200,11 +223,16 @@ def _with_shipped(listing: Listing) -> Listing:
         return listing._replace(known=(*listing.known, tuple(map(entries.get, listing.considered))))
 
 
-def _find(entries: Entries, source: PriceMap, model: str, provider: str | None) -> Listing | None:
+def _find(
+    entries: Entries | Mapping[str, Mapping[str, Any]], source: PriceMap, model: str, provider: str | None
+) -> Listing | None:
+    unknown = litellm_rules.rules_in_force()[0].unknown_sellers
     for name, given_seller in names_of(model, provider):
         seller = given_seller or _seller(entries, name)
         bare = name.removeprefix(f"{seller}/")
-        if seller not in _SELLERS or _is_left_to_litellm(seller, bare, is_stated=given_seller is not None):
+        if seller not in SELLERS or seller in unknown:
+            return None
+        if _is_left_to_litellm(seller, bare, is_stated=given_seller is not None):
             return None
         region_free = _region_free(bare) if seller == "bedrock_mantle" and not provider else bare
         considered = {key: entries.get(key) for key in (f"{seller}/{region_free}", region_free)}
@@ -235,6 +263,7 @@ def _listing(
         return None
     known = (tuple(considered.values()),)
     listing = Listing(key, prices, token_rates(entry), source, tuple(considered), known, by_region)
+    listing = listing._replace(by_list=disputes.by_list(key, entry, seller, rules))
     if hours is None:
         return listing
     lowered = {**entry, **token_rates(entry["off_peak_pricing"])}
@@ -254,7 +283,7 @@ def imported_litellm() -> ModuleType | None:
     return sys.modules.get("litellm")
 
 
-def _seller(entries: Entries, name: str) -> str:
+def _seller(entries: Entries | Mapping[str, Mapping[str, Any]], name: str) -> str:
     """Whom litellm takes for the seller of a name that comes without one; empty if that is not certain."""
     prefix, slash, _ = name.partition("/")
     if slash:

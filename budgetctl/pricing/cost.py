@@ -46,6 +46,10 @@ _PASSED_OVER = re.compile(
 """Rates of tokens that have no part in the price of a `Usage`, but for those of batches."""
 
 
+_NOTHING_ODD = (0,) * 8
+"""No citations, no unexplained tokens, and nothing that is billed by the piece."""
+
+
 class Tariff:
     """An entry of the map as one seller prices by it. Works its rates out once per service tier and input length."""
 
@@ -71,7 +75,8 @@ class Tariff:
 
     def price(self, usage: Usage) -> Picodollars | None:
         """What the usage costs, or None where litellm has to be asked."""
-        if any(usage[22:28]):  # searches and what else is billed by the piece
+        is_odd = usage[20:28] != _NOTHING_ODD
+        if is_odd and any(usage[22:28]):  # searches and what else is billed by the piece
             return None
         given, word = usage, usage.service_tier
         if self._folds:
@@ -90,9 +95,9 @@ class Tariff:
         prompt, completion = _parts(usage, rates)
         if self._multipliers:
             prompt, completion = self._multiplied(usage, prompt, completion)
-        if usage.citations and self._seller == "perplexity":
-            prompt += usage.citations * schedule.info.get("citation_cost_per_token", 0.0)
-        if usage.unexplained:
+        if is_odd:
+            if self._seller == "perplexity":
+                prompt += usage.citations * schedule.info.get("citation_cost_per_token", 0.0)
             completion += usage.unexplained * max(rates.uncached_input, rates.text_output)
         return self._checked(prompt + completion, given)
 
@@ -193,33 +198,29 @@ def prices(entry: Mapping[str, Any]) -> dict[str, float]:
     return {name: rate for name, rate in _numbers(entry).items() if rate}
 
 
-def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:  # noqa: C901 - a test for each kind
+def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
     """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
     uncached, read, short, hour, half_day, explicit, audio_read, image_read = usage[4:12]
     audio_in, image_in, video_in, text, reasoning, audio_out, image_out, video_out = usage[12:20]
-    prompt = uncached * rates.uncached_input
-    if read:  # most kinds are seldom used, and a test takes less time than a product
+    prompt, completion = uncached * rates.uncached_input, text * rates.text_output
+    if read:  # a test takes less time than a product
         prompt += read * rates.cache_read
-    if explicit or audio_read or image_read:
+    if hour or half_day or explicit or audio_read or image_read or audio_in or image_in or video_in:
         prompt += explicit * rates.explicit_cache_read
         prompt += audio_read * rates.audio_cache_read + image_read * rates.image_cache_read
-    if audio_in:
         prompt += audio_in * rates.audio_input
-    if image_in:
         prompt += image_in * rates.image_input
-    if video_in:
         prompt += video_in * rates.video_input
-    if short or hour or half_day:
         prompt += short * rates.cache_write_5m + hour * rates.cache_write_1h + half_day * rates.cache_write_12h
-    completion = text * rates.text_output
-    if audio_out:
+    elif short:
+        prompt += short * rates.cache_write_5m
+    if audio_out or image_out or video_out:
         completion += audio_out * rates.audio_output
-    if reasoning:
         completion += reasoning * rates.reasoning
-    if image_out:
         completion += image_out * rates.image_output
-    if video_out:
         completion += video_out * rates.video_output
+    elif reasoning:
+        completion += reasoning * rates.reasoning
     return prompt, completion
 
 

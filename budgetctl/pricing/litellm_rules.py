@@ -76,14 +76,23 @@ class Rules(NamedTuple):
     """Whether tokens of `seller/model` are counted as those of `model`. Since 1.109."""
     lacks: tuple[str, ...] = ()
     """Prices of an entry that have no effect."""
+    unknown_sellers: tuple[str, ...] = ()
+    """Sellers that the map may have, and litellm does not know."""
 
 
 NEWEST = Rules()
 
 
+@functools.cache
 def is_trusted() -> bool:
     """Whether prices and tokens may be worked out here, as litellm has been shown to say the same."""
     return rules_in_force()[1]
+
+
+def forget() -> None:
+    """Have the next question look at the files again."""
+    digest.cache_clear()
+    is_trusted.cache_clear()
 
 
 def rules_in_force() -> tuple[Rules, bool]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from budgetctl.models import Usage
-from budgetctl.pricing import litellm_rules, price_map, price_usage, prompts, tokens
+from budgetctl.pricing import catalog, litellm_rules, price_map, price_usage, prompts, tokens
 
 PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
 
@@ -23,14 +23,18 @@ def package(tmp_path, litellm, monkeypatch):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(installed / name, copy / name)
     monkeypatch.setattr(price_map, "package_directory", lambda: copy)
-    _forget()
+    forget()
     yield copy
     monkeypatch.undo()
-    _forget()
+    forget()
 
 
-def _forget():
-    litellm_rules.digest.cache_clear()
+def forget():
+    """Have everything that is known of the installed litellm looked up again."""
+    price_map.shipped.cache_clear()
+    catalog.find_in.cache_clear()
+    catalog._kind_in.cache_clear()
+    litellm_rules.forget()
 
 
 def test_the_installed_litellm_is_one_that_is_proven_or_says_so():
@@ -42,7 +46,7 @@ def test_the_installed_litellm_is_one_that_is_proven_or_says_so():
 def test_a_copy_has_the_same_digest(package):
     there = litellm_rules.digest()
     (package / "constants.py").touch()
-    _forget()
+    litellm_rules.forget()
     assert litellm_rules.digest() == there is not None
 
 
@@ -51,7 +55,7 @@ def test_a_changed_file_is_not_trusted(package, name):
     before = litellm_rules.digest()
     with (package / name).open("a") as file:
         file.write("# changed")
-    _forget()
+    litellm_rules.forget()
     assert litellm_rules.digest() not in {before, None}
     assert litellm_rules.rules_in_force() == (litellm_rules.NEWEST, False)
 
@@ -61,7 +65,7 @@ def test_a_change_that_keeps_the_size_is_seen_where_the_digest_was_remembered(pa
     path = package / "cost_calculator.py"
     before = litellm_rules.digest()
     path.write_bytes(path.read_bytes().replace(b"def ", b"dfe ", 1))
-    _forget()
+    litellm_rules.forget()
     assert litellm_rules.digest() != before
 
 
@@ -70,10 +74,10 @@ def test_a_digest_that_somebody_else_could_have_written_is_not_believed(package,
     right = litellm_rules.digest()
     memory = litellm_rules._memory()
     memory.write_text(memory.read_text().replace(right, "0" * 64))
-    _forget()
+    litellm_rules.forget()
     assert litellm_rules.digest() == "0" * 64
     memory.chmod(0o666)
-    _forget()
+    litellm_rules.forget()
     assert litellm_rules.digest() == right
 
 

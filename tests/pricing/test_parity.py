@@ -2,7 +2,10 @@
 
 import datetime as dt
 import importlib.util
+import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +14,13 @@ from budgetctl.models import Usage
 from budgetctl.pricing import catalog, litellm_pricing, price_tokens, price_usage
 
 SECONDS = 15
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
 def parity():
     """The comparison of benchmarks/parity.py, which looks at the whole map."""
-    path = Path(__file__).parents[2] / "benchmarks" / "parity.py"
-    spec = importlib.util.spec_from_file_location("parity", path)
+    spec = importlib.util.spec_from_file_location("parity", BENCHMARKS / "parity.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -33,6 +36,15 @@ def test_entries_of_the_day_cost_what_litellm_says(parity):
     assert not report.differing, f"the entries of {seed}"
     assert report.counts["equal"] > 100
     assert report.share >= 0.96  # 0.995 of all of them: whether one that is left to litellm is met today is chance
+
+
+def test_models_of_the_day_have_the_tokens_that_litellm_counts():
+    seed = dt.datetime.now(dt.UTC).date().isoformat()
+    program = [sys.executable, str(BENCHMARKS / "proving.py"), "--tokens", seed]
+    done = subprocess.run(program, capture_output=True, text=True, check=True, timeout=300)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert not found["different"], f"the models of {seed}"
+    assert len(found["left"]) < len(found["asked"]) / 20
 
 
 def test_models_of_every_rule_cost_what_litellm_says(parity):
@@ -53,6 +65,11 @@ def test_models_of_every_rule_cost_what_litellm_says(parity):
         "mistral/mistral-large-latest",
         "groq/openai/gpt-oss-120b",
         "fireworks_ai/accounts/fireworks/models/deepseek-v3",
+        "gpt-5.6",
+        "gpt-6-astra",
+        "vertex_ai/gemini-3-flash-preview",
+        "gpt-astra-latest",
+        "kyma/claude-haiku-4-5",
     ]
     entries = parity.entries()
     report = parity.compare([(model, entries[model]) for model in models if model in entries])
