@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from budgetctl.audit import Correction, Crossing, Difference
     from budgetctl.permission import Decision, Hold
     from budgetctl.pricing.own_prices import OwnPrice
-    from budgetctl.pricing.quotes import Quote, Sources
+    from budgetctl.pricing.quotes import Quote, Sources, Trust
     from budgetctl.server.tokens import Token
     from budgetctl.top_ups import Left
 
@@ -322,7 +322,23 @@ def price_sources_document(sources: Sources) -> dict[str, Any]:
             "litellm_version": sources.version,
             "installed_at": _time(sources.installed_us),
         },
+        "rules": trust_document(sources.trust),
     }
+
+
+def trust_document(trust: Trust) -> dict[str, Any]:
+    """Why litellm is not asked for each price."""
+    return {
+        "trusted_by": trust.by,
+        "digest": trust.digest,
+        "proofs": None if trust.proofs is None else str(trust.proofs),
+        "proven_models": trust.proven_models,
+    }
+
+
+def proving_document(trust: Trust, proven: Sequence[str], asked: Sequence[str]) -> dict[str, Any]:
+    """What `prices prove` proved, and the models for which litellm is asked all the same."""
+    return {**trust_document(trust), "proven": len(proven), "asked": list(asked)}
 
 
 def _left(budget: Budget) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import IO
+from typing import IO, TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -23,6 +23,8 @@ from budgetctl.cli.output import Column, Document, printable
 from budgetctl.cli.wording import extra, moment, resets
 from budgetctl.models import Budget
 from budgetctl.money import Picodollars, format_usd
+
+Item = TypeVar("Item")
 
 _BAR_WIDTH = 40
 _MIN_NAME_WIDTH = 8
@@ -71,6 +73,13 @@ def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
     if budget.models:
         console.print()
         console.print(_shares(console, budget))
+
+
+def draw_progress(items: Sequence[Item], what: str, *, color: bool) -> Iterator[Item]:
+    """The items, and on stderr a bar of how many of them are done, which is gone at the end."""
+    from rich.progress import track
+
+    yield from track(items, what, console=_console(color, sys.stderr), transient=True)
 
 
 def _shares(console: Console, budget: Budget) -> Table:

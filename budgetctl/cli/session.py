@@ -10,10 +10,10 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from types import TracebackType
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -22,6 +22,8 @@ from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.manager import BudgetManager
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store
 from budgetctl.stores.location import without_password
+
+Item = TypeVar("Item")
 
 _MAX_WAIT_S = 3600
 
@@ -112,6 +114,14 @@ class Session:
 
         if self.output.format == "table" and not self.output.quiet:
             note(message)
+
+    def progress(self, items: Sequence[Item], what: str) -> Iterable[Item]:
+        """The items, one after the other; on a terminal with a bar of how many of them are done."""
+        if self.output.format != "table" or self.output.quiet or not sys.stderr.isatty():
+            return items
+        from budgetctl.cli.drawing import draw_progress
+
+        return draw_progress(items, what, color=self.output.color)
 
     def confirm(self, action: str, command: str) -> None:
         """Ask before something that cannot be taken back. Without a terminal to ask on, `--yes` is needed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl import ledger
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from budgetctl.permission import Hold
     from budgetctl.pricing.map_update import Changes
     from budgetctl.pricing.own_prices import OwnPrice
-    from budgetctl.pricing.quotes import Quote, Sources
+    from budgetctl.pricing.quotes import Quote, Sources, Trust
 
+_FEW = 5
 _SOON_US = 48 * 3600 * 10**6
 _CALENDAR_MONTHS = ("monthly", "quarterly", "yearly")
 
@@ -260,12 +262,36 @@ def price_sources(sources: Sources) -> str:
     """The files that prices come from, in the order in which they are asked."""
     own = f"{sources.own_models:,} models" if sources.own_models else "none set"
     lines = [f"{'your own':<10}{sources.own} ({own})"]
+    rules = f"{'rules':<10}{trusted(sources.trust)}"
     if sources.map is None:
-        return "\n".join([*lines, f"{'map':<10}litellm's own, which only litellm can read"])
+        return "\n".join([*lines, f"{'map':<10}litellm's own, which only litellm can read", rules])
     about = f"{sources.map_models:,} models, by the rules of litellm {sources.version}"
     if sources.installed_us is not None:
         about += f", installed {moment(sources.installed_us, 'UTC')} UTC"
-    return "\n".join([*lines, f"{'map':<10}{sources.map} ({about})"])
+    return "\n".join([*lines, f"{'map':<10}{sources.map} ({about})", rules])
+
+
+def trusted(trust: Trust) -> str:
+    """Why litellm is not asked for each price."""
+    if trust.digest is None:
+        return "not to be read: litellm is asked for each price"
+    if trust.by == "digest":
+        return f"trusted by their digest, {trust.digest[:12]}"
+    return (
+        f"not known to this release, digest {trust.digest[:12]}: litellm is asked, except for the models proven in"
+        f" {trust.proofs} ({trust.proven_models:,})"
+    )
+
+
+def proved(trust: Trust, proven: Sequence[str], asked: Sequence[str]) -> str:
+    """What `prices prove` proved."""
+    if trust.by == "digest":
+        return "litellm's rules are trusted by their digest; nothing to prove"
+    line = f"{len(proven):,} {'model' if len(proven) == 1 else 'models'} proven in {trust.proofs}"
+    if not asked:
+        return line
+    names = ", ".join(asked[:_FEW]) + (", …" if len(asked) > _FEW else "")
+    return f"{line}; for {len(asked):,} litellm is asked: {names}"
 
 
 def map_changed(changes: Changes, *, dry_run: bool) -> str:

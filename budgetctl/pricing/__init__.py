@@ -12,7 +12,16 @@ from typing import Any
 from budgetctl.errors import CannotPriceError, InvalidResponseError, InvalidValueError
 from budgetctl.models import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars, to_float
-from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, own_prices, price_files, prompts, recorded
+from budgetctl.pricing import (
+    catalog,
+    litellm_pricing,
+    litellm_rules,
+    own_prices,
+    price_files,
+    prompts,
+    proofs,
+    recorded,
+)
 from budgetctl.pricing.partial import PartialAnswer
 from budgetctl.pricing.recorded import recorded_usage
 from budgetctl.pricing.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
@@ -61,7 +70,7 @@ def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
     """
     if usage.cost is not None:
         return _noted(Price(usage.cost, usage, usage.model, {"source": "provider"}))
-    price = _price_here(usage, at_us=at_us) or litellm_pricing.price_usage(usage)
+    price = _price_here(usage, at_us=at_us) or proofs.ask(usage)
     return _noted(_with_others(price, at_us) if usage.also else price)
 
 
@@ -177,7 +186,7 @@ def price_prompt(
 
 
 def _price_counts(usage: Usage, *, at_us: int | None = None) -> Price:
-    price = _price_here(usage, as_counts=True, at_us=at_us) or litellm_pricing.price_counts(usage)
+    price = _price_here(usage, as_counts=True, at_us=at_us) or proofs.ask(usage, as_counts=True)
     return price._replace(pricing={**price.pricing, "calculator": _OF_COUNTS})
 
 
@@ -202,7 +211,7 @@ def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = No
     if listing.off_peak is not None:
         listing = listing.at(usage, at_us)
     amount = listing.price(usage, as_counts=as_counts)
-    if amount is None or not litellm_rules.is_trusted():
+    if amount is None or not (litellm_rules.is_trusted() or proofs.covers(files, listing, usage, as_counts=as_counts)):
         return None
     pricing = {
         "source": "litellm",

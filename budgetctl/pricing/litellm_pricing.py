@@ -174,6 +174,25 @@ def count_message_tokens(model: str, messages: Sequence[Mapping[str, Any]]) -> i
     return _count(model, messages=list(messages))
 
 
+def imported() -> Any:
+    """litellm, imported if it is not yet."""
+    return _litellm()
+
+
+def is_imported_here() -> bool:
+    """Whether it was a question of ours for which this process has imported litellm, and nobody else has set it up."""
+    return _imports_here != []
+
+
+def asked_as(model: str, provider: str | None) -> tuple[str, str | None]:
+    """The name and the seller by which litellm is asked for a model. Raises `CannotPriceError`."""
+    listing = _find(_litellm(), [model], provider)
+    return listing.model, listing.provider
+
+
+_imports_here: list[Any] = []
+
+
 def _litellm() -> Any:
     loaded = "litellm" in sys.modules
     # Without this, the import of litellm first tries to fetch its price map.
@@ -181,6 +200,7 @@ def _litellm() -> Any:
     import litellm
 
     if not loaded:
+        _imports_here.append(litellm)
         _adopt_map()
     return litellm
 

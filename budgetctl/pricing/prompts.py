@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.pricing import litellm_pricing, tokens
+from budgetctl.pricing import litellm_pricing, proofs, tokens
 from budgetctl.pricing.counts import shown
 
 
@@ -15,7 +15,9 @@ def count_text(model: str, text: str) -> int:
     if not text:
         return 0
     count = tokens.count_text(model, text)
-    return litellm_pricing.count_text_tokens(model, text) if count is None else count
+    if count is None:
+        return proofs.ask_for_tokens(model, lambda: litellm_pricing.count_text_tokens(model, text))
+    return count
 
 
 def count_messages(model: str, messages: Iterable[Any]) -> int:
@@ -28,7 +30,9 @@ def count_messages(model: str, messages: Iterable[Any]) -> int:
         for _ in _texts_of_content(message.get("content")):
             pass  # litellm has worse words for what is none
     count = tokens.count_messages(model, plain)
-    return litellm_pricing.count_message_tokens(model, plain) if count is None else count
+    if count is None:
+        return proofs.ask_for_tokens(model, lambda: litellm_pricing.count_message_tokens(model, plain))
+    return count
 
 
 def text_of(messages: str | Iterable[Any]) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from budgetctl.money import Picodollars, from_number
-from budgetctl.pricing import catalog, litellm_pricing, own_prices, price_files, price_map
+from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, own_prices, price_files, price_map, proofs
 from budgetctl.pricing.own_prices import PER, OwnPrice
 
 _NAMES = {
@@ -67,6 +67,18 @@ def quotes(search: str = "") -> Iterator[Quote]:
             yield each
 
 
+class Trust(NamedTuple):
+    """Why prices are worked out here: litellm's rules have a `digest` that this release has proven, or models are.
+
+    `by` is None, and so is `digest`, where the files of litellm cannot be read: it is asked each time then.
+    """
+
+    by: Literal["digest", "proof"] | None
+    digest: str | None
+    proofs: Path | None
+    proven_models: int
+
+
 class Sources(NamedTuple):
     """The files in force. `map` is None where litellm alone knows its prices, `installed_us` for the one it ships."""
 
@@ -76,6 +88,7 @@ class Sources(NamedTuple):
     map_models: int
     version: str | None
     installed_us: int | None
+    trust: Trust
 
 
 def sources() -> Sources:
@@ -84,8 +97,18 @@ def sources() -> Sources:
     source = price_map.in_force()
     path = price_files.seen().own
     if source is None:
-        return Sources(path, len(own), None, 0, None, None)
-    return Sources(path, len(own), source.path, len(source.load()), source.version, source.installed_us)
+        return Sources(path, len(own), None, 0, None, None, trust())
+    return Sources(path, len(own), source.path, len(source.load()), source.version, source.installed_us, trust())
+
+
+def trust() -> Trust:
+    """Why litellm is not asked for each price."""
+    digest = litellm_rules.digest()
+    if digest is None:
+        return Trust(None, None, None, 0)
+    if litellm_rules.is_trusted():
+        return Trust("digest", digest, None, 0)
+    return Trust("proof", digest, proofs.path(), proofs.proven_models())
 
 
 def _of_user(price: OwnPrice) -> Quote:

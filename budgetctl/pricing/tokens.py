@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from budgetctl.pricing import catalog, encodings, litellm_rules, price_map
+from budgetctl.pricing import catalog, encodings, litellm_rules, price_map, proofs
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
@@ -96,15 +96,18 @@ class _UndecidedError(LookupError):
     """The rules that are known here do not give litellm's number."""
 
 
-def count_text(model: str, text: str) -> int | None:
-    """The tokens of plain text, as `litellm.token_counter(text=…)` counts them; None if litellm has to be asked."""
+def count_text(model: str, text: str, *, unproven: bool = False) -> int | None:
+    """The tokens of plain text, as `litellm.token_counter(text=…)` counts them; None if litellm has to be asked.
+
+    `unproven` has them counted as this release would, whatever the litellm that is installed does.
+    """
     try:
-        return _count(model, [text])
+        return _count(model, [text], unproven=unproven)
     except _UndecidedError:
         return None
 
 
-def count_messages(model: str, messages: Sequence[Mapping[str, Any]]) -> int | None:
+def count_messages(model: str, messages: Sequence[Mapping[str, Any]], *, unproven: bool = False) -> int | None:
     """The tokens of chat messages, as `litellm.token_counter(messages=…)` counts them; None if it has to be asked.
 
     Messages of text are counted: under any key, and in the parts of a content. Of images, documents and calls of
@@ -115,7 +118,8 @@ def count_messages(model: str, messages: Sequence[Mapping[str, Any]]) -> int | N
     try:
         texts = [text for message in messages for text in _texts_of(message)]
         names = sum(isinstance(message.get("name"), str) for message in messages)
-        return _PER_REPLY + _PER_MESSAGE * len(messages) + _PER_NAME * names + _count(model, texts)
+        counted = _count(model, texts, unproven=unproven)
+        return _PER_REPLY + _PER_MESSAGE * len(messages) + _PER_NAME * names + counted
     except _UndecidedError:
         return None
 
@@ -140,18 +144,15 @@ def _text_of_part(part: Any) -> str:
     return text
 
 
-def _count(model: str, texts: list[str]) -> int:
+def _count(model: str, texts: list[str], *, unproven: bool) -> int:
     # A program that has imported litellm may have registered models, or told it how to count, or not to. Its import
     # is paid for by then, so it is asked.
-    if catalog.imported_litellm() is not None or any(name in os.environ for name in _SETTINGS):
+    if any(name in os.environ for name in _SETTINGS) or not (unproven or _is_as_litellm(model, texts)):
         raise _UndecidedError
     package, provider = price_map.package_directory(), catalog.provider_of(model)
     if package is None or provider is None or any(len(text) > _LONGEST for text in texts):
         raise _UndecidedError
-    rules, is_trusted = litellm_rules.rules_in_force()
-    if not is_trusted:
-        raise _UndecidedError
-    directory = package / _DIRECTORY
+    directory, rules = package / _DIRECTORY, litellm_rules.rules_in_force()[0]
     try:
         if provider == "anthropic" and "claude-3" not in model:
             return _count_by_tokenizer(_tokenizer(directory / _ANTHROPIC), texts)
@@ -163,6 +164,13 @@ def _count(model: str, texts: list[str]) -> int:
         return _encoding(directory, _VOCABULARIES[name]).count(texts)
     except (ImportError, OSError, ValueError, KeyError) as error:
         raise _UndecidedError from error
+
+
+def _is_as_litellm(model: str, texts: list[str]) -> bool:
+    """Whether litellm, which is not imported here, is known to have the same numbers."""
+    if catalog.imported_litellm() is not None:
+        return False
+    return litellm_rules.is_trusted() or proofs.covers_tokens(model, sum(map(len, texts)))
 
 
 class _Encoding:

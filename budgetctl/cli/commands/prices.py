@@ -9,10 +9,16 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.columns import PRICE_COLUMNS
-from budgetctl.cli.documents import PRICE_FIELDS, own_price_document, price_sources_document, quote_document
+from budgetctl.cli.documents import (
+    PRICE_FIELDS,
+    own_price_document,
+    price_sources_document,
+    proving_document,
+    quote_document,
+)
 from budgetctl.cli.reading import read_text
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import map_changed, own_price, price_sources, quoted
+from budgetctl.cli.wording import map_changed, own_price, price_sources, proved, quoted
 from budgetctl.errors import InvalidValueError, NotFoundError
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_model
@@ -147,6 +153,43 @@ def path(session: Session) -> None:
     session.output.document(price_sources_document(found), lambda: price_sources(found))
 
 
+def prove(
+    session: Session,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", metavar="MODEL", help="One that you use. May be given again.")
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="All that litellm's map prices by the token; takes minutes.")
+    ] = False,
+) -> None:
+    """Prove prices ahead of time, under a newer litellm.
+
+    $ budgetctl prices prove --model gpt-4o --model claude-sonnet-4-5
+    $ budgetctl prices prove --all
+
+    Where litellm is newer than this release, the first charge of a model asks it whether it still prices as is worked
+    out here, and waits for its import. This does so before, as when an image is built. What is proven is kept in the
+    cache directory. Under a litellm whose rules this release knows there is nothing to prove.
+    """
+    if bool(model) == all_:
+        raise InvalidValueError("say which models: give --model MODEL, or --all")
+    from budgetctl.pricing import quotes
+
+    before = quotes.trust()
+    proven: list[str] = []
+    asked: list[str] = []
+    if before.by != "digest":
+        from budgetctl.pricing import litellm_pricing, proving
+
+        for name in model or ():
+            litellm_pricing.find_entry(check_model(name), None)  # says so of an unknown one
+        names = model or proving.provable()
+        for name in session.progress(names, "proving"):
+            (proven if proving.prove_usual(name) else asked).append(name)
+    trust = quotes.trust()
+    session.output.document(proving_document(trust, proven, asked), lambda: proved(trust, proven, asked))
+
+
 def show(session: Session, model: ModelName, provider: options.Provider = None) -> None:
     """Show what a model costs, and who says so.
 
@@ -185,6 +228,7 @@ prices = {
     "remove": remove,
     "update": update,
     "path": path,
+    "prove": prove,
     "show": show,
     "list": list_prices,
 }
