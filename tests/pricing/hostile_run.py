@@ -26,7 +26,7 @@ from budgetctl.pricing import price_map
 from budgetctl.pricing.cost import _RATES
 from budgetctl.pricing.fence import fenced
 
-COUNTS = [name for name, kind in Usage.__annotations__.items() if kind == "int"]
+COUNTS = [name for name, default in Usage._field_defaults.items() if type(default) is int]
 _LONGEST_MESSAGE = 1_000
 
 

@@ -20,7 +20,7 @@ TEXTS = [path.read_text() for path in FILES if path.suffix in {".json", ".sse"}]
 BODIES = [json.loads(path.read_text()) for path in FILES if path.suffix == ".json"]
 BODIES += [json.loads(line)["body"] for line in (HERE / "real_usage.jsonl").read_text().splitlines()]
 
-COUNTS = [name for name, kind in Usage.__annotations__.items() if kind == "int"]
+COUNTS = [name for name, default in Usage._field_defaults.items() if type(default) is int]
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["1h", "AUDIO"]),
