@@ -65,7 +65,7 @@ CHANGES = {
     ),
     "fast answers cost less": (
         *(ANTHROPIC, "prompt_cost *= speed_multiplier", "speed_multiplier", "speed_multiplier / 2"),
-        *("claude-opus-4-6", "standard global fast"),
+        *("claude-opus-5", "standard global fast"),
     ),
     "cached tokens at half": (
         *(RATES, "float(cached_text_tokens + unclassified_cached_tokens) *", "*", "* 0.5 *"),
@@ -91,7 +91,7 @@ CHANGES = {
     ),
     "batches cost two fifths": (
         *("cost_calculator.py", "base_input_tokens * (input_cost_per_token) / 2", "/ 2", "* 0.4"),
-        *("claude-opus-4-6", "batch"),
+        *("mistral/mistral-large-latest", "batch"),
     ),
 }
 """What changes: a file of litellm, a text in it that is changed where it first stands, what of it, and to what.
