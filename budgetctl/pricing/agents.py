@@ -158,10 +158,8 @@ def read_opencode(body: Mapping[str, Any]) -> Usage:
 
 _Form = tuple[str, Callable[[Mapping[str, Any]], bool], Callable[[Mapping[str, Any]], Usage]]
 
-FIRST: tuple[_Form, ...] = (("total_cost_usd (Claude Code's result)", _is_claude_result, read_claude_result),)
-"""Tried before the bare bodies, whose usage it has, too."""
-
 AGENTS: tuple[_Form, ...] = (
+    ("total_cost_usd (Claude Code's result)", _is_claude_result, read_claude_result),
     ("type assistant (Claude Code)", _is_claude_code, read_claude_code),
     ("token_count (Codex)", _is_codex, read_codex),
     ("stats.models (Gemini's command line)", _is_gemini_result, read_gemini_result),

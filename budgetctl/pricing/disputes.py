@@ -34,6 +34,8 @@ def by_list(key: str, entry: Mapping[str, Any], seller: str, rules: Rules) -> Ta
 
 def disputed(listed: Tariff, ours: Tariff, usage: Usage) -> dict[str, float]:
     """What is kept with a price that is disputed: by how many USD the list is higher."""
+    if not usage.audio_input and not usage.cache_write_1h:
+        return {}
     same = usage._replace(  # the older rule knows neither
         cache_write_5m=usage.cache_write_5m + usage.cache_write_12h,
         cache_write_12h=0,

@@ -86,7 +86,7 @@ _TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_u
 
 def _has_usage(body: Mapping[str, Any]) -> bool:
     usage = body.get("usage")
-    if not is_object(usage):
+    if not is_object(usage) or "billed_units" in usage or "total_cost_usd" in body:  # Cohere, Claude Code
         return False
     # Most have one of these, and are told faster by it.
     return usage.get("prompt_tokens") is not None or usage.get("input_tokens") is not None or states_counts(usage)
@@ -225,9 +225,6 @@ def _billed_units(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_cohere(body: Mapping[str, Any]) -> bool:
-    usage = body.get("usage")
-    if "meta" not in body and not (is_object(usage) and "billed_units" in usage):
-        return False
     units = _billed_units(body)
     return units.get("input_tokens") is not None or units.get("output_tokens") is not None
 
@@ -267,12 +264,12 @@ def read_langchain(body: Mapping[str, Any]) -> Usage:
 
 
 BODIES = (
-    Format("usage.billed_units (Cohere)", _is_cohere, read_cohere),
     Format(
         "usage.prompt_tokens or usage.input_tokens (OpenAI Chat Completions, OpenAI Responses, Anthropic, Bedrock)",
         _has_usage,
         read_usage_object,
     ),
+    Format("usage.billed_units (Cohere)", _is_cohere, read_cohere),
     Format("usage_metadata.input_tokens (LangChain)", _is_langchain, read_langchain),
     Format("usageMetadata (Gemini generateContent)", is_gemini, read_gemini),
     *(Format(*form) for form in NATIVE),

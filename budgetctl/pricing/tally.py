@@ -213,8 +213,7 @@ def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool
     if any(found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]):
         cached, of_audio, of_image = _cached(tally, said)
     kept = cached + of_audio + of_image + sum(writes)
-    is_plain = total == whole_input + output and reasoning <= output and kept <= whole_input
-    if not is_plain or beside or thoughts_beside:
+    if total or (kept > whole_input and not beside) or (reasoning > output and not thoughts_beside):
         beside, thoughts_beside = _as_the_total_says(tally, kept, said, beside=beside, thoughts_beside=thoughts_beside)
     rest = whole_input if beside else whole_input - kept
     uncached, audio, image, video = rest, 0, 0, 0

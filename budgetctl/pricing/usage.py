@@ -13,10 +13,9 @@ from typing import Any, NoReturn
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
-from budgetctl.pricing.agents import FIRST
 from budgetctl.pricing.counts import MAX_TOKENS, kind, quoted, shown
 from budgetctl.pricing.envelopes import ENVELOPES
-from budgetctl.pricing.formats import BODIES, Format, refuse
+from budgetctl.pricing.formats import BODIES, refuse
 from budgetctl.pricing.partial import UncountedStreamError, text_of_answer
 from budgetctl.pricing.streams import (
     Document,
@@ -30,7 +29,7 @@ from budgetctl.pricing.streams import (
 
 __all__ = ["MAX_TOKENS", "read_document", "read_stated", "read_usage", "shown"]
 
-_FORMATS = (*(Format(*form) for form in FIRST), *BODIES, *ENVELOPES)
+_FORMATS = (*BODIES, *ENVELOPES)
 
 _ANSWERS = ("data", "embedding", "embeddings", "results", "predictions", "output", "candidates")
 """Where an answer stands that is no text."""
