@@ -155,6 +155,7 @@ def _read_iterations(body: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> 
     also = tuple(_sum_of(model, group, (None, None, None, None)) for model, group in others.items())
     whole = _sum_of(None, own, _terms(body, usage))
     stated = Tally({name: value for name, value in usage.items() if name != "iterations"})
+    stated.note_beside(body)
     once = account(stated, _source(body), beside=True)
     whole = _at_least(whole, once)
     thoughts = once.reasoning if not whole.reasoning and once.reasoning <= whole.text_output else 0

@@ -294,11 +294,19 @@ def _modalities(tally: Tally, rest: int, kept: int, said: list[str]) -> tuple[in
         names = tally.names_of(kinds.AUDIO_INPUT, kinds.IMAGE_INPUT, kinds.VIDEO_INPUT)
         said.append(_contradiction(names, tally.names_of(kinds.INPUT)))
         return rest, audio, image, video
-    cached_audio, cached_image, cached_video = tally.found[kinds.CACHED_AUDIO : kinds.CACHED_VIDEO + 1]
-    audio = min(max(audio - cached_audio, 0), rest)
-    image = min(max(image - cached_image, 0), rest - audio)
-    video = min(max(video - cached_video, 0), rest - audio - image)
+    audio = min(_without(tally, kinds.AUDIO_INPUT, kinds.CACHED_AUDIO, said), rest)
+    image = min(_without(tally, kinds.IMAGE_INPUT, kinds.CACHED_IMAGE, said), rest - audio)
+    video = min(_without(tally, kinds.VIDEO_INPUT, kinds.CACHED_VIDEO, said), rest - audio - image)
     return rest - audio - image - video, audio, image, video
+
+
+def _without(tally: Tally, kind: int, cached: int, said: list[str]) -> int:
+    """The tokens of a modality that were not read from the cache."""
+    whole, part = tally.found[kind], tally.found[cached]
+    if 0 < whole < part:
+        said.append(_contradiction(tally.names_of(cached), tally.names_of(kind)))
+        return whole
+    return max(whole - part, 0)
 
 
 def _spoken(tally: Tally, answer: int, said: list[str]) -> tuple[int, int, int, int]:
