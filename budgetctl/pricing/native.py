@@ -75,6 +75,7 @@ def read_watsonx(body: Mapping[str, Any]) -> Usage:
         once = Tally(_only_counts(result))
         tally.odd += once.odd
         tally.found = [before + more for before, more in zip(tally.found, once.found, strict=True)]
+        tally.seen |= once.seen
     model, _, given, created = _source(body)
     # litellm's map and `--model` name a model of watsonx by its seller.
     return account(tally, (model, "watsonx" if model else None, given, created))

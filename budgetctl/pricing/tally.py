@@ -46,7 +46,22 @@ _COUNTED = {name: kind for name, kind in USAGE.kinds.items() if kind != kinds.KN
 
 _COUNTED_NAMES = frozenset(_COUNTED)
 
-_NONE_KEPT = (0,) * 9
+_ELABORATE = 1 << kinds.REASONING + 1
+"""Less than this are the kinds of plain bodies: input, output, their total, cached tokens and reasoning."""
+
+
+def _bits(first: int, last: int) -> int:
+    return sum(1 << kind for kind in range(first, last + 1))
+
+
+_WRITES = _bits(kinds.WRITTEN, kinds.WRITTEN_12H)
+_CACHED_PARTS = _bits(kinds.CACHED_AUDIO, kinds.CACHED_TEXT)
+_INPUT_PARTS = _bits(kinds.AUDIO_INPUT, kinds.VIDEO_INPUT)
+_OUTPUT_PARTS = _bits(kinds.AUDIO_OUTPUT, kinds.VIDEO_OUTPUT)
+"""The kinds, as bits, that have rules of their own."""
+
+_NONE_KEPT, _NONE_ELSE = (0,) * 9, (0,) * 11
+"""The counts of `Usage` behind `cache_read`, and behind `reasoning`, where there are none of them."""
 
 _KEPT = (kinds.CACHED, *range(kinds.CACHED_AUDIO, kinds.WRITTEN_12H + 1))
 """The kinds of what was read from the cache and written to it."""
@@ -55,15 +70,15 @@ _KEPT = (kinds.CACHED, *range(kinds.CACHED_AUDIO, kinds.WRITTEN_12H + 1))
 class Tally:
     """The counts that an object states, by kind. The largest counts where several names state the same kind."""
 
-    __slots__ = ("_named", "found", "is_elaborate", "odd", "unread")
+    __slots__ = ("_named", "found", "odd", "seen", "unread")
 
     def __init__(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
         self.found = [0] * kinds.KINDS
         self.unread: list[tuple[str, Any]] = []
         self.odd: list[str] = []
-        self.is_elaborate = False
-        """Whether there is more than a whole input and output, their total, what was cached, and reasoning."""
-        self._named = [""] * kinds.KINDS
+        self.seen = 0
+        """The kinds of the counts above 0, each as a bit."""
+        self._named: list[str | tuple[str, str]] = [""] * kinds.KINDS
         self.add(section, names)
 
     def add(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
@@ -83,8 +98,10 @@ class Tally:
                     if number > found[kind]:
                         found[kind] = number
                         self._named[kind] = name
-                        if kind > kinds.REASONING:
-                            self.is_elaborate = True
+                        self.seen |= 1 << kind
+            elif type(value) is dict:
+                if any(value.values()):  # most details are all zeros
+                    self._add_other(name, value, names)
             elif type(value) is not str or UNKNOWN < kind < kinds.KNOWN:
                 self._add_other(name, value, names)
 
@@ -108,7 +125,6 @@ class Tally:
 
         Several lists of one kind add up.
         """
-        self.is_elaborate = True
         for item in listed:
             if not is_object(item) or "modality" not in item:
                 return False
@@ -120,8 +136,10 @@ class Tally:
                 if kind == UNKNOWN or inner not in _OF_MODALITY:
                     self.unread.append((f"{name} of {shown(modality)}.{inner}", value))
                     continue
-                self.found[kind] += self._whole(name, value)
-                self._named[kind] = f"{name} of {modality}"
+                number = value if type(value) is int and 0 < value <= MAX_TOKENS else self._whole(name, value)
+                self.found[kind] += number
+                self._named[kind] = name, modality
+                self.seen |= 1 << kind
         return True
 
     def _pass_over(self, name: str, value: Any, depth: int) -> None:
@@ -146,7 +164,7 @@ class Tally:
     def at_least(self, kind: int, number: int) -> None:
         """Take a count that the object does not state itself, unless it states more."""
         self.found[kind] = max(self.found[kind], number)
-        self.is_elaborate = True
+        self.seen |= 1 << kind
 
     def note_beside(self, body: Mapping[str, Any]) -> None:
         """Keep counts that stand beside the usage, and are in none of its own, for a note."""
@@ -158,8 +176,10 @@ class Tally:
 
     def names_of(self, *wanted: int) -> str:
         """The names and numbers of kinds of counts, for a note."""
-        named = [f"{self._named[kind]} {self.found[kind]:,}" for kind in wanted if self.found[kind]]
-        return " and ".join(named) or "nothing"
+        named = (self._named[kind] for kind in wanted if self.found[kind])
+        whole = (name if isinstance(name, str) else " of ".join(name) for name in named)
+        numbers = (f"{self.found[kind]:,}" for kind in wanted if self.found[kind])
+        return " and ".join(map(" ".join, zip(whole, numbers, strict=True))) or "nothing"
 
 
 def states_counts(section: Mapping[str, Any]) -> bool:
@@ -191,6 +211,13 @@ def account(
         notes = (*notes, *tally.odd[:_MOST_NOTED])
     found = tally.found
     said: list[str] = []
+    if tally.seen < _ELABORATE and not tally.unread and not beside and not thoughts_beside and not explicit:
+        whole_input, output, total, cached, reasoning = found[: kinds.REASONING + 1]
+        if (total == whole_input + output or not total) and cached <= whole_input and reasoning <= output:
+            text = output - reasoning  # as in most bodies, for which this is fast
+            return Usage._make(
+                (*source, whole_input - cached, cached, *_NONE_KEPT, text, reasoning, *_NONE_ELSE, *terms, also, notes)
+            )
     parts = _split(tally, said, beside=beside, thoughts_beside=thoughts_beside)
     if explicit:
         parts = (parts[0], 0, *parts[2:5], parts[1], *parts[6:])
@@ -204,23 +231,21 @@ def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool
     """The disjoint counts in the order of `Usage`, from the uncached input to the unexplained tokens."""
     found = tally.found
     whole_input, output, total, cached, reasoning = found[: kinds.REASONING + 1]
-    adds_up = (total == whole_input + output or not total) and cached <= whole_input and reasoning <= output
-    if adds_up and not tally.is_elaborate and not beside and not thoughts_beside:  # as in most bodies
-        return whole_input - cached, cached, *_NONE_KEPT, output - reasoning, reasoning, 0, 0, 0, 0, 0
     whole_input += found[kinds.TOOL_INPUT]
-    writes = _writes(tally, said) if any(found[kinds.WRITTEN : kinds.WRITTEN_12H + 1]) else (0, 0, 0)
+    seen = tally.seen
+    writes = _writes(tally, said) if seen & _WRITES else (0, 0, 0)
     of_audio = of_image = 0
-    if any(found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]):
+    if seen & _CACHED_PARTS:
         cached, of_audio, of_image = _cached(tally, said)
     kept = cached + of_audio + of_image + sum(writes)
     if total or (kept > whole_input and not beside) or (reasoning > output and not thoughts_beside):
         beside, thoughts_beside = _as_the_total_says(tally, kept, said, beside=beside, thoughts_beside=thoughts_beside)
     rest = whole_input if beside else whole_input - kept
     uncached, audio, image, video = rest, 0, 0, 0
-    if any(found[kinds.AUDIO_INPUT : kinds.VIDEO_INPUT + 1]):
+    if seen & _INPUT_PARTS:
         uncached, audio, image, video = _modalities(tally, rest, kept, said)
     text, audio_out, image_out, video_out = output if thoughts_beside else output - reasoning, 0, 0, 0
-    if any(found[kinds.AUDIO_OUTPUT : kinds.VIDEO_OUTPUT + 1]):
+    if seen & _OUTPUT_PARTS:
         text, audio_out, image_out, video_out = _spoken(tally, text, said)
     unexplained = 0
     if total and total != whole_input + output:

@@ -10,6 +10,9 @@ from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import is_object, items, part, shown, word
 from budgetctl.pricing.tally import Tally, account
 
+_FREE = ("message", "reasoning", "function_call")
+"""The items of most responses, which are billed by their tokens alone."""
+
 
 def of_chat(body: Mapping[str, Any], tally: Tally) -> None:
     """Count the searches of a chat answer: it cites pages or files, but never says how often it searched.
@@ -32,10 +35,13 @@ def of_response(body: Mapping[str, Any], tally: Tally) -> tuple[tuple[Usage, ...
 
     https://platform.openai.com/docs/api-reference/responses/object
     """
+    output = items(body.get("output"))
+    if "tool_usage" not in body and all(item.get("type") in _FREE for item in output):
+        return (), ()
     drawn: list[Mapping[str, Any]] = []
     containers: set[str] = set()
     calls = {kinds.WEB_SEARCHES: 0, kinds.FILE_SEARCHES: 0}
-    for item in items(body.get("output")):
+    for item in output:
         type_ = item.get("type")
         if type_ == "web_search_call":
             calls[kinds.WEB_SEARCHES] += 1
