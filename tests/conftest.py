@@ -24,12 +24,13 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home directory, data directory and current directory that are empty and the test's own."""
+    """A home directory, directories in it and a current directory that are empty and the test's own."""
     directory = tmp_path / "home"
     (directory / "work").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(directory))
     monkeypatch.setenv("XDG_DATA_HOME", str(directory / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(directory / "config"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(directory / "cache"))
     for name in _SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(directory / "work")

@@ -43,7 +43,7 @@ def _decoded(source: str, decode: Callable[[bytes], str]) -> str:
     try:
         return decode(_content(source))
     except InvalidResponseError as error:
-        raise InvalidValueError(f"{_name(source)}: {error.message}", hint=error.hint) from error
+        raise InvalidValueError(f"{_name(source)} {error.message}", hint=error.hint) from error
 
 
 def _content(source: str) -> bytes:

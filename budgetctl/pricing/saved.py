@@ -22,25 +22,25 @@ _HEAD = re.compile(rb"HTTP/[\d.]+ \d{3}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 
 
 def decode(content: bytes) -> str:
-    """The text of a saved response. Raises `InvalidResponseError` for content that is no text."""
+    """The text of a saved response. Raises `InvalidResponseError` for no text, in words that follow the file's name."""
     while (head := _HEAD.match(content)) is not None:
         content = content[head.end() :]
     if content.startswith(_GZIP):
         content = _unzipped(content)
     for magic, name in _PACKED.items():
         if content.startswith(magic):
-            raise InvalidResponseError(f"it is {name}, and not text", hint="unpack it first")
+            raise InvalidResponseError(f"is {name}, and not text", hint="unpack it first")
     return decode_text(content)
 
 
 def decode_text(content: bytes) -> str:
-    """Any text, in UTF-8 or UTF-16. Raises `InvalidResponseError` for content that is none."""
+    """Any text, in UTF-8 or UTF-16. Raises `InvalidResponseError` as `decode` does."""
     encoding = next((encoding for bom, encoding in _BOMS if content.startswith(bom)), None)
     try:
         return content.decode(encoding or _guessed(content))
     except UnicodeDecodeError as error:
         raise InvalidResponseError(
-            f"it is not text in UTF-8: byte {error.start} does not fit",
+            f"is not text in UTF-8: byte {error.start} does not fit",
             hint="save what the provider sends as text: curl --compressed",
         ) from error
 
@@ -59,7 +59,7 @@ def _unzipped(content: bytes) -> bytes:
     try:
         text = unzip.decompress(content, MAX_BYTES + 1)
     except zlib.error as error:
-        raise InvalidResponseError(f"it begins as gzip does, and is none: {error}") from error
+        raise InvalidResponseError(f"begins as gzip does, and is none: {error}") from error
     if len(text) > MAX_BYTES:
-        raise InvalidResponseError(f"it unpacks to more than {MAX_BYTES // 2**20} MiB")
+        raise InvalidResponseError(f"unpacks to more than {MAX_BYTES // 2**20} MiB")
     return text

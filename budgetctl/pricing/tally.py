@@ -81,7 +81,7 @@ class Tally:
         self._named: list[str | tuple[str, str]] = [""] * kinds.KINDS
         self.add(section, names)
 
-    def add(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
+    def add(self, section: Mapping[str, Any], names: Names = USAGE) -> None:  # noqa: C901 - inline, as it is asked often
         """Go through an object, and through those that it holds."""
         found, known = self.found, names.kinds
         for name, value in section.items():

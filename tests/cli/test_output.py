@@ -48,7 +48,7 @@ ONE = {
     "delete alice --yes": "project user deleted",
     "prices set my-model --input 1": "model per rates",
     "prices show gpt-4o": "key source provider per rates others",
-    "prices path": "own map",
+    "prices path": "own map rules",
     "completion show bash": "shell script",
     "completion install bash": "shell path",
 }

@@ -22,9 +22,9 @@ from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.errors import BudgetctlError
 from budgetctl.models import Price, Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import price_map
-from budgetctl.pricing.cost import _RATES
+from budgetctl.pricing import litellm_rules, price_map
 from budgetctl.pricing.fence import fenced
+from budgetctl.pricing.rates import RATES
 
 COUNTS = [name for name, default in Usage._field_defaults.items() if type(default) is int]
 _LONGEST_MESSAGE = 1_000
@@ -125,8 +125,8 @@ def _wrong_with_price(price: Price) -> str | None:
 def _is_said_to_be_free(price: Price) -> bool:
     """Whether no tokens were used, or every rate that was stands in the map as 0."""
     rates = price.pricing.get("rates") or {}
-    used = [kind for kind in _RATES if getattr(price.usage, kind)]
-    return all(next((rates[name] for name in _RATES[kind] if name in rates), None) == 0 for kind in used)
+    used = [kind for kind in RATES if getattr(price.usage, kind)]
+    return all(next((rates[name] for name in RATES[kind] if name in rates), None) == 0 for kind in used)
 
 
 # The run
@@ -166,6 +166,7 @@ def main() -> None:
     descriptor, count, *seeds = map(int, sys.argv[1:])
     with fenced():
         pass  # posts its guards, so that the watch, which comes after them, is told of what they let pass
+    litellm_rules.digest()  # is written down once
     watch = Watch()
     sys.addaudithook(watch)
     report = json.dumps(run(itertools.product(seeds, range(count)), watch))

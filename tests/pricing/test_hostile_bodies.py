@@ -37,7 +37,7 @@ ALLOWED = {
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a process reports that has priced all cases, and what it printed."""
-    home = tmp_path_factory.mktemp("hostile")
+    home, cache = tmp_path_factory.mktemp("hostile"), tmp_path_factory.mktemp("cache")
     reader, writer = os.pipe()
     with subprocess.Popen(
         [sys.executable, *map(str, (RUNNER, writer, CASES, *SEEDS))],
@@ -45,7 +45,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         stderr=subprocess.PIPE,
         pass_fds=[writer],
         cwd=home,
-        env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / "d"), "XDG_CONFIG_HOME": str(home / "c")},
+        env={
+            **os.environ,
+            "HOME": str(home),
+            "XDG_CACHE_HOME": str(cache),
+            "XDG_CONFIG_HOME": str(home / "c"),
+            "XDG_DATA_HOME": str(home / "d"),
+        },
     ) as process:
         os.close(writer)
         with os.fdopen(reader) as stream:
@@ -153,5 +159,5 @@ def test_the_command_answers_with_one_json_document(run, home, name):
     else:
         assert isinstance(json.loads(done.stdout), dict)
         assert "Traceback" not in done.stderr
-    assert {entry.name for entry in home.iterdir()} <= {"work", "data", "config"}
+    assert {entry.name for entry in home.iterdir()} <= {"work", "cache", "config", "data"}
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
