@@ -110,8 +110,8 @@ class Tally:
         inner = names.inside(name)
         if inner is None:
             return
-        if inner != UNKNOWN:
-            if is_object(value):
+        if isinstance(inner, Names):
+            if type(value) is dict or is_object(value):
                 self.add(value, inner)
             elif not isinstance(value, list) or not self._add_modalities(name, value, inner):
                 self.odd.append(f"{name} is {kind(value)}, which holds no numbers of tokens")
