@@ -91,19 +91,20 @@ def _price_of(given: CostOptions) -> Price:
 
 
 def _price_of_response(given: CostOptions, source: str) -> Price:
-    """The price of a saved response; of a stream without usage, by its text and the one that was sent."""
-    from budgetctl.pricing import price_partial, price_response
+    """The price of a saved response; of one that does not say what was used, by its text and the one that was sent."""
+    from budgetctl.pricing import price_partial, price_response, read_usage
     from budgetctl.pricing.partial import UncountedStreamError
 
     has_input = given.input_text is not None or given.input_file is not None
     try:
         document = read_response(source)
+        if not has_input:
+            return price_response(document, model=given.model, provider=given.provider)
+        read_usage(document, model=given.model, provider=given.provider)
     except UncountedStreamError as error:
         sent = text_of(given.input_text, given.input_file, "input")
         return price_partial(error.answer, sent, model=given.model, provider=given.provider)
-    if has_input:
-        raise InvalidValueError("the response says how much was sent: leave out --input-text and --input-file")
-    return price_response(document, model=given.model, provider=given.provider)
+    raise InvalidValueError("the response says how much was sent: leave out --input-text and --input-file")
 
 
 def text_of(text: str | None, file: str | None, which: str) -> str:

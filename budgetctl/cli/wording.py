@@ -98,6 +98,12 @@ def notes_of(price: Price) -> list[str]:
     components = [name.replace("_", " ") for name in price.pricing.get("unpriced", ())]
     if components:
         notes.append(f"{price.model} has no price for {', '.join(components)}: not in the price")
+    if "retired" in price.pricing:
+        notes.append(f"litellm has dropped {price.model} in {price.pricing['retired']}: priced as it was last known")
+    if "disputed" in price.pricing:
+        difference = from_number(price.pricing["disputed"], signed=True)
+        more = f"{format_usd(abs(difference))} {'more' if difference > 0 else 'less'}"
+        notes.append(f"the price is litellm's; the list of {price.model}'s provider has {more}")
     return notes
 
 

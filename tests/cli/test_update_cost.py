@@ -298,3 +298,61 @@ class TestEstimate:
 
     def test_an_unknown_user_is_an_error(self, cli: Cli) -> None:
         assert cli(*self.LINE, "nobody").returncode == 4
+
+
+class TestNotes:
+    """What does not add up, is not known, or has no price, is a warning, and stays with the entry."""
+
+    @staticmethod
+    def response(model: str = "gpt-4o", **usage: Any) -> str:
+        return json.dumps(
+            {"id": "r", "model": model, "usage": {"prompt_tokens": 1000, "completion_tokens": 9, **usage}}
+        )
+
+    @pytest.mark.parametrize(
+        ("usage", "warning"),
+        [
+            ({"shrubs": 7}, "not known here, and not in the price: shrubs 7"),
+            ({"cached_tokens": 2000}, "cached_tokens 2,000, but prompt_tokens 1,000, which should include that"),
+            ({"total_tokens": 2009}, "total_tokens 2,009 is 1,000 more than the other counts"),
+            ({"ev\x1b[2J": 7}, "not in the price: ev"),
+        ],
+    )
+    def test_are_warnings(self, cli: Cli, usage: dict[str, int], warning: str) -> None:
+        result = cli("update-cost", "alice", "--response", self.response(**usage))
+        assert (result.returncode, result.stderr.count("\n")) == (0, 1)
+        assert result.stderr.startswith("warning: ")
+        assert warning in result.stderr
+        assert "\x1b" not in result.stderr
+
+    def test_are_warnings_of_a_dry_run(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "--response", self.response(shrubs=7), "--dry-run")
+        assert result.stderr == "warning: not known here, and not in the price: shrubs 7\n"
+
+    def test_stay_with_the_entry(self, cli: Cli) -> None:
+        cli("update-cost", "alice", "--response", self.response(total_tokens=2009))
+        (entry,) = cli("history", "alice", "--json").document
+        assert entry["pricing"]["estimated"] is True
+        assert entry["pricing"]["notes"][0].startswith("total_tokens 2,009 is 1,000 more")
+        assert entry["usage"]["unexplained"] == "1000"
+
+    def test_the_unexplained_tokens_cost_as_text_at_the_dearer_rate(self, cli: Cli) -> None:
+        document = cli("update-cost", "alice", "--response", self.response(total_tokens=2009), "--json").document
+        assert document["cost"] == "0.01259"  # 1,000 at $2.50, and 9 and 1,000 at $10 for a million
+
+    def test_are_not_said_again_of_a_response_that_was_charged(self, cli: Cli) -> None:
+        for expected in (1, 0):
+            result = cli("update-cost", "alice", "--response", self.response(shrubs=7))
+            assert result.stderr.count("not known here") == expected
+
+    def test_say_that_a_model_was_dropped(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "--response", self.response("claude-sonnet-4-20250514"))
+        assert "claude-sonnet-4-20250514" in result.stdout
+        assert "litellm has dropped claude-sonnet-4-20250514 in " in result.stderr
+
+    def test_an_answer_with_text_and_no_tokens_is_counted(self, cli: Cli) -> None:
+        body = {"id": "r", "model": "gpt-4o", "choices": [{"message": {"content": "Coins in a thin purse"}}]}
+        usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        result = cli("update-cost", "alice", "--response", json.dumps(body | {"usage": usage}), "--input-text", "Hi")
+        assert result.stderr == "warning: the answer does not say what was used: 5 tokens were counted from its text\n"
+        assert "(8 in, 5 out)" in result.stdout
