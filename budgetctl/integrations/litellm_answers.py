@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from budgetctl.models import Price
 from budgetctl.pricing import price_response, price_usage, prompts
+from budgetctl.pricing.partial import UncountedStreamError
 
 
 def price_answer(response: Any, *, messages: Sequence[Any] | None, provider: str | None) -> Price:
@@ -14,12 +15,12 @@ def price_answer(response: Any, *, messages: Sequence[Any] | None, provider: str
 
     That is what litellm makes of the chunks of a server that sends no usage with them.
     """
-    price = price_response(response, provider=provider)
-    text = "".join(_texts(response))
-    if price.amount or price.usage.total_input or price.usage.total_output or not text:
-        return price
-    model = price.usage.model or ""
-    usage = price.usage._replace(
+    try:
+        return price_response(response, provider=provider)
+    except UncountedStreamError as error:
+        usage, text = error.answer.usage, error.answer.text
+    model = usage.model or ""
+    usage = usage._replace(
         uncached_input=prompts.count_messages(model, messages or ()),
         text_output=prompts.count_text(model, text),
     )
@@ -30,14 +31,3 @@ def price_answer(response: Any, *, messages: Sequence[Any] | None, provider: str
 def is_cached(response: Any) -> bool:
     """Whether litellm's cache answered, which costs nothing."""
     return (getattr(response, "_hidden_params", None) or {}).get("cache_hit") is True
-
-
-def _texts(response: Any) -> Iterator[str]:
-    for choice in getattr(response, "choices", None) or ():
-        message = getattr(choice, "message", None)
-        for name in ("content", "reasoning_content"):
-            text = getattr(message, name, None)
-            if isinstance(text, str):
-                yield text
-        for call in getattr(message, "tool_calls", None) or ():
-            yield from (getattr(call.function, name, None) or "" for name in ("name", "arguments"))

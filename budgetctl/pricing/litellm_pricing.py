@@ -27,7 +27,7 @@ from budgetctl.pricing.counts import shown
 from budgetctl.pricing.fence import fenced
 from budgetctl.pricing.pieces import cost_of_pieces, unpriced_components
 from budgetctl.pricing.price_map import NOT_MODELS
-from budgetctl.pricing.usage import read_stated
+from budgetctl.pricing.usage import read_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -257,7 +257,7 @@ def _usage_of(response: Any, *, model: str | None, provider: str | None) -> Usag
             f"a {type(response).__name__} without usage has no price",
             hint="of a stream, pass what litellm.stream_chunk_builder makes of its chunks",
         )
-    return read_stated(response.model_dump(warnings=False), model=model, provider=provider)
+    return read_usage(response.model_dump(warnings=False), model=model, provider=provider)
 
 
 def _batch_cost(litellm: Any, usage: Usage, listing: _Listing) -> float:

@@ -27,7 +27,7 @@ from budgetctl.pricing.streams import (
     is_stream,
 )
 
-__all__ = ["MAX_TOKENS", "read_document", "read_stated", "read_usage", "shown"]
+__all__ = ["MAX_TOKENS", "read_document", "read_usage", "shown"]
 
 _FORMATS = (*BODIES, *ENVELOPES)
 
@@ -94,15 +94,6 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
     served it. Raises `InvalidResponseError` for a body of unknown shape, without usage or without a model, for a value
     that is no count, and for an answer that states nothing but zeros although it has text.
     """
-    usage = read_stated(body, model=model, provider=provider)
-    # These two, as most answers have one of them, and this is asked of each.
-    if not usage.uncached_input and not usage.text_output:
-        _refuse_silent_zero(body, usage)
-    return usage
-
-
-def read_stated(body: Mapping[str, Any], *, model: str | None = None, provider: str | None = None) -> Usage:
-    """The same, with zeros as they are stated: for callers who count the text themselves."""
     for _, matches, read in _FORMATS:
         if matches(body):
             usage = read(body)
@@ -114,9 +105,12 @@ def read_stated(body: Mapping[str, Any], *, model: str | None = None, provider: 
     name = model or usage.model
     if name or usage.cost is None:  # a stated cost needs no model
         name = checked_name(name)
-    if name is usage.model and not provider:
-        return usage
-    return usage._replace(model=name, provider=provider or usage.provider)
+    if name is not usage.model or provider:
+        usage = usage._replace(model=name, provider=provider or usage.provider)
+    # These two, as most answers have one of them, and this is asked of each.
+    if not usage.uncached_input and not usage.text_output:
+        _refuse_silent_zero(body, usage)
+    return usage
 
 
 def _refuse_silent_zero(body: Mapping[str, Any], usage: Usage) -> None:

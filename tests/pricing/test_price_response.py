@@ -323,3 +323,26 @@ def test_an_object_without_usage_is_refused(litellm):
 def test_what_is_no_response_is_refused(body):
     with pytest.raises(InvalidResponseError, match="is not a response"):
         price_response(body)
+
+
+# What an object states
+
+
+def answer(litellm, content="Hello", **usage):
+    message = {"role": "assistant", "content": content}
+    return litellm.ModelResponse(id="r1", model="gpt-4o", choices=[{"message": message}], usage=litellm.Usage(**usage))
+
+
+def test_a_cost_that_an_object_states_comes_first(litellm):
+    price = price_response(answer(litellm, prompt_tokens=10, completion_tokens=5, total_tokens=15, cost=0.25))
+    assert (price.amount, price.pricing["source"]) == (250_000_000_000, "provider")
+
+
+def test_an_object_with_text_and_no_tokens_is_not_free(litellm):
+    with pytest.raises(InvalidResponseError, match="states no tokens, although it has text"):
+        price_response(answer(litellm, prompt_tokens=0, completion_tokens=0, total_tokens=0))
+
+
+def test_what_an_object_states_of_unknown_names_is_noted(litellm):
+    price = price_response(answer(litellm, prompt_tokens=10, completion_tokens=5, total_tokens=15, shrubs=7))
+    assert price.pricing["notes"] == ["not known here, and not in the price: shrubs 7"]
