@@ -7,11 +7,8 @@ it guesses is 0. Its floats of USD are rounded to picodollars once.
 
 from __future__ import annotations
 
-import functools
-import itertools
 import os
 import re
-import shlex
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +19,11 @@ from budgetctl.errors import CannotPriceError, InvalidResponseError
 from budgetctl.models import Price, Usage
 from budgetctl.pricing import own_prices, price_map
 from budgetctl.pricing.catalog import names_of
-from budgetctl.pricing.cost import is_free, prices, token_rates
-from budgetctl.pricing.counts import shown
+from budgetctl.pricing.cost import is_free, token_rates
 from budgetctl.pricing.fence import fenced
 from budgetctl.pricing.pieces import cost_of_pieces, unpriced_components
 from budgetctl.pricing.price_map import NOT_MODELS
+from budgetctl.pricing.suggestions import NEVER_ASKED, unpriced
 from budgetctl.pricing.usage import read_usage
 
 if TYPE_CHECKING:
@@ -34,14 +31,8 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 
-_NEVER_ASKED = frozenset({"github_copilot", "chatgpt", "huggingface"})
-"""Providers for which litellm starts a login in the browser, or fetches files, to answer a question."""
-
 _PICTURES = re.compile(r"\d+-x-\d+/", re.ASCII)
 """What keys of pictures have in them, which litellm takes for no models: `high/1024-x-1024/gpt-image-1`."""
-
-_CANDIDATES, _LONGEST_SOUGHT = 5, 100
-"""How many similar names are said of an unknown one, and by how many of its characters they are looked for."""
 
 
 @dataclass(frozen=True)
@@ -359,7 +350,7 @@ def _find(litellm: Any, models: Sequence[str], provider: str | None) -> _Listing
             key = _key(litellm, name, seller)
             if key is not None:
                 return _Listing(name, seller, key, litellm.model_cost[key])
-    raise _unpriced(litellm, models[0], provider, "is not in litellm's price map")
+    raise unpriced(litellm, models[0], provider, "is not in litellm's price map")
 
 
 def _key(litellm: Any, model: str, provider: str | None) -> str | None:
@@ -375,61 +366,18 @@ def _key(litellm: Any, model: str, provider: str | None) -> str | None:
 
 def _refuse_unasked(litellm: Any, model: str, provider: str | None) -> None:
     for name in (provider or "", model.partition("/")[0]):
-        if name.lower() in _NEVER_ASKED:
+        if name.lower() in NEVER_ASKED:
             why = "has no price: to answer, litellm would start a login or fetch files"
-            raise _unpriced(litellm, model, provider, why)
+            raise unpriced(litellm, model, provider, why)
 
 
 def _price(litellm: Any, listing: _Listing, usage: Usage, cost: float) -> Price:
     if cost == 0 and not is_free(listing.entry, usage):
-        raise _unpriced(litellm, listing.model, listing.provider, "has no price per token in litellm's price map")
+        raise unpriced(litellm, listing.model, listing.provider, "has no price per token in litellm's price map")
     from litellm._version import version
 
     pricing = {"source": "litellm", "version": version, "key": listing.key, "rates": token_rates(listing.entry)}
-    unpriced = unpriced_components(usage, listing.entry)
-    if unpriced:
-        pricing["unpriced"] = unpriced
+    components = unpriced_components(usage, listing.entry)
+    if components:
+        pricing["unpriced"] = components
     return Price(money.from_number(float(cost)), usage, usage.model or listing.model, pricing)
-
-
-# What to say about a model without a price
-
-
-def _unpriced(litellm: Any, model: str, provider: str | None, why: str) -> CannotPriceError:
-    seller = f" of {shown(provider)}" if provider else ""
-    candidates = _candidates(model.rpartition("/")[2].lower()[:_LONGEST_SOUGHT], len(litellm.model_cost))
-    name = shlex.quote(model) if shown(model) == model else "NAME"
-    hint = f"budgetctl prices set {name} --input 2.5 --output 10"
-    if candidates:
-        hint = f"perhaps {', '.join(f'--model {key}' for key in candidates)}; or set its price: {hint}"
-    return CannotPriceError(f"{shown(model)}{seller} {why}", hint=hint)
-
-
-@functools.lru_cache(maxsize=256)
-def _candidates(wanted: str, size: int) -> tuple[str, ...]:
-    """A few keys of models of similar names that litellm does price, whoever sells them.
-
-    Kept while the map has as many entries: who prices many answers of an unknown model waits for the search once.
-    """
-    import difflib
-
-    litellm, keys = _litellm(), _keys_by_name(size)
-    similar = (key for name in difflib.get_close_matches(wanted, keys, n=_CANDIDATES) for key in keys[name])
-    return tuple(itertools.islice((key for key in similar if _costs_something(litellm, key)), _CANDIDATES))
-
-
-@functools.lru_cache(maxsize=1)
-def _keys_by_name(_size: int) -> dict[str, list[str]]:
-    """The keys of all models with a price per token, by the name without the seller, the shortest first."""
-    keys: dict[str, list[str]] = {}
-    for key, entry in sorted(_litellm().model_cost.items(), key=lambda item: len(item[0])):
-        if key.partition("/")[0] not in _NEVER_ASKED and any("token" in name for name in prices(entry)):
-            keys.setdefault(key.rpartition("/")[2].lower(), []).append(key)
-    return keys
-
-
-def _costs_something(litellm: Any, key: str) -> bool:
-    try:
-        return bool(sum(litellm.cost_per_token(model=key, prompt_tokens=1000, completion_tokens=1000)))
-    except Exception:  # noqa: BLE001 - litellm raises bare Exceptions, also for keys of its own map
-        return False
