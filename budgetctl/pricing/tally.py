@@ -70,7 +70,7 @@ _KEPT = (kinds.CACHED, *range(kinds.CACHED_AUDIO, kinds.WRITTEN_12H + 1))
 class Tally:
     """The counts that an object states, by kind. The largest counts where several names state the same kind."""
 
-    __slots__ = ("_named", "found", "odd", "seen", "unread")
+    __slots__ = ("_listed", "_sections", "found", "odd", "seen", "unread")
 
     def __init__(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
         self.found = [0] * kinds.KINDS
@@ -78,12 +78,14 @@ class Tally:
         self.odd: list[str] = []
         self.seen = 0
         """The kinds of the counts above 0, each as a bit."""
-        self._named: list[str | tuple[str, str]] = [""] * kinds.KINDS
+        self._sections: list[tuple[Mapping[str, Any], Names]] = []
+        self._listed: list[tuple[str, str, int]] = []
         self.add(section, names)
 
     def add(self, section: Mapping[str, Any], names: Names = USAGE) -> None:  # noqa: C901 - inline, as it is asked often
         """Go through an object, and through those that it holds."""
-        found, known = self.found, names.kinds
+        self._sections.append((section, names))
+        found, known, seen = self.found, names.kinds, 0
         for name, value in section.items():
             if not value:  # zero, null, or nothing at all in its place
                 continue
@@ -97,13 +99,17 @@ class Tally:
                     number = value if type(value) is int and 0 <= value <= MAX_TOKENS else self._whole(name, value)
                     if number > found[kind]:
                         found[kind] = number
-                        self._named[kind] = name
-                        self.seen |= 1 << kind
+                        seen |= 1 << kind
             elif type(value) is dict:
                 if any(value.values()):  # most details are all zeros
-                    self._add_other(name, value, names)
+                    inner = names.objects.get(name)
+                    if type(inner) is Names:
+                        self.add(value, inner)
+                    else:
+                        self._add_other(name, value, names)
             elif type(value) is not str or UNKNOWN < kind < kinds.KNOWN:
                 self._add_other(name, value, names)
+        self.seen |= seen
 
     def _add_other(self, name: str, value: Any, names: Names) -> None:
         """Go through a value that is no number."""
@@ -138,7 +144,7 @@ class Tally:
                     continue
                 number = value if type(value) is int and 0 < value <= MAX_TOKENS else self._whole(name, value)
                 self.found[kind] += number
-                self._named[kind] = name, modality
+                self._listed.append((name, modality, kind))
                 self.seen |= 1 << kind
         return True
 
@@ -176,10 +182,19 @@ class Tally:
 
     def names_of(self, *wanted: int) -> str:
         """The names and numbers of kinds of counts, for a note."""
-        named = (self._named[kind] for kind in wanted if self.found[kind])
-        whole = (name if isinstance(name, str) else " of ".join(name) for name in named)
-        numbers = (f"{self.found[kind]:,}" for kind in wanted if self.found[kind])
-        return " and ".join(map(" ".join, zip(whole, numbers, strict=True))) or "nothing"
+        named = [f"{self._name_of(kind)} {self.found[kind]:,}" for kind in wanted if self.found[kind]]
+        return " and ".join(named) or "nothing"
+
+    def _name_of(self, wanted: int) -> str:
+        """The name under which the largest count of a kind stands."""
+        listed = next((f"{name} of {modality}" for name, modality, kind in self._listed if kind == wanted), None)
+        named = (
+            name
+            for section, names in self._sections
+            for name, value in section.items()
+            if value == self.found[wanted] and names.kind(name) == wanted
+        )
+        return next(named, listed or "a count")
 
 
 def states_counts(section: Mapping[str, Any]) -> bool:
@@ -348,10 +363,11 @@ def _spoken(tally: Tally, answer: int, said: list[str]) -> tuple[int, int, int, 
 def _unexplained(tally: Tally, stated: int, said: list[str], *, beside: bool) -> int:
     """The tokens of a stated total that no other count has."""
     more = tally.found[kinds.TOTAL] - stated
-    name = tally.names_of(kinds.TOTAL)
     if more > 0:
+        name = tally.names_of(kinds.TOTAL)
         said.append(f"{name} is {more:,} more than the other counts: priced as text at the dearer rate (estimated)")
     elif more < 0 and not said and not beside:  # totals may leave out what was cached
+        name = tally.names_of(kinds.TOTAL)
         said.append(f"{name} is less than the other counts, which are in the price: {stated:,}")
     return max(more, 0)
 

@@ -67,14 +67,14 @@ class Names:
     An object that is passed over, because its numbers are no counts or repeat others, has None for its names.
     """
 
-    __slots__ = ("_objects", "_plain_kinds", "_plain_objects", "kinds")
+    __slots__ = ("_plain_kinds", "_plain_objects", "kinds", "objects")
 
     def __init__(self, kinds: Mapping[int, str], objects: Mapping[str, Names | None] | None = None) -> None:
         """Take the names of each kind as words of one text."""
         self.kinds = {name: kind for kind, names in kinds.items() for name in names.split()}
         self._plain_kinds = {_plain(name): kind for name, kind in self.kinds.items()}
-        self._objects: dict[str, Names | Literal[-1] | None] = {**(objects or {})}
-        self._plain_objects = {_plain(name): names for name, names in self._objects.items()}
+        self.objects: dict[str, Names | Literal[-1] | None] = {**(objects or {})}
+        self._plain_objects = {_plain(name): names for name, names in self.objects.items()}
 
     def kind(self, name: str) -> int:
         """The kind of the count under a name, `UNKNOWN` where it has none. To ask `kinds` first is faster."""
@@ -87,12 +87,12 @@ class Names:
         return found
 
     def inside(self, name: str) -> Names | Literal[-1] | None:
-        """The names inside the object under a name, `UNKNOWN` where it is not known."""
-        found = self._objects.get(name, _NOT_ASKED)
+        """The names inside the object under a name, `UNKNOWN` where it is not known. To ask `objects` first is faster."""
+        found = self.objects.get(name, _NOT_ASKED)
         if found is _NOT_ASKED:
             found = self._plain_objects.get(_plain(name), UNKNOWN)
-            if len(self._objects) < _MOST_SPELLINGS:
-                self._objects[name] = found
+            if len(self.objects) < _MOST_SPELLINGS:
+                self.objects[name] = found
         return found  # type: ignore[return-value]  # the sentinel was replaced
 
 
