@@ -87,7 +87,7 @@ class Names:
         return found
 
     def inside(self, name: str) -> Names | Literal[-1] | None:
-        """The names inside the object under a name, `UNKNOWN` where it is not known. Ask `objects` first: it is faster."""
+        """The names inside the object under a name, `UNKNOWN` where it is not known. `objects` is faster."""
         found = self.objects.get(name, _NOT_ASKED)
         if found is _NOT_ASKED:
             found = self._plain_objects.get(_plain(name), UNKNOWN)
