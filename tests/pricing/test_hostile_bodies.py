@@ -48,6 +48,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         env={
             **os.environ,
             "HOME": str(home),
+            "PYTHONDONTWRITEBYTECODE": "1",  # what pip has not compiled would be written now
             "XDG_CACHE_HOME": str(cache),
             "XDG_CONFIG_HOME": str(home / "c"),
             "XDG_DATA_HOME": str(home / "d"),
