@@ -14,7 +14,7 @@ from budgetctl.models import Usage
 from budgetctl.money import ZERO, Picodollars
 from budgetctl.pricing.counts import dollars, is_object, items, part, text, word
 from budgetctl.pricing.formats import read_body
-from budgetctl.pricing.tally import Tally, account
+from budgetctl.pricing.tally import Source, Tally, account
 from budgetctl.pricing.vocabulary import AGENT_TOKENS
 
 _SYNTHETIC = "<synthetic>"
@@ -60,7 +60,16 @@ def read_claude_result(body: Mapping[str, Any]) -> Usage:
     model = max(by_model, key=lambda name: _number(by_model[name].get("costUSD")), default=None)
     cost = _stated("total_cost_usd", body.get("total_cost_usd"))
     source = (model, None, text(body.get("uuid")) or text(body.get("session_id")), None)
+    if cost is None and len(by_model) > 1:
+        return _by_model(by_model, source)
     return account(Tally(part(body, "usage")), source, (None, None, None, cost), beside=True)
+
+
+def _by_model(by_model: Mapping[str, Mapping[str, Any]], source: Source) -> Usage:
+    """What each model of a run used, where the run states no cost."""
+    used = [account(Tally(value), (name, None, None, None), beside=True) for name, value in by_model.items()]
+    first, *others = sorted(used, key=lambda usage: -usage.total_input)
+    return first._replace(request_id=source[2], also=tuple(others))
 
 
 def _number(value: Any) -> float:

@@ -13,10 +13,11 @@ from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
 from budgetctl.pricing.agents import AGENTS
 from budgetctl.pricing.counts import dollars, is_object, part, shown, text, word
-from budgetctl.pricing.formats import Format, error_text, read_body
+from budgetctl.pricing.formats import BODIES, Format, error_text, read_body
+from budgetctl.pricing.gemini import is_gemini
 from budgetctl.pricing.native import RECORD
 from budgetctl.pricing.spans import SPANS
-from budgetctl.pricing.tally import Tally, account, states_counts
+from budgetctl.pricing.tally import Tally, account, counts_in, states_counts
 
 # Batches: half the price, which the tier says
 
@@ -27,7 +28,7 @@ def _is_openai_batch(body: Mapping[str, Any]) -> bool:
 
 def read_openai_batch(body: Mapping[str, Any]) -> Usage:
     """Read a line of an OpenAI Batch's output: https://platform.openai.com/docs/api-reference/batch/request-output."""
-    answer = part(body, "response", "body")
+    answer = part(body, "response", "body") or part(body, "response")
     error = body.get("error") or answer.get("error")
     if error:
         raise _failed(body, error_text(error))
@@ -67,7 +68,8 @@ def read_bedrock_batch(body: Mapping[str, Any]) -> Usage:
 
 
 def _is_gemini_batch(body: Mapping[str, Any]) -> bool:
-    return ("key" in body or "request" in body) and is_object(body.get("response"))
+    said = "key" in body or "processed_time" in body or "status" in body
+    return said and is_gemini(part(body, "response"))
 
 
 def read_gemini_batch(body: Mapping[str, Any]) -> Usage:
@@ -94,18 +96,15 @@ def read_invocation_log(body: Mapping[str, Any]) -> Usage:
     """
     if body.get("errorCode"):
         raise InvalidResponseError(f"the call that was logged failed: {shown(body['errorCode'])}")
-    tally = Tally(_counts(part(body, "input")))
-    tally.add(_counts(part(body, "output")))
+    tally = Tally(counts_in(part(body, "input")))
+    tally.add(counts_in(part(body, "output")))
     answer = part(body, "output", "outputBodyJson")
-    tally.add(_counts(part(answer, "usage")))
+    tally.add(part(answer, "usage"))
+    tally.add_cache_details(part(answer, "usage"))
     model = word(body.get("modelId"))
     if model and model.startswith("arn:"):
         model = model.rpartition("/")[2]
     return account(tally, (model, None, text(body.get("requestId")), text(body.get("timestamp"))), beside=True)
-
-
-def _counts(section: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: value for name, value in section.items() if states_counts({name: value})}
 
 
 # OpenAI Realtime
@@ -144,7 +143,7 @@ def read_litellm_log(body: Mapping[str, Any]) -> Usage:
     cost = dollars(name, body.get(name))
     from_cache = str(body.get("cache_hit")).lower() == "true"
     usage = part(_metadata(body), "usage_object")
-    tally = Tally(usage if states_counts(usage) else _counts(body))
+    tally = Tally(usage if states_counts(usage) else counts_in(body))
     given = text(body.get("request_id")) or text(body.get("id"))
     source = (body.get("model"), word(body.get("custom_llm_provider")), given, text(body.get("startTime")))
     return account(tally, source, (None, None, None, cost if cost or from_cache else None))
@@ -161,6 +160,38 @@ def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return metadata if is_object(metadata) else {}
 
 
+# Others
+
+
+_WRAPPERS = ("response", "Response", "result", "data", "body", "json", "kwargs", "llm_output")
+"""Under which names proxies, logs and libraries keep the whole answer."""
+
+
+def _wrapped(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The only object in a body that is a body by itself; None if there is none, or are several."""
+    found = []
+    for name in _WRAPPERS:
+        inner = body.get(name)
+        if isinstance(inner, str) and inner.lstrip().startswith("{"):
+            try:
+                inner = json.loads(inner)
+            except (ValueError, RecursionError):
+                continue
+        if is_object(inner) and any(form.matches(inner) for form in BODIES):
+            found.append(inner)
+    return found[0] if len(found) == 1 else None
+
+
+def _is_wrapped(body: Mapping[str, Any]) -> bool:
+    return _wrapped(body) is not None
+
+
+def read_wrapped(body: Mapping[str, Any]) -> Usage:
+    """Read the body that something else is kept around, as proxies, logs and libraries do."""
+    usage = read_body(_wrapped(body) or {})
+    return usage if usage.model else usage._replace(model=body.get("model") or body.get("modelId"))
+
+
 ENVELOPES = (
     Format("custom_id with result (Anthropic Batch)", _is_anthropic_batch, read_anthropic_batch),
     Format("custom_id with response (OpenAI Batch)", _is_openai_batch, read_openai_batch),
@@ -172,5 +203,6 @@ ENVELOPES = (
     *(Format(*form) for form in SPANS),
     *(Format(*form) for form in AGENTS),
     Format(*RECORD),
+    Format("a body in an object (result, data, response, body)", _is_wrapped, read_wrapped),
 )
 """In the order in which they are tried, after the bare bodies."""

@@ -16,7 +16,7 @@ from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import billed, is_object, items, kind, part, shown, text, word
 from budgetctl.pricing.gemini import is_gemini, read_gemini
 from budgetctl.pricing.native import NATIVE
-from budgetctl.pricing.tally import Source, Tally, Terms, account, states_counts
+from budgetctl.pricing.tally import Source, Tally, Terms, account, is_beside, states_counts
 from budgetctl.pricing.vocabulary import BILLED_UNITS
 
 
@@ -75,21 +75,24 @@ def _refuse_other_units(body: Mapping[str, Any]) -> None:
 
 # A usage object: OpenAI, Anthropic, Bedrock, and nearly everybody else
 
-_OF_ANTHROPIC = frozenset(
-    {"cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use"}
-)
-_OF_BEDROCK = frozenset(
-    {"cacheReadInputTokens", "cacheWriteInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"}
-)
 _TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_usd_ticks"})
 
 
 def _has_usage(body: Mapping[str, Any]) -> bool:
-    usage = body.get("usage")
+    usage = _usage_in(body)
     if not is_object(usage) or "billed_units" in usage or "total_cost_usd" in body:  # Cohere, Claude Code
         return False
     # Most have one of these, and are told faster by it.
     return usage.get("prompt_tokens") is not None or usage.get("input_tokens") is not None or states_counts(usage)
+
+
+def _usage_in(body: Mapping[str, Any]) -> Any:
+    """The usage of a body: of all steps of the AI SDK, where it states that beside the usage of the last."""
+    if "totalUsage" in body:
+        whole = part(body, "totalUsage")
+        if states_counts(whole):
+            return whole
+    return body.get("usage")
 
 
 def read_usage_object(body: Mapping[str, Any]) -> Usage:
@@ -101,7 +104,7 @@ def read_usage_object(body: Mapping[str, Any]) -> Usage:
     (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html): cached tokens are beside the
     input. DeepSeek's, Moonshot's and litellm's own names for what was cached repeat the same tokens.
     """
-    usage = body["usage"]
+    usage = _usage_in(body)
     runs = items(usage.get("iterations")) if "iterations" in usage else []
     if runs:
         return _read_iterations(body, runs)
@@ -109,15 +112,18 @@ def read_usage_object(body: Mapping[str, Any]) -> Usage:
     tally.note_beside(body)
     found = tally.found
     source, terms = _source(body), _terms(body, usage)
-    beside = _is_beside(body, usage)
+    beside = is_beside(usage, is_message=body.get("type") == "message")
+    if "providerMetadata" in body or "experimental_providerMetadata" in body:
+        beside = _add_metadata(body, tally) or beside
     if beside:
-        for item in items(usage.get("cacheDetails")):  # Bedrock's, by how long the cache stays
-            tally.add({f"ephemeral_{item.get('ttl')}_input_tokens": item.get("inputTokens")})
+        tally.add_cache_details(usage)
         return account(tally, source, terms, beside=True)
     also: tuple[Usage, ...] = ()
     notes: tuple[str, ...] = ()
     if "output" in body:
         also, notes = tools.of_response(body, tally)
+        if part(body, "output").get("embeddings") and not found[kinds.INPUT]:
+            found[kinds.INPUT] = found[kinds.TOTAL]
     elif "choices" in body:
         tools.of_chat(body, tally)
     elif "data" in body or "results" in body or "b64_json" in body:
@@ -129,15 +135,16 @@ def read_usage_object(body: Mapping[str, Any]) -> Usage:
     return account(tally, source, terms, thoughts_beside=thoughts, explicit=explicit, also=also, notes=notes)
 
 
-def _is_beside(body: Mapping[str, Any], usage: Mapping[str, Any]) -> bool:
-    """Whether cached tokens are counted beside the input."""
-    if usage.get("prompt_tokens"):
-        return False
-    if "input_tokens" in usage:
-        if "input_tokens_details" in usage or "input_token_details" in usage:
-            return False
-        return body.get("type") == "message" or not _OF_ANTHROPIC.isdisjoint(usage)
-    return not _OF_BEDROCK.isdisjoint(usage)
+def _add_metadata(body: Mapping[str, Any], tally: Tally) -> bool:
+    """Go through the metadata in which the AI SDK keeps what its usage lacks. Whether caches are beside the input.
+
+    Before its sixth version the input of Anthropic's models is without what was cached.
+    https://ai-sdk.dev/providers/ai-sdk-providers/anthropic#cache-control
+    """
+    metadata = part(body, "providerMetadata") or part(body, "experimental_providerMetadata")
+    for seller in ("anthropic", "openai", "google", "bedrock"):
+        tally.add({name: value for name, value in part(metadata, seller).items() if type(value) is int and value > 0})
+    return bool(part(metadata, "anthropic")) and "inputTokenDetails" not in _usage_in(body)
 
 
 def _read_iterations(body: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> Usage:
@@ -201,7 +208,7 @@ def _source(body: Mapping[str, Any]) -> Source:
     model, given = body.get("model"), text(body.get("id"))
     if model is None:
         response = part(body, "response")
-        model = response.get("modelId") or body.get("modelId") or body.get("model_id")
+        model = response.get("modelId") or body.get("modelId") or body.get("model_id") or body.get("model_name")
         given = given or text(response.get("id")) or text(part(body, "ResponseMetadata").get("RequestId"))
         created = response.get("timestamp") if created is None else created
     return model, None, given, text(created)
@@ -261,7 +268,10 @@ def read_langchain(body: Mapping[str, Any]) -> Usage:
     """
     about = part(body, "response_metadata")
     model = about.get("model_name") or about.get("model") or body.get("model")
-    return account(Tally(body["usage_metadata"]), (model, None, text(body.get("id")), None))
+    raw = part(about, "usage") or part(about, "token_usage")
+    tally = Tally(body["usage_metadata"])
+    tally.add({"server_tool_use": raw.get("server_tool_use")})
+    return account(tally, (model, None, text(body.get("id")), None), _terms(about, raw))
 
 
 BODIES = (

@@ -7,11 +7,9 @@ from typing import Any
 
 from budgetctl.models import Usage
 from budgetctl.pricing import vocabulary as kinds
-from budgetctl.pricing.counts import is_object, items, part, text
-from budgetctl.pricing.tally import Source, Tally, account
+from budgetctl.pricing.counts import is_object, items, part, text, word
+from budgetctl.pricing.tally import Source, Tally, account, counts_in, is_beside
 from budgetctl.pricing.vocabulary import USAGE
-
-_DETAILS = ("prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details")
 
 _OF_INVOCATION = "amazon-bedrock-invocationMetrics"
 
@@ -20,11 +18,6 @@ def _source(body: Mapping[str, Any]) -> Source:
     model = body.get("resolved_model") or body.get("model") or body.get("model_id") or body.get("modelId")
     created = body.get("created_at") or body.get("datetime_utc") or body.get("timestamp")
     return model, None, text(body.get("id")), text(created)
-
-
-def _only_counts(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers at the root of a body that are counts: others may be anything."""
-    return {name: value for name, value in body.items() if USAGE.kind(name) not in {kinds.UNKNOWN, kinds.KNOWN}}
 
 
 # Ollama
@@ -36,7 +29,7 @@ def _is_ollama(body: Mapping[str, Any]) -> bool:
 
 def read_ollama(body: Mapping[str, Any]) -> Usage:
     """Read an answer of Ollama's own interface: https://docs.ollama.com/api/chat."""
-    return account(Tally(_only_counts(body)), _source(body))
+    return account(Tally(counts_in(body)), _source(body))
 
 
 # Amazon Bedrock, InvokeModel
@@ -54,7 +47,7 @@ def read_invocation(body: Mapping[str, Any]) -> Usage:
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-meta.html
     """
     metrics = part(body, _OF_INVOCATION)
-    tally = Tally(_only_counts(metrics or body))
+    tally = Tally(counts_in(metrics or body))
     for result in items(body.get("results")):
         tokens = result.get("tokenCount")
         tally.add({"output_tokens": tokens + tally.found[kinds.OUTPUT] if type(tokens) is int else tokens})
@@ -72,7 +65,7 @@ def read_watsonx(body: Mapping[str, Any]) -> Usage:
     """Read the texts that watsonx generated: https://cloud.ibm.com/apidocs/watsonx-ai#text-generation."""
     tally = Tally({})
     for result in items(body["results"]):
-        once = Tally(_only_counts(result))
+        once = Tally(counts_in(result))
         tally.odd += once.odd
         tally.found = [before + more for before, more in zip(tally.found, once.found, strict=True)]
         tally.seen |= once.seen
@@ -108,15 +101,15 @@ def _is_replicate(body: Mapping[str, Any]) -> bool:
 
 def read_replicate(body: Mapping[str, Any]) -> Usage:
     """Read a prediction of Replicate's, whose metrics count tokens: https://replicate.com/docs/reference/http."""
-    return account(Tally(_only_counts(body["metrics"])), _source(body))
+    return account(Tally(counts_in(body["metrics"])), _source(body))
 
 
 # Records with counts at their root: the log of `llm`, usage objects by themselves
 
 
 def _is_record(body: Mapping[str, Any]) -> bool:
-    pairs = (("input_tokens", "output_tokens"), ("prompt_tokens", "completion_tokens"))
-    return any(body.get(name) is not None and other in body for name, other in pairs)
+    found = {USAGE.kind(name) for name, value in body.items() if value is not None and not is_object(value)}
+    return {kinds.INPUT, kinds.OUTPUT} <= found
 
 
 def read_record(body: Mapping[str, Any]) -> Usage:
@@ -124,11 +117,11 @@ def read_record(body: Mapping[str, Any]) -> Usage:
 
     https://llm.datasette.io/en/stable/logging.html
     """
-    tally = Tally(_only_counts(body) | {name: body[name] for name in _DETAILS if is_object(body.get(name))})
+    tally = Tally(counts_in(body))
     if is_object(body.get("token_details")):
         tally.add(body["token_details"])
-    beside = body.get("cache_read_input_tokens") is not None and body.get("input_tokens") is not None
-    return account(tally, _source(body), beside=beside)
+    terms = word(body.get("service_tier")), word(body.get("inference_geo")), word(body.get("speed")), None
+    return account(tally, _source(body), terms, beside=is_beside(body))
 
 
 NATIVE: tuple[tuple[str, Callable[[Mapping[str, Any]], bool], Callable[[Mapping[str, Any]], Usage]], ...] = (

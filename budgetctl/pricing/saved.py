@@ -17,20 +17,24 @@ _GZIP = b"\x1f\x8b"
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "a zip archive", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 """How compressed files begin that are not unpacked here."""
 
-_HEAD = re.compile(rb"HTTP/[\d.]+ \d{3}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
+_HEAD = re.compile(rb"\s*HTTP/[\d.]+ \d{3}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
+_TEXT_HEAD = re.compile(_HEAD.pattern.decode())
 """The head of an answer; `curl -i` prints one for each redirect, too."""
 
 
 def decode(content: bytes) -> str:
     """The text of a saved response. Raises `InvalidResponseError` for no text, in words that follow the file's name."""
-    while (head := _HEAD.match(content)) is not None:
-        content = content[head.end() :]
+    while (packed := _HEAD.match(content)) is not None:
+        content = content[packed.end() :]
     if content.startswith(_GZIP):
         content = _unzipped(content)
     for magic, name in _PACKED.items():
         if content.startswith(magic):
             raise InvalidResponseError(f"is {name}, and not text", hint="unpack it first")
-    return decode_text(content)
+    text = decode_text(content).lstrip("\ufeff")
+    while (head := _TEXT_HEAD.match(text)) is not None:
+        text = text[head.end() :]
+    return text
 
 
 def decode_text(content: bytes) -> str:

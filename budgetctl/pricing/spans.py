@@ -30,9 +30,31 @@ _PROVIDERS = {
 _PREFIXES = ("gen_ai.usage.details.", "gen_ai.usage.", "llm.usage.", "llm.token_count.", "ai.usage.")
 """Before the name of a count, in the conventions, and in those of OpenLLMetry, OpenInference and the AI SDK."""
 
+_DEEPEST = 8
+
 _COSTS = ("operation.cost", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "gen_ai.cost.total_cost")
 
-_OF_OPENINFERENCE = {"prompt": "prompt_tokens", "completion": "completion_tokens", "total": "total_tokens"}
+_OF_OPENINFERENCE = {
+    "prompt": "prompt_tokens",
+    "completion": "completion_tokens",
+    "total": "total_tokens",
+    "prompt_details.cache_read": "cache_read_tokens",
+    "prompt_details.cache_input": "cache_read_tokens",
+    "prompt_details.cache_write": "cache_write_tokens",
+    "prompt_details.audio": "input_audio_tokens",
+    "completion_details.reasoning": "reasoning_tokens",
+    "completion_details.audio": "output_audio_tokens",
+}
+"""Names of counts in OpenInference: https://arize-ai.github.io/openinference/spec/semantic_conventions.html."""
+
+_MODELS = (
+    "gen_ai.response.model",
+    "gen_ai.request.model",
+    "llm.response.model_name",
+    "llm.model_name",
+    "llm.request.model_name",
+    "ai.model.id",
+)
 
 
 def _is_span(body: Mapping[str, Any]) -> bool:
@@ -45,12 +67,12 @@ def read_span(body: Mapping[str, Any]) -> Usage:
     https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. What was cached is inside the input.
     """
     said = _attributes(body)
-    counts = dict(_counts(said))
+    counts = dict(_counts(said, as_text=said is not body))
     if not states_counts(counts):
         raise InvalidResponseError("the span has no counts of tokens: their attributes are empty")
     system = said.get("gen_ai.provider.name") or said.get("gen_ai.system")
     source = (
-        said.get("gen_ai.response.model") or said.get("gen_ai.request.model"),
+        next((said[name] for name in _MODELS if said.get(name)), None),
         _PROVIDERS.get(system) if isinstance(system, str) else None,
         text(said.get("gen_ai.response.id")),
         None,
@@ -59,22 +81,39 @@ def read_span(body: Mapping[str, Any]) -> Usage:
     return account(Tally(counts), source, (None, None, None, cost))
 
 
-def _counts(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The counts among the attributes, by the rest of their names."""
+def _counts(attributes: Mapping[str, Any], *, as_text: bool = False) -> Iterator[tuple[str, Any]]:
+    """The counts among the attributes, by the rest of their names. Some stores of spans keep all values as text."""
     for name, value in attributes.items():
         for prefix in _PREFIXES:
             if name.startswith(prefix) and name not in _COSTS:
                 short = name[len(prefix) :]
-                yield _OF_OPENINFERENCE.get(short, short), value
+                yield _OF_OPENINFERENCE.get(short, short), _whole(value) if as_text else value
                 break
+
+
+def _whole(value: Any) -> Any:
+    """A value, and a whole number in the place of one that was written as text."""
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
+    return int(value) if is_number else value
 
 
 def _attributes(span: Mapping[str, Any]) -> Mapping[str, Any]:
     attributes = span.get("attributes")
     if is_object(attributes):
-        return attributes
+        return _flat(attributes) if any(map(is_object, attributes.values())) else attributes
     listed = dict(_plain_attributes(items(attributes)))
     return listed or span
+
+
+def _flat(attributes: Mapping[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
+    """Nested attributes under their whole names, with dots."""
+    flat: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if is_object(value) and depth < _DEEPEST:
+            flat |= _flat(value, f"{prefix}{name}.", depth + 1)
+        else:
+            flat[prefix + name] = value
+    return flat
 
 
 def _plain_attributes(attributes: list[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -87,9 +126,7 @@ def _plain_attributes(attributes: list[Mapping[str, Any]]) -> Iterator[tuple[str
 
 
 def _plain_value(value: Mapping[str, Any]) -> Any:
-    number = value.get("intValue")
-    if isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 20:
-        return int(number)
+    number = _whole(value.get("intValue"))
     if number is not None:
         return number
     return value.get("stringValue") if value.get("doubleValue") is None else value["doubleValue"]

@@ -17,6 +17,8 @@ from budgetctl.pricing.counts import is_object, items, part, section, shown, wor
 from budgetctl.pricing.formats import BODIES, error_text
 from budgetctl.pricing.gemini import is_gemini
 from budgetctl.pricing.partial import UncountedStreamError, partial_answer
+from budgetctl.pricing.tally import Tally, counts_in
+from budgetctl.pricing.vocabulary import INPUT, OUTPUT
 
 _Event = Mapping[str, Any]
 _Parse = Callable[[str], Any]
@@ -76,12 +78,24 @@ def events_of_stream(text: str, parse: _Parse) -> Events:
         try:
             events.append(parse("\n".join(pending)))
         except InvalidResponseError:
-            if len(pending) >= _MAX_LINES_PER_EVENT:
+            whole = _parsed_alone(value, parse) if len(pending) > 1 and value.startswith("{") else None
+            if whole is not None:  # what was pending was none, and no blank line came
+                events.append(whole)
+                pending.clear()
+                odd += 1
+            elif len(pending) >= _MAX_LINES_PER_EVENT:
                 raise
         else:
             pending.clear()
     is_cut = bool(pending) and pending[0].startswith("{")
     return Events(items(events), is_cut, odd + (bool(pending) and not is_cut))
+
+
+def _parsed_alone(line: str, parse: _Parse) -> Any:
+    try:
+        return parse(line)
+    except InvalidResponseError:
+        return None
 
 
 def events_of_lines(text: str, parse: _Parse) -> Events | None:
@@ -124,7 +138,7 @@ def assemble(stream: Events) -> Mapping[str, Any]:
 
     Raises `InvalidResponseError` for events without usage, and for those of several answers.
     """
-    events = stream.events
+    events = _unwrapped(stream.events)
     notes = _notes_of(stream)
     if (
         len(events) == 1
@@ -138,7 +152,8 @@ def assemble(stream: Events) -> Mapping[str, Any]:
         if body is not None:
             if stream.is_cut and not _is_ended(events):
                 raise _uncounted(events, "the stream was cut off before it said what was used", _GIVE)
-            return Document(body, notes)
+            is_short = read is _chat and not _is_ended(events)
+            return Document(body, (*notes, *(["the stream ends before its answer does"] if is_short else [])))
     error = next((event for event in events if event.get("error") or event.get("type") == "error"), None)
     if error is not None:
         what = error_text(error.get("error") or error)
@@ -165,6 +180,12 @@ def _uncounted(events: Sequence[_Event], why: str, hint: str) -> InvalidResponse
     if answer is None:
         return InvalidResponseError(why, hint=hint)
     return UncountedStreamError(why, answer, hint=hint)
+
+
+def _unwrapped(events: Sequence[_Event]) -> Sequence[_Event]:
+    """The chunks that each stand in an object, as Google's Code Assist sends them."""
+    inner = [part(event, "response") for event in events]
+    return inner if events and all(map(is_gemini, inner)) else events
 
 
 _GIVE = "save the whole stream, or give the tokens yourself"
@@ -246,7 +267,7 @@ def _responses(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     return _only(
         part(event, "response")
         for event in events
-        if event.get("type") in _ENDS_OF_RESPONSES and is_object(event.get("response"))
+        if event.get("type") in _ENDS_OF_RESPONSES and is_object(part(event, "response").get("usage"))
     )
 
 
@@ -291,6 +312,8 @@ def _gemini(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     last = _only(chunks, "responseId")
     if last is None:
         return None
+    if not last.get("responseId"):
+        _refuse_several(_turns(chunks))
     about = {name: event[name] for name in ("modelVersion", "model_version") for event in events if event.get(name)}
     candidates = [candidate for event in events for candidate in items(event.get("candidates"))]
     name = "usageMetadata" if is_object(last.get("usageMetadata")) else "usage_metadata"
@@ -298,9 +321,18 @@ def _gemini(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     return {**last, **about, name: usage, "candidates": candidates}
 
 
+def _turns(chunks: Sequence[_Event]) -> int:
+    """How many answers there are in chunks of Gemini's that name none: each has an end, or an input of its own."""
+    ends = sum(part(chunk, "serverContent").get("turnComplete") is True for chunk in chunks)
+    sent = {part(chunk, "usageMetadata").get("promptTokenCount") for chunk in chunks} - {None, 0}
+    return max(ends, len(sent))
+
+
 def _cohere(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     """`message-end` has the usage, `message-start` the id: https://docs.cohere.com/v2/docs/streaming."""
-    end = _only(part(event, "delta") for event in events if event.get("type") == "message-end")
+    ends = [part(event, "delta") for event in events if event.get("type") == "message-end"]
+    _refuse_several(len(ends))
+    end = _only(ends)
     if end is None:
         return None
     named = (event["id"] for event in events if event.get("type") == "message-start" and event.get("id"))
@@ -312,7 +344,9 @@ def _converse(events: Sequence[_Event]) -> Mapping[str, Any] | None:
 
     https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamMetadataEvent.html
     """
-    return _only(part(event, "metadata") for event in events if part(event, "metadata", "usage"))
+    ends = [part(event, "metadata") for event in events if part(event, "metadata", "usage")]
+    _refuse_several(len(ends))
+    return _only(ends)
 
 
 def _single(events: Sequence[_Event]) -> Mapping[str, Any] | None:
@@ -320,9 +354,41 @@ def _single(events: Sequence[_Event]) -> Mapping[str, Any] | None:
 
     https://platform.openai.com/docs/api-reference/assistants-streaming. The interactions of Gemini stand in an object.
     """
-    bodies = [part(event, "interaction") or event for event in events]
-    counted = [body for body in bodies if any(form.matches(body) for form in BODIES)]
-    return _only(counted) if len({shown(body.get("id")) for body in counted}) == 1 else None
+    results = [event for event in events if event.get("type") == "result" and "total_cost_usd" in event]
+    if results:  # of Claude Code, at the end of all that it printed
+        _refuse_several(len(results))
+        return results[0]
+    bodies = [part(event, "interaction") or event for event in events if event.get("object") != "thread.run.step"]
+    finished = [body for body in bodies if "totalUsage" in body]
+    counted = finished or [body for body in bodies if any(form.matches(body) for form in BODIES)]
+    names = {_identity(body) for body in counted}
+    if not counted or len(names) > 1 or (None in names and not _grow(counted)):
+        return None
+    usages = [body["usage"] for body in counted if is_object(body.get("usage"))]
+    if len(usages) == len(counted):
+        return {**counted[-1], "usage": _merged(usages)}
+    return _merged(counted)
+
+
+def _identity(body: Mapping[str, Any]) -> str | None:
+    """The name of an answer, under whichever name."""
+    names = ("id", "request_id", "requestId", "response_id", "uuid")
+    found = next((body[name] for name in names if body.get(name)), None)
+    found = found or part(body, "ResponseMetadata").get("RequestId")
+    return None if found is None else shown(found)
+
+
+def _grow(bodies: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether bodies that name no answer are one that grows: with one input, one end, and no count that falls."""
+    sent_before = came_before = 0
+    for number, body in enumerate(bodies, start=1):
+        tally = Tally(counts_in(part(body, "usage") or body))
+        sent, came = tally.found[INPUT], tally.found[OUTPUT]
+        is_end = body.get("done") is True or body.get("stop_reason") or body.get("stopReason")
+        if came < came_before or (sent_before and sent not in {0, sent_before}) or (is_end and number < len(bodies)):
+            return False
+        sent_before, came_before = sent or sent_before, came
+    return len(bodies) == 1 or not any("usage" in body for body in bodies)
 
 
 def _only(bodies: Iterable[Mapping[str, Any]], name: str = "id") -> Mapping[str, Any] | None:
@@ -333,8 +399,13 @@ def _only(bodies: Iterable[Mapping[str, Any]], name: str = "id") -> Mapping[str,
         if last.get(name):
             ids.add(shown(last[name]))
     if len(ids) > 1:
+        _refuse_several(len(ids), f": {shown(', '.join(sorted(ids)))}")
+    return last
+
+
+def _refuse_several(answers: int, which: str = "") -> None:
+    if answers > 1:
         raise InvalidResponseError(
-            f"the response holds {len(ids)} answers, and not one: {shown(', '.join(sorted(ids)))}",
+            f"the response holds {answers} answers, and not one{which}",
             hint="save one response, or one stream, in a file",
         )
-    return last

@@ -63,6 +63,14 @@ _OUTPUT_PARTS = _bits(kinds.AUDIO_OUTPUT, kinds.VIDEO_OUTPUT)
 _NONE_KEPT, _NONE_ELSE = (0,) * 9, (0,) * 11
 """The counts of `Usage` behind `cache_read`, and behind `reasoning`, where there are none of them."""
 
+_OF_ANTHROPIC = frozenset(
+    {"cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use"}
+)
+_OF_BEDROCK = frozenset(
+    {"cacheReadInputTokens", "cacheWriteInputTokens", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"}
+)
+"""Names in usages that count cached tokens beside the input."""
+
 _KEPT = (kinds.CACHED, *range(kinds.CACHED_AUDIO, kinds.WRITTEN_12H + 1))
 """The kinds of what was read from the cache and written to it."""
 
@@ -167,6 +175,11 @@ class Tally:
         self.odd.append(_no_count(name, value))
         return 0
 
+    def add_cache_details(self, usage: Mapping[str, Any]) -> None:
+        """Go through Bedrock's list of how long the caches stay."""
+        for item in items(usage.get("cacheDetails")):
+            self.add({f"ephemeral_{item.get('ttl')}_input_tokens": item.get("inputTokens")})
+
     def at_least(self, kind: int, number: int) -> None:
         """Take a count that the object does not state itself, unless it states more."""
         self.found[kind] = max(self.found[kind], number)
@@ -195,6 +208,32 @@ class Tally:
             if value == self.found[wanted] and names.kind(name) == wanted
         )
         return next(named, listed or "a count")
+
+
+def counts_in(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The counts among the fields of an object that may hold anything, and the objects of counts."""
+    return {
+        name: value
+        for name, value in section.items()
+        if _is_counted(name) or (is_object(value) and USAGE.inside(name) != UNKNOWN)
+    }
+
+
+def _is_counted(name: str) -> bool:
+    """Whether a name is that of a count, or of one that is not known."""
+    kind = USAGE.kind(name)
+    return kind not in {UNKNOWN, kinds.KNOWN} or (kind == UNKNOWN and name.lower().endswith(("tokens", "token_count")))
+
+
+def is_beside(usage: Mapping[str, Any], *, is_message: bool = False) -> bool:
+    """Whether cached tokens are counted beside the input, as Anthropic and Bedrock do it."""
+    if usage.get("prompt_tokens"):
+        return False
+    if "input_tokens" in usage:
+        if "input_tokens_details" in usage or "input_token_details" in usage:
+            return False
+        return is_message or not _OF_ANTHROPIC.isdisjoint(usage)
+    return not _OF_BEDROCK.isdisjoint(usage)
 
 
 def states_counts(section: Mapping[str, Any]) -> bool:
@@ -236,7 +275,7 @@ def account(
     parts = _split(tally, said, beside=beside, thoughts_beside=thoughts_beside)
     if explicit:
         parts = (parts[0], 0, *parts[2:5], parts[1], *parts[6:])
-    if tally.unread:
+    if tally.unread and terms[3] is None:  # a stated cost has them
         said.append(_of_unread(tally))
     acts = found[kinds.WEB_SEARCHES : kinds.IMAGES + 1]
     return Usage._make((*source, *parts, *acts, *terms, also, (*notes, *said) if said else notes))
@@ -247,6 +286,8 @@ def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool
     found = tally.found
     whole_input, output, total, cached, reasoning = found[: kinds.REASONING + 1]
     whole_input += found[kinds.TOOL_INPUT]
+    if found[kinds.TEXT_INPUT] or found[kinds.TEXT_OUTPUT]:
+        whole_input, output = _at_least_the_modalities(tally, whole_input, said)
     seen = tally.seen
     writes = _writes(tally, said) if seen & _WRITES else (0, 0, 0)
     of_audio = of_image = 0
@@ -268,6 +309,20 @@ def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool
         unexplained = _unexplained(tally, stated, said, beside=beside)
     of_input = (uncached, cached, *writes, 0, of_audio, of_image, audio, image, video)
     return (*of_input, text, reasoning, audio_out, image_out, video_out, found[kinds.CITATIONS], unexplained)
+
+
+def _at_least_the_modalities(tally: Tally, whole_input: int, said: list[str]) -> tuple[int, int]:
+    """The whole input and output, or what the modalities add up to where text is among them and that is more."""
+    found = tally.found
+    sent = sum(found[kinds.TEXT_INPUT : kinds.VIDEO_INPUT + 1])
+    if found[kinds.TEXT_INPUT] and sent > whole_input:
+        said.append(_contradiction(tally.names_of(kinds.TEXT_INPUT), tally.names_of(kinds.INPUT)))
+        found[kinds.INPUT] = whole_input = sent
+    came = sum(found[kinds.TEXT_OUTPUT : kinds.VIDEO_OUTPUT + 1])
+    if found[kinds.TEXT_OUTPUT] and came > found[kinds.OUTPUT]:
+        said.append(_contradiction(tally.names_of(kinds.TEXT_OUTPUT), tally.names_of(kinds.OUTPUT)))
+        found[kinds.OUTPUT] = came
+    return whole_input, found[kinds.OUTPUT]
 
 
 def _cached(tally: Tally, said: list[str]) -> tuple[int, int, int]:

@@ -34,8 +34,11 @@ _FORMATS = (*BODIES, *ENVELOPES)
 _ANSWERS = ("data", "embedding", "embeddings", "results", "predictions", "output", "candidates")
 """Where an answer stands that is no text."""
 
-_TRAILER = re.compile(r"[^{\[\n][^\n]{0,200}")
-"""A line after the JSON, as `curl -w` writes it."""
+_TRAILER = re.compile(r"(?:[^{\[\n][^\n]{0,200}(?:\n|$)){1,20}|\{[^{}]*\"http_code\"[^{}]*\}")
+"""Lines after the JSON, or an object, as `curl -w` writes them."""
+
+_FROM_CURL = re.compile(r"(?:\* |> |< |\s*% Total|[0-9a-fA-F]{1,8}\r?\n[^\n]*\{)")
+"""How a file begins that has more in it than curl's answer: what it tells of its work, or the answer's raw chunks."""
 
 
 def read_document(text: str) -> Mapping[str, Any]:
@@ -63,9 +66,21 @@ def read_document(text: str) -> Mapping[str, Any]:
     return document
 
 
+def _lines(text: str) -> Events | None:
+    """The documents in the lines of a text; None where the second is what `curl -w` writes."""
+    events = events_of_lines(text, _parse)
+    is_trailer = events is not None and len(events.events) == 2 and "http_code" in events.events[1]
+    return None if is_trailer else events
+
+
 def _read_broken(text: str, error: InvalidResponseError) -> Mapping[str, Any]:
     """Read a text that is no JSON as a whole: lines of it, an array that was cut off, JSON with a line after it."""
-    events = events_of_lines(text, _parse) or events_of_array(text, _parse)
+    if _FROM_CURL.match(text):
+        raise InvalidResponseError(
+            "the response has more in it than the answer: what curl tells of its work, or raw chunks",
+            hint="save only what curl -sS prints on stdout",
+        )
+    events = _lines(text) or events_of_array(text, _parse)
     if events is not None:
         return assemble(events)
     try:
@@ -75,7 +90,7 @@ def _read_broken(text: str, error: InvalidResponseError) -> Mapping[str, Any]:
     rest = text[end:].strip()
     if not isinstance(document, dict):
         raise error
-    if rest.startswith(("{", "[")):
+    if rest.startswith(("{", "[")) and not _TRAILER.fullmatch(rest):
         raise InvalidResponseError("the response is more than one JSON document", hint="save one in a file")
     if not _TRAILER.fullmatch(rest):
         raise error
@@ -107,16 +122,18 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
         name = checked_name(name)
     if name is not usage.model or provider:
         usage = usage._replace(model=name, provider=provider or usage.provider)
-    # These two, as most answers have one of them, and this is asked of each.
-    if not usage.uncached_input and not usage.text_output:
-        _refuse_silent_zero(body, usage)
+    # These two, as most answers have both of them, and this is asked of each.
+    if not usage.uncached_input or not usage.text_output:
+        return _refuse_silent_zero(body, usage)
     return usage
 
 
-def _refuse_silent_zero(body: Mapping[str, Any], usage: Usage) -> None:
-    """Refuse an answer of which nothing is counted, although something was answered."""
-    if usage.cost is not None or usage.also or usage.has_counts:
-        return
+def _refuse_silent_zero(body: Mapping[str, Any], usage: Usage) -> Usage:
+    """Refuse an answer of which nothing is counted, although something was answered; note one of half."""
+    if usage.cost is not None or usage.also:
+        return usage
+    if usage.has_counts:
+        return _note_missing_side(body, usage)
     answer = text_of_answer(body)
     if answer:
         why = "the response states no tokens, although it has text"
@@ -130,6 +147,15 @@ def _refuse_silent_zero(body: Mapping[str, Any], usage: Usage) -> None:
             f"the response states no tokens that are known here: {usage.notes[-1]}",
             hint="give the tokens or the cost yourself",
         )
+    return usage
+
+
+def _note_missing_side(body: Mapping[str, Any], usage: Usage) -> Usage:
+    """The usage, with a note where an answer has text, and no tokens of its input or of its output are stated."""
+    if (usage.total_input and usage.total_output) or usage.unexplained or not text_of_answer(body):
+        return usage
+    missing = "output" if usage.total_input else "input"
+    return usage._replace(notes=(*usage.notes, f"the answer has text, and no tokens of its {missing} are stated"))
 
 
 def _parse(text: str) -> Any:

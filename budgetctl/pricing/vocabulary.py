@@ -53,10 +53,14 @@ _MOST_SPELLINGS = 4096
 
 _NOT_ASKED: Final = object()
 
-_NO_COUNT = re.compile(
-    "cost|price|usd|fee|discount|duration|latency|time|permin|persec|percent|ratio|balance|timestamp"
+_NO_COUNT = frozenset(
+    """
+    cost price usd fee discount duration latency time timestamp ms percent ratio rate balance speed throughput sec per
+    """.split()
 )
-"""Words in the names of numbers that are no counts: of money, and of time."""
+"""Words in the names of numbers that are no counts: of money, of time, of speed."""
+
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 
@@ -80,8 +84,8 @@ class Names:
         """The kind of the count under a name, `UNKNOWN` where it has none. To ask `kinds` first is faster."""
         found = self.kinds.get(name)
         if found is None:
-            plain = _plain(name)
-            found = self._plain_kinds.get(plain, KNOWN if _NO_COUNT.search(plain) else UNKNOWN)
+            words = {word.lower() for word in _WORDS.findall(name)}
+            found = self._plain_kinds.get(_plain(name), UNKNOWN if _NO_COUNT.isdisjoint(words) else KNOWN)
             if len(self.kinds) < _MOST_SPELLINGS:
                 self.kinds[name] = found
         return found
@@ -103,15 +107,16 @@ def _plain(name: str) -> str:
 _ANYWHERE = {
     INPUT: """
         prompt_tokens input_tokens prompt_token_count input_token_count input_text_token_count prompt_eval_count
-        total_input_tokens num_input_tokens num_prompt_tokens
+        total_input_tokens num_input_tokens num_prompt_tokens tokens_evaluated
     """,
     OUTPUT: """
         completion_tokens output_tokens candidates_token_count response_token_count output_token_count
         generation_token_count generated_token_count generated_tokens eval_count total_output_tokens
-        completion_token_count num_output_tokens num_completion_tokens
+        completion_token_count num_output_tokens num_completion_tokens generation_tokens tokens_predicted
+        total_output_text_token_count
     """,
     TOTAL: "total_tokens total_token_count",
-    TOOL_INPUT: "tool_use_prompt_token_count total_tool_use_tokens",
+    TOOL_INPUT: "tool_use_prompt_token_count total_tool_use_tokens connector_tokens",
     CACHED: """
         cached_tokens cached_input_tokens cache_read_input_tokens cache_read_tokens cache_read_input_token_count
         prompt_cache_hit_tokens cached_content_token_count total_cached_tokens cached_prompt_tokens cache_hit_tokens
@@ -140,12 +145,13 @@ _ANYWHERE = {
     KNOWN: """
         accepted_prediction_tokens rejected_prediction_tokens prompt_cache_miss_tokens no_cache_tokens
         num_cached_tokens web_fetch_requests tool_search_requests num_sources_used num_server_side_tools_used
-        cost_in_usd_ticks num_turns context_window context_length max_output_tokens
+        cost_in_usd_ticks num_turns context_window context_length max_output_tokens requests
     """,
 }
 """Names that say by themselves, wherever they stand, which tokens or acts they count."""
 
 _OF_WRITES = Names(_ANYWHERE)
+"""Names that are the same in any object."""
 _OF_CACHE = Names(
     {
         **_ANYWHERE,
@@ -160,7 +166,8 @@ _OF_TOOLS = Names({**_ANYWHERE, WEB_SEARCHES: "web_search_requests web_search_ca
 _OF_INPUT = Names(
     {
         **_ANYWHERE,
-        CACHED: f"{_ANYWHERE[CACHED]} cache_read cached",
+        CACHED: f"{_ANYWHERE[CACHED]} cache_read cached priority_cache_read flex_cache_read",
+        KNOWN: f"{_ANYWHERE[KNOWN]} priority flex",
         WRITTEN: f"{_ANYWHERE[WRITTEN]} cache_creation cache_write",
         TEXT_INPUT: "text_tokens text document",
         AUDIO_INPUT: "audio_tokens audio",
@@ -177,7 +184,8 @@ _OF_INPUT = Names(
 _OF_OUTPUT = Names(
     {
         **_ANYWHERE,
-        REASONING: f"{_ANYWHERE[REASONING]} reasoning thoughts thinking",
+        REASONING: f"{_ANYWHERE[REASONING]} reasoning thoughts thinking priority_reasoning flex_reasoning",
+        KNOWN: f"{_ANYWHERE[KNOWN]} priority flex",
         TEXT_OUTPUT: "text_tokens text",
         AUDIO_OUTPUT: "audio_tokens audio",
         IMAGE_OUTPUT: "image_tokens image",
@@ -218,9 +226,22 @@ USAGE = Names(
         ),
         "cache_creation": _OF_WRITES,
         "cache_creation_token_details": _OF_WRITES,
+        "details": _OF_WRITES,
         "server_tool_use": _OF_TOOLS,
         "server_side_tool_usage_details": _OF_TOOLS,
-        **dict.fromkeys(("cost", "cost_details", "cost_breakdown", "tokens", "cache_details", "iterations"), None),
+        **dict.fromkeys(
+            (
+                "cost",
+                "cost_details",
+                "cost_breakdown",
+                "tokens",
+                "cache_details",
+                "iterations",
+                "raw",
+                "request_usage_entries",
+            ),
+            None,
+        ),
     },
 )
 """A usage object of nearly every provider."""
