@@ -1,7 +1,7 @@
 """Bodies, streams and files as providers, libraries, proxies and logs write them, each with the usage that it states.
 
-A line of `shapes.jsonl` is one: its text (or base64), what is said beside it, and the counts, an error, or the beginning
-of an answer that does not say what was used. `notes` is how many there are.
+A line of `shapes.jsonl` is one: its text (or base64), what is said beside it, and the counts, an error, or the
+beginning of an answer that does not say what was used. `notes` is how many there are.
 """
 
 import base64
