@@ -122,7 +122,7 @@ def read_usage_object(body: Mapping[str, Any]) -> Usage:
     notes: tuple[str, ...] = ()
     if "output" in body:
         also, notes = tools.of_response(body, tally)
-        if part(body, "output").get("embeddings") and not found[kinds.INPUT]:
+        if not found[kinds.INPUT] and part(body, "output").get("embeddings"):
             found[kinds.INPUT] = found[kinds.TOTAL]
     elif "choices" in body:
         tools.of_chat(body, tally)
@@ -222,7 +222,8 @@ def _terms(body: Mapping[str, Any], usage: Mapping[str, Any]) -> Terms:
     if _TERMS.isdisjoint(usage):
         return tier, None, None, None
     tier = tier or word(usage.get("service_tier"))
-    return tier, word(usage.get("inference_geo")), word(usage.get("speed")), billed(usage)
+    cost = billed(usage) if "cost" in usage or "cost_in_usd_ticks" in usage else None
+    return tier, word(usage.get("inference_geo")), word(usage.get("speed")), cost
 
 
 # Cohere

@@ -46,22 +46,20 @@ _COUNTED = {name: kind for name, kind in USAGE.kinds.items() if kind != kinds.KN
 
 _COUNTED_NAMES = frozenset(_COUNTED)
 
-_ELABORATE = 1 << kinds.REASONING + 1
-"""Less than this are the kinds of plain bodies: input, output, their total, cached tokens and reasoning."""
-
 
 def _bits(first: int, last: int) -> int:
     return sum(1 << kind for kind in range(first, last + 1))
 
 
 _WRITES = _bits(kinds.WRITTEN, kinds.WRITTEN_12H)
+_ELABORATE = _bits(kinds.TOOL_INPUT, kinds.IMAGES) & ~_WRITES
 _CACHED_PARTS = _bits(kinds.CACHED_AUDIO, kinds.CACHED_TEXT)
 _INPUT_PARTS = _bits(kinds.AUDIO_INPUT, kinds.VIDEO_INPUT)
 _OUTPUT_PARTS = _bits(kinds.AUDIO_OUTPUT, kinds.VIDEO_OUTPUT)
 """The kinds, as bits, that have rules of their own."""
 
-_NONE_KEPT, _NONE_ELSE = (0,) * 9, (0,) * 11
-"""The counts of `Usage` behind `cache_read`, and behind `reasoning`, where there are none of them."""
+_NONE_KEPT, _NONE_ELSE = (0,) * 6, (0,) * 11
+"""The counts of `Usage` behind `cache_write_12h`, and behind `reasoning`, where there are none of them."""
 
 _OF_ANTHROPIC = frozenset(
     {"cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation", "server_tool_use"}
@@ -265,13 +263,19 @@ def account(
         notes = (*notes, *tally.odd[:_MOST_NOTED])
     found = tally.found
     said: list[str] = []
-    if tally.seen < _ELABORATE and not tally.unread and not beside and not thoughts_beside and not explicit:
+    if not tally.unread and not tally.seen & _ELABORATE and not thoughts_beside and not explicit:
         whole_input, output, total, cached, reasoning = found[: kinds.REASONING + 1]
-        if (total == whole_input + output or not total) and cached <= whole_input and reasoning <= output:
-            text = output - reasoning  # as in most bodies, for which this is fast
-            return Usage._make(
-                (*source, whole_input - cached, cached, *_NONE_KEPT, text, reasoning, *_NONE_ELSE, *terms, also, notes)
-            )
+        text = output - reasoning
+        # As most bodies are, for which this is fast.
+        if beside and not total and text >= 0:
+            writes = _writes(tally, said) if tally.seen & _WRITES else (0, 0, 0)
+            kept = (whole_input, cached, *writes, *_NONE_KEPT, text, reasoning)
+            return Usage._make((*source, *kept, *_NONE_ELSE, *terms, also, (*notes, *said)))
+        if not beside and not tally.seen & _WRITES and total in (0, whole_input + output):
+            uncached = whole_input - cached
+            if uncached >= 0 and text >= 0:
+                kept = (uncached, cached, 0, 0, 0, *_NONE_KEPT, text, reasoning)
+                return Usage._make((*source, *kept, *_NONE_ELSE, *terms, also, notes))
     parts = _split(tally, said, beside=beside, thoughts_beside=thoughts_beside)
     if explicit:
         parts = (parts[0], 0, *parts[2:5], parts[1], *parts[6:])
