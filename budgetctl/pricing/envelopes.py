@@ -18,6 +18,7 @@ from budgetctl.pricing.gemini import is_gemini
 from budgetctl.pricing.native import RECORD
 from budgetctl.pricing.spans import SPANS
 from budgetctl.pricing.tally import Tally, account, counts_in, states_counts
+from budgetctl.pricing.vocabulary import AGENT_TOKENS
 
 # Batches: half the price, which the tier says
 
@@ -160,7 +161,43 @@ def _metadata(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return metadata if is_object(metadata) else {}
 
 
-# Others
+# What is kept of calls by others
+
+
+def _is_langfuse(body: Mapping[str, Any]) -> bool:
+    return "input" in _langfuse_counts(body) and "output" in _langfuse_counts(body)
+
+
+def _langfuse_counts(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return part(body, "usageDetails") or part(body, "usage")
+
+
+def read_langfuse(body: Mapping[str, Any]) -> Usage:
+    """Read a generation of Langfuse's, whose counts stand beside each other where their total says so.
+
+    https://langfuse.com/docs/observability/features/token-and-cost-tracking
+    """
+    cost = body.get("calculatedTotalCost") or part(body, "costDetails").get("total")
+    source = (body.get("model"), None, text(body.get("id")), text(body.get("startTime")))
+    terms = (None, None, None, dollars("calculatedTotalCost", cost or None))
+    return account(Tally(_langfuse_counts(body), AGENT_TOKENS), source, terms)
+
+
+def _is_generation(body: Mapping[str, Any]) -> bool:
+    return part(body, "data").get("total_cost") is not None and "native_tokens_prompt" in part(body, "data")
+
+
+def read_generation(body: Mapping[str, Any]) -> Usage:
+    """Read what OpenRouter keeps of a call: https://openrouter.ai/docs/api-reference/get-a-generation."""
+    data = part(body, "data")
+    counts = {
+        "prompt_tokens": data.get("native_tokens_prompt"),
+        "completion_tokens": data.get("native_tokens_completion"),
+        "cached_tokens": data.get("native_tokens_cached"),
+        "reasoning_tokens": data.get("native_tokens_reasoning"),
+    }
+    source = (data.get("model"), None, text(data.get("id")), text(data.get("created_at")))
+    return account(Tally(counts), source, (None, None, None, dollars("total_cost", data["total_cost"])))
 
 
 _WRAPPERS = ("response", "Response", "result", "data", "body", "json", "kwargs", "llm_output")
@@ -203,6 +240,8 @@ ENVELOPES = (
     *(Format(*form) for form in SPANS),
     *(Format(*form) for form in AGENTS),
     Format(*RECORD),
+    Format("usageDetails (Langfuse)", _is_langfuse, read_langfuse),
+    Format("native_tokens_prompt (OpenRouter)", _is_generation, read_generation),
     Format("a body in an object (result, data, response, body)", _is_wrapped, read_wrapped),
 )
 """In the order in which they are tried, after the bare bodies."""

@@ -259,14 +259,20 @@ def read_cohere(body: Mapping[str, Any]) -> Usage:
 
 def _is_langchain(body: Mapping[str, Any]) -> bool:
     usage = body.get("usage_metadata")
-    return is_object(usage) and "input_tokens" in usage and "output_tokens" in usage
+    if is_object(usage):
+        return "input_tokens" in usage and "output_tokens" in usage
+    return states_counts(part(body, "llm_output", "token_usage"))
 
 
 def read_langchain(body: Mapping[str, Any]) -> Usage:
-    """Read a message of LangChain's, whose names are Anthropic's and whose input includes what was cached.
+    """Read a message or a result of LangChain's: Anthropic's names, but the input includes what was cached.
 
     https://python.langchain.com/api_reference/core/messages/langchain_core.messages.ai.UsageMetadata.html
     """
+    result = part(body, "llm_output")
+    if result:
+        usage = part(result, "token_usage")
+        return account(Tally(usage), (result.get("model_name"), None, None, None), _terms(result, usage))
     about = part(body, "response_metadata")
     model = about.get("model_name") or about.get("model") or body.get("model")
     raw = part(about, "usage") or part(about, "token_usage")

@@ -251,13 +251,14 @@ BILLED_UNITS = Names({**_ANYWHERE, IMAGE_INPUT: "image_tokens images"})
 
 AGENT_TOKENS = Names(
     {
+        **_ANYWHERE,
         INPUT: "prompt input",
         OUTPUT: "output candidates",
         TOTAL: "total",
-        CACHED: "cached read",
-        WRITTEN: "write",
-        REASONING: "thoughts reasoning",
+        CACHED: f"{_ANYWHERE[CACHED]} cached read",
+        WRITTEN: f"{_ANYWHERE[WRITTEN]} write",
+        REASONING: f"{_ANYWHERE[REASONING]} thoughts reasoning",
         TOOL_INPUT: "tool",
     },
 )
-"""The `tokens` of a coding agent's own records."""
+"""The counts in records of coding agents, and of those who watch calls."""
