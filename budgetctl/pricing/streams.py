@@ -324,7 +324,8 @@ def _gemini(events: Sequence[_Event]) -> Mapping[str, Any] | None:
 def _turns(chunks: Sequence[_Event]) -> int:
     """How many answers there are in chunks of Gemini's that name none: each has an end, or an input of its own."""
     ends = sum(part(chunk, "serverContent").get("turnComplete") is True for chunk in chunks)
-    sent = {part(chunk, "usageMetadata").get("promptTokenCount") for chunk in chunks} - {None, 0}
+    stated = (part(chunk, "usageMetadata").get("promptTokenCount") for chunk in chunks)
+    sent = {tokens for tokens in stated if type(tokens) is int and tokens}
     return max(ends, len(sent))
 
 
