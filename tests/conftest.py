@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,15 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 _SETTINGS = ("BUDGETCTL_PROJECT", "BUDGETCTL_STORE", "BUDGETCTL_WAIT", "BUDGETCTL_DEBUG", "NO_COLOR", "PAGER")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# Programs that a shell starts in the background ignore these, and so would all that the tests start.
+for _number, _handler in (
+    (signal.SIGINT, signal.default_int_handler),
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGQUIT, signal.SIG_DFL),
+):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 
 @pytest.fixture(autouse=True)
