@@ -16,7 +16,7 @@ from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import billed, is_object, items, kind, part, shown, text, word
 from budgetctl.pricing.gemini import is_gemini, read_gemini
 from budgetctl.pricing.native import NATIVE
-from budgetctl.pricing.tally import Source, Tally, Terms, account, is_beside, states_counts
+from budgetctl.pricing.tally import NO_TERMS, Source, Tally, Terms, account, is_beside, states_counts
 from budgetctl.pricing.vocabulary import BILLED_UNITS
 
 
@@ -159,7 +159,7 @@ def _read_iterations(body: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> 
         if run.get("model") not in (None, body.get("model")):
             others.setdefault(shown(run["model"]), []).append(run)
     bare = [run for run in runs if "input_tokens" not in run or "output_tokens" not in run]
-    also = tuple(_sum_of(model, group, (None, None, None, None)) for model, group in others.items())
+    also = tuple(_sum_of(model, group, NO_TERMS) for model, group in others.items())
     whole = _sum_of(None, own, _terms(body, usage))
     stated = Tally({name: value for name, value in usage.items() if name != "iterations"})
     stated.note_beside(body)

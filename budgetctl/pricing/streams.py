@@ -254,7 +254,7 @@ def _anthropic(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     deltas = [event for event in events if event.get("type") == "message_delta"]
     if not deltas:
         why = "the stream ends before its message_delta, which has the tokens of the output"
-        raise _uncounted(events, why, "save the whole stream, or give the tokens yourself")
+        raise _uncounted(events, why, _GIVE)
     usage = _merged([section(message, "usage"), *(section(event, "usage") for event in deltas)])
     return {**message, "usage": usage}
 
@@ -333,11 +333,10 @@ def _cohere(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     """`message-end` has the usage, `message-start` the id: https://docs.cohere.com/v2/docs/streaming."""
     ends = [part(event, "delta") for event in events if event.get("type") == "message-end"]
     _refuse_several(len(ends))
-    end = _only(ends)
-    if end is None:
+    if not ends:
         return None
     named = (event["id"] for event in events if event.get("type") == "message-start" and event.get("id"))
-    return {**end, "id": next(named, None)}
+    return {**ends[0], "id": next(named, None)}
 
 
 def _converse(events: Sequence[_Event]) -> Mapping[str, Any] | None:
@@ -347,7 +346,7 @@ def _converse(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     """
     ends = [part(event, "metadata") for event in events if part(event, "metadata", "usage")]
     _refuse_several(len(ends))
-    return _only(ends)
+    return ends[0] if ends else None
 
 
 def _single(events: Sequence[_Event]) -> Mapping[str, Any] | None:
