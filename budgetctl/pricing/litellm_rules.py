@@ -10,8 +10,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import stat
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -158,10 +156,7 @@ def _remembered(identity: str) -> str | None:
     """The digest that was computed of files in this state. Only a file that nobody else can write is believed."""
     try:
         with _memory().open("rb") as file:
-            status = os.fstat(file.fileno())
-            if sys.platform != "win32" and (
-                status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            ):
+            if not price_files.is_own(os.fstat(file.fileno())):
                 return None
             then, _, known = file.read().decode().rpartition("\n")
     except (OSError, ValueError, RuntimeError):  # RuntimeError: there is no home directory

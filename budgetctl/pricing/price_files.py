@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -70,6 +72,14 @@ def replace(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def is_own(status: os.stat_result) -> bool:
+    """Whether a file is the user's, and nobody else can write it."""
+    if sys.platform == "win32":
+        return True
+    others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not others_write
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import stat
 import sys
 from binascii import crc32
 from bisect import bisect_left
@@ -210,7 +209,7 @@ def _read() -> bytes | None:
     with suppress(OSError):
         descriptor = os.open(where, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         with os.fdopen(descriptor, "rb") as file:
-            return file.read(_LONGEST_FILE) if _is_own(os.fstat(file.fileno())) else None
+            return file.read(_LONGEST_FILE) if price_files.is_own(os.fstat(file.fileno())) else None
     return None
 
 
@@ -219,17 +218,9 @@ def _appended(where: Path, line: bytes) -> bool:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(where, flags, 0o600)
     try:
-        return _is_own(os.fstat(descriptor)) and os.write(descriptor, line) == len(line)
+        return price_files.is_own(os.fstat(descriptor)) and os.write(descriptor, line) == len(line)
     finally:
         os.close(descriptor)
-
-
-def _is_own(status: os.stat_result) -> bool:
-    """Whether a file is the user's, and nobody else can write it."""
-    if sys.platform == "win32":
-        return True
-    others_write = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and not others_write
 
 
 def _head(model: str, provider: str | None) -> bytes:
