@@ -95,3 +95,9 @@ def test_models_have_to_be_named_one_way_or_the_other(cli: Cli, line: str) -> No
     result = cli("prices", "prove", *line.split())
     assert (result.returncode, result.stdout) == (2, "")
     assert "give --model MODEL, or --all" in result.stderr
+
+
+def test_a_name_has_to_be_one_also_where_there_is_nothing_to_prove(cli: Cli) -> None:
+    result = cli("prices", "prove", "--model", "")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "the model is empty" in result.stderr

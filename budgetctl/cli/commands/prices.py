@@ -173,6 +173,7 @@ def prove(
     """
     if bool(model) == all_:
         raise InvalidValueError("say which models: give --model MODEL, or --all")
+    named = [check_model(name) for name in model or ()]
     from budgetctl.pricing import quotes
 
     before = quotes.trust()
@@ -181,9 +182,9 @@ def prove(
     if before.by != "digest":
         from budgetctl.pricing import litellm_pricing, proving
 
-        for name in model or ():
-            litellm_pricing.find_entry(check_model(name), None)  # says so of an unknown one
-        names = model or proving.provable()
+        for name in named:
+            litellm_pricing.find_entry(name, None)  # says so of an unknown one
+        names = named or proving.provable()
         for name in session.progress(names, "proving"):
             (proven if proving.prove_usual(name) else asked).append(name)
     trust = quotes.trust()
