@@ -14,7 +14,8 @@ from budgetctl.models import Usage
 from budgetctl.money import ZERO, Picodollars
 from budgetctl.pricing.counts import dollars, is_object, items, part, text, word
 from budgetctl.pricing.formats import read_body
-from budgetctl.pricing.tally import Source, Tally, account
+from budgetctl.pricing.splitting import Source, account
+from budgetctl.pricing.tally import Tally
 from budgetctl.pricing.vocabulary import AGENT_TOKENS
 
 _SYNTHETIC = "<synthetic>"

@@ -17,7 +17,8 @@ from budgetctl.pricing.formats import BODIES, Format, error_text, read_body
 from budgetctl.pricing.gemini import is_gemini
 from budgetctl.pricing.native import RECORD
 from budgetctl.pricing.spans import SPANS
-from budgetctl.pricing.tally import Tally, account, counts_in, states_counts
+from budgetctl.pricing.splitting import account
+from budgetctl.pricing.tally import Tally, counts_in, states_counts
 from budgetctl.pricing.vocabulary import AGENT_TOKENS
 
 # Batches: half the price, which the tier says

@@ -16,7 +16,8 @@ from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import billed, is_object, items, kind, part, shown, text, word
 from budgetctl.pricing.gemini import is_gemini, read_gemini
 from budgetctl.pricing.native import NATIVE
-from budgetctl.pricing.tally import NO_TERMS, Source, Tally, Terms, account, is_beside, states_counts
+from budgetctl.pricing.splitting import NO_TERMS, Source, Terms, account
+from budgetctl.pricing.tally import Tally, is_beside, states_counts
 from budgetctl.pricing.vocabulary import BILLED_UNITS
 
 

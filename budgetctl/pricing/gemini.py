@@ -9,7 +9,8 @@ from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
 from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import is_object, items, section, text, word
-from budgetctl.pricing.tally import Tally, account, states_counts
+from budgetctl.pricing.splitting import account
+from budgetctl.pricing.tally import Tally, states_counts
 
 _TIERS = {"ON_DEMAND_PRIORITY": "priority", "ON_DEMAND_FLEX": "flex", "FLEX": "flex", "BATCH": "flex"}
 """Vertex AI's traffic types that have prices of their own, in litellm's words."""

@@ -8,7 +8,8 @@ from typing import Any
 from budgetctl.models import Usage
 from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import is_object, items, part, text, word
-from budgetctl.pricing.tally import Source, Tally, account, counts_in, is_beside
+from budgetctl.pricing.splitting import Source, account
+from budgetctl.pricing.tally import Tally, counts_in, is_beside
 from budgetctl.pricing.vocabulary import USAGE
 
 _OF_INVOCATION = "amazon-bedrock-invocationMetrics"

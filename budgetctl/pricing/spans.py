@@ -8,7 +8,8 @@ from typing import Any
 from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
 from budgetctl.pricing.counts import dollars, is_object, items, text
-from budgetctl.pricing.tally import Tally, account, states_counts
+from budgetctl.pricing.splitting import account
+from budgetctl.pricing.tally import Tally, states_counts
 
 _PROVIDERS = {
     "anthropic": "anthropic",

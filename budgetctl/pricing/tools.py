@@ -8,7 +8,8 @@ from typing import Any
 from budgetctl.models import Usage
 from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import is_object, items, part, shown, word
-from budgetctl.pricing.tally import Tally, account
+from budgetctl.pricing.splitting import account
+from budgetctl.pricing.tally import Tally
 
 _FREE = ("message", "reasoning", "function_call")
 """The items of most responses, which are billed by their tokens alone."""
