@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from budgetctl.pricing import price_files
 # Before anything imports litellm: otherwise it asks the network for its price map.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
+# What attacks draw their chances from: `BUDGETCTL_ATTACK_SEED=… pytest tests/attacks` repeats a run.
+SEED = "BUDGETCTL_ATTACK_SEED"
+
 _SETTINGS = ("BUDGETCTL_PROJECT", "BUDGETCTL_STORE", "BUDGETCTL_WAIT", "BUDGETCTL_DEBUG", "NO_COLOR", "PAGER")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -30,6 +34,16 @@ for _number, _handler in (
 ):
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, _handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the seed of the attacks once, before the processes that share the tests are started."""
+    os.environ.setdefault(SEED, str(random.SystemRandom().randrange(2**32)))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Print the seed by which the attacks of this run can be repeated."""
+    return f"attacks: {SEED}={os.environ[SEED]}"
 
 
 @pytest.fixture(autouse=True)
