@@ -14,6 +14,7 @@ from budgetctl.integrations.litellm_calls import GuardedCall
 from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
 from budgetctl.manager import BudgetManager
 from budgetctl.money import to_float
+from budgetctl.names import check_model
 
 DEFAULT_OUTPUT_TOKENS = 4096
 """What a call is taken to answer at most when neither it nor litellm's price map says so."""
@@ -98,6 +99,7 @@ class Guard:
         ttl: str | float,
         arguments: dict[str, Any],
     ) -> GuardedCall:
+        check_model(model)
         provider = arguments.get("custom_llm_provider")
         price = self._manager.estimate(
             model, messages, max_output_tokens=self._longest_answer(model, provider, arguments), provider=provider
