@@ -200,8 +200,8 @@ def test_what_is_set_aside_is_the_prompt_and_the_longest_answer(guard: Any, budg
 def test_of_several_bounds_on_an_answer_the_largest_is_set_aside(
     guard: Any, budgets: BudgetManager, arguments: dict[str, Any]
 ) -> None:
-    guard.completion("alice", **call(stream=True, **arguments))
-    (hold,) = budgets.holds()
+    with guard.completion("alice", **call(stream=True, **arguments)):
+        (hold,) = budgets.holds()
     assert hold.amount >= 1000 * Picodollars(10_000_000)
 
 
@@ -209,8 +209,8 @@ def test_of_several_bounds_on_an_answer_the_largest_is_set_aside(
 def test_a_bound_that_means_nothing_sets_the_models_own_maximum_aside(
     guard: Any, budgets: BudgetManager, bound: Any
 ) -> None:
-    guard.completion("alice", **call(stream=True, max_tokens=bound))
-    (hold,) = budgets.holds()
+    with guard.completion("alice", **call(stream=True, max_tokens=bound)):
+        (hold,) = budgets.holds()
     assert hold.amount > 16_000 * Picodollars(10_000_000)
 
 
