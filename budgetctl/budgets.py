@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.bookkeeping import Bookkeeping
+from budgetctl.enforcement import other_names
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
 from budgetctl.idempotency import caller_key, response_key
 from budgetctl.models import (
@@ -198,13 +199,21 @@ class Budgets(Bookkeeping):
             usage=consumed,
             note=note,
             key=None if key is None else caller_key(key, amount=exact, model=model, usage=consumed),
+            called=other_names(model),
         )
         return self._charge(request)
 
     def charge_price(
-        self, user: str, price: Price, *, key: str | None = None, once: bool = False, note: str | None = None
+        self,
+        user: str,
+        price: Price,
+        *,
+        key: str | None = None,
+        once: bool = False,
+        note: str | None = None,
+        called: Sequence[str] = (),
     ) -> Charge:
-        """Record what `budgetctl.pricing` found a call to cost.
+        """Record what `budgetctl.pricing` found a call to cost. `called` are names by which its model was asked for.
 
         `once` gives a response with an id a key by itself, so that the same one is charged once; `key` goes before.
         """
@@ -220,6 +229,7 @@ class Budgets(Bookkeeping):
             pricing=price.pricing,
             note=note,
             key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=measured),
+            called=other_names(price.model, price.usage.provider, called),
         )
         return self._charge(request)
 

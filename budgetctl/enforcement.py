@@ -9,7 +9,15 @@ from budgetctl.errors import InvalidValueError
 from budgetctl.idempotency import commit_key
 from budgetctl.models import Charge, Price, Usage
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.names import check_document, check_hold, check_model, check_note, check_user
+from budgetctl.names import (
+    MAX_CALLED,
+    check_document,
+    check_hold,
+    check_model,
+    check_note,
+    check_user,
+    is_model,
+)
 from budgetctl.periods import parse_ttl
 from budgetctl.stores.base import ChargeRequest, Store
 
@@ -38,11 +46,13 @@ class Enforcement:
         prompt: str | Sequence[Mapping[str, Any]] | None = None,
         max_output_tokens: int = 0,
         provider: str | None = None,
+        called: Sequence[str] = (),
     ) -> Decision:
         """Whether a cost would be allowed now; without one, whether anything is left. Nothing is written.
 
-        With a `prompt` (text or chat messages) for a `model`, the cost is what that would cost. Raises
-        `CannotPriceError` for a model without a price.
+        Limits on some models are looked at by the `model`, by who sells it if that is stated (`provider`), and by what
+        else it is `called`: at most eight names, as of the deployments behind an alias. With a `prompt` (text or chat
+        messages) for a `model`, the cost is what that would cost. Raises `CannotPriceError` without a price.
         """
         if prompt is not None and (cost is not None or model is None):
             raise InvalidValueError("a prompt needs a model, and no cost beside it")
@@ -51,7 +61,8 @@ class Enforcement:
             from budgetctl.pricing import price_prompt
 
             amount = price_prompt(str(model), prompt, max_output_tokens, provider=provider).amount
-        return self._store.check(check_user(user), amount, None if model is None else check_model(model))
+        name = None if model is None else check_model(model)
+        return self._store.check(check_user(user), amount, name, other_names(name, provider, called))
 
     def reserve(
         self,
@@ -61,6 +72,7 @@ class Enforcement:
         hold_id: str | None = None,
         ttl: str | float = DEFAULT_TTL,
         model: str | None = None,
+        provider: str | None = None,
         note: str | None = None,
     ) -> Hold:
         """Set `amount` USD aside for a call, for `ttl` at most: seconds, or text as in `90s`, `10m`, `2h`, `7d`.
@@ -77,6 +89,7 @@ class Enforcement:
             parse_ttl(ttl),
             None if model is None else check_model(model),
             None if note is None else check_note(note),
+            other_names(model, provider),
         )
         hold = self._store.reserve(request)
         self._touch(hold.user)
@@ -99,13 +112,14 @@ class Enforcement:
         exact = parse_amount(amount)
         stated = usage.to_json() if isinstance(usage, Usage) else usage
         consumed = None if stated is None else check_document(stated, "usage")
-        request = ChargeRequest("", exact, model=None if model is None else check_model(model), usage=consumed)
+        name = None if model is None else check_model(model)
+        request = ChargeRequest("", exact, model=name, usage=consumed, called=other_names(name))
         return self._commit(hold_id, request, consumed, note)
 
     def commit_price(self, hold_id: str, price: Price, *, note: str | None = None) -> Charge:
         """The same for what `budgetctl.pricing` found the call to cost."""
-        usage = price.usage.to_json()
-        request = ChargeRequest("", price.amount, model=price.model, usage=usage, pricing=price.pricing)
+        usage, called = price.usage.to_json(), other_names(price.model, price.usage.provider)
+        request = ChargeRequest("", price.amount, model=price.model, usage=usage, pricing=price.pricing, called=called)
         return self._commit(hold_id, request, None if price.pricing.get("source") == "stated" else usage, note)
 
     def release(self, hold_id: str) -> Hold:
@@ -126,6 +140,24 @@ class Enforcement:
         charge = self._store.commit(name, request._replace(key=key, note=None if note is None else check_note(note)))
         self._touch(charge.budget.user)
         return charge
+
+
+def other_names(model: Any, provider: str | None = None, called: Sequence[str] = ()) -> tuple[str, ...]:
+    """What a model is called beside its name: with its seller, where that is stated; what an alias stands for.
+
+    A name that is none is left out: what a call did cost is not refused for it.
+    """
+    if not isinstance(model, str):
+        return ()
+    names = list(called)
+    if provider and not model.startswith(f"{provider}/"):
+        names.append(f"{provider}/{model}")
+    if model.endswith("latest"):
+        from budgetctl.pricing.catalog import target_of
+
+        names.append(target_of(model, provider) or model)
+    others = [name for name in dict.fromkeys(names) if name != model and is_model(name)]
+    return tuple(others[:MAX_CALLED])
 
 
 def _new_id() -> str:

@@ -6,9 +6,9 @@ Stores call these inside their transactions, so that every database answers alik
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from budgetctl.matching import means
 from budgetctl.models import PRIMARY, Align, ClosedWindow, Limit, Standing, Status
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import Duration, Window, parse_duration, rfc3339, window_at
@@ -95,22 +95,22 @@ def closed_window(limit: Limit, now_us: int) -> ClosedWindow:
     return ClosedWindow(limit.name, limit.generation, limit.window_start_us, end_us, limit.spent)
 
 
-def counts_against(limit: Limit, model: str | None) -> bool:
-    """Whether a charge for `model` counts against the limit. Patterns are shell-style and case-sensitive."""
-    return limit.models is None or (model is not None and fnmatchcase(model, limit.models))
+def counts_against(limit: Limit, names: str | None) -> bool:
+    """Whether a call that has these names for its model counts against the limit: see `budgetctl.matching`."""
+    return limit.models is None or (names is not None and means(limit.models, names))
 
 
 def decide(
-    user: str, standings: Sequence[Standing], cost: Picodollars | None, model: str | None, now_us: int
+    user: str, standings: Sequence[Standing], cost: Picodollars | None, names: str | None, now_us: int
 ) -> Decision:
-    """Whether a cost for a model would be allowed by all limits that it counts against.
+    """Whether a cost for a model of these names would be allowed by all limits that it counts against.
 
     Without a cost, whether anything is left. While the clock stands more than a day before a limit's window,
     nothing is allowed: what was spent in the windows since is not known to it.
     """
     from budgetctl.permission import Decision
 
-    counting = [standing for standing in standings if counts_against(standing.limit, model)]
+    counting = [standing for standing in standings if counts_against(standing.limit, names)]
     wanted = Picodollars(1) if cost is None else cost
     stopped = [standing for standing in counting if now_us < standing.limit.window_start_us - _CLOCK_LEEWAY_US]
     # Of two with as little left, the one that takes longer to reset decides on when there is more.

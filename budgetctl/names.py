@@ -11,6 +11,8 @@ from budgetctl.errors import InvalidValueError
 
 MAX_LENGTH = 256
 MAX_TEXT_LENGTH = 1_000
+MAX_CALLED = 8
+"""How many more names a call may have for its model."""
 MAX_PERCENT = 1_000
 MAX_THRESHOLDS = 10
 
@@ -49,6 +51,15 @@ def check_project(name: Any) -> str:
 def check_model(name: Any) -> str:
     """A model's name."""
     return _checked(_text(name, "the name of a model"), "model", MAX_TEXT_LENGTH)
+
+
+def is_model(name: Any) -> bool:
+    """Whether a model may have this name."""
+    try:
+        check_model(name)
+    except InvalidValueError:
+        return False
+    return True
 
 
 def check_name(name: Any) -> str:

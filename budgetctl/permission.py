@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from budgetctl.matching import names_of_call
 from budgetctl.models import Standing
 from budgetctl.money import Picodollars
 
@@ -41,7 +42,10 @@ class Hold(NamedTuple):
 
 
 class HoldRequest(NamedTuple):
-    """Money to set aside for a call of the user's, for so many microseconds at most."""
+    """Money to set aside for a call of the user's, for so many microseconds at most.
+
+    `called` are other names of the model: it is set aside in the limits for these too.
+    """
 
     hold_id: str
     user: str
@@ -49,3 +53,9 @@ class HoldRequest(NamedTuple):
     ttl_us: int
     model: str | None = None
     note: str | None = None
+    called: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> str | None:
+        """All that the call's model is called, as one text."""
+        return names_of_call(self.called, self.model)

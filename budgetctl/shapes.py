@@ -196,8 +196,8 @@ class Optional(Shape):
 class Array(Shape):
     """Many of the same."""
 
-    def __init__(self, inner: Shape, make: Callable[[Any], Any] = list) -> None:
-        self._inner, self._make = inner, make
+    def __init__(self, inner: Shape, make: Callable[[Any], Any] = list, *, most: int | None = None) -> None:
+        self._inner, self._make, self._most = inner, make, most
 
     @property
     def is_plain(self) -> bool:
@@ -212,13 +212,16 @@ class Array(Shape):
         """Each of them."""
         if not isinstance(document, list):
             raise refused(where, "an array", document)
+        if self._most is not None and len(document) > self._most:
+            raise InvalidValueError(f"{where} has {len(document)} items: at most {self._most}")
         if not strict:
             return self._make([self._inner.read(each, where, strict=False) for each in document])
         return self._make(self._inner.read(each, f"{where}[{n}]", strict=True) for n, each in enumerate(document))
 
     def schema(self) -> dict[str, Any]:
         """The items."""
-        return {"type": "array", "items": self._inner.schema()}
+        bound = {} if self._most is None else {"maxItems": self._most}
+        return {"type": "array", "items": self._inner.schema(), **bound}
 
 
 class Row(Shape):

@@ -153,7 +153,8 @@ def _scalar_shape(hint: Any, name: str) -> Shape | None:
 def _sequence_shape(origin: Any, arguments: Sequence[Any], name: str) -> Shape:
     if origin is tuple and arguments[-1] is not Ellipsis:
         return Row([shape_of(each, name) for each in arguments])
-    return Array(shape_of(arguments[0], name), tuple if origin is tuple else list)
+    most = names.MAX_CALLED if name == "called" else None
+    return Array(shape_of(arguments[0], name), tuple if origin is tuple else list, most=most)
 
 
 def _union_shape(arguments: Sequence[Any], name: str) -> Shape:

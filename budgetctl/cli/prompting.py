@@ -67,11 +67,17 @@ def _price_of_request(given: PromptOptions, document: Any) -> Price:
         messages = [{"role": "system", "content": request["system"]}, *messages]
     longest = given.max_output_tokens
     if longest is None:
-        longest = next((request[name] for name in _MAX_TOKENS if request.get(name) is not None), 0)
+        longest = _longest_answer(request)
     from budgetctl.pricing import price_prompt
 
     model = _required(given.model or request.get("model"))
     return price_prompt(model, messages, longest, provider=given.provider)
+
+
+def _longest_answer(request: Mapping[str, Any]) -> Any:
+    """The larger one of two bounds, as nobody knows which one counts. What is no number is for the price to refuse."""
+    said = [request[name] for name in _MAX_TOKENS if request.get(name) is not None]
+    return max(said, default=0, key=lambda tokens: tokens if isinstance(tokens, int) else float("inf"))
 
 
 def _required(model: str | None) -> str:

@@ -14,6 +14,7 @@ from budgetctl.integrations.litellm_calls import GuardedCall
 from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
 from budgetctl.manager import BudgetManager
 from budgetctl.money import to_float
+from budgetctl.names import check_model
 
 DEFAULT_OUTPUT_TOKENS = 4096
 """What a call is taken to answer at most when neither it nor litellm's price map says so."""
@@ -22,10 +23,11 @@ DEFAULT_OUTPUT_TOKENS = 4096
 class Guard:
     """Chat completions inside the budgets of a manager.
 
-    A call takes litellm's arguments. Before it, the price of its prompt and of the longest answer is set aside:
-    `max_completion_tokens` or `max_tokens`, else the model's `max_output_tokens` in litellm's price map, else
-    `max_output_tokens` here; say how long an answer may be, and more calls fit into a budget at once. After it, what
-    the call did cost is charged. A stream is charged when it ends, is closed or is forgotten.
+    A call takes litellm's arguments. Before it, the price of its prompt and of the longest answer is set aside: the
+    larger one of `max_completion_tokens` and `max_tokens` (those of `extra_body` too), else the model's
+    `max_output_tokens` in litellm's price map, else `max_output_tokens` here; say how long an answer may be, and more
+    calls fit into a budget at once. After it, what the call did cost is charged. A stream is charged when it ends, is
+    closed or is forgotten.
 
     A call that no limit allows is not made: it raises `litellm.BudgetExceededError`, from `OverBudgetError`. A call
     that fails costs nothing. `user` is the budget's, and is not sent to the provider. Tools and the size of images
@@ -97,12 +99,13 @@ class Guard:
         ttl: str | float,
         arguments: dict[str, Any],
     ) -> GuardedCall:
+        check_model(model)
         provider = arguments.get("custom_llm_provider")
         price = self._manager.estimate(
             model, messages, max_output_tokens=self._longest_answer(model, provider, arguments), provider=provider
         )
         try:
-            hold = self._manager.reserve(user, price.amount, hold_id=hold_id, ttl=ttl, model=model)
+            hold = self._manager.reserve(user, price.amount, hold_id=hold_id, ttl=ttl, model=model, provider=provider)
         except OverBudgetError as error:
             limit = error.decision.binding.limit
             raise litellm.BudgetExceededError(
@@ -117,9 +120,18 @@ class Guard:
 
     def _longest_answer(self, model: str, provider: str | None, arguments: dict[str, Any]) -> int:
         """How many tokens may come back, over all of the answers that are asked for."""
-        given = arguments.get("max_completion_tokens") or arguments.get("max_tokens")
+        sent = [arguments, arguments["extra_body"]] if isinstance(arguments.get("extra_body"), dict) else [arguments]
+        given = max(_count(each.get(name)) for each in sent for name in ("max_completion_tokens", "max_tokens"))
         tokens = given or _listed_maximum(model, provider) or self._max_output_tokens
-        return int(tokens) * int(arguments.get("n") or 1)
+        return tokens * max(1, *(_count(each.get("n")) for each in sent))
+
+
+def _count(value: Any) -> int:
+    """A number of a call's arguments; 0 for one that is not given or means nothing."""
+    try:
+        return 0 if isinstance(value, bool) else max(0, int(value))
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _listed_maximum(model: str, provider: str | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,8 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
 
     In the proxy, a request of a user with nothing left is answered with 422 (`litellm.budget_exceeded_status_code`)
     and not sent, and with 503 while the store cannot be asked. A limit for some models is looked at when its pattern
-    matches the name that the request gives the model.
+    means the model that the request names, or that of any deployment which the proxy's router has under this name; and
+    what the call costs counts there too, whatever the deployment's own model is called.
     """
 
     def __init__(self, manager: BudgetManager) -> None:
@@ -79,7 +81,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
     def _denial(self, user: str, model: str | None) -> tuple[str | None, int]:
         """Why a request of the user is denied, or None, and with which status."""
         try:
-            decision = self._manager.check(user, model=model)
+            decision = self._manager.check(user, model=model, called=_deployed_as(model))
         except (UnknownUserError, InvalidValueError) as error:
             log.warning("a request is not guarded: %s", error)
             return None, 0
@@ -100,7 +102,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
             log.warning("not charged: a call of %s names no user", kwargs.get("model"))
             return
         try:
-            self._manager.charge_price(user, price_of(kwargs, response), once=True)
+            self._manager.charge_price(user, price_of(kwargs, response), once=True, called=_asked_as(said))
         except (UnknownUserError, InvalidValueError) as error:
             log.warning("not charged: %s", error)
         except BudgetctlError:
@@ -133,6 +135,22 @@ def price_of(kwargs: Mapping[str, Any], response: Any) -> Price:
     if cost and price.pricing.get("source") == "litellm" and _has_own_prices(kwargs):
         return price._replace(amount=from_number(cost), pricing={"source": "stated"})
     return price
+
+
+def _deployed_as(model: str | None) -> list[str]:
+    """The models that the proxy's router may call for one of this name."""
+    router = getattr(sys.modules.get("litellm.proxy.proxy_server"), "llm_router", None)
+    if router is None or model is None:
+        return []
+    found = [(each.get("litellm_params") or {}).get("model") for each in router.get_model_list(model_name=model) or ()]
+    return [name for name in dict.fromkeys(found) if isinstance(name, str) and "*" not in name]
+
+
+def _asked_as(said: Mapping[str, Any]) -> list[str]:
+    """The name by which a router was asked for a call's model."""
+    documents = [said.get(name) for name in ("metadata", "litellm_metadata")]
+    found = [each.get("model_group") for each in documents if isinstance(each, Mapping)]
+    return [name for name in found if isinstance(name, str)]
 
 
 def _has_own_prices(kwargs: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
+from budgetctl.matching import MAKERS, means
 from budgetctl.models import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import disputes, litellm_rules, price_files, price_map, retired
@@ -25,16 +26,6 @@ from budgetctl.pricing.price_map import NOT_MODELS, Entries, PriceMap, UnclearEr
 _Answer = TypeVar("_Answer")
 
 _REGION = re.compile(r"[a-z]{2}(-gov)?-[a-z]+-\d", re.ASCII)
-
-_MAKERS = (
-    (("mistral-", "ministral-", "magistral-", "codestral-"), "mistral"),
-    (("deepseek-",), "deepseek"),
-    (("grok-",), "xai"),
-    (("sonar",), "perplexity"),
-    (("glm-",), "zai"),
-    (("voyage-",), "voyage"),
-)
-"""Families of models whose own makers answer with the bare name, where litellm's map has `maker/name`."""
 
 SELLERS = frozenset(
     """
@@ -139,7 +130,7 @@ def names_of(model: str, provider: str | None) -> Iterator[tuple[str, str | None
         return
     if name != model:
         yield name, "gemini"
-    yield from ((name, maker) for prefixes, maker in _MAKERS if name.startswith(prefixes))
+    yield from ((name, maker) for prefixes, maker in MAKERS if name.startswith(prefixes))
     yield name, None
 
 
@@ -167,6 +158,18 @@ def find_retired(files: PriceFiles, model: str, provider: str | None) -> Listing
     kinds = {key: _kind_in(files, key) for key in listing.considered}
     is_dropped = kinds[listing.key] == Kind() and all(kind and kind.provider != own for kind in kinds.values())
     return listing if is_dropped else None
+
+
+def target_of(model: str, provider: str | None) -> str | None:
+    """The model that a name stands for in litellm's map, as `claude-opus-latest` for the newest; None for others."""
+    return _target_in(price_files.seen(), f"{provider}/{model}" if provider else model)
+
+
+@functools.lru_cache(maxsize=1024)
+def _target_in(files: PriceFiles, name: str) -> str | None:
+    seller, _, bare = name.rpartition("/")
+    own = bare if seller and means(f"{seller}/*", bare) else name  # litellm's map has these without their seller
+    return _read(files, lambda entries, _: entries.target(name) or entries.target(own))
 
 
 class Kind(NamedTuple):

@@ -78,6 +78,11 @@ class Entries:
             self._known[key] = entry if other is None else self._found(other) or entry
         return self._known[key]
 
+    def target(self, key: str) -> str | None:
+        """The key that an alias stands for, as `claude-opus-latest`; None for what is none. Raises `UnclearError`."""
+        other = (self._found(key) or {}).get(_ALIAS)
+        return other if isinstance(other, str) else None
+
     def has_aliases(self) -> bool:
         """Whether entries stand under further keys, which litellm adds when it is imported."""
         return self._text.find(b'"aliases":') >= 0

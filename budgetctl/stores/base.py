@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
+from budgetctl.matching import names_of_call
 from budgetctl.models import Align, Budget, Charge, Entry, ProjectSummary, Reset
 from budgetctl.money import Picodollars
 
@@ -67,7 +68,7 @@ class IdempotencyKey(NamedTuple):
 
 
 class ChargeRequest(NamedTuple):
-    """A cost to record for a user."""
+    """A cost to record for a user. `called` are other names of the model: it counts in the limits for these too."""
 
     user: str
     amount: Picodollars
@@ -76,6 +77,12 @@ class ChargeRequest(NamedTuple):
     pricing: Mapping[str, Any] | None = None
     note: str | None = None
     key: IdempotencyKey | None = None
+    called: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> str | None:
+        """All that the call's model is called, as one text."""
+        return names_of_call(self.called, self.model)
 
 
 class CommitRequest(NamedTuple):
@@ -160,8 +167,8 @@ class Store(Protocol):
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost. It is never refused because the budget is exceeded."""
 
-    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
-        """Whether all limits would allow a cost now. Nothing is written."""
+    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
+        """Whether all limits would allow a cost now, for a model and what else it is called. Nothing is written."""
 
     def reserve(self, request: HoldRequest) -> Hold:
         """Set money aside, if all limits allow it. Raises `OverBudgetError`, having changed nothing.

@@ -6,7 +6,7 @@ once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from budgetctl import ledger
@@ -59,19 +59,24 @@ class Counters:
         usage: Mapping[str, Any] | None = None,
         pricing: Mapping[str, Any] | None = None,
         note: str | None = None,
+        names: str | None = None,
+        held: Collection[int] = (),
     ) -> Entry:
-        """Add an entry, and count it against every limit that it matches, the user's own and those above."""
+        """Add an entry, and count it against every limit that it matches, the user's own and those above.
+
+        `names` is all that the model is called, by default its name alone. Limits in `held` count it in any case.
+        """
         key = self._key(model)
         counted: list[Limit] = []
         for account in (self, *self.above):
-            counted += account._count(amount, model, key)
+            counted += account._count(amount, names or model, held, key)
         return self._record(kind, amount, counted, model=model, key=key, usage=usage, pricing=pricing, note=note)
 
-    def _count(self, amount: Picodollars, model: str | None, key: int | None) -> list[Limit]:
+    def _count(self, amount: Picodollars, names: str | None, held: Collection[int], key: int | None) -> list[Limit]:
         """Count an amount against the limits that it matches, and say which those are."""
         counted = []
         for index, limit in enumerate(self._limits):
-            if ledger.counts_against(limit, model):
+            if limit.limit_id in held or ledger.counts_against(limit, names):
                 self._limits[index] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
                 counted.append(limit)
                 if index == self._primary:
@@ -84,12 +89,12 @@ class Counters:
             Standing(account.holder.name, limit) for account in (self, *self.above) for limit in account._limits
         )
 
-    def hold(self, amount: Picodollars, model: str | None) -> list[int]:
-        """Set money aside in every limit that a charge for the model counts against, and say which those are."""
+    def hold(self, amount: Picodollars, names: str | None) -> list[int]:
+        """Set money aside in every limit that a charge for a model of these names counts against, and say which."""
         counted = []
         for account in (self, *self.above):
             for index, limit in enumerate(account._limits):
-                if ledger.counts_against(limit, model):
+                if ledger.counts_against(limit, names):
                     account._limits[index] = limit._replace(held=check_counter(self._tx, limit.held + amount))
                     counted.append(limit.limit_id)
         return counted

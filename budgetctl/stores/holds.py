@@ -99,7 +99,7 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
             )
         return earlier
     account = Account.open(tx, request.user)
-    decision = ledger.decide(request.user, account.standings(), request.amount, request.model, tx.now_us)
+    decision = ledger.decide(request.user, account.standings(), request.amount, request.names, tx.now_us)
     if not decision.allowed:
         raise OverBudgetError(ledger.denial(decision), decision)
     expires_us = tx.now_us + request.ttl_us
@@ -113,7 +113,7 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
         note=request.note,
         expires=expires_us,
     )
-    for limit_id in account.hold(request.amount, request.model):
+    for limit_id in account.hold(request.amount, request.names):
         tx.run(
             "INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)"
             " VALUES (:project, :limit_id, :expires, :hold, :amount)",
@@ -143,6 +143,16 @@ def resolve(tx: Transaction, account: Account, hold: Hold, state: HoldState, num
         number=number,
         name=hold.hold_id,
     )
+
+
+def limits_of_hold(tx: Transaction, hold: Hold) -> list[int]:
+    """The keys of the limits in which a hold sets money aside now."""
+    rows = tx.all(
+        "SELECT p.limit_id FROM holds o JOIN hold_postings p ON p.project = o.project AND p.hold = o.hold"
+        " WHERE o.project = :project AND o.name = :name",
+        name=hold.hold_id,
+    )
+    return [limit_id for (limit_id,) in rows]
 
 
 def release_all(tx: Transaction, holder: Holder) -> None:

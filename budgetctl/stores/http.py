@@ -113,9 +113,9 @@ class HttpStore:
         charge: Charge = self._call("charge", request=request)
         return charge
 
-    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
+    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
         """Whether all limits would allow a cost now."""
-        decision: Decision = self._call("check", user=user, cost=cost, model=model)
+        decision: Decision = self._call("check", user=user, cost=cost, model=model, called=called)
         return decision
 
     def reserve(self, request: HoldRequest) -> Hold:

@@ -106,10 +106,10 @@ class LitellmStore:
             self._refuse("cannot know whether this was charged before", hint="charge it without a key: --again")
         return self._change(lambda store: store.charge(request))
 
-    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
+    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
         """Whether the budget would allow a cost now."""
         with self._copy() as store:
-            return store.check(user, cost, model)
+            return store.check(user, cost, model, called)
 
     def reset(self, user: str) -> Reset:
         """Start again from nothing spent."""

@@ -5,7 +5,7 @@ They are what a driver does where its database has nothing better, and what thos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from budgetctl.errors import KeyConflictError
 from budgetctl.models import Charge, Entry
@@ -60,10 +60,14 @@ def commit(tx: Transaction, project: str, request: CommitRequest) -> Charge:
     """Record what a call did cost, and let go of what was set aside for it."""
     hold = holds.known_hold(tx, request.hold_id)
     holds.refuse_resolved(hold, "committed")
-    asked = request.charge._replace(model=request.charge.model or hold.model)
+    asked = request.charge
+    if asked.model is None:
+        asked = asked._replace(model=hold.model, called=())
+    elif hold.model is not None:
+        asked = asked._replace(called=(hold.model, *asked.called))
     account = holds.account_of(tx, hold)
     try:
-        entry, is_new = _charged(tx, account, asked)
+        entry, is_new = _charged(tx, account, asked, held=holds.limits_of_hold(tx, hold))
     except KeyConflictError as error:
         raise holds.committed_otherwise(hold) from error
     if is_new:
@@ -83,8 +87,13 @@ def release(tx: Transaction, hold_id: str) -> Hold:
     return holds.known_hold(tx, hold_id)
 
 
-def _charged(tx: Transaction, account: Account, request: ChargeRequest) -> tuple[Entry, bool]:
-    """The entry of a charge, and whether it is new: the same key again answers the one that it made."""
+def _charged(
+    tx: Transaction, account: Account, request: ChargeRequest, held: Collection[int] = ()
+) -> tuple[Entry, bool]:
+    """The entry of a charge, and whether it is new: the same key again answers the one that it made.
+
+    It counts in the limits that its hold has money in, whatever the answer's model is called.
+    """
 
     def post() -> Entry:
         return account.post(
@@ -94,6 +103,8 @@ def _charged(tx: Transaction, account: Account, request: ChargeRequest) -> tuple
             usage=request.usage,
             pricing=request.pricing,
             note=request.note,
+            names=request.names,
+            held=held,
         )
 
     return once(tx, account, request.key, post)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from budgetctl import ledger
 from budgetctl.errors import BudgetctlError, StoreUnavailableError
+from budgetctl.matching import means, names_of_call
 from budgetctl.models import Charge, Reset
 from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
@@ -190,8 +191,9 @@ class PostgresStore(SqlStore):
             return [name for (name,) in tx.all("SELECT name FROM projects ORDER BY name")]
 
     @retried
-    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
+    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
         """Whether all limits would allow a cost now."""
+        names = names_of_call(called, model)
         with self._connections.session() as (session, _):
             project = self._transaction(session, 0).project
             values = {"project": project, "now": self._now(), "user": user}
@@ -202,9 +204,9 @@ class PostgresStore(SqlStore):
         standings = standings_from(rows)
         if any(ledger.is_unsettled(standing.limit, now_us) for standing in standings):
             with self.read() as tx:
-                return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, model, tx.now_us)
+                return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, names, tx.now_us)
         standings = tuple(each._replace(limit=ledger.rolled(each.limit, now_us)) for each in standings)
-        return ledger.decide(user, standings, cost, model, now_us)
+        return ledger.decide(user, standings, cost, names, now_us)
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""
@@ -279,20 +281,18 @@ class PostgresStore(SqlStore):
             return answer._replace(replayed=False)  # nobody but this store asked before
         return answer
 
-    def _match(self, model: str, patterns: Sequence[str]) -> None:
-        """Say whether these match, as the database cannot."""
-        from fnmatch import fnmatchcase
-
+    def _match(self, names: str, patterns: Sequence[str]) -> None:
+        """Say whether these mean a model of these names, as the database cannot."""
         with self._own.transaction() as own, self._connections.session() as (session, _):
             for pattern in sorted({pattern for pattern in patterns if pattern is not None}):
                 session.execute(
-                    "INSERT INTO pattern_matches (project, pattern, model, matches)"
-                    " VALUES (:project, :pattern, :model, :matches) ON CONFLICT DO NOTHING",
+                    "INSERT INTO model_matches (project, key, matches)"
+                    " VALUES (:project, match_key(:pattern, :names), :matches) ON CONFLICT DO NOTHING",
                     {
                         "project": session.project,
                         "pattern": pattern,
-                        "model": model,
-                        "matches": fnmatchcase(model, pattern),
+                        "names": names,
+                        "matches": means(pattern, names),
                     },
                 )
             own.finished = None

@@ -56,8 +56,8 @@ def _call(request: Request) -> list[Any]:
     if isinstance(request, ChargeRequest):
         return ["charge", request.user, None, *_charge(request)]
     if isinstance(request, HoldRequest):
-        hold_id, user, amount, ttl_us, model, note = request
-        return ["reserve", user, hold_id, amount, model, ttl_us, note]
+        hold_id, user, amount, ttl_us, _, note, _ = request
+        return ["reserve", user, hold_id, amount, request.names, ttl_us, note]
     if isinstance(request, CommitRequest):
         return ["commit", None, request.hold_id, *_charge(request.charge)]
     return ["release", request.hold_id]
@@ -66,7 +66,7 @@ def _call(request: Request) -> list[Any]:
 def _charge(request: ChargeRequest) -> list[Any]:
     kind, digest, key_request = request.key or _operation_key()
     given = [to_json(request.usage), to_json(request.pricing), request.note]
-    return [request.amount, request.model, kind, f"\\x{digest.hex()}", f"\\x{key_request.hex()}", *given]
+    return [request.amount, request.names, kind, f"\\x{digest.hex()}", f"\\x{key_request.hex()}", *given]
 
 
 def _named(requests: list[Request]) -> dict[str, list[str]]:
@@ -107,9 +107,9 @@ def answered(project: str, request: Request, answer: list[Any], budgets: dict[st
 def _held(request: HoldRequest, answer: list[Any]) -> Hold:
     what, at_us, found = answer
     if what == "denied":
-        decision = ledger.decide(request.user, standings_from(found), request.amount, request.model, at_us)
+        decision = ledger.decide(request.user, standings_from(found), request.amount, request.names, at_us)
         raise OverBudgetError(ledger.denial(decision), decision)
-    hold_id, user, amount, _, model, note = request
+    hold_id, user, amount, _, model, note, _ = request
     return Hold(hold_id, user, amount, "open", at_us, found, None, model, note)
 
 

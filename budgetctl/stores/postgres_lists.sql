@@ -3,21 +3,13 @@
 --
 -- All rows of holders are locked before a list is begun.
 
--- A request of a run. number is what its entry gets, is_first says that the user has none before it in the run; hold, freed
--- and held_amount are of the hold that it commits.
-CREATE TYPE listed AS (
-    place bigint, asked jsonb, holder bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
-    counted bigint[], members text, posting_set bigint, model bigint,
-    hold bigint, freed bigint[], held_amount numeric
-);
-
 -- For its limit, the planner takes it for one row: so it goes through these and looks for the rest by an index, also where
 -- the table had so few rows when it planned that to read them all seemed as good.
-CREATE FUNCTION each_of(requests listed[]) RETURNS SETOF listed LANGUAGE sql IMMUTABLE AS
+CREATE OR REPLACE FUNCTION each_of(requests listed[]) RETURNS SETOF listed LANGUAGE sql IMMUTABLE AS
     'SELECT * FROM unnest(requests) LIMIT cardinality(requests)';
 
 -- Charges, or holds to be made; NULL if one is of an unknown user, or slow.
-CREATE FUNCTION listed(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
+CREATE OR REPLACE FUNCTION listed(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
@@ -35,7 +27,7 @@ BEGIN
 END $$;
 
 -- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there, or slow.
-CREATE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
+CREATE OR REPLACE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
@@ -47,8 +39,8 @@ BEGIN
                 ORDER BY r.place) END
         FROM (
             SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
-                COALESCE(a.asked ->> 4, (
-                    SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model)) AS of_model,
+                NULLIF(concat_ws(E'\n', (
+                    SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model), a.asked ->> 4), '') AS of_model,
                 o.hold, o.amount AS held_amount,
                 COALESCE(o.state = 'open' AND o.expires_us > at_us AND h.deleted_us = 0, false) AS is_open,
                 row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
@@ -57,13 +49,13 @@ BEGIN
             LEFT JOIN holders h ON h.project = of_project AND h.holder = o.holder
         ) r
         CROSS JOIN LATERAL held_in(of_project, r.hold) p
-        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.of_model, 0, '{}', 0) c);
+        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.of_model, 0, p.freed, 0) c);
 END $$;
 
 -- Charges, or commits: each counter is written once. How a budget stands is said once, after all of them, with the first
 -- charge of its user. None is answered, and none done, if the key of one is not new. That is looked for: where a violation
 -- were caught, what follows would be in a subtransaction, which makes a multixact of each row that was locked before it.
-CREATE FUNCTION post_all(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION post_all(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
     IF (
         SELECT bool_or(k.number IS NOT NULL) OR COUNT(DISTINCT int8send(c.holder) || (c.asked ->> 6)::bytea) < COUNT(*)
@@ -116,8 +108,8 @@ BEGIN
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
     RETURN QUERY
         SELECT CASE
-            WHEN NOT c.is_first THEN json_build_array('charged', c.number, at_us, c.of_model, json_build_array(h.name))
-            ELSE json_build_array('charged', c.number, at_us, c.of_model,
+            WHEN NOT c.is_first THEN json_build_array('charged', c.number, at_us, model_of(c.of_model), json_build_array(h.name))
+            ELSE json_build_array('charged', c.number, at_us, model_of(c.of_model),
                 json_build_array(h.name, h.created_us, at_us, h.extra, (
                     SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)),
                 (SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
@@ -127,7 +119,7 @@ BEGIN
 END $$;
 
 -- What is left of each limit is more than all of them want together.
-CREATE FUNCTION fit(of_project bigint, at_us bigint, holds listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION fit(of_project bigint, at_us bigint, holds listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         SELECT bool_and(l.amount + l.extra - l.spent - l.held >= s.wanted AND at_us >= l.window_start_us - 86400000000
@@ -143,7 +135,7 @@ END $$;
 
 -- Holds. None is made if that has to be decided one by one, or the name of one is not new. Should somebody else take it
 -- in the meantime, it is a violation, after which a client tries again.
-CREATE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
     IF (
         SELECT bool_or(o.hold IS NOT NULL) OR COUNT(DISTINCT (m.asked ->> 2) COLLATE "C") < COUNT(*)
@@ -173,7 +165,7 @@ BEGIN
 END $$;
 
 -- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
-CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
     CASE asked ->> 0
         WHEN 'charge', 'commit' THEN
@@ -188,7 +180,7 @@ BEGIN
 END $$;
 
 -- A run of them: all its answers, or none, having done nothing.
-CREATE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS SETOF json LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     kind text := run #>> '{0,0}';
     requests listed[];
@@ -208,7 +200,7 @@ BEGIN
 END $$;
 
 -- Holders and all above them in the order of locks: how many stand above one says how deep it is.
-CREATE FUNCTION in_order(of_project bigint, of_holders bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION in_order(of_project bigint, of_holders bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         WITH RECURSIVE above (start, holder, parent, level) AS (
@@ -224,7 +216,7 @@ BEGIN
 END $$;
 
 -- Locks the rows of users, of those whose holds they are, and of all above them.
-CREATE FUNCTION lock_all(of_project bigint, users text[], hold_names text[], cap bigint) RETURNS void
+CREATE OR REPLACE FUNCTION lock_all(of_project bigint, users text[], hold_names text[], cap bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     to_lock bigint[];
@@ -250,7 +242,7 @@ END $$;
 
 -- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
 -- they are for, models those that they name, holds those that they resolve.
-CREATE FUNCTION apply(of_project bigint, now_us bigint, runs jsonb, users text[], hold_names text[], model_names text[])
+CREATE OR REPLACE FUNCTION apply(of_project bigint, now_us bigint, runs jsonb, users text[], hold_names text[], model_names text[])
 RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project, now_us);

@@ -13,11 +13,15 @@ from budgetctl.stores.postgres_connections import SCHEMA
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "budgets, ledger, holds, top-ups, tokens, shadows",
-        ("postgres_schema.sql", "postgres_functions.sql", "postgres_lists.sql"),
+        ("postgres_schema.sql",),
     ),
     ("what the planner takes the tables for", ("postgres_planning.sql",)),
+    ("patterns mean models by all of their names", ("postgres_matching.sql",)),
 )
 """What each step is for, and the files beside this one that it runs."""
+
+_FUNCTIONS = ("postgres_functions.sql", "postgres_lists.sql")
+"""These are as they are now: the last step puts them in the place of those that were there."""
 
 VERSION = len(MIGRATIONS)
 """The schema version that this budgetctl writes. A store with a higher one is refused."""
@@ -45,7 +49,7 @@ def _take_step(connection: psycopg.Connection[Any], found: int) -> None:
             prepare=False,
         )
     step, files = MIGRATIONS[found]
-    for file in files:
+    for file in (*files, *(_FUNCTIONS if found + 1 == VERSION else ())):
         connection.execute(Path(__file__).with_name(file).read_bytes(), prepare=False)
     connection.execute("INSERT INTO migrations VALUES (%s, %s)", [found + 1, step])
 

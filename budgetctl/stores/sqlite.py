@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, StoreBusyError
+from budgetctl.matching import names_of_call
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
 from budgetctl.stores.base import CommitRequest
 from budgetctl.stores.filelock import FileLock
@@ -155,10 +156,11 @@ class SqliteStore(SqlStore):
         with self.write() as tx:
             return operations.charge(tx, self.project, request)
 
-    def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
+    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
         """Whether all limits would allow a cost now."""
+        names = names_of_call(called, model)
         with self.read() as tx:
-            return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, model, tx.now_us)
+            return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, names, tx.now_us)
 
     def reserve(self, request: HoldRequest) -> Hold:
         """Set money aside, if all limits allow it."""

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager, Picodollars
-from budgetctl.errors import HoldResolvedError, OverBudgetError, UnknownUserError
+from budgetctl.errors import HoldResolvedError, InvalidValueError, OverBudgetError, UnknownUserError
 
 MODEL = "gpt-4o"
 MESSAGES = [{"role": "user", "content": "hi there"}]
@@ -185,6 +185,40 @@ def test_what_is_set_aside_is_the_prompt_and_the_longest_answer(guard: Any, budg
     (hold,) = budgets.holds("alice")
     assert hold.amount == budgets.estimate(MODEL, MESSAGES, max_output_tokens=200).amount
     stream.close()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_completion_tokens": 1, "max_tokens": 1000},
+        {"max_completion_tokens": 1000, "max_tokens": 1},
+        {"max_tokens": 1, "extra_body": {"max_tokens": 1000}},
+        {"max_tokens": 100, "extra_body": {"n": 10}},
+        {"max_tokens": "1000", "n": "1"},
+    ],
+)
+def test_of_several_bounds_on_an_answer_the_largest_is_set_aside(
+    guard: Any, budgets: BudgetManager, arguments: dict[str, Any]
+) -> None:
+    with guard.completion("alice", **call(stream=True, **arguments)):
+        (hold,) = budgets.holds()
+    assert hold.amount >= 1000 * Picodollars(10_000_000)
+
+
+@pytest.mark.parametrize("bound", [0, -5, True, "many"])
+def test_a_bound_that_means_nothing_sets_the_models_own_maximum_aside(
+    guard: Any, budgets: BudgetManager, bound: Any
+) -> None:
+    with guard.completion("alice", **call(stream=True, max_tokens=bound)):
+        (hold,) = budgets.holds()
+    assert hold.amount > 16_000 * Picodollars(10_000_000)
+
+
+@pytest.mark.parametrize("model", [None, "", " ", 5, ["gpt-4o"]])
+def test_a_call_without_the_name_of_a_model_is_refused_clearly(guard: Any, budgets: BudgetManager, model: Any) -> None:
+    with pytest.raises(InvalidValueError, match="model"):
+        guard.completion("alice", **call(model=model))
+    assert list(budgets.holds(resolved=True)) == []
 
 
 def test_without_a_maximum_the_models_own_is_set_aside(guard: Any, budgets: BudgetManager) -> None:

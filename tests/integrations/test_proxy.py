@@ -182,3 +182,13 @@ def test_a_request_is_denied_once_the_cap_is_spent(proxy: Proxy) -> None:
         assert proxy.post(user="ivan")[0] == 422
     finally:
         proxy.budgets.remove_cap()
+
+
+@pytest.mark.parametrize("pattern", ["cheap", "gpt-4o*", "openai/*"])
+def test_a_limit_on_the_name_or_on_what_is_deployed_under_it_counts_and_denies(proxy: Proxy, pattern: str) -> None:
+    user = f"judy-{pattern}"
+    proxy.budgets.create(user, "10")
+    proxy.budgets.add_limit(user, "0.0002", models=pattern, name="few")
+    assert proxy.post(user=user)[0] == 200
+    eventually(lambda: proxy.budgets.budget(user).standings[1].limit.spent == COST)
+    assert proxy.post(user=user)[0] == 422

@@ -315,7 +315,7 @@ class AnyEnforcement(RuleBasedStateMachine):
                 self.manager.commit(hold_id, amount, model=model)
             self.assert_only(before)
             return
-        matched = self.matched(user, model or noted.hold.model)
+        matched = self.matched(user, model) | self.matched(user, noted.hold.model)
         charge = self.manager.commit(hold_id, amount, model=model)
         assert (charge.entry.amount, charge.replayed) == (amount, noted.ended is not None)
         if noted.ended is not None:

@@ -32,7 +32,8 @@ USERS = ["alice", "bob", "team", "nobody"]
 
 users = st.sampled_from(USERS)
 cents = st.integers(0, 30).map(Picodollars)
-models = st.sampled_from([None, "small", "large-1", "large-2"])
+models = st.sampled_from([None, "small", "large-1", "large-2", "seller/small"])
+called = st.sampled_from([(), (), ("large-1",), ("other/small", "large-2")])
 names = st.sampled_from("abcdefgh")
 
 
@@ -41,18 +42,26 @@ def key(kind, name):
 
 
 charges = st.builds(
-    lambda user, amount, model, name: ChargeRequest(user, amount, model, key=key("caller", name)),
+    lambda user, amount, model, name, called: ChargeRequest(
+        user, amount, model, key=key("caller", name), called=called
+    ),
     users,
     cents,
     models,
     st.none() | names,
+    called,
 )
-reserves = st.builds(HoldRequest, names, users, cents, st.sampled_from([HOUR_US, 48 * HOUR_US]), models, st.none())
+reserves = st.builds(
+    HoldRequest, names, users, cents, st.sampled_from([HOUR_US, 48 * HOUR_US]), models, st.none(), called
+)
 commits = st.builds(
-    lambda name, amount, model: CommitRequest(name, ChargeRequest("", amount, model, key=key("commit", name))),
+    lambda name, amount, model, called: CommitRequest(
+        name, ChargeRequest("", amount, model, key=key("commit", name), called=called)
+    ),
     names,
     cents,
     models,
+    called,
 )
 releases = st.builds(ReleaseRequest, names)
 lists = st.one_of(

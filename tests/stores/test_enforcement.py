@@ -112,14 +112,20 @@ def test_a_commit_records_the_truth_and_lets_all_go(manager, cost):
     assert (resolved.state, resolved.number, list(manager.holds())) == ("committed", charge.entry.number, [])
 
 
-def test_a_commit_may_say_another_model(manager):
+def test_a_commit_of_another_model_counts_where_money_was_set_aside_and_where_that_model_does(manager):
     manager.add_limit("alice", "0.50", models="big*", name="big")
+    manager.add_limit("alice", "0.50", models="small", name="small")
     hold = manager.reserve("alice", "0.40", model="big-1")
     assert manager.commit(hold.hold_id, "0.30", model="small").entry.model == "small"
-    assert [(limit.spent, limit.held) for _, limit in manager.budget("alice").standings] == [
-        (usd("0.30"), 0),
-        (0, 0),
-    ]
+    assert [(limit.spent, limit.held) for _, limit in manager.budget("alice").standings] == [(usd("0.30"), 0)] * 3
+
+
+def test_an_answer_without_a_seller_is_of_the_seller_that_was_asked(manager):
+    manager.add_limit("alice", "0.50", models="azure/*", name="azure")
+    manager.add_limit("alice", "0.50", models="openai/*", name="openai")
+    hold = manager.reserve("alice", "0.40", model="azure/gpt-4o")
+    manager.commit(hold.hold_id, "0.30", model="gpt-4o-2024-08-06")
+    assert [limit.spent for _, limit in manager.budget("alice").standings] == [usd("0.30"), usd("0.30"), 0]
 
 
 def test_a_release_lets_all_go_and_records_nothing(manager):
@@ -258,7 +264,10 @@ def test_a_clock_that_is_set_back_more_than_a_day_allows_nothing_and_says_why(ma
         ("claude-*", "claude-1", True),
         ("claude-*", "gpt-4", False),
         ("claude-*", None, False),
-        ("Claude-*", "claude-1", False),
+        ("Claude-*", "claude-1", True),
+        ("claude-1", "anthropic/CLAUDE-1", True),
+        ("gpt-4", "gpt-4-0613", True),
+        ("gpt-4", "gpt-4-turbo", False),
         ("gpt-[45]", "gpt-4", True),
         ("gpt-?", "gpt-4o", False),
     ],

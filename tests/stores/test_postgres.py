@@ -139,6 +139,32 @@ def test_a_newer_schema_is_refused_and_left_alone(database):
         store.budget("alice")
 
 
+def test_what_was_remembered_of_one_name_and_a_pattern_is_worked_out_anew(database):
+    """As in a database of the version before, whose patterns knew one spelling."""
+    with closing(open_store(database, "p")) as store:
+        store.create_budget("alice", TEN, if_exists="error")
+        store.add_limit("alice", "few", TEN, "gpt-4o*")
+        store.charge(ChargeRequest("alice", CENT, "gpt-4o"))
+    with psycopg.connect(database) as connection:
+        connection.execute("SET search_path = budgetctl")
+        connection.execute("DELETE FROM migrations WHERE version = 3")
+        connection.execute("DROP TABLE model_matches")
+        connection.execute("CREATE TABLE pattern_matches (project bigint, pattern text, model text, matches boolean)")
+        connection.execute(
+            "INSERT INTO pattern_matches SELECT project, 'gpt-4o*', 'openai/gpt-4o', false FROM projects"
+        )
+    with closing(open_store(database, "p")) as store:
+        store.charge(ChargeRequest("alice", CENT, "openai/gpt-4o"))
+        assert [standing.limit.spent for standing in store.budget("alice").standings] == [2 * CENT] * 2
+
+
+def test_names_and_patterns_as_long_as_they_may_be_are_matched(store):
+    long = "模" * 1000
+    store.add_limit("alice", "few", TEN, long[:-1] + "*")
+    request = ChargeRequest("alice", CENT, long, called=(long[:-1] + "a",))
+    assert store.charge(request).budget.standings[1].limit.spent == CENT
+
+
 # What it counts
 
 

@@ -31,9 +31,9 @@ def check(
         raise InvalidValueError("a cost and a prompt were given: give one of them")
     if prompt.is_prompt:
         price = estimate_of(prompt)
-        decision = session.manager.check(user, price.amount, model=price.model)
+        decision = session.manager.check(user, price.amount, model=price.model, provider=prompt.provider)
     else:
-        decision = session.manager.check(user, cost, model=prompt.model)
+        decision = session.manager.check(user, cost, model=prompt.model, provider=prompt.provider)
     session.output.document(
         decision_document(decision), lambda: None if decision.allowed else f"denied: {denial(decision)}"
     )

@@ -31,8 +31,9 @@ def add(
     $ budgetctl limit add alice 1 --duration daily
     $ budgetctl limit add alice 5 --duration monthly --model 'gpt-4o*' --name big
 
-    A charge counts against every limit that it matches, and is allowed only if all of them allow it. What was spent
-    before does not count.
+    A charge counts against every limit that it matches, and is allowed only if all of them allow it. What was spent or
+    set aside before does not count. A pattern holds for a model whoever sells it (openai/gpt-4o, azure/gpt-4o), and
+    whatever its version (gpt-4o-2024-08-06); one that names the seller, as in 'azure/*', for that one's models.
     """
     budget = session.manager.add_limit(user, amount, **window._asdict(), models=models, name=name)
     session.output.document(budget_document(budget), lambda: limits_of(budget, session.store.now_us()))
