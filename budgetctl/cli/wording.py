@@ -306,6 +306,12 @@ def map_changed(changes: Changes, *, dry_run: bool) -> str:
     return f"{changes.models:,} models {'would be' if dry_run else 'are'} in force: {counts}"
 
 
+def scaled_prices(changes: Changes) -> str:
+    """The models of a map that cost a hundred times more or less, of which a few may be right."""
+    names = ", ".join(changes.scaled[:_FEW]) + (", …" if len(changes.scaled) > _FEW else "")
+    return f"a hundred times more or less than before: {names}"
+
+
 def _count(tokens: int) -> str:
     """`1M`, `1K`, or the number of tokens."""
     for unit, size in (("M", 1_000_000), ("K", 1_000)):
