@@ -87,7 +87,8 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
 def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
     """What a person should know of a charge beside what it says."""
     new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
-    return [warning for warning in (*new, over_budget(charge.budget, now_us)) if warning]
+    fault = ledger.clock_fault(charge.budget.user, charge.budget.standings, now_us)
+    return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
 
 
 def notes_of(price: Price) -> list[str]:

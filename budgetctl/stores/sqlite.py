@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, StoreBusyError
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
 from budgetctl.stores.base import CommitRequest
 from budgetctl.stores.filelock import FileLock
 from budgetctl.stores.limits import MAX_COUNTER
-from budgetctl.stores.rows import find_holder, standings_of
+from budgetctl.stores.rows import decided
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
 from budgetctl.stores.transaction import Transaction
@@ -158,7 +157,7 @@ class SqliteStore(SqlStore):
     def check(self, user: str, cost: Picodollars | None, model: str | None) -> Decision:
         """Whether all limits would allow a cost now."""
         with self.read() as tx:
-            return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, model, tx.now_us)
+            return decided(tx, user, cost, model)
 
     def reserve(self, request: HoldRequest) -> Hold:
         """Set money aside, if all limits allow it."""
