@@ -20,10 +20,8 @@ _YEAR_US = 365.25 * 24 * 3600 * 10**6
 _NEWEST = (
     "SELECT n.at_us FROM (SELECT {at} AS at_us FROM {table} WHERE project = :project ORDER BY {key} DESC LIMIT 20) n"
 )
-_KNOWN = " UNION ALL ".join(
+_NEWEST_OF_ALL = " UNION ALL ".join(
     [
-        "SELECT created_us AS at_us FROM projects WHERE project = :project",
-        "SELECT confirmed_us FROM projects WHERE project = :project",
         _NEWEST.format(at="at_us", table="entries", key="entry"),
         _NEWEST.format(at="created_us", table="holds", key="hold"),
         _NEWEST.format(at="updated_us", table="holders", key="holder"),
@@ -36,7 +34,7 @@ def check(tx: Transaction, since_us: int = 0) -> None:
     """Raise `ClockError` if the clock cannot be right: neither by `since_us`, when something was, nor by the ledger."""
     if tx.now_us - since_us <= MAX_PAUSE_US:
         return
-    known_us = _known_us(tx)
+    known_us = _known_us(tx, since_us)
     if tx.now_us - known_us > MAX_PAUSE_US:
         raise ClockError(
             f"the clock says {_shown(tx.now_us)}, which is {(tx.now_us - known_us) / _YEAR_US:.0f} years after all that"
@@ -51,7 +49,7 @@ def hold_still(tx: Transaction, since_us: int = 0) -> None:
     What has happened is recorded then in the windows as they are.
     """
     if tx.now_us - since_us > MAX_PAUSE_US:
-        known_us = _known_us(tx)
+        known_us = _known_us(tx, since_us)
         if tx.now_us - known_us > MAX_PAUSE_US:
             tx.now_us = known_us
 
@@ -61,10 +59,16 @@ def confirm(tx: Transaction) -> None:
     tx.run("UPDATE projects SET confirmed_us = :now WHERE project = :project")
 
 
-def _known_us(tx: Transaction) -> int:
-    """The latest time that is known to have been; the transaction's own while nothing is stored."""
-    row = tx.one(f"SELECT MAX(k.at_us) FROM ({_KNOWN}) k")
-    return tx.now_us if row is None or row[0] is None else int(row[0])
+def _known_us(tx: Transaction, since_us: int) -> int:
+    """The latest time that is known to have been, or one by which the clock can be right already."""
+    row = tx.one("SELECT created_us, confirmed_us FROM projects WHERE project = :project")
+    if row is None:
+        return tx.now_us
+    known_us: int = max(since_us, *row)
+    if tx.now_us - known_us > MAX_PAUSE_US:
+        row = tx.one(f"SELECT MAX(k.at_us) FROM ({_NEWEST_OF_ALL}) k")
+        known_us = max(known_us, (row and row[0]) or 0)
+    return known_us
 
 
 def _shown(at_us: int) -> str:
