@@ -272,9 +272,15 @@ class Budgets(Bookkeeping):
             yield correction
 
     def reset(self, user: str) -> Reset:
-        """Start again from nothing spent, in the same window."""
+        """Start again from nothing spent, in the window of now."""
         reset = self._store.reset(check_user(user))
         self._touch(reset.user)
+        return reset
+
+    def reset_cap(self) -> Reset:
+        """The same for the budget of the whole project. Raises `UnknownUserError` where there is none."""
+        reset = self._store.reset(PROJECT)
+        self._touch()
         return reset
 
     def reset_all(self) -> Iterator[Reset]:
@@ -287,13 +293,16 @@ class Budgets(Bookkeeping):
         """The resets that `reset_due` would make now."""
         return self._store.due()
 
-    def reset_due(self) -> tuple[int, Iterator[Reset]]:
+    def reset_due(self, *, clock_is_right: bool = False) -> tuple[int, Iterator[Reset]]:
         """Reset every user whose window has passed.
 
         Returns how many windows that were, and every recorded reset since the answer to this was last read to
         its end, however it came about. A window in which nothing was spent leaves no record.
+
+        Raises `ClockError` when the clock is more than three years ahead of all that the ledger knows, unless
+        `clock_is_right`: that is remembered, and everything goes on from there.
         """
-        count = self._store.reset_due()
+        count = self._store.reset_due(clock_is_right=clock_is_right)
         self._touch()
         return count, self._report_resets()
 

@@ -91,8 +91,8 @@ class OverBudgetError(BudgetctlError):
     code = "denied"
     exit_code = 3
 
-    def __init__(self, message: str, decision: Decision) -> None:
-        super().__init__(message, hint="wait, ask for less, or raise the limit")
+    def __init__(self, message: str, decision: Decision, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint or "wait, ask for less, or raise the limit")
         self.decision = decision
 
 
@@ -107,6 +107,12 @@ class StoreBusyError(StoreUnavailableError):
     """Other writers held the store for longer than the caller was willing to wait."""
 
     code = "busy"
+
+
+class ClockError(BudgetctlError):
+    """The clock is years ahead of all that the ledger knows; nothing was rolled, let go or changed."""
+
+    code = "clock"
 
 
 class NotAuthorisedError(BudgetctlError):

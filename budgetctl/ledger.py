@@ -14,6 +14,7 @@ from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import Duration, Window, parse_duration, rfc3339, window_at
 
 if TYPE_CHECKING:
+    from budgetctl.errors import OverBudgetError
     from budgetctl.permission import Decision
 
 _CLOCK_LEEWAY_US = 24 * 3600 * 10**6
@@ -41,9 +42,13 @@ def rolled(limit: Limit, now_us: int) -> Limit:
 
 
 def next_generation(limit: Limit, now_us: int) -> Limit:
-    """The generation that a reset at `now_us` opens: nothing spent, and a window that has not passed."""
-    if not is_due(limit, now_us):
+    """The generation that a reset at `now_us` opens: nothing spent, in the window that `now_us` falls into.
+
+    A window that has yet to begin was opened by a clock that was ahead. So was an anchor that is to come.
+    """
+    if not is_due(limit, now_us) and limit.window_start_us <= now_us:
         return limit._replace(generation=limit.generation + 1, spent=ZERO)
+    limit = limit._replace(anchor_us=min(limit.anchor_us, now_us))
     window = limit_window(limit, now_us)
     return limit._replace(
         generation=limit.generation + 1,
@@ -112,7 +117,7 @@ def decide(
 
     counting = [standing for standing in standings if counts_against(standing.limit, names)]
     wanted = Picodollars(1) if cost is None else cost
-    stopped = [standing for standing in counting if now_us < standing.limit.window_start_us - _CLOCK_LEEWAY_US]
+    stopped = [standing for standing in counting if is_ahead(standing.limit, now_us)]
     # Of two with as little left, the one that takes longer to reset decides on when there is more.
     binding = min(counting, key=lambda each: (each.limit.remaining, -(each.limit.window_end_us or _NEVER_US)))
     if stopped:
@@ -120,18 +125,65 @@ def decide(
     return Decision(user, binding.limit.remaining >= wanted, cost, binding)
 
 
-def denial(decision: Decision) -> str:
-    """Why a cost is not allowed: which limit refuses it, by how much, and until when."""
-    user, limit = decision.binding
-    whose = "the " if user == decision.user else f"{user}'s " if user else "the project's "
+def is_ahead(limit: Limit, now_us: int) -> bool:
+    """Whether the limit's window is one that the clock is more than a day before."""
+    return now_us < limit.window_start_us - _CLOCK_LEEWAY_US
+
+
+def clock_fault(user: str, standings: Sequence[Standing], now_us: int) -> str | None:
+    """What the windows of a user's limits say against the clock, now or as it was, and what mends that."""
+    for standing in standings:
+        if is_ahead(standing.limit, now_us):
+            return f"{_before_window(user, standing)}; if it is right now, {_mending(standing)} moves the window to now"
+        if standing.limit.window_end_us is not None and now_us > standing.limit.window_end_us + _CLOCK_LEEWAY_US:
+            return (
+                "the clock is years ahead of all that the ledger knows: no window passes until it is set right, or"
+                " budgetctl reset-due --clock-is-right says that it is"
+            )
+    return None
+
+
+def refusal(decision: Decision) -> OverBudgetError:
+    """The error for a cost that is not allowed."""
+    from budgetctl.errors import OverBudgetError
+
+    hint = f"set the clock right, or if it is: {_mending(decision.binding)}" if _is_stopped(decision) else None
+    return OverBudgetError(denial(decision), decision, hint=hint)
+
+
+def _is_stopped(decision: Decision) -> bool:
+    """Whether the clock alone is why a cost is not allowed."""
+    wanted = 1 if decision.cost is None else decision.cost
+    return not decision.allowed and decision.binding.limit.remaining >= wanted
+
+
+def _mending(standing: Standing) -> str:
+    """The command that moves a limit's window to now."""
+    import shlex
+
+    return f"budgetctl reset {shlex.quote(standing.user)}" if standing.user else "budgetctl cap --reset"
+
+
+def _before_window(user: str, standing: Standing) -> str:
+    starts = rfc3339(standing.limit.window_start_us)[:16].replace("T", " ")
+    return f"the clock stands before the window of {_described(user, standing)}, which starts at {starts} UTC"
+
+
+def _described(user: str, standing: Standing) -> str:
+    """A limit and whose it is, as it is named to a user."""
+    owner, limit = standing
+    whose = "the " if owner == user else f"{owner}'s " if owner else "the project's "
     name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
     what = f"{whose}{name} of {format_usd(limit.amount)}{f' {limit.duration}' if limit.duration else ''}"
-    if limit.extra:
-        what += f" and {format_usd(limit.extra)} on top"
-    wanted = 1 if decision.cost is None else decision.cost
-    if not decision.allowed and limit.remaining >= wanted:
-        starts = rfc3339(limit.window_start_us)[:16].replace("T", " ")
-        return f"{decision.user}: the clock stands before the window of {what}, which starts at {starts} UTC"
+    return f"{what} and {format_usd(limit.extra)} on top" if limit.extra else what
+
+
+def denial(decision: Decision) -> str:
+    """Why a cost is not allowed: which limit refuses it, by how much, and until when."""
+    limit = decision.binding.limit
+    what = _described(decision.user, decision.binding)
+    if _is_stopped(decision):
+        return f"{decision.user}: {_before_window(decision.user, decision.binding)}"
     left = f"{format_usd(limit.remaining)} is left of {what}"
     if decision.cost is not None and limit.remaining > 0:
         left = f"{format_usd(decision.cost)} is {format_usd(decision.cost - limit.remaining)} too much: {left}"

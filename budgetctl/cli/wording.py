@@ -87,7 +87,8 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
 def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
     """What a person should know of a charge beside what it says."""
     new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
-    return [warning for warning in (*new, over_budget(charge.budget, now_us)) if warning]
+    fault = ledger.clock_fault(charge.budget.user, charge.budget.standings, now_us)
+    return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
 
 
 def notes_of(price: Price) -> list[str]:
@@ -304,6 +305,12 @@ def map_changed(changes: Changes, *, dry_run: bool) -> str:
     """What a price map brought."""
     counts = f"{len(changes.added):,} new, {len(changes.removed):,} gone, {len(changes.repriced):,} at another price"
     return f"{changes.models:,} models {'would be' if dry_run else 'are'} in force: {counts}"
+
+
+def scaled_prices(changes: Changes) -> str:
+    """The models of a map that cost a hundred times more or less, of which a few may be right."""
+    names = ", ".join(changes.scaled[:_FEW]) + (", …" if len(changes.scaled) > _FEW else "")
+    return f"a hundred times more or less than before: {names}"
 
 
 def _count(tokens: int) -> str:

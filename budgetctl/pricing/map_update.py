@@ -12,6 +12,7 @@ from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailable
 from budgetctl.pricing import price_files, price_map
 from budgetctl.pricing.batches import is_number
 from budgetctl.pricing.cost import token_rates
+from budgetctl.pricing.map_doubts import amounts, doubts
 from budgetctl.pricing.price_map import NOT_MODELS, PriceMap
 
 PUBLISHED = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
@@ -24,19 +25,20 @@ _TIMEOUT_S = 30
 _MAX_BYTES = 64 * 2**20
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-_MIN_SHARE = 0.5
-"""The part of the models priced now that a newer map must still have, as litellm asks of what it fetches."""
-
 Entries = Mapping[str, Mapping[str, Any]]
 
 
 class Changes(NamedTuple):
-    """How a map differs from the one in force: names of models, and how many the new one has."""
+    """How a map differs from the one in force: names of models, and how many the new one has.
+
+    `scaled` are those that would cost a hundred times more or less, each with such a price before and after.
+    """
 
     models: int
     added: list[str]
     removed: list[str]
     repriced: list[str]
+    scaled: list[str]
 
 
 def fetch(url: str | None = None) -> str:
@@ -67,8 +69,11 @@ def fetch(url: str | None = None) -> str:
     return content.decode(errors="replace")
 
 
-def check(text: str) -> dict[str, dict[str, Any]]:
-    """The models of a map. Raises `InvalidValueError` for what is no map, or one that has lost most of its prices."""
+def check(text: str, *, is_forced: bool = False) -> dict[str, dict[str, Any]]:
+    """The models of a map. Raises `InvalidValueError` for what is no map.
+
+    And, unless `is_forced`, for one that cannot be right where the one in force is: see `map_doubts`.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -76,24 +81,25 @@ def check(text: str) -> dict[str, dict[str, Any]]:
     if not isinstance(document, dict):
         raise InvalidValueError("this is not a price map: it is no object of models")
     entries = {key: entry for key, entry in document.items() if key not in NOT_MODELS}
-    for key, entry in entries.items():
-        _check_entry(key, entry)
+    try:
+        for key, entry in entries.items():
+            _check_entry(key, entry)
+    except RecursionError as error:
+        raise InvalidValueError("this is not a price map: its entries are nested too deep") from error
     for entry in list(entries.values()):
         for alias in entry.pop("aliases", None) or ():
             entries.setdefault(alias, entry)
-    now = _priced(shipped())
-    kept = sum(key in entries for key in now)
-    if kept < len(now) * _MIN_SHARE:
+    reasons = [] if is_forced else doubts(_before(), entries).reasons
+    if reasons:
         raise InvalidValueError(
-            f"this map has {kept:,} of the {len(now):,} models that are priced now: it is not whole, and was not taken"
+            f"this map was not taken: {'; '.join(reasons)}", hint="if it is right all the same, add --force"
         )
     return entries
 
 
 def compare(entries: Entries) -> Changes:
     """What would change if these entries were in force."""
-    in_force = price_map.in_force()
-    before = shipped() if in_force is None else in_force.load()
+    before = _before()
     return Changes(
         models=len(entries),
         added=sorted(entries.keys() - before.keys()),
@@ -101,6 +107,7 @@ def compare(entries: Entries) -> Changes:
         repriced=sorted(
             key for key in entries.keys() & before.keys() if token_rates(entries[key]) != token_rates(before[key])
         ),
+        scaled=doubts(before, entries).scaled,
     )
 
 
@@ -134,17 +141,16 @@ def _required() -> PriceMap:
     return shipped
 
 
-def _priced(entries: Entries) -> list[str]:
-    return [key for key, entry in entries.items() if token_rates(entry)]
+def _before() -> dict[str, dict[str, Any]]:
+    """The models of the map in force."""
+    in_force = price_map.in_force()
+    return shipped() if in_force is None else in_force.load()
 
 
 def _check_entry(key: str, entry: Any) -> None:
     if not isinstance(entry, dict):
         raise InvalidValueError(f"this is not a price map: {key[:80]!r} is no object of prices")
-    for name, value in entry.items():
-        is_amount = name.endswith(("_token", "_tokens", "_token_cost", "_cost")) and "cost" in name
-        if not is_amount or value is None:
-            continue
+    for name, value in amounts(entry):
         if not is_number(value) or not 0 <= value < float("inf"):
             raise InvalidValueError(
                 f"this map is not right: {name} of {key[:80]!r} is {value!r:.80}, which is no price"

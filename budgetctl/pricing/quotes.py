@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from budgetctl.money import Picodollars, from_number
+from budgetctl.money import Picodollars, format_exact, from_number
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, own_prices, price_files, price_map, proofs
 from budgetctl.pricing.own_prices import PER, OwnPrice
 
@@ -23,6 +23,9 @@ _NAMES = {
     "output_cost_per_image_token": "image_output",
 }
 """The map's field for each rate that has a name here."""
+
+_SCALE = 100
+"""How many times more or less than the map's a price is by mistake, and hardly by contract."""
 
 
 class Quote(NamedTuple):
@@ -44,12 +47,23 @@ def quote(model: str, provider: str | None = None) -> Quote:
     own = own_prices.find(model, provider)
     if own is not None:
         return _of_user(own)
-    source = price_map.in_force()
-    listing = catalog.find(model, provider)
-    if source is None or listing is None:
-        return _of_map(*litellm_pricing.find_entry(model, provider))
-    with source.entries() as entries:
-        return _of_map(listing.key, entries.get(listing.key) or {})
+    return _listed(model, provider) or _of_map(*litellm_pricing.find_entry(model, provider))
+
+
+def doubt(price: OwnPrice) -> str | None:
+    """What speaks against a price of the user's: the map in force has one that is a hundred times more or less."""
+    listed = _listed(price.model, None)
+    for name in ("input", "output"):
+        own, usual = price.rates.get(name), listed.rates.get(name) if listed else None
+        if own is None or not usual:
+            continue
+        own = Picodollars(own * PER // price.per)
+        if not usual <= own * _SCALE <= usual * _SCALE**2:
+            return (
+                f"{format_exact(own)} is set for 1M tokens of {name} of {price.model}, where litellm's map has"
+                f" {format_exact(usual)}: is --per as you mean it?"
+            )
+    return None
 
 
 def quotes(search: str = "") -> Iterator[Quote]:
@@ -109,6 +123,16 @@ def trust() -> Trust:
     if litellm_rules.is_trusted():
         return Trust("digest", digest, None, 0)
     return Trust("proof", digest, proofs.path(), proofs.proven_models())
+
+
+def _listed(model: str, provider: str | None) -> Quote | None:
+    """What the map in force has of a model; None where only litellm can tell."""
+    source = price_map.in_force()
+    listing = catalog.find(model, provider)
+    if source is None or listing is None:
+        return None
+    with source.entries() as entries:
+        return _of_map(listing.key, entries.get(listing.key) or {})
 
 
 def _of_user(price: OwnPrice) -> Quote:

@@ -8,6 +8,7 @@ from typing import Any
 from budgetctl.errors import (
     AlreadyExistsError,
     BudgetctlError,
+    ClockError,
     HoldResolvedError,
     InvalidValueError,
     KeyConflictError,
@@ -24,9 +25,13 @@ RETRY_AFTER_S = 1
 STATUSES: dict[type[BudgetctlError], tuple[HTTPStatus, str]] = {
     InvalidValueError: (HTTPStatus.UNPROCESSABLE_ENTITY, "A value is not acceptable; nothing was changed."),
     NotFoundError: (HTTPStatus.NOT_FOUND, "No such user, hold, entry or project."),
-    AlreadyExistsError: (HTTPStatus.CONFLICT, "It exists, the key was used before, or the hold is resolved."),
+    AlreadyExistsError: (
+        HTTPStatus.CONFLICT,
+        "It exists, the key was used before, the hold is resolved, or the clock is wrong.",
+    ),
     KeyConflictError: (HTTPStatus.CONFLICT, ""),
     HoldResolvedError: (HTTPStatus.CONFLICT, ""),
+    ClockError: (HTTPStatus.CONFLICT, ""),
     OverBudgetError: (HTTPStatus.PAYMENT_REQUIRED, "A limit does not allow it; `decision` says which."),
     NotAuthorisedError: (HTTPStatus.FORBIDDEN, "The token does not allow this."),
     StoreBusyError: (HTTPStatus.SERVICE_UNAVAILABLE, "Busy: try again after `Retry-After` seconds."),

@@ -178,12 +178,19 @@ class Server(uvicorn.Server):
             await asyncio.sleep(self.settings.upkeep_s)
             try:
                 for name in await self.projects.run(self.settings.list_projects):
-                    with await self.projects.use(name) as project:
-                        metrics.RESETS.inc(await project.call(project.writer.reset_due))
-                        await project.call(project.writer.forget_requests)
-                        await project.call(project.writer.settle)
+                    await self._keep_up_project(name)
             except BudgetctlError as error:
                 self.log.event("upkeep", error=error.message)
+
+    async def _keep_up_project(self, name: str) -> None:
+        """Do in one project what is to be done by the minute. What fails there is no reason to leave out the others."""
+        try:
+            with await self.projects.use(name) as project:
+                metrics.RESETS.inc(await project.call(project.writer.reset_due))
+                await project.call(project.writer.forget_requests)
+                await project.call(project.writer.settle)
+        except BudgetctlError as error:
+            self.log.event("upkeep", project=name, error=error.message)
 
     async def _refresh(self) -> None:
         """Know which tokens there are."""

@@ -13,6 +13,7 @@ from budgetctl import ledger
 from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, Entry, Limit, Reset
 from budgetctl.money import ZERO, Picodollars
+from budgetctl.stores import clock
 from budgetctl.stores.base import BudgetChange
 from budgetctl.stores.counters import Counters
 from budgetctl.stores.entries import insert_reset, model_key, to_json
@@ -44,12 +45,16 @@ class Account(Counters):
     """One user's budget: its counters, and whatever changes what they are kept for."""
 
     @classmethod
-    def open(cls, tx: Transaction, user: str, opened: dict[int, Account] | None = None) -> Account:
+    def open(
+        cls, tx: Transaction, user: str, opened: dict[int, Account] | None = None, *, is_told: bool = False
+    ) -> Account:
         """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`.
 
-        `opened` are those that are open already, by holder, and those that this one opens.
+        `opened` are those that are open already, by holder, and those that this one opens. Raises `ClockError`; but
+        where `is_told`, to record what has happened, the time stands still instead.
         """
         holder = find_holder(tx, user)
+        (clock.hold_still if is_told else clock.check)(tx, holder.updated_us)
         chain = [holder, *holders_above(tx, holder)]
         accounts = {} if opened is None else opened
         for place in reversed(range(len(chain))):
@@ -187,7 +192,7 @@ class Account(Counters):
         )
 
     def reset(self) -> Reset:
-        """Close the current generation of every limit. Returns the primary limit's."""
+        """Close the current generation of every limit, and open one that holds now. Returns the primary limit's."""
         index = self._primary
         closed = ledger.closed_window(self._limits[index], self._tx.now_us)
         for each in range(len(self._limits)):

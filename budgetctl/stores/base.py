@@ -221,8 +221,12 @@ class Store(Protocol):
     def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
         """What `reset_due` would reset now. Nothing is written. `after` continues behind a user's limit of a name."""
 
-    def reset_due(self) -> int:
-        """Roll every window that has passed, in batches of a transaction each. Returns how many there were."""
+    def reset_due(self, *, clock_is_right: bool = False) -> int:
+        """Roll every window that has passed, in batches of a transaction each. Returns how many there were.
+
+        Raises `ClockError` when the store's clock is years ahead of all that the ledger knows, unless `clock_is_right`,
+        which is remembered.
+        """
 
     def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
         """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger.

@@ -28,7 +28,7 @@ PATH = "/v1/"
 _PAGE = 999
 """Items of a list in one answer. The store reads pages of one more, and one more is looked at."""
 
-_OF_PROJECT_TOO = frozenset({"budget", "create_budget", "delete_budget"})
+_OF_PROJECT_TOO = frozenset({"budget", "create_budget", "delete_budget", "reset"})
 """What may be asked of the budget of the whole project, whose user is the empty name."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 
 from budgetctl import ledger
-from budgetctl.errors import HoldResolvedError, KeyConflictError, OverBudgetError, UnknownHoldError, UnknownUserError
+from budgetctl.errors import HoldResolvedError, KeyConflictError, UnknownHoldError, UnknownUserError
 from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
 from budgetctl.permission import Hold, HoldRequest, HoldState
@@ -55,7 +55,7 @@ def hold_key(tx: Transaction, hold_id: str) -> int:
 
 def account_of(tx: Transaction, hold: Hold) -> Account:
     """The account that the hold was made for. Raises `UnknownUserError` when that is deleted, whoever has its name."""
-    account = Account.open(tx, hold.user)
+    account = Account.open(tx, hold.user, is_told=True)
     if not _is_of(tx, hold, account.holder):
         raise UnknownUserError(
             f"the hold {hold.hold_id!r} was made for a budget of {hold.user} that is deleted; nothing was changed",
@@ -101,7 +101,7 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
     account = Account.open(tx, request.user)
     decision = ledger.decide(request.user, account.standings(), request.amount, request.names, tx.now_us)
     if not decision.allowed:
-        raise OverBudgetError(ledger.denial(decision), decision)
+        raise ledger.refusal(decision)
     expires_us = tx.now_us + request.ttl_us
     key = tx.insert(
         "INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)"

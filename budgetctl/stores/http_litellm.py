@@ -124,9 +124,9 @@ class LitellmStore:
         with self._copy() as store:
             yield from store.due(after=after)
 
-    def reset_due(self) -> int:
+    def reset_due(self, *, clock_is_right: bool = False) -> int:
         """Roll every window that has passed."""
-        return self._change(lambda store: store.reset_due())
+        return self._change(lambda store: store.reset_due(clock_is_right=clock_is_right))
 
     def summary(self) -> ProjectSummary:
         """How many users the project has and what they have spent."""

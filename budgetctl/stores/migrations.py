@@ -224,6 +224,10 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX requests_by_time ON requests (project, at_us);
         """,
     ),
+    (
+        "when somebody said that the clock is right",
+        "ALTER TABLE projects ADD COLUMN confirmed_us INTEGER NOT NULL DEFAULT 0;",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -31,7 +31,7 @@ def perform(tx: Transaction, project: str, request: Request) -> Answer:
 
 def charge(tx: Transaction, project: str, request: ChargeRequest) -> Charge:
     """Record a cost, once for each key."""
-    account = Account.open(tx, request.user)
+    account = Account.open(tx, request.user, is_told=True)
     entry, is_new = _charged(tx, account, request)
     account.save()
     return Charge(entry, account.budget(project), replayed=not is_new)
@@ -48,7 +48,7 @@ def charge_all(tx: Transaction, project: str, requests: Sequence[ChargeRequest])
     for request in requests:
         account = users.get(request.user)
         if account is None:
-            account = users[request.user] = Account.open(tx, request.user, opened)
+            account = users[request.user] = Account.open(tx, request.user, opened, is_told=True)
         made.append((request.user, *_charged(tx, account, request)))
     for account in users.values():
         account.save()

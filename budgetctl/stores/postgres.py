@@ -17,6 +17,7 @@ from budgetctl.matching import means, names_of_call
 from budgetctl.models import Charge, Reset
 from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.stores.clock import MAX_PAUSE_US
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_calls import answered, standings_from, statement, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
@@ -24,7 +25,7 @@ from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections,
 from budgetctl.stores.postgres_schema import migrate
 from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
-from budgetctl.stores.rows import find_holder, standings_of, unknown_user
+from budgetctl.stores.rows import decided, unknown_user
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.transaction import Transaction
 
@@ -198,13 +199,14 @@ class PostgresStore(SqlStore):
             project = self._transaction(session, 0).project
             values = {"project": project, "now": self._now(), "user": user}
             row = session.execute("SELECT look(:project, :now, :user)", values).fetchone()
-        ((now_us, rows),) = row or ((0, None),)
+        ((now_us, rows, updated_us),) = row or ((0, None, 0),)
         if rows is None:
             raise unknown_user(user)
         standings = standings_from(rows)
-        if any(ledger.is_unsettled(standing.limit, now_us) for standing in standings):
+        is_unclear = any(ledger.is_unsettled(standing.limit, now_us) for standing in standings)
+        if is_unclear or now_us - updated_us > MAX_PAUSE_US:
             with self.read() as tx:
-                return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, names, tx.now_us)
+                return decided(tx, user, cost, names)
         standings = tuple(each._replace(limit=ledger.rolled(each.limit, now_us)) for each in standings)
         return ledger.decide(user, standings, cost, names, now_us)
 

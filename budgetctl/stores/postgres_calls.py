@@ -8,7 +8,6 @@ from operator import itemgetter
 from typing import Any
 
 from budgetctl import ledger
-from budgetctl.errors import OverBudgetError
 from budgetctl.models import PRIMARY, Budget, Charge, Entry, Standing
 from budgetctl.money import Picodollars
 from budgetctl.permission import Hold, HoldRequest
@@ -108,7 +107,7 @@ def _held(request: HoldRequest, answer: list[Any]) -> Hold:
     what, at_us, found = answer
     if what == "denied":
         decision = ledger.decide(request.user, standings_from(found), request.amount, request.names, at_us)
-        raise OverBudgetError(ledger.denial(decision), decision)
+        raise ledger.refusal(decision)
     hold_id, user, amount, _, model, note, _ = request
     return Hold(hold_id, user, amount, "open", at_us, found, None, model, note)
 

@@ -13,7 +13,9 @@ CREATE OR REPLACE FUNCTION listed(of_project bigint, at_us bigint, run jsonb, ca
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
-        SELECT CASE WHEN bool_and((r.h).holder IS NOT NULL AND c.slow IS NULL) THEN array_agg(
+        SELECT CASE
+            WHEN bool_and((r.h).holder IS NOT NULL AND NOT is_doubtful((r.h).updated_us, at_us) AND c.slow IS NULL)
+            THEN array_agg(
             ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 3)::numeric,
                 r.asked ->> 4, c.counted, c.members, c.posting_set, c.model, NULL, '{}', 0)::listed
             ORDER BY r.place) END

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from budgetctl import ledger
 from budgetctl.models import Align, Limit, Reset
 from budgetctl.periods import Duration, Window, parse_duration, window_at
+from budgetctl.stores import clock
 from budgetctl.stores.limits import settled
 from budgetctl.stores.rows import LIMIT_COLUMNS, limit_from_row
 from budgetctl.stores.transaction import Row, Transaction
@@ -93,6 +94,8 @@ def roll_due(read: Begin, write: Begin) -> int:
                 f"SELECT l.limit_id FROM limits l WHERE {_DUE} AND l.limit_id > :after ORDER BY l.limit_id LIMIT 1",
                 after=after,
             )
+            if row is not None and not count:
+                clock.check(tx)
         if row is None:
             return count
         if count:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
-from budgetctl.ledger import is_unsettled, rolled
+from budgetctl.ledger import decide, is_unsettled, rolled
 from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
+from budgetctl.stores import clock
 from budgetctl.stores.base import PROJECT
 from budgetctl.stores.transaction import Row, Transaction
+
+if TYPE_CHECKING:
+    from budgetctl.permission import Decision
 
 LIMIT_COLUMNS = (
     "l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,"
@@ -127,6 +131,13 @@ def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
     stored = [(owner.name, limit) for owner in owners for limit in limits_of(tx, owner)]
     limits = as_of_now(tx, [limit for _, limit in stored])
     return tuple(Standing(name, limit) for (name, _), limit in zip(stored, limits, strict=True))
+
+
+def decided(tx: Transaction, user: str, cost: Picodollars | None, names: tuple[str, ...]) -> Decision:
+    """Whether all limits of a user would allow a cost now. Raises `UnknownUserError` and `ClockError`."""
+    holder = find_holder(tx, user)
+    clock.check(tx, holder.updated_us)
+    return decide(user, standings_of(tx, holder), cost, names, tx.now_us)
 
 
 def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:

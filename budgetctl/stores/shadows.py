@@ -10,6 +10,7 @@ from budgetctl import shadows
 from budgetctl.money import Picodollars
 from budgetctl.periods import duration_from_days
 from budgetctl.shadows import Decision, Posted, Shadow, State
+from budgetctl.stores import clock
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import NEVER, BudgetChange
 from budgetctl.stores.transaction import Transaction
@@ -27,6 +28,7 @@ class _Kept(NamedTuple):
 
 def accept(tx: Transaction, records: Sequence[Posted]) -> None:
     """Record what the records of a save mean."""
+    clock.hold_still(tx)
     settle(tx)
     kept = {identity: _kept_by(tx, identity) for identity in {record.identity for record in records}}
     for record in records:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.models import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
+from budgetctl.stores import clock
 from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey, sort_value
 from budgetctl.stores.rows import (
     PRIMARY_LIMITS,
@@ -50,6 +51,7 @@ class SqlStore(SqlLedger):
             try:
                 account = Account.open(tx, user)
             except UnknownUserError:
+                clock.check(tx)
                 account = Account.create(tx, user, change)
                 account.save()
                 return account.budget(self.project), True
@@ -66,6 +68,7 @@ class SqlStore(SqlLedger):
 
         created = []
         with self.write(create=True) as tx:
+            clock.check(tx)
             for user, change in changes:
                 is_new = not tx.one(
                     "SELECT 1 FROM holders WHERE project = :project AND name = :user AND deleted_us = 0",
@@ -132,6 +135,7 @@ class SqlStore(SqlLedger):
         """The user's budget as it stands now."""
         with self.read() as tx:
             holder = find_holder(tx, user)
+            clock.hold_still(tx, holder.updated_us)
             standings = standings_of(tx, holder)
             limit = next(each for owner, each in standings if owner == user and each.name == PRIMARY)
             budget = holder.budget(self.project, limit, spent_by_model(tx, limit))
@@ -223,6 +227,7 @@ class SqlStore(SqlLedger):
 
         if self.exists():
             with self.write() as tx:
+                clock.check(tx)
                 requests.prune(tx)
 
     def accept(self, records: Sequence[Posted]) -> None:
@@ -240,6 +245,7 @@ class SqlStore(SqlLedger):
             if not shadows.is_unsettled(tx):
                 return 0
         with self.write() as tx:
+            clock.check(tx)
             return shadows.settle(tx)
 
     def summary(self) -> ProjectSummary:

@@ -64,10 +64,14 @@ class SqlLedger(ABC):
 
         return due_resets(self.read, after)
 
-    def reset_due(self) -> int:
+    def reset_due(self, *, clock_is_right: bool = False) -> int:
         """Roll every window that has passed."""
+        from budgetctl.stores import clock
         from budgetctl.stores.rollover import roll_due
 
+        if clock_is_right:
+            with self.write() as tx:
+                clock.confirm(tx)
         return roll_due(self.read, self.write)
 
     def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:

@@ -16,14 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from budgetctl import ledger
 from budgetctl.errors import InvalidValueError, StoreBusyError
 from budgetctl.matching import names_of_call
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
 from budgetctl.stores.base import CommitRequest
 from budgetctl.stores.filelock import FileLock
 from budgetctl.stores.limits import MAX_COUNTER
-from budgetctl.stores.rows import find_holder, standings_of
+from budgetctl.stores.rows import decided
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
 from budgetctl.stores.transaction import Transaction
@@ -160,7 +159,7 @@ class SqliteStore(SqlStore):
         """Whether all limits would allow a cost now."""
         names = names_of_call(called, model)
         with self.read() as tx:
-            return ledger.decide(user, standings_of(tx, find_holder(tx, user)), cost, names, tx.now_us)
+            return decided(tx, user, cost, names)
 
     def reserve(self, request: HoldRequest) -> Hold:
         """Set money aside, if all limits allow it."""

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,11 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.cli import main
+from budgetctl.periods import from_datetime
 from budgetctl.stores import SqliteStore
+
+PAST_YEAR = datetime.now(UTC).year - 2
+"""Long ago, and not so long that the clock of now is not believed."""
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -100,8 +105,8 @@ def budgets(home: Path) -> Iterator[BudgetManager]:
 
 @pytest.fixture
 def past_store(store_path: Path, clock: Any) -> Iterator[SqliteStore]:
-    """The project `default` as somebody has left it long ago: its clock stands in 2024 until the test moves it."""
-    clock.now_us = 1_710_000_000_000_000  # 2024-03-09 16:00 UTC
+    """The project `default` as somebody has left it long ago: in `PAST_YEAR`, until the test moves its clock."""
+    clock.now_us = from_datetime(datetime(PAST_YEAR, 3, 9, 16, tzinfo=UTC))
     store_path.parent.mkdir(parents=True)
     store = SqliteStore(store_path, "default", clock=clock)
     yield store

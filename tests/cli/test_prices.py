@@ -122,6 +122,20 @@ class TestList:
         assert cli("prices", "list", "--search", "qqqq") == (0, "", "note: no model has 'qqqq' in its name\n")
 
 
+class TestFarFromLitellm:
+    """A price that is far from litellm's."""
+
+    @pytest.mark.parametrize("rates", ["--input 0", "--input 0.0000025", "--input 2.5 --per 1K", "--output 10 --per 1"])
+    def test_is_taken_with_a_warning(self, cli: Cli, rates: str) -> None:
+        result = cli("prices", "set", "gpt-4o", *rates.split())
+        assert result.returncode == 0
+        assert "is --per as you mean it?" in result.stderr
+
+    @pytest.mark.parametrize("rates", ["--input 1 --output 4", "--input 0.0025 --per 1K", "--output 0.00001 --per 1"])
+    def test_by_contract_is_not_warned_of(self, cli: Cli, rates: str) -> None:
+        assert cli("prices", "set", "gpt-4o", *rates.split()).stderr == ""
+
+
 class TestUpdate:
     """A newer map."""
 
@@ -155,6 +169,25 @@ class TestUpdate:
         result = cli("prices", "update", "--file", newer)
         assert (result.returncode, result.stdout) == (2, "")
         assert cli("prices", "show", "gpt-4o", "--json").document["rates"]["input"] == "1"
+
+    def test_of_prices_that_cannot_be_right_needs_force(self, cli: Cli, newer: Path) -> None:
+        entries = map_update.shipped()
+        entries["gpt-4o"]["input_cost_per_token"] = 0
+        newer.write_text(json.dumps(entries))
+        result = cli("prices", "update", "--file", newer)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert "gpt-4o (input_cost_per_token 2.5e-06 → 0)" in result.stderr
+        assert "--force" in result.stderr
+        assert cli("prices", "update", "--file", newer, "--force").returncode == 0
+        assert cli("prices", "show", "gpt-4o", "--json").document["rates"]["input"] == "0"
+
+    def test_tells_of_a_price_that_is_a_hundred_times_another(self, cli: Cli, newer: Path) -> None:
+        entries = map_update.shipped()
+        entries["gpt-4o"]["input_cost_per_token"] *= 1000
+        newer.write_text(json.dumps(entries))
+        result = cli("prices", "update", "--file", newer)
+        assert result.returncode == 0
+        assert "warning: a hundred times more or less than before: gpt-4o" in result.stderr
 
     def test_comes_from_one_place(self, cli: Cli, newer: Path) -> None:
         assert cli("prices", "update", "--file", newer, "--shipped").returncode == 2

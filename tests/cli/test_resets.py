@@ -9,12 +9,12 @@ import pytest
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
 
-from .conftest import Cli, dump
+from .conftest import PAST_YEAR, Cli, dump
 
 
 @pytest.fixture
 def past(past_store: SqliteStore) -> BudgetManager:
-    """In March 2024 alice spent $3 of a month, bob nothing of his, and carol $5 of what never resets."""
+    """In March of `PAST_YEAR` alice spent $3 of a month, bob nothing of his, and carol $5 of what never resets."""
     budgets = BudgetManager("default", store=past_store)
     for user, duration, spent in [("alice", "monthly", "3"), ("bob", "monthly", "0"), ("carol", None, "5")]:
         budgets.create(user, "10", duration=duration)
@@ -29,7 +29,8 @@ class TestResetDue:
     def test_lists_who_was_reset_with_the_window_that_has_passed(self, cli: Cli) -> None:
         assert cli("reset-due") == (
             0,
-            "USER   SPENT  FROM (UTC)        TO (UTC)\nalice  $3.00  2024-03-09 16:00  2024-04-09 16:00\n",
+            "USER   SPENT  FROM (UTC)        TO (UTC)\n"
+            f"alice  $3.00  {PAST_YEAR}-03-09 16:00  {PAST_YEAR}-04-09 16:00\n",
             "",
         )
 
@@ -45,8 +46,8 @@ class TestResetDue:
         assert reset["closed"] == {
             "limit": "total",
             "spent": "3",
-            "window_start": "2024-03-09T16:00:00Z",
-            "window_end": "2024-04-09T16:00:00Z",
+            "window_start": f"{PAST_YEAR}-03-09T16:00:00Z",
+            "window_end": f"{PAST_YEAR}-04-09T16:00:00Z",
         }
 
     def test_lists_a_window_that_a_charge_has_rolled(self, cli: Cli) -> None:

@@ -90,18 +90,102 @@ def test_litellm_is_asked_by_the_map_in_force(entries):
         ('{"a": {"input_cost_per_token": NaN}}', "input_cost_per_token of 'a' is nan"),
         ('{"a": {"cache_read_input_token_cost": true}}', "cache_read_input_token_cost of 'a' is True"),
         ('{"a": {"aliases": "b"}}', "aliases of 'a'"),
+        ('{"a": {"output_cost_per_image": -1}}', "output_cost_per_image of 'a' is -1"),
+        ('{"a": {"input_cost_per_token_priority": "1"}}', "input_cost_per_token_priority of 'a' is '1'"),
+        ('{"a": {"input_cost_per_second": 1e999}}', "input_cost_per_second of 'a' is inf"),
+        ('{"a": {"search_context_cost_per_query": {"low": -1}}}', "search_context_cost_per_query.low of 'a' is -1"),
+        ('{"a": {"tiered_pricing": [{"input_cost_per_token": NaN}]}}', "tiered_pricing.0.input_cost_per_token of 'a'"),
+        ('{"a": {"cost": ' + '{"b": ' * 3000 + "1" + "}" * 3002, "nested too deep|not JSON"),
     ],
 )
 def test_what_is_no_map_is_refused(text, said):
     with pytest.raises(InvalidValueError) as caught:
         map_update.check(text)
-    assert said in str(caught.value)
+    assert any(each in str(caught.value) for each in said.split("|"))
 
 
 def test_a_map_that_lost_most_of_its_models_is_refused(entries):
     few = dict(list(entries.items())[: len(entries) // 3])
     with pytest.raises(InvalidValueError, match="it is not whole"):
         map_update.check(json.dumps(few))
+
+
+def scaled(entry, factor):
+    """The entry with all amounts so many times as high, tiers and tables too."""
+    if isinstance(entry, dict):
+        return {
+            name: value * factor if "cost" in name and isinstance(value, (int, float)) else scaled(value, factor)
+            for name, value in entry.items()
+        }
+    return [scaled(each, factor) for each in entry] if isinstance(entry, list) else entry
+
+
+def unpriced(entry):
+    return {name: value for name, value in entry.items() if "cost" not in name and "pricing" not in name}
+
+
+def without_output(entry):
+    return {**entry, "output_cost_per_token": None}
+
+
+def gone(entry):
+    return None
+
+
+OPENAIS = "of openai"
+WRONG = {
+    "all zeros": (None, lambda entry: scaled(entry, 0), "would be free"),
+    "no prices": (None, unpriced, "it is not whole"),
+    "a thousand times": (None, lambda entry: scaled(entry, 1000), "its prices are in another unit"),
+    "a thousandth": (None, lambda entry: scaled(entry, 0.001), "its prices are in another unit"),
+    "a hundred times": (None, lambda entry: scaled(entry, 100), "its prices are in another unit"),
+    "a seller free": (OPENAIS, lambda entry: scaled(entry, 0), "would be free"),
+    "a seller unpriced": (OPENAIS, unpriced, "models of openai"),
+    "a seller gone": (OPENAIS, gone, "models of openai"),
+    "one model free": ("gpt-4o", lambda entry: scaled(entry, 0), "gpt-4o (input_cost_per_token 2.5e-06 → 0)"),
+    "no price of output": ("gpt-4o", without_output, "gpt-4o (output_cost_per_token 1e-05 → 0)"),
+    "tiers free": ("dashscope/qwen-flash", lambda entry: scaled(entry, 0), "dashscope/qwen-flash (tiered_pricing.0."),
+}
+"""Whose entries are changed, to what, and what is said of the map."""
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_map_whose_prices_cannot_be_right_is_refused_unless_it_is_forced(entries, kind):
+    whose, change, said = WRONG[kind]
+    changed = {}
+    for key, entry in entries.items():
+        is_wrong = whose in (None, key) or (whose == OPENAIS and entry.get("litellm_provider") == "openai")
+        changed[key] = change(entry) if is_wrong else entry
+    text = json.dumps({key: entry for key, entry in changed.items() if entry is not None})
+    with pytest.raises(InvalidValueError) as caught:
+        map_update.check(text)
+    assert said in caught.value.message
+    assert "--force" in caught.value.hint
+    assert map_update.check(text, is_forced=True)
+
+
+def test_a_map_that_lost_a_tenth_of_its_models_is_refused(entries):
+    for key in list(entries)[::10]:
+        del entries[key]
+    with pytest.raises(InvalidValueError, match="it is not whole"):
+        map_update.check(json.dumps(entries))
+
+
+def test_a_newer_map_is_held_against_the_one_in_force(entries):
+    entries["gpt-99"] = {"litellm_provider": "openai", "input_cost_per_token": 1e-05}
+    installed(entries)
+    entries["gpt-99"] = {"litellm_provider": "openai", "input_cost_per_token": 0}
+    with pytest.raises(InvalidValueError, match="gpt-99"):
+        map_update.check(json.dumps(entries))
+
+
+def test_few_models_may_go_and_few_cost_a_hundred_times_less(entries):
+    for key in list(entries)[:20]:
+        del entries[key]
+    for key in ("gpt-4o", "gpt-4"):
+        entries[key] = scaled(entries[key], 0.001)
+    taken = map_update.check(json.dumps(entries))
+    assert len(map_update.compare(taken).scaled) == 2
 
 
 class Answers(http.server.BaseHTTPRequestHandler):

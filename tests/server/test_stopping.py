@@ -92,6 +92,26 @@ def test_two_servers_roll_what_is_due_once(home, clock, serve):
         assert {budget.limit.generation for budget in store.budgets()} == {2}
 
 
+def test_a_project_whose_clock_is_doubtful_keeps_no_other_from_being_rolled(home, clock, serve):
+    def open_file(name: str) -> SqliteStore:
+        return SqliteStore(home / f"{name}.db", name, clock=clock)
+
+    def spend(name: str) -> None:
+        with closing(open_file(name)) as store:
+            store.create_budgets([("alice", change(amount_picodollars=9, duration="daily"))])
+            store.charge(ChargeRequest("alice", Picodollars(1)))
+
+    spend("a")
+    clock.advance(days=4 * 366)
+    spend("b")
+    clock.advance(days=1)
+    with closing(open_file("a")) as doubtful, closing(open_file("b")) as store:
+        serve(open_file, f"{home}/", clock=clock, upkeep_s=0.01)
+        while list(store.due()):
+            threading.Event().wait(0.01)
+        assert len(list(doubtful.due())) == 1
+
+
 def test_servers_that_share_a_port_share_what_is_asked_there(home):
     port = free_port()
     servers = [start_server(f"{home}/", port, "--no-auth", "--reuse-port") for _ in range(2)]

@@ -19,6 +19,7 @@ def cap(
     amount: options.Amount = None,
     *,
     window: Window,
+    reset: Annotated[bool, typer.Option("--reset", help="Start again from nothing spent.")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="Take it away.")] = False,
 ) -> None:
     """Set a budget for the whole project, against which every charge counts; or show it.
@@ -26,11 +27,13 @@ def cap(
     $ budgetctl cap 500 --duration monthly
     $ budgetctl cap --json
     """
-    if remove and amount is not None:
-        raise InvalidValueError("an amount and --remove contradict each other: give one of them")
+    if sum((remove, reset, amount is not None)) > 1:
+        raise InvalidValueError("an amount, --reset and --remove contradict each other: give one of them")
     if amount is None and any(given is not None for given in window):
         raise InvalidValueError("no amount was given", hint="budgetctl cap 500 --duration monthly")
     try:
+        if reset:
+            session.manager.reset_cap()
         budget = session.manager.cap(amount, **window._asdict())
         if remove:
             session.manager.remove_cap()

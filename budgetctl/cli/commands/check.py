@@ -9,7 +9,7 @@ from budgetctl.cli.documents import decision_document
 from budgetctl.cli.prompting import PromptOptions, estimate_of
 from budgetctl.cli.session import Session
 from budgetctl.errors import InvalidValueError, OverBudgetError
-from budgetctl.ledger import denial
+from budgetctl.ledger import clock_fault, denial
 
 
 def check(
@@ -34,8 +34,12 @@ def check(
         decision = session.manager.check(user, price.amount, model=price.model, provider=prompt.provider)
     else:
         decision = session.manager.check(user, cost, model=prompt.model, provider=prompt.provider)
+    fault = clock_fault(decision.user, [decision.binding], session.store.now_us()) if not decision.allowed else None
+    if fault is not None:
+        session.warnings.append(fault)
     session.output.document(
-        decision_document(decision), lambda: None if decision.allowed else f"denied: {denial(decision)}"
+        {**decision_document(decision), "clock_fault": fault},
+        lambda: None if decision.allowed else f"denied: {denial(decision)}",
     )
     if not decision.allowed:
         raise typer.Exit(OverBudgetError.exit_code)

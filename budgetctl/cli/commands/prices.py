@@ -18,7 +18,7 @@ from budgetctl.cli.documents import (
 )
 from budgetctl.cli.reading import read_text
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import map_changed, own_price, price_sources, proved, quoted
+from budgetctl.cli.wording import map_changed, own_price, price_sources, proved, quoted, scaled_prices
 from budgetctl.errors import InvalidValueError, NotFoundError
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_model
@@ -76,7 +76,7 @@ def set_price(
     It goes before litellm's, in place of all that was set for the model before. PROVIDER/MODEL is for calls with
     that --provider. Charges that were made keep their prices: budgetctl reprice corrects them.
     """
-    from budgetctl.pricing import own_prices
+    from budgetctl.pricing import own_prices, quotes
 
     given = {
         "input": input, "output": output, "cache_read": cache_read, "cache_write": cache_write,
@@ -89,6 +89,8 @@ def set_price(
         raise InvalidValueError("no price was given", hint=f"budgetctl prices set {model} --input 2.5 --output 10")
     price = own_prices.own_price(check_model(model), rates, own_prices.PER if per is None else per)
     before = own_prices.save(price)
+    if doubt := quotes.doubt(price):
+        session.warnings.append(doubt)
     session.output.document(own_price_document(price), lambda: own_price(price, before))
 
 
@@ -114,6 +116,7 @@ def update(
         str | None, typer.Option("--url", metavar="URL", help="From an address. [env: LITELLM_MODEL_COST_MAP_URL]")
     ] = None,
     shipped: Annotated[bool, typer.Option("--shipped", help="Go back to the map that litellm ships.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also one whose prices do not look right.")] = False,
     dry_run: options.DryRun = False,
 ) -> None:
     """Put a newer price map in force.
@@ -121,7 +124,8 @@ def update(
     $ budgetctl prices update
     $ budgetctl prices update --file model_prices_and_context_window.json
 
-    litellm's newest, or one from a file or an address. It is checked before it replaces the one in force.
+    litellm's newest, or one from a file or an address. It is held against the one in force, and not taken where what
+    has a price would be free, or many would have none or cost a hundred times more or less.
     """
     if sum((file is not None, url is not None, shipped)) > 1:
         raise InvalidValueError("give one of --file, --url and --shipped")
@@ -130,7 +134,7 @@ def update(
     if shipped:
         entries = map_update.shipped()
     else:
-        entries = map_update.check(map_update.fetch(url) if file is None else read_text(file))
+        entries = map_update.check(map_update.fetch(url) if file is None else read_text(file), is_forced=force)
     changes = map_update.compare(entries)
     if not dry_run:
         if shipped:
@@ -138,6 +142,8 @@ def update(
         else:
             map_update.install(entries)
     in_force = price_map.in_force()
+    if changes.scaled:
+        session.warnings.append(scaled_prices(changes))
     document = {**changes._asdict(), "path": str(in_force and in_force.path), "installed": not dry_run}
     session.output.document(document, lambda: map_changed(changes, dry_run=dry_run))
 

@@ -20,7 +20,7 @@ def reset(
     all_: Annotated[bool, typer.Option("--all", help="Every user of the project.")] = False,
     yes: options.Yes = False,
 ) -> None:
-    """Start again from nothing spent, in the same window. History is kept.
+    """Start again from nothing spent, in the window of now. History is kept.
 
     $ budgetctl reset alice
     $ budgetctl reset --all --yes

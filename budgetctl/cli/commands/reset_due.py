@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Annotated
+
+import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.columns import RESET_COLUMNS
@@ -12,13 +15,22 @@ from budgetctl.cli.session import Session
 from budgetctl.models import Reset
 
 
-def reset_due(session: Session, dry_run: options.DryRun = False) -> None:
+def reset_due(
+    session: Session,
+    clock_is_right: Annotated[
+        bool, typer.Option("--clock-is-right", help="Also when it is years ahead of all that the ledger knows.")
+    ] = False,
+    dry_run: options.DryRun = False,
+) -> None:
     """Reset everybody whose window has passed, and list every reset since the last time. Silent when there is none.
 
     $ budgetctl reset-due
 
     Budgets are right without it: a charge rolls a window that has passed, and show counts it as reset. This
     command makes the ledger say so for everybody, and tells. A window in which nothing was spent is not listed.
+
+    A clock that is more than three years ahead of the ledger is not believed, and no window passes until it is set
+    right, or somebody says once that it is.
 
     In a crontab, every hour:  0 * * * *  budgetctl reset-due
     """
@@ -27,7 +39,7 @@ def reset_due(session: Session, dry_run: options.DryRun = False) -> None:
     if dry_run:
         resets = filter(lambda reset: reset.closed.spent, session.manager.due())
     else:
-        count, resets = session.manager.reset_due()
+        count, resets = session.manager.reset_due(clock_is_right=clock_is_right)
         if count and sys.stderr.isatty():
             session.note(f"{count:,} windows have passed" if count > 1 else "1 window has passed")
     session.output.documents(map(reset_document, resets), RESET_COLUMNS, RESET_FIELDS)

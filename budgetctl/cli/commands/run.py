@@ -25,7 +25,6 @@ from budgetctl.errors import (
     HoldResolvedError,
     InvalidResponseError,
     InvalidValueError,
-    OverBudgetError,
 )
 
 if TYPE_CHECKING:
@@ -134,7 +133,7 @@ def _allow(
 ) -> Hold | None:
     """The hold of the amount. Without one, none: then it is enough that something is left."""
     from budgetctl.enforcement import DEFAULT_TTL
-    from budgetctl.ledger import denial
+    from budgetctl.ledger import refusal
     from budgetctl.names import check_note
 
     if amount is None:
@@ -142,7 +141,7 @@ def _allow(
             check_note(note)  # now, and not when the money is spent
         decision = session.manager.check(user, model=model)
         if not decision.allowed:
-            raise OverBudgetError(denial(decision), decision)
+            raise refusal(decision)
         return None
     hold = session.manager.reserve(user, amount, hold_id=key, ttl=ttl or DEFAULT_TTL, model=model, note=note)
     if hold.state != "open":

@@ -6,6 +6,7 @@ from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
 from budgetctl.cli.wording import description
+from budgetctl.ledger import clock_fault
 
 
 def show(session: Session, user: options.User) -> None:
@@ -17,6 +18,9 @@ def show(session: Session, user: options.User) -> None:
     Windows that have passed count as reset, whether or not reset-due has run.
     """
     budget = session.manager.budget(user)
+    fault = clock_fault(budget.user, budget.standings, session.store.now_us())
+    if fault is not None:
+        session.warnings.append(fault)
 
     def text() -> str | None:
         if not session.output.is_terminal:
@@ -26,4 +30,4 @@ def show(session: Session, user: options.User) -> None:
         draw_budget(budget, session.store.now_us(), color=session.output.color)
         return None
 
-    session.output.document(budget_document(budget), text)
+    session.output.document({**budget_document(budget), "clock_fault": fault}, text)
