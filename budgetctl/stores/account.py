@@ -49,7 +49,11 @@ class Account(Counters):
 
         `opened` are those that are open already, by holder, and those that this one opens.
         """
-        holder = find_holder(tx, user)
+        return cls.of(tx, find_holder(tx, user), opened)
+
+    @classmethod
+    def of(cls, tx: Transaction, holder: Holder, opened: dict[int, Account] | None = None) -> Account:
+        """The same of a holder, which may be deleted."""
         chain = [holder, *holders_above(tx, holder)]
         accounts = {} if opened is None else opened
         for place in reversed(range(len(chain))):
@@ -69,6 +73,8 @@ class Account(Counters):
     @classmethod
     def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:
         account = cls(tx, holder, limits_of(tx, holder), above)
+        if holder.deleted_us:  # its windows have come to an end: what is yet to be counted is of the last ones
+            return account
         for index, limit in enumerate(account._limits):
             if limit.held:
                 account._limits[index] = limit = swept(tx, limit)

@@ -25,7 +25,7 @@ from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
 from budgetctl.stores.rows import find_holder, standings_of, unknown_user
 from budgetctl.stores.sql import SqlStore
-from budgetctl.stores.transaction import Transaction
+from budgetctl.stores.transaction import Transaction, WholeProjectNeededError
 
 if TYPE_CHECKING:
     from budgetctl.models import Budget
@@ -89,6 +89,7 @@ class PostgresStore(SqlStore):
                         tx.project = _create_project(tx, self.project)
                     if tx.project is not None:
                         tx.now_us = _lock(tx, user, self._now())
+                        tx.has_whole_project = user is None
                     self._joined.tx = tx
                     try:
                         yield tx
@@ -272,8 +273,11 @@ class PostgresStore(SqlStore):
 
     def _perform_slowly(self, request: Request, user: str | None) -> Answer:
         """The same by the shared code, under the lock of the user's chain or, without one, the project's."""
-        with self.write(user=user) as tx:
-            answer = operations.perform(tx, self.project, request)
+        try:
+            with self.write(user=user) as tx:
+                answer = operations.perform(tx, self.project, request)
+        except WholeProjectNeededError:
+            return self._perform_slowly(request, None)
         key = request.key if isinstance(request, ChargeRequest) else None
         if isinstance(answer, Charge) and key and key.kind == "operation":
             return answer._replace(replayed=False)  # nobody but this store asked before

@@ -20,9 +20,9 @@ LIMIT_COLUMNS = (
 
 HOLDER_COLUMNS = (
     "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra, h.parent,"
-    " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)"
+    " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent), h.deleted_us"
 )
-HOLDER_WIDTH = 8
+HOLDER_WIDTH = 9
 
 SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
 """What a limit has spent in its current window."""
@@ -58,7 +58,7 @@ CORRECTIONS, REFUNDS = _LATER.format("adjustment"), _LATER.format("refund")
 
 
 class Holder(NamedTuple):
-    """A user's row: `last_number` is that of the newest entry."""
+    """A user's row: `last_number` is that of the newest entry, `deleted_us` is 0 unless it is deleted."""
 
     holder: int
     name: str
@@ -68,6 +68,7 @@ class Holder(NamedTuple):
     extra: str | None
     parent: int | None = None
     parent_name: str | None = None
+    deleted_us: int = 0
 
     def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
         """The user's budget, with its primary limit as it stands now."""
@@ -112,11 +113,12 @@ def holders_above(tx: Transaction, holder: Holder, *, stop_at: int | None = None
 
 
 def limits_of(tx: Transaction, holder: Holder) -> list[Limit]:
-    """The holder's limits as they are stored."""
+    """The holder's limits as they are stored: of a deleted one, those that it had in the end."""
     rows = tx.all(
         f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.holder = :holder"
-        " AND l.deleted_us = 0 ORDER BY l.limit_id",
+        " AND l.deleted_us = :deleted_us ORDER BY l.limit_id",
         holder=holder.holder,
+        deleted_us=holder.deleted_us,
     )
     return [limit_from_row(row) for row in rows]
 
