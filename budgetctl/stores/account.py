@@ -15,7 +15,8 @@ from budgetctl.models import PRIMARY, Budget, Entry, Limit, Reset
 from budgetctl.money import ZERO, Picodollars
 from budgetctl.stores.base import BudgetChange
 from budgetctl.stores.counters import Counters
-from budgetctl.stores.entries import insert_reset, model_key, to_json
+from budgetctl.stores.documents import to_json
+from budgetctl.stores.entries import insert_reset, model_key
 from budgetctl.stores.limits import (
     MAX_LIMITS,
     check_terms,

@@ -168,7 +168,8 @@ def expire_all(tx: Transaction, holder: Holder) -> None:
         holder=holder.holder,
     )
     tx.run(
-        "UPDATE holds SET state = 'expired' WHERE project = :project AND holder = :holder AND state = 'open'",
+        "UPDATE holds SET state = 'expired' WHERE project = :project AND holder = :holder"
+        " AND state NOT IN ('committed', 'released')",
         holder=holder.holder,
     )
 

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from budgetctl import ledger
-from budgetctl.errors import BudgetctlError, StoreUnavailableError
+from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
 from budgetctl.models import Charge, Reset
 from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_calls import answered, standings_from, statement, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
-from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Session
+from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Session, StatementError
 from budgetctl.stores.postgres_schema import migrate
 from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from budgetctl.models import Budget
     from budgetctl.money import Picodollars
     from budgetctl.permission import Decision, Hold, HoldRequest
+
+
+_REFUSALS = (InvalidValueError, StatementError)
+"""What the database says of one request, and would say again, however the others are done."""
 
 
 class PostgresStore(SqlStore):
@@ -241,11 +245,20 @@ class PostgresStore(SqlStore):
 
     @retried
     def _perform_all(self, requests: list[Request]) -> list[Answer | BudgetctlError]:
+        """Do a list. One that the database refuses is halved until it is clear which of the requests is to blame."""
         done: list[Answer | BudgetctlError] = []
-        while left := requests[len(done) :]:
+        most = len(requests)
+        while left := requests[len(done) : len(done) + most]:
             sql, asked = statement(left)
             budgets: dict[str, Budget] = {}
-            for what, *values in self._call(sql, **asked) or [["slow", None]]:
+            try:
+                answers = self._call(sql, **asked) or [["slow", None]]
+            except _REFUSALS as error:
+                if len(left) == 1:
+                    done.append(error)
+                most = len(left) // 2 or len(requests)
+                continue
+            for what, *values in answers:
                 request = requests[len(done)]
                 try:
                     if what == "unmatched":
@@ -254,9 +267,9 @@ class PostgresStore(SqlStore):
                         done.append(self._perform_slowly(request, *values))
                     else:
                         done.append(answered(self.project, request, [what, *values], budgets))
-                except StoreUnavailableError:
-                    raise
                 except BudgetctlError as error:
+                    if isinstance(error, StoreUnavailableError) and not isinstance(error, _REFUSALS):
+                        raise
                     done.append(error)
         return done
 

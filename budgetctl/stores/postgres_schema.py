@@ -16,6 +16,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("postgres_schema.sql", "postgres_functions.sql", "postgres_lists.sql"),
     ),
     ("what the planner takes the tables for", ("postgres_planning.sql",)),
+    ("sets of so many limits that no ordered index takes their names", ("postgres_posting_sets.sql",)),
 )
 """What each step is for, and the files beside this one that it runs."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from budgetctl.ledger import is_unsettled, rolled
 from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.base import PROJECT
+from budgetctl.stores.documents import from_json
 from budgetctl.stores.transaction import Row, Transaction
 
 LIMIT_COLUMNS = (
@@ -72,7 +72,7 @@ class Holder(NamedTuple):
 
     def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
         """The user's budget, with its primary limit as it stands now."""
-        extra = json.loads(self.extra) if self.extra else {}
+        extra = from_json(self.extra) or {}
         return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra, self.parent_name)
 
 
@@ -205,8 +205,8 @@ def entry_from_row(row: Row) -> Entry:
         at_us=at_us,
         amount=Picodollars(amount),
         model=model,
-        usage=json.loads(usage) if usage else None,
-        pricing=json.loads(pricing) if pricing else None,
+        usage=from_json(usage),
+        pricing=from_json(pricing),
         note=note,
         closed=ClosedWindow(limit, generation, start_us, end_us, Picodollars(spent)) if limit else None,
         refers_to=refers_to,

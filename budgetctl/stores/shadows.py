@@ -8,13 +8,17 @@ from typing import Any, NamedTuple
 
 from budgetctl import shadows
 from budgetctl.money import Picodollars
+from budgetctl.names import MAX_DEPTH
 from budgetctl.periods import duration_from_days
 from budgetctl.shadows import Decision, Posted, Shadow, State
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import NEVER, BudgetChange
+from budgetctl.stores.documents import from_json
 from budgetctl.stores.transaction import Transaction
 
 _PAGE = 1_000
+_ABOVE_EXTRA = 2
+"""In how many levels the extra keys of a state stand in the document of a shadow."""
 
 
 class _Kept(NamedTuple):
@@ -162,7 +166,7 @@ def _listed(state: State) -> list[Any]:
 
 
 def _shadow(text: str) -> Shadow:
-    shadow = Shadow(**json.loads(text))
+    shadow = Shadow(**(from_json(text, MAX_DEPTH + _ABOVE_EXTRA) or {}))
     return shadow._replace(
         state=_state(shadow.state),
         before=shadow.before and _state(shadow.before),
