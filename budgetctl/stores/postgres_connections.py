@@ -62,6 +62,9 @@ _VALUES = frozenset({"22", "54"})
 _OWN = frozenset({"23", "XX"})
 """Classes of errors that are of what a statement touches: a rule that it breaks, a row that is damaged."""
 
+_UNPREPARED = frozenset({"08P01", "26000", "42883", "42P01", "42P05"})
+"""What was set up for the session is not there: its tables and functions, by the search path, or its statements."""
+
 _AGAIN = frozenset({"23505", "40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
 """Nothing was changed, and it may go well next time: two were in each other's way, as when both take a name that was
 free when they looked, or the server starts or stops."""
@@ -243,10 +246,10 @@ class Connections:
         refused = error.sqlstate is None and "FATAL:" in reason and not _GOING_UP_OR_DOWN.search(reason)
         others = StatementError if kind_of_error in _OWN else StoreUnavailableError
         kind = LostError if lost and not refused else others
-        return kind(
-            f"cannot use the store {self.address}: {reason}; nothing was changed",
-            hint="check the address, the password (PGPASSFILE) and whether the server runs",
-        )
+        hint = "check the address, the password (PGPASSFILE) and whether the server runs"
+        if error.sqlstate in _UNPREPARED:
+            hint = f"PgBouncer must pool sessions (pool_mode = session); without one, is the schema {SCHEMA} gone?"
+        return kind(f"cannot use the store {self.address}: {reason}; nothing was changed", hint=hint)
 
 
 class _IntDumper(Dumper):
