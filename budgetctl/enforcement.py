@@ -9,7 +9,7 @@ from budgetctl.errors import InvalidValueError
 from budgetctl.idempotency import commit_key
 from budgetctl.models import Charge, Price, Usage
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.names import check_document, check_hold, check_model, check_note, check_user
+from budgetctl.names import check_document, check_hold, check_model, check_note, check_user, is_model
 from budgetctl.periods import parse_ttl
 from budgetctl.stores.base import ChargeRequest, Store
 
@@ -103,9 +103,14 @@ class Enforcement:
         return self._commit(hold_id, request, consumed, note)
 
     def commit_price(self, hold_id: str, price: Price, *, note: str | None = None) -> Charge:
-        """The same for what `budgetctl.pricing` found the call to cost."""
+        """The same for what `budgetctl.pricing` found the call to cost.
+
+        A model whose name no store keeps gives way to the one that the hold was made for: what a provider calls it is
+        no reason not to record what it cost.
+        """
         usage = price.usage.to_json()
-        request = ChargeRequest("", price.amount, model=price.model, usage=usage, pricing=price.pricing)
+        model = price.model if price.model is None or is_model(price.model) else None
+        request = ChargeRequest("", price.amount, model=model, usage=usage, pricing=price.pricing)
         return self._commit(hold_id, request, None if price.pricing.get("source") == "stated" else usage, note)
 
     def release(self, hold_id: str) -> Hold:

@@ -64,6 +64,15 @@ def check_model(name: Any) -> str:
     return checked
 
 
+def is_model(name: Any) -> bool:
+    """Whether that can be a model's name."""
+    try:
+        check_model(name)
+    except InvalidValueError:
+        return False
+    return True
+
+
 def check_name(name: Any) -> str:
     """The name of a limit."""
     return _checked(_text(name, "the name of a limit"), "limit", MAX_LENGTH)
