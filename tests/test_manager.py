@@ -153,7 +153,9 @@ def nested(depth, inner=1):
     return inner
 
 
-@pytest.mark.parametrize("usage", [nested(64), {"x": [[nested(61)]]}, {"x": "y" * 65_000}], ids=["deep", "mixed", "long"])
+@pytest.mark.parametrize(
+    "usage", [nested(64), {"x": [[nested(61)]]}, {"x": "y" * 65_000}], ids=["deep", "mixed", "long"]
+)
 def test_a_usage_of_some_depth_and_length_is_kept_as_it_is(manager, alice, usage):
     manager.charge("alice", "1", usage=usage)
     assert [entry.usage for entry in manager.history("alice")] == [usage]
