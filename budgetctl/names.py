@@ -111,7 +111,7 @@ def check_document(value: Any, what: str) -> dict[str, Any]:
         raise InvalidValueError(f"the {what} cannot be stored as JSON: {error}") from error
     if len(text) > MAX_DOCUMENT_BYTES:
         raise InvalidValueError(f"the {what} has {len(text):,} bytes as JSON: at most {MAX_DOCUMENT_BYTES:,}")
-    if text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(document):
+    if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(document):
         raise _too_deep(what)
     return document
 

@@ -29,7 +29,7 @@ def from_json(column: str | None, max_depth: int = MAX_DEPTH) -> dict[str, Any] 
     """
     if not column:
         return None
-    if column.count("{") + column.count("[") > max_depth:
+    if len(column) > 2 * max_depth and column.count("{") + column.count("[") > max_depth:
         column = _shallow(column, max_depth)
     try:
         document: dict[str, Any] = json.loads(column)
