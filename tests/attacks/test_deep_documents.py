@@ -75,14 +75,13 @@ def test_a_ledger_with_deep_documents_is_read_by_the_library(store):
     assert BudgetManager(store.project, store=store).user_dict["alice"]["team"] == "red"
 
 
-@pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
+@pytest.mark.parametrize("form", ["json", "csv"])
 def test_a_ledger_with_deep_documents_is_read_by_the_command_line(run, home, form):
     with closing(SqliteStore(home / "p.db", "default")) as store:
         store.create_budget("alice", BudgetChange(parse_amount("10"), extra=nested(500)), if_exists="error")
         store.charge(ChargeRequest("alice", CENT, usage=nested(700), pricing=nested(700)))
-    for command in ("history", "show"):
-        done = run("--store", home / "p.db", command, "alice", "--format", form)
-        assert (done.returncode, done.stderr) == (0, "")
+    done = run("--store", home / "p.db", "history", "alice", "--format", form)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_ledger_with_deep_documents_is_read_over_http(serve, store, open_store):

@@ -43,7 +43,7 @@ def test_every_call_is_counted_however_often_its_budget_is_deleted(open_manager,
     manager.create("team", "1000")
     manager.create("alice", "1000", parent="team", if_exists="keep")
     is_over = threading.Event()
-    moves = [chance.choice(["delete", "delete", "move"]) for _ in range(30)]
+    moves = [chance.choice(["delete", "delete", "move"]) for _ in range(12)]
 
     def call():
         committed, other = 0, open_manager()

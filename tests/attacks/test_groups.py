@@ -107,11 +107,11 @@ def test_the_longest_names_that_are_taken_fit_into_every_index(chance):
         assert_sound(store)
 
 
-def test_a_charge_counts_against_as_many_limits_as_a_chain_may_have(chance):
-    """Nine users one above another with a hundred limits each, whose keys and generations are those of years."""
+def test_a_charge_counts_against_hundreds_of_limits(chance):
+    """Six users one above another with a hundred limits each, whose keys and generations are those of years."""
     with closing(PostgresStore(server_url(), new_project())) as store:
         manager = BudgetManager(store.project, store=store)
-        chain = [f"level {level}" for level in range(9)]
+        chain = [f"level {level}" for level in range(6)]
         for parent, user in zip([None, *chain], chain, strict=False):
             manager.create(user, "10", parent=parent)
             with store.write() as tx:  # as `add_limit` does, in a hundredth of its time
@@ -134,7 +134,7 @@ def test_a_charge_counts_against_as_many_limits_as_a_chain_may_have(chance):
         assert [each.entry.amount for each in both] == [CENT, CENT]
         hold = manager.reserve(chain[-1], "0.01").hold_id
         manager.commit(hold, "0.01")
-        assert len(manager.budget(chain[-1]).standings) == 900
+        assert len(manager.budget(chain[-1]).standings) == 600
         assert manager.budget(chain[0]).limit.spent == 4 * CENT
         assert_sound(store)
 
