@@ -267,6 +267,8 @@ class Budgets(Bookkeeping):
         from budgetctl.repricing import reprice
 
         who = None if user is None else self.budget(user).user
+        if note is not None:
+            check_note(note)
         for correction in reprice(self._store, model, user=who, since_us=since_us, note=note, dry_run=dry_run):
             self._touch(correction.user)
             yield correction

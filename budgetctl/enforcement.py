@@ -117,9 +117,14 @@ class Enforcement:
         return self._commit(hold_id, request, consumed, note)
 
     def commit_price(self, hold_id: str, price: Price, *, note: str | None = None) -> Charge:
-        """The same for what `budgetctl.pricing` found the call to cost."""
+        """The same for what `budgetctl.pricing` found the call to cost.
+
+        A model whose name no store keeps gives way to the one that the hold was made for: what a provider calls it is
+        no reason not to record what it cost.
+        """
         usage, called = price.usage.to_json(), other_names(price.model, price.usage.provider)
-        request = ChargeRequest("", price.amount, model=price.model, usage=usage, pricing=price.pricing, called=called)
+        model = price.model if price.model is None or is_model(price.model) else None
+        request = ChargeRequest("", price.amount, model=model, usage=usage, pricing=price.pricing, called=called)
         return self._commit(hold_id, request, None if price.pricing.get("source") == "stated" else usage, note)
 
     def release(self, hold_id: str) -> Hold:

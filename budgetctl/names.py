@@ -11,8 +11,19 @@ from budgetctl.errors import InvalidValueError
 
 MAX_LENGTH = 256
 MAX_TEXT_LENGTH = 1_000
+"""In characters, each of which has up to four bytes in UTF-8."""
+
 MAX_CALLED = 8
 """How many more names a call may have for its model."""
+
+MAX_MODEL_BYTES = 1_000
+"""A model's name and the pattern that it is matched with stand in one row of an index, for which PostgreSQL has some
+2,700 bytes."""
+
+MAX_DEPTH = 64
+MAX_DOCUMENT_BYTES = 65_536
+"""Of a caller's document: everybody who reads a page of entries or budgets reads a thousand of them."""
+
 MAX_PERCENT = 1_000
 MAX_THRESHOLDS = 10
 
@@ -49,12 +60,15 @@ def check_project(name: Any) -> str:
 
 
 def check_model(name: Any) -> str:
-    """A model's name."""
-    return _checked(_text(name, "the name of a model"), "model", MAX_TEXT_LENGTH)
+    """A model's name, or a pattern for them."""
+    checked = _checked(_text(name, "the name of a model"), "model", MAX_TEXT_LENGTH)
+    if not checked.isascii() and (size := len(checked.encode())) > MAX_MODEL_BYTES:
+        raise InvalidValueError(f"the model {checked[:40]!r}… has {size} bytes in UTF-8: at most {MAX_MODEL_BYTES}")
+    return checked
 
 
 def is_model(name: Any) -> bool:
-    """Whether a model may have this name."""
+    """Whether that can be a model's name."""
     try:
         check_model(name)
     except InvalidValueError:
@@ -92,10 +106,30 @@ def check_document(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise InvalidValueError(f"the {what} {value!r:.80} is no dictionary")
     try:
-        document: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
+        text = json.dumps(dict(value), allow_nan=False)
+        document: dict[str, Any] = json.loads(text)
+    except RecursionError as error:
+        raise _too_deep(what) from error
+    except (TypeError, ValueError) as error:
         raise InvalidValueError(f"the {what} cannot be stored as JSON: {error}") from error
+    if len(text) > MAX_DOCUMENT_BYTES:
+        raise InvalidValueError(f"the {what} has {len(text):,} bytes as JSON: at most {MAX_DOCUMENT_BYTES:,}")
+    if len(text) > 2 * MAX_DEPTH and text.count("{") + text.count("[") > MAX_DEPTH and _is_deep(document):
+        raise _too_deep(what)
     return document
+
+
+def _too_deep(what: str) -> InvalidValueError:
+    return InvalidValueError(f"the {what} is nested too deeply: at most {MAX_DEPTH} levels are kept")
+
+
+def _is_deep(document: Any) -> bool:
+    """Whether objects and arrays stand in each other more deeply than is kept."""
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        inner = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [each for values in inner for each in values if isinstance(each, (dict, list))]
+    return bool(level)
 
 
 def _text(value: Any, what: str) -> str:

@@ -61,7 +61,7 @@ def change_of(record: Any, before: Record | None) -> BudgetChange:
     def changed(key: str) -> bool:
         return bool(record.get(key, _MISSING) != old.get(key, _MISSING))
 
-    extra = _extra(record)
+    extra = _extra(record, old)
     return check_terms(
         BudgetChange(
             amount=from_number(record["total_budget"]) if changed("total_budget") else None,
@@ -70,7 +70,7 @@ def change_of(record: Any, before: Record | None) -> BudgetChange:
             window_start_us=_instant(record, "last_updated_at") if changed("last_updated_at") else None,
             spent=from_number(record.get("current_cost", 0)) if changed("current_cost") else None,
             models=_model_costs(record.get("model_cost", {})) if changed("model_cost") else None,
-            extra=extra if extra != _extra(old) else None,
+            extra=extra,
         )
     )
 
@@ -104,13 +104,21 @@ def _model_costs(value: Any) -> dict[str, Picodollars]:
     return {check_model(model): from_number(cost) for model, cost in value.items()}
 
 
-def _extra(record: Mapping[str, Any]) -> Record:
-    """The keys that only the caller has a reason to show.
+def _extra(record: Mapping[str, Any], old: Mapping[str, Any]) -> Record | None:
+    """The keys that only the caller has a reason to show, or None where they are those of the old record."""
+    own, before = _own(record), _own(old)
+    if own == before:  # which may be longer than is taken today
+        return None
+    extra = check_document(own, "record")
+    return extra if extra != before else None
 
-    They are those which budgetctl does not know, and those which it leaves away but somebody wrote: what was written
-    must be there when it is read.
+
+def _own(record: Mapping[str, Any]) -> Record:
+    """The keys which budgetctl does not know, and those which it leaves away but somebody wrote.
+
+    What was written must be there when it is read.
     """
     shown = {"total_budget", *(key for key in _COSTS if record.get(key))}
     if record.get("duration") is not None:
         shown |= _TIMES
-    return check_document({key: value for key, value in record.items() if key not in shown}, "record")
+    return {key: value for key, value in record.items() if key not in shown}

@@ -281,7 +281,7 @@ class Free(Shape):
         """The object, if it can be stored."""
         if not isinstance(document, dict):
             raise refused(where, "an object", document)
-        return names.check_document(document, where) if strict else document
+        return names.check_document(document, where.removeprefix("the ")) if strict else document
 
     def schema(self) -> dict[str, Any]:
         """The type."""

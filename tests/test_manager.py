@@ -15,6 +15,7 @@ from budgetctl.errors import (
     UnknownUserError,
 )
 from budgetctl.models import Price, Usage
+from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
 
 USAGE = Usage(model="gpt-4o", request_id="chatcmpl-1", uncached_input=1_204, text_output=87)
@@ -132,6 +133,57 @@ def test_what_is_no_text_or_too_long_is_refused(manager, alice, field, text):
     with pytest.raises(InvalidValueError):
         manager.charge("alice", "1", **{field: text})
     assert ledger(manager) == []
+
+
+@pytest.mark.parametrize("model", ["模" * 334, "é" * 501, "😀" * 251], ids=len)
+def test_the_name_of_a_model_is_bounded_by_its_bytes(manager, alice, model):
+    with pytest.raises(InvalidValueError, match="bytes in UTF-8: at most 1000"):
+        manager.charge("alice", "1", model=model)
+    with pytest.raises(InvalidValueError, match="bytes in UTF-8"):
+        manager.reserve("alice", "1", model=model)
+    with pytest.raises(InvalidValueError, match="bytes in UTF-8"):
+        manager.add_limit("alice", "1", models=model, name="some")
+    assert ledger(manager) == []
+
+
+def nested(depth, inner=1):
+    """An object in so many others."""
+    for _ in range(depth):
+        inner = {"x": inner}
+    return inner
+
+
+@pytest.mark.parametrize(
+    "usage", [nested(64), {"x": [[nested(61)]]}, {"x": "y" * 65_000}], ids=["deep", "mixed", "long"]
+)
+def test_a_usage_of_some_depth_and_length_is_kept_as_it_is(manager, alice, usage):
+    manager.charge("alice", "1", usage=usage)
+    assert [entry.usage for entry in manager.history("alice")] == [usage]
+
+
+@pytest.mark.parametrize(
+    ("usage", "says"),
+    [
+        (nested(65), "nested too deeply: at most 64"),
+        ({"x": [[nested(62)]]}, "nested too deeply: at most 64"),
+        (nested(100_000), "nested too deeply: at most 64"),
+        ({"x": "y" * 65_536}, "bytes as JSON: at most 65,536"),
+    ],
+    ids=["deep", "mixed", "abysmal", "long"],
+)
+def test_a_usage_that_is_nested_too_deeply_or_too_long_is_refused(manager, alice, usage, says):
+    with pytest.raises(InvalidValueError, match=says):
+        manager.charge("alice", "1", usage=usage)
+    hold = manager.reserve("alice", "1")
+    with pytest.raises(InvalidValueError, match=says):
+        manager.commit(hold.hold_id, "1", usage=usage)
+    assert ledger(manager) == []
+
+
+def test_a_call_counts_for_the_holds_model_when_the_providers_name_of_it_cannot_be_kept(manager, alice):
+    hold = manager.reserve("alice", "1", model="gpt-4o")
+    price = Price(parse_amount("0.5"), Usage(), "模" * 334, {"source": "billed"})
+    assert manager.commit_price(hold.hold_id, price).entry.model == "gpt-4o"
 
 
 @pytest.mark.parametrize("model", ["", " "])

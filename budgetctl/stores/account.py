@@ -16,7 +16,8 @@ from budgetctl.money import ZERO, Picodollars
 from budgetctl.stores import clock
 from budgetctl.stores.base import BudgetChange
 from budgetctl.stores.counters import Counters
-from budgetctl.stores.entries import insert_reset, model_key, to_json
+from budgetctl.stores.documents import to_json
+from budgetctl.stores.entries import insert_reset, model_key
 from budgetctl.stores.limits import (
     MAX_LIMITS,
     check_terms,
@@ -53,7 +54,13 @@ class Account(Counters):
         `opened` are those that are open already, by holder, and those that this one opens. Raises `ClockError`; but
         where `is_told`, to record what has happened, the time stands still instead.
         """
-        holder = find_holder(tx, user)
+        return cls.of(tx, find_holder(tx, user), opened, is_told=is_told)
+
+    @classmethod
+    def of(
+        cls, tx: Transaction, holder: Holder, opened: dict[int, Account] | None = None, *, is_told: bool = False
+    ) -> Account:
+        """The same of a holder, which may be deleted."""
         (clock.hold_still if is_told else clock.check)(tx, holder.updated_us)
         chain = [holder, *holders_above(tx, holder)]
         accounts = {} if opened is None else opened
@@ -74,6 +81,8 @@ class Account(Counters):
     @classmethod
     def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:
         account = cls(tx, holder, limits_of(tx, holder), above)
+        if holder.deleted_us:  # its windows have come to an end: what is yet to be counted is of the last ones
+            return account
         for index, limit in enumerate(account._limits):
             if limit.held:
                 account._limits[index] = limit = swept(tx, limit)

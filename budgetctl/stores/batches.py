@@ -11,6 +11,7 @@ from budgetctl.errors import BudgetctlError
 from budgetctl.money import Picodollars
 from budgetctl.stores import operations
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.stores.sqlite_file import VALUE_ERRORS, refused_value
 from budgetctl.stores.transaction import Transaction
 
 T = TypeVar("T")
@@ -56,9 +57,9 @@ def _attempt(tx: Transaction, action: Callable[[], T]) -> T | BudgetctlError:
     tx.run("SAVEPOINT attempt")
     try:
         return action()
-    except BudgetctlError as error:
+    except (BudgetctlError, *VALUE_ERRORS) as error:
         tx.run("ROLLBACK TO attempt")
         tx.keys.clear()  # of rows that are gone
-        return error
+        return error if isinstance(error, BudgetctlError) else refused_value(error)
     finally:
         tx.run("RELEASE attempt")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from budgetctl.models import ClosedWindow, EntryKind, Limit
 from budgetctl.money import Picodollars
+from budgetctl.stores.documents import to_json
 from budgetctl.stores.transaction import Transaction
 
 
@@ -118,11 +118,3 @@ def _model_key(tx: Transaction, name: str) -> int:
     if row is not None:
         return int(row[0])
     return tx.insert("INSERT INTO models (project, name) VALUES (:project, :name) RETURNING model", name=name)
-
-
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def to_json(value: Mapping[str, Any] | None) -> str | None:
-    """A column's JSON; None for nothing."""
-    return _encode(value) if value else None

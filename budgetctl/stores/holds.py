@@ -6,16 +6,14 @@ limit's `held`. An expired one counts for nothing: whoever next opens the limit 
 
 from __future__ import annotations
 
-import shlex
-
 from budgetctl import ledger
-from budgetctl.errors import HoldResolvedError, KeyConflictError, UnknownHoldError, UnknownUserError
+from budgetctl.errors import HoldResolvedError, KeyConflictError, UnknownHoldError
 from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
 from budgetctl.permission import Hold, HoldRequest, HoldState
 from budgetctl.stores.account import Account
 from budgetctl.stores.entries import model_key
-from budgetctl.stores.rows import Holder, find_holder
+from budgetctl.stores.rows import HOLDER_COLUMNS, Holder, find_holder
 from budgetctl.stores.transaction import Row, Transaction
 
 _COLUMNS = "o.name, h.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
@@ -54,19 +52,22 @@ def hold_key(tx: Transaction, hold_id: str) -> int:
 
 
 def account_of(tx: Transaction, hold: Hold) -> Account:
-    """The account that the hold was made for. Raises `UnknownUserError` when that is deleted, whoever has its name."""
-    account = Account.open(tx, hold.user, is_told=True)
-    if not _is_of(tx, hold, account.holder):
-        raise UnknownUserError(
-            f"the hold {hold.hold_id!r} was made for a budget of {hold.user} that is deleted; nothing was changed",
-            hint=f"budgetctl history {shlex.quote(hold.user)}",
-        )
-    return account
+    """The account that the hold was made for, also when that is deleted, whoever has its name by now."""
+    holder = _holder_of(tx, hold)
+    if holder.deleted_us:
+        tx.require_whole_project()  # a deleted account is in nobody's chain of locks
+    return Account.of(tx, holder, is_told=True)
 
 
-def _is_of(tx: Transaction, hold: Hold, holder: Holder) -> bool:
-    row = tx.one("SELECT o.holder FROM holds o WHERE o.project = :project AND o.name = :name", name=hold.hold_id)
-    return row == (holder.holder,)
+def _holder_of(tx: Transaction, hold: Hold) -> Holder:
+    row = tx.one(
+        f"SELECT {HOLDER_COLUMNS} FROM holds o JOIN holders h ON h.project = o.project AND h.holder = o.holder"
+        " WHERE o.project = :project AND o.name = :name",
+        name=hold.hold_id,
+    )
+    if row is None:
+        raise TypeError(f"the hold {hold.hold_id!r} is nobody's")
+    return Holder(*row)
 
 
 def holds_of(
@@ -91,7 +92,7 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
     if earlier is not None:
         asked = (request.user, request.amount, request.model)
         is_same = (earlier.user, earlier.amount, earlier.model) == asked
-        if not is_same or not _is_of(tx, earlier, find_holder(tx, request.user)):
+        if not is_same or _holder_of(tx, earlier).holder != find_holder(tx, request.user).holder:
             raise KeyConflictError(
                 f"the hold {request.hold_id!r} was made before, of {format_usd(earlier.amount)} for {earlier.user};"
                 " nothing was set aside",
@@ -155,8 +156,11 @@ def limits_of_hold(tx: Transaction, hold: Hold) -> list[int]:
     return [limit_id for (limit_id,) in rows]
 
 
-def release_all(tx: Transaction, holder: Holder) -> None:
-    """Release all that is set aside for a holder, without looking at its limits."""
+def expire_all(tx: Transaction, holder: Holder) -> None:
+    """Let go of all that is set aside for a holder, without looking at its limits.
+
+    As with a hold whose time is over, its call may be under way, and what that costs is still to be committed.
+    """
     for limit_id, amount in tx.all(
         # A cross join keeps the tables in this order: from the postings on, all of them would be read.
         "SELECT p.limit_id, SUM(p.amount) FROM holds o CROSS JOIN hold_postings p"
@@ -169,12 +173,13 @@ def release_all(tx: Transaction, holder: Holder) -> None:
             amount=amount,
         )
     tx.run(
-        "DELETE FROM hold_postings WHERE hold IN (SELECT o.hold FROM holds o WHERE o.holder = :holder)",
+        "DELETE FROM hold_postings WHERE (project, hold) IN"
+        " (SELECT o.project, o.hold FROM holds o WHERE o.project = :project AND o.holder = :holder)",
         holder=holder.holder,
     )
     tx.run(
-        "UPDATE holds SET state = 'released', resolved_us = :now"
-        " WHERE holder = :holder AND state = 'open' AND expires_us > :now",
+        "UPDATE holds SET state = 'expired' WHERE project = :project AND holder = :holder"
+        " AND state NOT IN ('committed', 'released')",
         holder=holder.holder,
     )
 

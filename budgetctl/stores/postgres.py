@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from budgetctl import ledger
-from budgetctl.errors import BudgetctlError, StoreUnavailableError
+from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
 from budgetctl.matching import means, names_of_call
 from budgetctl.models import Charge, Reset
 from budgetctl.stores import operations
@@ -21,18 +21,22 @@ from budgetctl.stores.clock import MAX_PAUSE_US
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_calls import answered, standings_from, statement, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
-from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Session
+from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Session, StatementError
 from budgetctl.stores.postgres_schema import migrate
 from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
 from budgetctl.stores.rows import decided, unknown_user
 from budgetctl.stores.sql import SqlStore
-from budgetctl.stores.transaction import Transaction
+from budgetctl.stores.transaction import Transaction, WholeProjectNeededError
 
 if TYPE_CHECKING:
     from budgetctl.models import Budget
     from budgetctl.money import Picodollars
     from budgetctl.permission import Decision, Hold, HoldRequest
+
+
+_REFUSALS = (InvalidValueError, StatementError)
+"""What the database says of one request, and would say again, however the others are done."""
 
 
 class PostgresStore(SqlStore):
@@ -91,6 +95,7 @@ class PostgresStore(SqlStore):
                         tx.project = _create_project(tx, self.project)
                     if tx.project is not None:
                         tx.now_us = _lock(tx, user, self._now())
+                        tx.has_whole_project = user is None
                     self._joined.tx = tx
                     try:
                         yield tx
@@ -244,11 +249,20 @@ class PostgresStore(SqlStore):
 
     @retried
     def _perform_all(self, requests: list[Request]) -> list[Answer | BudgetctlError]:
+        """Do a list. One that the database refuses is halved until it is clear which of the requests is to blame."""
         done: list[Answer | BudgetctlError] = []
-        while left := requests[len(done) :]:
+        most = len(requests)
+        while left := requests[len(done) : len(done) + most]:
             sql, asked = statement(left)
             budgets: dict[str, Budget] = {}
-            for what, *values in self._call(sql, **asked) or [["slow", None]]:
+            try:
+                answers = self._call(sql, **asked) or [["slow", None]]
+            except _REFUSALS as error:
+                if len(left) == 1:
+                    done.append(error)
+                most = len(left) // 2 or len(requests)
+                continue
+            for what, *values in answers:
                 request = requests[len(done)]
                 try:
                     if what == "unmatched":
@@ -257,9 +271,9 @@ class PostgresStore(SqlStore):
                         done.append(self._perform_slowly(request, *values))
                     else:
                         done.append(answered(self.project, request, [what, *values], budgets))
-                except StoreUnavailableError:
-                    raise
                 except BudgetctlError as error:
+                    if isinstance(error, StoreUnavailableError) and not isinstance(error, _REFUSALS):
+                        raise
                     done.append(error)
         return done
 
@@ -276,8 +290,11 @@ class PostgresStore(SqlStore):
 
     def _perform_slowly(self, request: Request, user: str | None) -> Answer:
         """The same by the shared code, under the lock of the user's chain or, without one, the project's."""
-        with self.write(user=user) as tx:
-            answer = operations.perform(tx, self.project, request)
+        try:
+            with self.write(user=user) as tx:
+                answer = operations.perform(tx, self.project, request)
+        except WholeProjectNeededError:
+            return self._perform_slowly(request, None)
         key = request.key if isinstance(request, ChargeRequest) else None
         if isinstance(answer, Charge) and key and key.kind == "operation":
             return answer._replace(replayed=False)  # nobody but this store asked before

@@ -12,7 +12,7 @@ from budgetctl.models import PRIMARY, Budget, Charge, Entry, Standing
 from budgetctl.money import Picodollars
 from budgetctl.permission import Hold, HoldRequest
 from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
-from budgetctl.stores.entries import to_json
+from budgetctl.stores.documents import to_json
 from budgetctl.stores.rows import Holder, limit_from_row
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

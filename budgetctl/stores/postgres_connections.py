@@ -56,6 +56,15 @@ _BUSY = frozenset({"55P03", "57014"})
 _NUL = frozenset({None, "22P05"})
 """What psycopg says of a NUL in text, and the server of one in JSON."""
 
+_VALUES = frozenset({"22", "54"})
+"""Classes of errors of a value: one that is none of its type, and one that is too large for what the server keeps."""
+
+_OWN = frozenset({"23", "XX"})
+"""Classes of errors that are of what a statement touches: a rule that it breaks, a row that is damaged."""
+
+_UNPREPARED = frozenset({"08P01", "26000", "42883", "42P01", "42P05"})
+"""What was set up for the session is not there: its tables and functions, by the search path, or its statements."""
+
 _AGAIN = frozenset({"23505", "40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
 """Nothing was changed, and it may go well next time: two were in each other's way, as when both take a name that was
 free when they looked, or the server starts or stops."""
@@ -65,6 +74,10 @@ _GOING_UP_OR_DOWN = re.compile("start|shut|recover|accepting|too many|remaining 
 
 class LostError(StoreUnavailableError):
     """The server was lost, or had to choose among transactions; nothing was changed, and it may be tried again."""
+
+
+class StatementError(StoreUnavailableError):
+    """The server cannot do what was asked, though it may do all else; nothing was changed."""
 
 
 class Session:
@@ -225,14 +238,18 @@ class Connections:
             )
         if isinstance(error, psycopg.DataError) and error.sqlstate in _NUL:
             return InvalidValueError("a text has a NUL character in it, which PostgreSQL does not keep")
+        kind_of_error = (error.sqlstate or "")[:2]
+        if kind_of_error in _VALUES:
+            return InvalidValueError(f"PostgreSQL does not keep a value: {reason}; nothing was changed")
         lost = error.sqlstate in _AGAIN or (error.sqlstate is None and isinstance(error, psycopg.OperationalError))
         # Of what a server says before there is a connection, only the text is known.
         refused = error.sqlstate is None and "FATAL:" in reason and not _GOING_UP_OR_DOWN.search(reason)
-        kind = LostError if lost and not refused else StoreUnavailableError
-        return kind(
-            f"cannot use the store {self.address}: {reason}; nothing was changed",
-            hint="check the address, the password (PGPASSFILE) and whether the server runs",
-        )
+        others = StatementError if kind_of_error in _OWN else StoreUnavailableError
+        kind = LostError if lost and not refused else others
+        hint = "check the address, the password (PGPASSFILE) and whether the server runs"
+        if error.sqlstate in _UNPREPARED:
+            hint = f"PgBouncer must pool sessions (pool_mode = session); without one, is the schema {SCHEMA} gone?"
+        return kind(f"cannot use the store {self.address}: {reason}; nothing was changed", hint=hint)
 
 
 class _IntDumper(Dumper):

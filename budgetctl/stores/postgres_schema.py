@@ -18,6 +18,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("what the planner takes the tables for", ("postgres_planning.sql",)),
     ("patterns mean models by all of their names", ("postgres_matching.sql",)),
     ("when the clock was said to be right", ("postgres_clock.sql",)),
+    ("sets of so many limits that no ordered index takes their names", ("postgres_posting_sets.sql",)),
 )
 """What each step is for, and the files beside this one that it runs."""
 

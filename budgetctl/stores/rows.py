@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +11,7 @@ from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Ent
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores import clock
 from budgetctl.stores.base import PROJECT
+from budgetctl.stores.documents import from_json
 from budgetctl.stores.transaction import Row, Transaction
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ LIMIT_COLUMNS = (
 
 HOLDER_COLUMNS = (
     "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra, h.parent,"
-    " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)"
+    " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent), h.deleted_us"
 )
-HOLDER_WIDTH = 8
+HOLDER_WIDTH = 9
 
 SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
 """What a limit has spent in its current window."""
@@ -62,7 +62,7 @@ CORRECTIONS, REFUNDS = _LATER.format("adjustment"), _LATER.format("refund")
 
 
 class Holder(NamedTuple):
-    """A user's row: `last_number` is that of the newest entry."""
+    """A user's row: `last_number` is that of the newest entry, `deleted_us` is 0 unless it is deleted."""
 
     holder: int
     name: str
@@ -72,10 +72,11 @@ class Holder(NamedTuple):
     extra: str | None
     parent: int | None = None
     parent_name: str | None = None
+    deleted_us: int = 0
 
     def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
         """The user's budget, with its primary limit as it stands now."""
-        extra = json.loads(self.extra) if self.extra else {}
+        extra = from_json(self.extra) or {}
         return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra, self.parent_name)
 
 
@@ -116,11 +117,12 @@ def holders_above(tx: Transaction, holder: Holder, *, stop_at: int | None = None
 
 
 def limits_of(tx: Transaction, holder: Holder) -> list[Limit]:
-    """The holder's limits as they are stored."""
+    """The holder's limits as they are stored: of a deleted one, those that it had in the end."""
     rows = tx.all(
         f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.holder = :holder"
-        " AND l.deleted_us = 0 ORDER BY l.limit_id",
+        " AND l.deleted_us = :deleted_us ORDER BY l.limit_id",
         holder=holder.holder,
+        deleted_us=holder.deleted_us,
     )
     return [limit_from_row(row) for row in rows]
 
@@ -133,7 +135,7 @@ def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
     return tuple(Standing(name, limit) for (name, _), limit in zip(stored, limits, strict=True))
 
 
-def decided(tx: Transaction, user: str, cost: Picodollars | None, names: tuple[str, ...]) -> Decision:
+def decided(tx: Transaction, user: str, cost: Picodollars | None, names: str | None) -> Decision:
     """Whether all limits of a user would allow a cost now. Raises `UnknownUserError` and `ClockError`."""
     holder = find_holder(tx, user)
     clock.check(tx, holder.updated_us)
@@ -214,8 +216,8 @@ def entry_from_row(row: Row) -> Entry:
         at_us=at_us,
         amount=Picodollars(amount),
         model=model,
-        usage=json.loads(usage) if usage else None,
-        pricing=json.loads(pricing) if pricing else None,
+        usage=from_json(usage),
+        pricing=from_json(pricing),
         note=note,
         closed=ClosedWindow(limit, generation, start_us, end_us, Picodollars(spent)) if limit else None,
         refers_to=refers_to,

@@ -7,15 +7,21 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from budgetctl import shadows
+from budgetctl.models import PRIMARY
 from budgetctl.money import Picodollars
+from budgetctl.names import MAX_DEPTH
 from budgetctl.periods import duration_from_days
 from budgetctl.shadows import Decision, Posted, Shadow, State
 from budgetctl.stores import clock
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import NEVER, BudgetChange
+from budgetctl.stores.documents import from_json
+from budgetctl.stores.rows import HOLDER_COLUMNS, Holder
 from budgetctl.stores.transaction import Transaction
 
 _PAGE = 1_000
+_ABOVE_EXTRA = 2
+"""In how many levels the extra keys of a state stand in the document of a shadow."""
 
 
 class _Kept(NamedTuple):
@@ -53,11 +59,11 @@ def settle(tx: Transaction) -> int:
     for identity, limit_id, text, user in rows:
         shadow = _shadow(text)
         decision = shadows.settle(shadow, tx.now_us)
-        account = Account.find(tx, user)
-        if account is not None and account.primary.limit_id == limit_id:
+        account = _account_with(tx, user, limit_id)
+        if account is not None and not account.holder.deleted_us:
             _apply(account, decision, shadow.state)
             account.save()
-        else:  # of a budget that was deleted
+        else:  # a budget that is deleted has no reset, and what looks like one may be of its successor
             decision = Decision(shadow._replace(pending=None))
         _keep(tx, identity, limit_id, decision.shadow)
     return len(rows)
@@ -69,30 +75,38 @@ def is_unsettled(tx: Transaction) -> bool:
 
 
 def _accept_known(tx: Transaction, record: Posted, limit_id: int, shadow: Shadow) -> None:
-    """Record what has changed in a record since its shadow. That of a budget which is gone is dropped."""
+    """Record what has changed in a record since its shadow. What was spent counts also when the budget is deleted."""
     state, is_loaded = record.state, record.baseline is not None
     if is_loaded and record.is_new:  # it says nothing of what was spent
         state = state._replace(cost=shadow.state.cost, models=shadow.state.models)
     decision = shadows.decide(shadow, state, tx.now_us, is_new=record.is_new and not is_loaded)
     if decision.shadow == shadow:
         return
-    account = Account.find(tx, record.user)
-    if account is None:
-        return
-    if account.primary.limit_id == limit_id:
+    account = _account_with(tx, record.user, limit_id)
+    if account is not None:
         _apply(account, decision, shadow.state)
+        account.save()
         _keep(tx, record.identity, limit_id, decision.shadow)
-    account.save()
+
+
+def _account_with(tx: Transaction, user: str, limit_id: int) -> Account | None:
+    """The account with that primary limit, deleted or not, if it is or was the user's."""
+    row = tx.one(
+        f"SELECT {HOLDER_COLUMNS} FROM limits l JOIN holders h ON h.project = l.project AND h.holder = l.holder"
+        " WHERE l.project = :project AND l.limit_id = :limit_id AND l.name = :primary AND h.name = :user",
+        limit_id=limit_id,
+        primary=PRIMARY,
+        user=user,
+    )
+    return None if row is None else Account.of(tx, Holder(*row))
 
 
 def _accept_created(tx: Transaction, record: Posted, found: _Kept | None) -> None:
     """Record what a record means that the client's `create_budget` has made."""
     if found is not None:
         shadow = _shadow(found.text)
-        if found.is_live:
+        if found.is_live or not shadows.is_created_again(shadow, record.state, tx.now_us):
             _accept_known(tx, record, found.limit_id, shadow)
-            return
-        if not shadows.is_created_again(shadow, record.state, tx.now_us):
             return
     state = record.state
     terms = BudgetChange(amount=state.total, duration=_duration(state), extra=state.extra or None)
@@ -109,6 +123,13 @@ def _accept_created(tx: Transaction, record: Posted, found: _Kept | None) -> Non
 
 def _apply(account: Account, decision: Decision, state: State) -> None:
     """Make of a decision what it says, in a budget whose shadow was `state` so far."""
+    if not account.holder.deleted_us:  # otherwise only what was spent is still of interest
+        _set_terms(account, decision, state)
+    for model, amount in decision.charges.items():
+        account.post("spend" if amount > 0 else "adjustment", Picodollars(amount), model=model)
+
+
+def _set_terms(account: Account, decision: Decision, state: State) -> None:
     new = decision.shadow.state
     if decision.is_reset:
         account.reset()
@@ -120,8 +141,6 @@ def _apply(account: Account, decision: Decision, state: State) -> None:
                 extra=new.extra if new.extra != state.extra else None,
             )
         )
-    for model, amount in decision.charges.items():
-        account.post("spend" if amount > 0 else "adjustment", Picodollars(amount), model=model)
 
 
 def _duration(state: State) -> str:
@@ -164,7 +183,7 @@ def _listed(state: State) -> list[Any]:
 
 
 def _shadow(text: str) -> Shadow:
-    shadow = Shadow(**json.loads(text))
+    shadow = Shadow(**(from_json(text, MAX_DEPTH + _ABOVE_EXTRA) or {}))
     return shadow._replace(
         state=_state(shadow.state),
         before=shadow.before and _state(shadow.before),

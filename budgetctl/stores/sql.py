@@ -111,14 +111,14 @@ class SqlStore(SqlLedger):
 
     def delete_budget(self, user: str) -> None:
         """Delete the budget, and keep its entries."""
-        from budgetctl.stores.holds import release_all
+        from budgetctl.stores.holds import expire_all
         from budgetctl.stores.structure import has_children
 
         with self.write() as tx:
             found = find_holder(tx, user)
             if has_children(tx, found):
                 raise InvalidValueError(f"{user} is the parent of others, and cannot be deleted before they are moved")
-            release_all(tx, found)
+            expire_all(tx, found)
             holder = found.holder
             # It tells the deleted of one name apart, also where the clock stands still or goes back.
             row = tx.one("SELECT MAX(deleted_us) FROM holders WHERE project = :project AND name = :user", user=user)

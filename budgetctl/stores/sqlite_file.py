@@ -13,6 +13,7 @@ from typing import NamedTuple
 from budgetctl.errors import (
     BudgetctlError,
     CorruptStoreError,
+    InvalidValueError,
     NewerStoreError,
     StoreBusyError,
     StoreUnavailableError,
@@ -25,6 +26,9 @@ APPLICATION_ID = 0x62646774
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+VALUE_ERRORS = (sqlite3.DataError, OverflowError, UnicodeEncodeError)
+"""What is raised for a value that no column takes: before anything is done with it."""
 
 
 class FileId(NamedTuple):
@@ -141,11 +145,18 @@ def _migrate_step(connection: sqlite3.Connection) -> bool:
             connection.execute("ROLLBACK")
 
 
+def refused_value(error: Exception) -> InvalidValueError:
+    """What one of `VALUE_ERRORS` means."""
+    return InvalidValueError(f"SQLite does not keep a value: {error}; nothing was changed")
+
+
 @contextlib.contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system say into budgetctl's errors."""
     try:
         yield
+    except VALUE_ERRORS as error:
+        raise refused_value(error) from error
     except sqlite3.Error as error:
         raise _translated(error, path) from error
     except OSError as error:

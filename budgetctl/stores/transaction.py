@@ -30,11 +30,16 @@ class Connection(Protocol):
         """Run one statement once for each of the parameters."""
 
 
+class WholeProjectNeededError(Exception):
+    """A transaction that has locked one user's budget has come upon another one. Nothing was changed."""
+
+
 class Transaction:
     """Statements of one transaction, with the store's time at its start.
 
     `:project` and `:now` are bound in every statement. `project` is None while nothing is stored for the project:
-    then no row matches. `most` is what a counter can hold, None for any amount.
+    then no row matches. `most` is what a counter can hold, None for any amount. `has_whole_project` is false where only
+    one user's budget, and those above it, are kept from others.
     """
 
     def __init__(
@@ -44,8 +49,14 @@ class Transaction:
         self.project = project
         self.now_us = now_us
         self.most = most
+        self.has_whole_project = True
         self.keys: dict[tuple[str, str], int] = {}
         """Keys of rows that are never changed, by kind and name, so that many operations look them up once."""
+
+    def require_whole_project(self) -> None:
+        """Raise `WholeProjectNeededError` where others may change the project meanwhile."""
+        if not self.has_whole_project:
+            raise WholeProjectNeededError
 
     def one(self, sql: str, **parameters: Any) -> Row | None:
         """The first row, or None."""

@@ -334,6 +334,16 @@ def test_a_stream_is_not_charged_before(guard: Any, budgets: BudgetManager) -> N
     stream.close()
 
 
+def test_a_stream_is_charged_to_the_budget_that_was_deleted_meanwhile(guard: Any, budgets: BudgetManager) -> None:
+    budgets.cap("100")
+    stream = guard.completion("alice", **call(stream=True, mock_response="hello world"))
+    next(stream)
+    budgets.delete_budget("alice")
+    list(stream)
+    (entry,) = budgets.history("alice")
+    assert budgets.cap().limit.spent == entry.amount > 0
+
+
 def test_a_closed_stream_is_charged_for_what_came(guard: Any, budgets: BudgetManager) -> None:
     with guard.completion("alice", **call(stream=True, mock_response="hello world " * 50)) as stream:
         next(stream)

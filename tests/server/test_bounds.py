@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 
@@ -69,6 +70,9 @@ def test_a_body_that_is_no_json_is_not_taken(server, body):
         ({"amount_picodollars": -1}, "must be from 0"),
         ({"amount_picodollars": 10**27}, "must be from 0"),
         ({"usage": []}, "an object is needed"),
+        ({"usage": {"x": "y" * 65_536}}, "the body.usage has 65,545 bytes as JSON: at most 65,536"),
+        ({"pricing": {"x": json.loads("[" * 64 + "]" * 64)}}, "the body.pricing is nested too deeply: at most 64"),
+        ({"model": "\u6a21" * 334}, "has 1002 bytes in UTF-8: at most 1000"),
         ({"usage": {"x": "\ud800"}, "note": "\ud800"}, "lone surrogate"),
         ({"key": {"kind": "caller", "digest": "no", "request": "no"}}, "32 hexadecimal digits"),
         ({"project": 7}, "project must be text"),

@@ -11,7 +11,7 @@ import pytest
 from budgetctl.errors import InvalidValueError
 from budgetctl.money import parse_amount
 from budgetctl.server.litellm_protocol import get_budget, set_budget
-from budgetctl.stores.base import BudgetChange, ChargeRequest
+from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest
 
 CENT = 10**10
 CREATED = {"total_budget": 10, "duration": 28, "created_at": 1_795_348_000.5, "last_updated_at": 1_795_348_000.5}
@@ -208,8 +208,9 @@ def test_what_a_caller_keeps_in_a_record_is_there_for_others(store):
 # Deleted budgets
 
 
-def test_the_record_of_a_budget_that_is_gone_is_dropped(store, records, clock):
+def test_what_is_spent_on_a_record_whose_budget_is_gone_counts_there_and_above(store, records, clock):
     save(store, records | {"bob": CREATED})
+    store.create_budget(PROJECT, BudgetChange(parse_amount("100")), if_exists="error")
     store.delete_budget("alice")
     store.delete_budget("bob")
     store.create_budget("alice", BudgetChange(parse_amount("1")), if_exists="error")
@@ -218,7 +219,21 @@ def test_the_record_of_a_budget_that_is_gone_is_dropped(store, records, clock):
     created = copy.deepcopy(CREATED)
     spend(created, 0.01)
     save(store, records | {"bob": created})
+    save(store, records | {"bob": created})
     assert (spent(store), [budget.user for budget in store.budgets()]) == (0, ["alice"])
+    assert [entry.amount for entry in store.history("bob")] == [CENT]
+    assert spent(store, PROJECT) == 2 * CENT
+    assert list(store.verify()) == []
+
+
+def test_new_terms_on_a_record_whose_budget_is_gone_change_nothing(store, records, clock):
+    store.delete_budget("alice")
+    clock.advance(seconds=3)
+    records["alice"] |= {"total_budget": 99, "team": "red"}
+    reset(records["alice"])
+    save(store, records)
+    assert list(store.budgets()) == []
+    assert [entry.kind for entry in store.history("alice")] == ["spend", "spend"]
 
 
 def test_a_budget_that_was_deleted_can_be_created_again(store, clock):

@@ -139,13 +139,54 @@ def test_who_has_others_under_it_cannot_be_deleted(family):
 
 def test_a_deleted_budget_lets_go_of_what_is_set_aside_and_keeps_its_entries(family):
     family.charge("alice", "0.10")
-    hold = family.reserve("alice", "0.20")
+    family.reserve("alice", "0.20")
     family.delete_budget("alice")
     assert counters(family, "team", "cap") == [(0.1, 0)] * 2
     assert [entry.amount for entry in family.history("alice")] == [usd("0.10")]
-    assert [each.state for each in family.holds(resolved=True)] == ["released"]
+    assert [each.state for each in family.holds(resolved=True)] == ["expired"]
+
+
+def test_what_a_call_has_cost_counts_in_the_budget_that_was_deleted_meanwhile_and_above(family):
+    hold = family.reserve("alice", "0.20").hold_id
+    family.delete_budget("alice")
+    charge = family.commit(hold, "0.30", model="m")
+    assert (charge.entry.number, charge.budget.user, charge.budget.limit.spent) == (1, "alice", usd("0.30"))
+    assert family.commit(hold, "0.30", model="m").replayed
     with pytest.raises(HoldResolvedError):
-        family.commit(hold.hold_id, "0.20")
+        family.commit(hold, "0.31", model="m")
+    assert counters(family, "team", "cap") == [(0.3, 0)] * 2
+    assert [entry.amount for entry in family.history("alice")] == [usd("0.30")]
+    assert list(family.verify()) == []
+
+
+def test_what_a_call_has_cost_counts_above_parents_that_were_deleted_too(family):
+    hold = family.reserve("alice", "0.20").hold_id
+    family.set("bob", parent="")
+    for user in ("alice", "team"):
+        family.delete_budget(user)
+    family.create("team", "1.00")
+    family.commit(hold, "0.30")
+    assert counters(family, "team", "cap") == [(0, 0), (0.3, 0)]
+    assert list(family.verify()) == []
+
+
+def test_a_cost_in_a_deleted_budget_rolls_no_window(family, clock):
+    family.set("alice", duration="daily")
+    family.charge("alice", "0.10")
+    hold = family.reserve("alice", "0.20").hold_id
+    family.delete_budget("alice")
+    clock.advance(days=2)
+    family.commit(hold, "0.30")
+    assert [entry.kind for entry in family.history("alice")] == ["spend", "spend"]
+
+
+def test_a_hold_of_a_deleted_budget_can_be_released_and_then_not_committed(family):
+    hold = family.reserve("alice", "0.20").hold_id
+    family.delete_budget("alice")
+    assert [family.release(hold).state, family.release(hold).state] == ["released"] * 2
+    with pytest.raises(HoldResolvedError):
+        family.commit(hold, "0.20")
+    assert counters(family, "team", "cap") == [(0, 0)] * 2
 
 
 def test_a_parent_that_is_deleted_after_a_move_leaves_holds_that_can_be_resolved(family):
@@ -165,13 +206,11 @@ def test_a_new_budget_of_a_deleted_ones_name_has_nothing_to_do_with_its_holds(ma
     manager.delete_budget("alice")
     manager.create("alice", "1.00")
     for hold_id in ("committed", "late"):
-        with pytest.raises(UnknownUserError, match="is deleted"):
-            manager.commit(hold_id, "0.20")
+        assert manager.commit(hold_id, "0.20").budget.limit.amount == usd("1.00")
         with pytest.raises(KeyConflictError):
             manager.reserve("alice", "0.20", hold_id=hold_id)
-    with pytest.raises(UnknownUserError, match="is deleted"):
-        manager.release("late")
     assert counters(manager, "alice") == [(0, 0)]
+    assert list(manager.history("alice")) == []
 
 
 # The cap
