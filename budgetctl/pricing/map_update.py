@@ -21,7 +21,6 @@ _URL_VARIABLE = "LITELLM_MODEL_COST_MAP_URL"
 """The environment variable by which litellm's users name another place."""
 
 _TIMEOUT_S = 30
-_MAX_BYTES = 64 * 2**20
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _MIN_SHARE = 0.5
@@ -56,14 +55,16 @@ def fetch(url: str | None = None) -> str:
         )
     try:
         with build_opener(_redirects()).open(url, timeout=_TIMEOUT_S) as answer:
-            content: bytes = answer.read(_MAX_BYTES + 1)
+            content: bytes = answer.read(price_map.MAX_BYTES + 1)
     except HTTPError as error:
         error.close()
         raise _unavailable(url, error) from error
     except (OSError, ValueError, HTTPException) as error:
         raise _unavailable(url, getattr(error, "reason", error)) from error
-    if len(content) > _MAX_BYTES:
-        raise InvalidValueError(f"what {_host(url)} answered is larger than {_MAX_BYTES // 2**20} MiB: no price map")
+    if len(content) > price_map.MAX_BYTES:
+        raise InvalidValueError(
+            f"what {_host(url)} answered is larger than {price_map.MAX_BYTES // 2**20} MiB: no price map"
+        )
     return content.decode(errors="replace")
 
 
