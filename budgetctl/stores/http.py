@@ -204,12 +204,16 @@ class HttpStore:
         """The soft limits that are crossed, and were not told in this window."""
         return self._pages("crossings", after=after)
 
+    def claim(self, crossing: Crossing) -> bool:
+        """Have it for oneself while one tells of it, and say whether nobody else has it."""
+        return bool(self._call("claim", crossing=crossing))
+
     def tell(self, crossing: Crossing) -> bool:
         """Note that it was told, and say whether it was not yet."""
         return bool(self._call("tell", crossing=crossing))
 
     def forget(self, crossing: Crossing) -> None:
-        """Take back that it was told."""
+        """Take back that it was told, or claimed."""
         self._call("forget", crossing=crossing)
 
     def verify(self) -> Iterator[Difference]:
