@@ -35,9 +35,8 @@ _GRACE_S = 2.0
 class Relay:
     """While it is entered, signals are for the program that is run, and not for budgetctl, which has books to keep.
 
-    Once the program has ended, those that would have ended it end budgetctl: at the second one, or a while after the
-    first, which may be the one that the program has ended by. `SystemExit` is raised then, wherever budgetctl is. Others
-    come too late to mean anything.
+    Once the program has ended, those that would have ended it end budgetctl, by `SystemExit`: at the second one, or a
+    while after the first, which may be the one that the program has ended by. Others come too late to mean anything.
     """
 
     def __init__(self) -> None:

@@ -207,9 +207,8 @@ def _read() -> bytes | None:
     where = path()
     if where is None:
         return None
-    with suppress(OSError):
-        with open_regular(where, more_flags=getattr(os, "O_NOFOLLOW", 0)) as file:
-            return file.read(_LONGEST_FILE) if price_files.is_own(os.fstat(file.fileno())) else None
+    with suppress(OSError), open_regular(where, more_flags=getattr(os, "O_NOFOLLOW", 0)) as file:
+        return file.read(_LONGEST_FILE) if price_files.is_own(os.fstat(file.fileno())) else None
     return None
 
 
