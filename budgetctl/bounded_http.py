@@ -7,7 +7,6 @@ answers and bodies. Here all of it counts, from the first byte to the last. Impo
 
 from __future__ import annotations
 
-import functools
 import http.client
 import io
 import socket
@@ -75,16 +74,23 @@ class _Incoming(io.RawIOBase):
         super().close()
 
 
-class _Answer(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *arguments: Any, bounds: Bounds, **more: Any) -> None:
-        super().__init__(sock, *arguments, **more)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Incoming(sock, bounds))
+class _Bounded:
+    """A socket as http.client reads from it."""
+
+    def __init__(self, sock: socket.socket, bounds: Bounds) -> None:
+        self._sock, self._bounds = sock, bounds
+
+    def makefile(self, mode: str) -> io.BufferedReader:  # noqa: ARG002
+        return io.BufferedReader(_Incoming(self._sock, self._bounds))
 
 
 def bound(connection: http.client.HTTPConnection, bounds: Bounds) -> None:
     """Have what a connection is asked next within bounds, and opening it."""
-    connection.response_class = functools.partial(_Answer, bounds=bounds)  # type: ignore[assignment]  # only called
+
+    def answer(sock: socket.socket, *arguments: Any, **more: Any) -> http.client.HTTPResponse:
+        return http.client.HTTPResponse(_Bounded(sock, bounds), *arguments, **more)  # type: ignore[arg-type]
+
+    connection.response_class = answer  # type: ignore[assignment]  # which is called, and nothing else
     connection.timeout = bounds.left_s()
     if connection.sock is not None:
         connection.sock.settimeout(connection.timeout)
