@@ -90,12 +90,19 @@ class Bookkeeping(Enforcement):
         """The soft limits that are crossed and were not told in this window."""
         return self._store.crossings()
 
+    def claim(self, crossing: Crossing) -> bool:
+        """Have a crossing for oneself for 45 seconds, to tell of it: of two who ask at once, one hears yes.
+
+        `tell` says that it was told. Without that, as when the program is killed, it is anybody's again afterwards.
+        """
+        return self._store.claim(crossing)
+
     def tell(self, crossing: Crossing) -> bool:
         """Note that a crossing was told, and say whether it was not yet: of two who ask at once, one hears yes."""
         return self._store.tell(crossing)
 
     def forget(self, crossing: Crossing) -> None:
-        """Take back that a crossing was told: who should have heard of it did not."""
+        """Take back that a crossing was told or claimed: who should have heard of it did not."""
         self._store.forget(crossing)
 
     def verify(self, *, repair: bool = False) -> Iterator[Difference]:

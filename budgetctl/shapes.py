@@ -13,6 +13,9 @@ MAX_INTEGER = (1 << 63) - 1
 
 _DIGEST_BYTES = 16
 
+_CALENDAR = range(-62_135_500_000_000_000, 253_402_200_000_000_000)
+"""The microseconds of the years from 1 to 9999, in every zone."""
+
 
 class Shape:
     """How values of a type look in JSON. `where` names the value in messages."""
@@ -106,9 +109,18 @@ class Integer(Shape):
 class Instant(Integer):
     """Microseconds since 1970."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds = None
+
     def read(self, document: Any, where: str, *, strict: bool) -> int:
-        """The instant."""
-        return check_instant(super().read(document, where, strict=strict)) if strict else int(document)
+        """The instant. A server's answer may have a bound of a window, which any calendar has at least."""
+        if not strict and document.__class__ is int and document in _CALENDAR:
+            return document
+        instant = super().read(document, where, strict=strict)
+        if strict:
+            return check_instant(instant)
+        raise refused(where, "an instant in microseconds since 1970", document)
 
 
 class Boolean(Shape):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from budgetctl import audit, models, names, permission, top_ups
-from budgetctl.errors import BudgetctlError
+from budgetctl.errors import BudgetctlError, OverBudgetError
 from budgetctl.money import Picodollars
 from budgetctl.record_shapes import Field, Record
 from budgetctl.shapes import (
@@ -209,7 +209,11 @@ class ErrorShape(Shape):
         """An error of the class that has the code word."""
         if not isinstance(document, dict) or not isinstance(document.get("message"), str):
             raise refused(where, "an error with a message", document)
+        if not isinstance(document.get("hint"), str | None):
+            raise refused(f"{where}.hint", "text", document["hint"])
         kind = _error_kinds().get(str(document.get("code")), BudgetctlError)
+        if issubclass(kind, OverBudgetError) and document.get("decision") is None:
+            raise refused(f"{where}.decision", "a decision", None)
         error: BudgetctlError = kind.__new__(kind)
         BudgetctlError.__init__(error, document["message"], hint=document.get("hint"))
         if document.get("decision") is not None:

@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         gc.disable()
         arguments = sys.argv[1:]
     _prepare_streams()
+    _prepare_waiting()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]  # which needs the message alone
@@ -55,6 +56,14 @@ def _prepare_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
+
+
+def _prepare_waiting() -> None:
+    """Have the system keep how programs have ended that are run from here: a caller may have told it not to."""
+    import signal
+
+    if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -15,6 +15,7 @@ _MAX_USERS = 100
 
 def users(context: typer.Context, incomplete: str) -> Iterator[str]:
     """The users of the project whose names begin so; none where the project cannot be read."""
+    from budgetctl.cli.output import printable
     from budgetctl.cli.session import open_session
 
     before = context.parent.params if context.parent else {}
@@ -23,4 +24,5 @@ def users(context: typer.Context, incomplete: str) -> Iterator[str]:
             yield session.store.budget(incomplete).user
         # In the order of names, those that begin with a text follow right behind it.
         names = (budget.user for budget in session.store.budgets(after=incomplete))
-        yield from islice(takewhile(lambda name: name.startswith(incomplete), names), _MAX_USERS)
+        found = islice(takewhile(lambda name: name.startswith(incomplete), names), _MAX_USERS)
+        yield from (name for name in found if printable(name) == name)

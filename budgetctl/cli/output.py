@@ -14,13 +14,37 @@ from budgetctl.money import Picodollars, to_text
 Format = Literal["table", "json", "jsonl", "csv"]
 Document = Mapping[str, Any]
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_ACTING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff"
+    # What has no look of its own makes a name seem another: it turns the order of letters, or hides among them.
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_JOINERS = "\u200c\u200d"
+
+_FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
+"""How formulas begin, also in the wide and small forms that a spreadsheet takes for the same."""
+
+_CELL = re.compile(rf"(^|;)([\s'\"]*)(?=[{_FORMULA}])")
+_CELL_IN_JSON = re.compile(rf"(;[\s'\"\\]*)([{_FORMULA}])")
 _TABLE_PAGE = 1_000
 
 
 def printable(text: str) -> str:
-    """The text without characters that would act on a terminal: names come from files and responses too."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+    """The text without characters that would act on a terminal, or hide: names come from files and responses too."""
+    return _without_acting(text, lambda _: "\N{REPLACEMENT CHARACTER}")
+
+
+def _without_acting(text: str, instead: Callable[[str], str]) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return _ACTING.sub(lambda found: found[0] if _joins(found) else instead(found[0]), text)
+
+
+def _joins(found: re.Match[str]) -> bool:
+    """Whether it stands among letters or pictures that are written with it: in ASCII nothing is."""
+    before, after = found.string[found.start() - 1 : found.start()], found.string[found.end() : found.end() + 1]
+    return found[0] in _JOINERS and before > "\x7f" and after > "\x7f"
 
 
 def dumps(value: Any, indent: str | None = None) -> str:
@@ -32,12 +56,8 @@ def dumps(value: Any, indent: str | None = None) -> str:
         return _enclose("{}", items, indent)
     if isinstance(value, (list, tuple)):
         return _enclose("[]", [dumps(item, _deeper(indent)) for item in value], indent)
-    return _CONTROL.sub(_escape, json.dumps(value, ensure_ascii=False))
-
-
-def _escape(match: re.Match[str]) -> str:
-    """What `json` leaves as it is, though a terminal acts on it and no encoding has it."""
-    return f"\\u{ord(match[0]):04x}"
+    # `json` leaves some as they are, though a terminal acts on them or no encoding has them.
+    return _without_acting(json.dumps(value, ensure_ascii=False), lambda character: json.dumps(character)[1:-1])
 
 
 def _deeper(indent: str | None) -> str | None:
@@ -171,6 +191,7 @@ def _csv_cell(value: Any) -> str:
         return ""
     if isinstance(value, Picodollars):
         return to_text(value)
-    text = printable(value) if isinstance(value, str) else dumps(value)
-    # A spreadsheet runs a cell that begins like a formula.
-    return f"'{text}" if isinstance(value, str) and text.startswith(("=", "+", "-", "@")) else text
+    # A spreadsheet runs a cell that begins like a formula; where numbers have commas, a semicolon begins a cell.
+    if isinstance(value, str):
+        return _CELL.sub(r"\1'\2", printable(value))
+    return _CELL_IN_JSON.sub(lambda found: f"{found[1]}\\u{ord(found[2]):04x}", dumps(value))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
+from budgetctl.files import read_regular
 
 _JSON = re.compile(r"\s*[{\[]")
 """How JSON begins, and no name of a file."""
@@ -22,6 +23,22 @@ def read_text(source: str) -> str:
     from budgetctl.pricing.saved import decode_text
 
     return _decoded(source, decode_text)
+
+
+def read_report(path: Path) -> str:
+    """What a program has written to a file of that name; empty when it has made none.
+
+    Raises `InvalidValueError` when it is no file either: a pipe would be waited for, and a device read without end.
+    """
+    from budgetctl.pricing.saved import MAX_BYTES, decode_text
+
+    try:
+        content = read_regular(path, MAX_BYTES)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise InvalidValueError(f"cannot read {path}: {error.strerror}") from error
+    return _text(str(path), content, decode_text)
 
 
 def read_response(source: str) -> Any:
@@ -40,8 +57,12 @@ def read_response(source: str) -> Any:
 
 
 def _decoded(source: str, decode: Callable[[bytes], str]) -> str:
+    return _text(source, _content(source), decode)
+
+
+def _text(source: str, content: bytes, decode: Callable[[bytes], str]) -> str:
     try:
-        return decode(_content(source))
+        return decode(content)
     except InvalidResponseError as error:
         raise InvalidValueError(f"{_name(source)} {error.message}", hint=error.hint) from error
 

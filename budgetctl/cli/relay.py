@@ -7,29 +7,56 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-_FROM_KEYBOARD = (signal.SIGINT, signal.SIGQUIT)
+
+def _named(*names: str) -> frozenset[signal.Signals]:
+    """Those of the signals that this system has."""
+    return frozenset(getattr(signal, name) for name in names if hasattr(signal, name))
+
+
+_LEFT_ALONE = (
+    _named("SIGKILL", "SIGSTOP")  # nobody can catch them
+    # Of budgetctl's own faults, where going on would fault again: a handler in Python cannot mend anything.
+    | _named("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGEMT")
+    # What budgetctl itself writes, or whom it has started, is what these tell of. Python has made errors of the first
+    # two, and the last three are ignored, or stop a job in the background, which goes on later.
+    | _named("SIGPIPE", "SIGXFSZ", "SIGCHLD", "SIGTTIN", "SIGTTOU")
+)
+_FROM_KEYBOARD = _named("SIGINT", "SIGQUIT", "SIGTSTP", "SIGWINCH", "SIGINFO")
+"""What a terminal sends to all processes in its foreground."""
+
+_ENDING = _named("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+
+_GRACE_S = 2.0
+"""How long what is still to be done once the program has ended may go on after a signal that is to end it."""
 
 
 class Relay:
-    """While it is entered, signals end the program that is run, if any, and not budgetctl, which has books to keep."""
+    """While it is entered, signals are for the program that is run, and not for budgetctl, which has books to keep.
+
+    Once the program has ended, those that would have ended it end budgetctl, by `SystemExit`: at the second one, or a
+    while after the first, which may be the one that the program has ended by. Others come too late to mean anything.
+    """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._has_ended = False
+        self._ending: int | None = None
         self._early: list[int] = []
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Relay:
         """Take over the signals, but those that the caller has budgetctl and its children ignore, as nohup does."""
-        for number in _PASSED_ON:
+        for number in signal.valid_signals() - _LEFT_ALONE:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._receive)
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Give the signals back."""
+        if self._ending is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
@@ -38,18 +65,43 @@ class Relay:
 
         Raises `OSError` when it cannot be started.
         """
-        # What the caller opened beside the three streams is the program's too: `3<file`, `<(command)`.
-        self._process = subprocess.Popen(command, env=environment, close_fds=False)
-        for number in self._early:
-            self._process.send_signal(number)
-        code = self._process.wait()
+        try:
+            # What the caller opened beside the three streams is the program's too: `3<file`, `<(command)`.
+            self._process = subprocess.Popen(command, env=environment, close_fds=False)
+            for number in self._early:
+                self._process.send_signal(number)
+            code = self._process.wait()
+        finally:
+            self._has_ended = True
         return code if code >= 0 else 128 - code
 
     def _receive(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        if self._process is None:
+        if self._has_ended:
+            self._end(number)
+        elif self._process is None:
             self._early.append(number)
         elif not (number in _FROM_KEYBOARD and _is_foreground()):
             self._process.send_signal(number)
+        if number == signal.SIGTSTP:
+            self._stop()
+
+    def _stop(self) -> None:
+        """Do what the signal does by itself: a shell shows the job as stopped, and continues all of it by SIGCONT."""
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._receive)
+
+    def _end(self, number: int) -> None:
+        if self._ending is not None and number in {*_ENDING, signal.SIGALRM}:
+            _exit(self._ending)
+        if number in _ENDING:
+            self._ending = number
+            self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._receive))
+            signal.setitimer(signal.ITIMER_REAL, _GRACE_S)
+
+
+def _exit(number: int) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _is_foreground() -> bool:

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from budgetctl.cli.output import Format, Output
+from budgetctl.cli.output import Format, Output, printable
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.manager import BudgetManager
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store
@@ -129,7 +129,7 @@ class Session:
             raise InvalidValueError(
                 f"cannot ask whether to {action}: there is no terminal", hint=f"budgetctl {command} --yes"
             )
-        sys.stderr.write(f"{action[0].upper()}{action[1:]}? [y/N] ")
+        sys.stderr.write(f"{printable(action[0].upper() + action[1:])}? [y/N] ")
         sys.stderr.flush()
         answer = sys.stdin.readline()
         if not answer:  # Ctrl-D leaves the cursor on the line

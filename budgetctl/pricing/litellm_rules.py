@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from budgetctl.directories import cache_directory
+from budgetctl.files import open_regular
 from budgetctl.pricing import price_files, price_map
 
 _PROVEN = Path(__file__).with_name("proven_rules.json")
@@ -53,6 +54,8 @@ by one of these, which changes their digest.
 """
 
 _SETTLED_NS = 2_000_000_000
+
+_LONGEST_MEMORY = 1 << 16
 """How long a file has to be unchanged before its times tell that it is: clocks of file systems are coarse."""
 
 
@@ -155,10 +158,10 @@ def _computed(package: Path, names: dict[str, tuple[int, ...]]) -> str:
 def _remembered(identity: str) -> str | None:
     """The digest that was computed of files in this state. Only a file that nobody else can write is believed."""
     try:
-        with _memory().open("rb") as file:
+        with open_regular(_memory()) as file:
             if not price_files.is_own(os.fstat(file.fileno())):
                 return None
-            then, _, known = file.read().decode().rpartition("\n")
+            then, _, known = file.read(_LONGEST_MEMORY).decode().rpartition("\n")
     except (OSError, ValueError, RuntimeError):  # RuntimeError: there is no home directory
         return None
     return known if then == identity else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
@@ -15,14 +15,18 @@ from budgetctl.pricing.cost import token_rates
 from budgetctl.pricing.map_doubts import amounts, doubts
 from budgetctl.pricing.price_map import NOT_MODELS, PriceMap
 
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
+    from budgetctl.bounded_http import Bounds
+
 PUBLISHED = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
 """Where litellm's project keeps its newest map, and where litellm itself would fetch it from."""
 
 _URL_VARIABLE = "LITELLM_MODEL_COST_MAP_URL"
 """The environment variable by which litellm's users name another place."""
 
-_TIMEOUT_S = 30
-_MAX_BYTES = 64 * 2**20
+_TIMEOUT_S = 60.0
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Entries = Mapping[str, Mapping[str, Any]]
@@ -41,8 +45,8 @@ class Changes(NamedTuple):
     scaled: list[str]
 
 
-def fetch(url: str | None = None) -> str:
-    """The text at an address, by default where litellm's newest map is.
+def fetch(url: str | None = None, *, timeout_s: float = _TIMEOUT_S) -> str:
+    """The text at an address, by default where litellm's newest map is. All of it has to come in so many seconds.
 
     Raises `InvalidValueError` for an address that is not https, and `StoreUnavailableError`.
     """
@@ -50,22 +54,23 @@ def fetch(url: str | None = None) -> str:
     from urllib.error import HTTPError
     from urllib.request import build_opener
 
+    from budgetctl.bounded_http import Bounds, read_body
+
     url = url or os.environ.get(_URL_VARIABLE) or PUBLISHED
     if not _is_safe(url):
         raise InvalidValueError(
             f"a price map is fetched by https, not from {urlsplit(url).scheme or 'no scheme'}://{_host(url)}",
             hint="save it yourself and give it with --file",
         )
+    bounds = Bounds(timeout_s, price_map.MAX_BYTES)
     try:
-        with build_opener(_redirects()).open(url, timeout=_TIMEOUT_S) as answer:
-            content: bytes = answer.read(_MAX_BYTES + 1)
+        with build_opener(_redirects(), *_handlers(bounds)).open(url, timeout=timeout_s) as answer:
+            content = read_body(answer)
     except HTTPError as error:
         error.close()
         raise _unavailable(url, error) from error
     except (OSError, ValueError, HTTPException) as error:
         raise _unavailable(url, getattr(error, "reason", error)) from error
-    if len(content) > _MAX_BYTES:
-        raise InvalidValueError(f"what {_host(url)} answered is larger than {_MAX_BYTES // 2**20} MiB: no price map")
     return content.decode(errors="replace")
 
 
@@ -176,6 +181,32 @@ def _unavailable(url: str, reason: object) -> StoreUnavailableError:
         f"the price map cannot be fetched from {_host(url)}: {reason}",
         hint="try again, or save it yourself and give it with --file",
     )
+
+
+def _handlers(bounds: Bounds) -> list[Any]:
+    """What opens connections, all of which share the bounds: an address may lead to others."""
+    from http.client import HTTPConnection, HTTPSConnection
+    from urllib.request import HTTPHandler, HTTPSHandler
+
+    from budgetctl.bounded_http import bound
+
+    def within(kind: type[HTTPConnection]) -> Callable[..., HTTPConnection]:
+        def connect(host: str, **options: Any) -> HTTPConnection:
+            connection = kind(host, **options)
+            bound(connection, bounds)
+            return connection
+
+        return connect
+
+    class Plain(HTTPHandler):
+        def http_open(self, req: Any) -> Any:
+            return self.do_open(within(HTTPConnection), req)
+
+    class Secure(HTTPSHandler):
+        def https_open(self, req: Any) -> Any:
+            return self.do_open(within(HTTPSConnection), req)
+
+    return [Plain, Secure]
 
 
 def _redirects() -> Any:

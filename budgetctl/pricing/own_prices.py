@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from budgetctl.errors import CannotPriceError, InvalidValueError
+from budgetctl.files import read_regular
 from budgetctl.models import Price, Usage
 from budgetctl.money import Picodollars, divide_half_even, from_number, to_float, to_text
 from budgetctl.pricing import price_files
@@ -27,6 +28,8 @@ PER = 1_000_000
 MAX_PER = 10**9
 
 WEB_SEARCH = "web_search"
+
+_MAX_BYTES = 16 * 2**20
 
 RATES: dict[str, tuple[str, str | None]] = {
     "input": ("uncached_input", None),
@@ -192,7 +195,7 @@ def _load(files: PriceFiles) -> Mapping[str, OwnPrice]:
     from decimal import Decimal
 
     try:
-        document = tomllib.loads(files.own.read_text(encoding="utf-8"), parse_float=Decimal)
+        document = tomllib.loads(read_regular(files.own, _MAX_BYTES).decode(), parse_float=Decimal)
     except OSError as error:
         raise InvalidValueError(f"your prices cannot be read: {files.own}: {error.strerror}") from error
     except ValueError as error:  # also of text that is not UTF-8

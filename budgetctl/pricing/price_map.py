@@ -15,10 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from budgetctl.files import open_regular, read_regular
 from budgetctl.pricing import price_files
 from budgetctl.pricing.price_files import PriceFiles
 
 MAP_NAME = "model_prices_and_context_window_backup.json"
+
+MAX_BYTES = 64 * 2**20
+"""The largest map that is read whole, many times what one takes."""
 
 NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
 """The keys of the map that are no names of models."""
@@ -50,12 +54,12 @@ class PriceMap(NamedTuple):
     @contextmanager
     def entries(self) -> Iterator[Entries]:
         """The map's entries, to be looked up. Raises `OSError`, and `ValueError` for an empty file."""
-        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        with open_regular(self.path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
             yield Entries(text)
 
     def load(self) -> dict[str, dict[str, Any]]:
         """All models of the map. Raises `OSError`, and `ValueError` for what is not JSON."""
-        entries = json.loads(self.path.read_bytes())
+        entries = json.loads(read_regular(self.path, MAX_BYTES))
         return {key: _resolved(entry, entries) for key, entry in entries.items() if key not in NOT_MODELS}
 
 

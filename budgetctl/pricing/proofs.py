@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from budgetctl.directories import cache_directory
+from budgetctl.files import open_regular
 from budgetctl.models import Price, Usage
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map
 from budgetctl.pricing.catalog import Listing
@@ -206,16 +207,15 @@ def _read() -> bytes | None:
     where = path()
     if where is None:
         return None
-    with suppress(OSError):
-        descriptor = os.open(where, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            return file.read(_LONGEST_FILE) if price_files.is_own(os.fstat(file.fileno())) else None
+    with suppress(OSError), open_regular(where, more_flags=getattr(os, "O_NOFOLLOW", 0)) as file:
+        return file.read(_LONGEST_FILE) if price_files.is_own(os.fstat(file.fileno())) else None
     return None
 
 
 def _appended(where: Path, line: bytes) -> bool:
     """Whether a line was written behind those of a file, which has to be the user's own. Raises `OSError`."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would wait for a reader
     descriptor = os.open(where, flags, 0o600)
     try:
         return price_files.is_own(os.fstat(descriptor)) and os.write(descriptor, line) == len(line)

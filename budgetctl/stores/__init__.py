@@ -11,7 +11,14 @@ from budgetctl.directories import data_directory
 from budgetctl.errors import InvalidValueError
 from budgetctl.names import check_project
 from budgetctl.stores.base import Store
-from budgetctl.stores.location import is_database, is_directory, is_server, project_files, store_path
+from budgetctl.stores.location import (
+    check_slashes,
+    is_database,
+    is_directory,
+    is_server,
+    project_files,
+    store_path,
+)
 from budgetctl.stores.sqlite import DEFAULT_WAIT_S, SqliteStore
 
 __all__ = ["DEFAULT_WAIT_S", "SqliteStore", "Store", "open_store", "project_stores"]
@@ -47,6 +54,8 @@ def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = D
             names = any_project.projects()  # type: ignore[attr-defined]
         yield from (open_store(location, name, wait_s=wait_s) for name in names)
         return
+    if location is not None:
+        check_slashes(location)
     if location is not None and not is_directory(location):
         path = store_path(location, "default")
         for name in SqliteStore(path, "default", wait_s=wait_s).projects():

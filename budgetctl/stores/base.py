@@ -249,11 +249,14 @@ class Store(Protocol):
     def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window, by `limit_id`, from behind `after` on."""
 
+    def claim(self, crossing: Crossing) -> bool:
+        """Have it for oneself for 45 seconds, to tell of it, and say whether nobody else has it and it is not told."""
+
     def tell(self, crossing: Crossing) -> bool:
         """Note that it was told, and say whether it was not yet: of two who ask at once, one hears yes."""
 
     def forget(self, crossing: Crossing) -> None:
-        """Take back that it was told."""
+        """Take back that it was told, or claimed."""
 
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, in one snapshot."""

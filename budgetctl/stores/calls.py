@@ -319,6 +319,7 @@ CALLS = {
         Call("top_ups", "read"),
         Call("correct", "once", is_bulk=True),
         Call("repair", "once", is_bulk=True),
+        Call("claim", "once", parts=("is_free",)),
         Call("tell", "once", parts=("is_new",)),
         Call("forget", "once"),
     )

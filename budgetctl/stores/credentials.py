@@ -8,9 +8,13 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from budgetctl.directories import config_directory
 from budgetctl.errors import InvalidValueError, StoreUnavailableError
+from budgetctl.files import read_regular
 from budgetctl.stores.location import encode_project
 
 _PORTS = {"http": 80, "https": 443}
+
+_MAX_BYTES = 4096
+"""More than any token has: a file may be a device that has no end."""
 
 
 def split_address(address: str) -> SplitResult:
@@ -51,17 +55,17 @@ def find_token(address: str, project: str) -> str | None:
     if named:
         path = Path(named).expanduser()
         try:
-            return _checked(path.read_text(), str(path))
+            with path.open("rb") as file:  # which may be a pipe: <(pass show budgets)
+                return _checked(file.read(_MAX_BYTES).decode(), str(path))
         except (OSError, UnicodeDecodeError) as error:
-            raise StoreUnavailableError(
-                f"cannot read the token in {path}: {getattr(error, 'strerror', None) or 'it is no text'}",
-                hint="check BUDGETCTL_TOKEN_FILE",
-            ) from error
+            raise _unreadable(path, error, "check BUDGETCTL_TOKEN_FILE") from error
     path = token_path(address, project)
     try:
-        return _checked(path.read_text(), str(path))
+        return _checked(read_regular(path, _MAX_BYTES).decode(), str(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error, "store the token again: budgetctl token save") from error
 
 
 def store_token(address: str, project: str, token: str) -> Path:
@@ -72,6 +76,11 @@ def store_token(address: str, project: str, token: str) -> Path:
         path.chmod(0o600)  # it may have been there before
         file.write(_checked(token, "the token") + "\n")
     return path
+
+
+def _unreadable(path: Path, error: OSError | UnicodeDecodeError, hint: str) -> StoreUnavailableError:
+    reason = getattr(error, "strerror", None) or "it is no text"
+    return StoreUnavailableError(f"cannot read the token in {path}: {reason}", hint=hint)
 
 
 def _checked(text: str, where: str) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from budgetctl.errors import BudgetctlError
 from budgetctl.models import Budget, Charge, Entry, ProjectSummary, Reset
 from budgetctl.money import Picodollars
+from budgetctl.names import check_project
+from budgetctl.periods import check_instant
 from budgetctl.stores.base import Answer, BudgetChange, ChargeRequest, IfExists, Request, SortKey
 from budgetctl.stores.calls import CALLS, PATH, Page
 from budgetctl.stores.credentials import find_token
@@ -205,12 +207,16 @@ class HttpStore:
         """The soft limits that are crossed, and were not told in this window."""
         return self._pages("crossings", after=after)
 
+    def claim(self, crossing: Crossing) -> bool:
+        """Have it for oneself while one tells of it, and say whether nobody else has it."""
+        return bool(self._call("claim", crossing=crossing))
+
     def tell(self, crossing: Crossing) -> bool:
         """Note that it was told, and say whether it was not yet."""
         return bool(self._call("tell", crossing=crossing))
 
     def forget(self, crossing: Crossing) -> None:
-        """Take back that it was told."""
+        """Take back that it was told, or claimed."""
         self._call("forget", crossing=crossing)
 
     def verify(self) -> Iterator[Difference]:
@@ -232,8 +238,9 @@ class HttpStore:
 
     def projects(self) -> list[str]:
         """The projects on the server that the token is for."""
-        names: list[str] = self._listen(self._link.get(f"{PATH}projects", {})).document["items"]
-        return names
+        document = self._listen(self._link.get(f"{PATH}projects", {})).document
+        with self._link.reading():
+            return [check_project(name) for name in document["items"]]
 
     def close(self) -> None:
         """Close the connections. They are opened again on the next use."""
@@ -261,7 +268,8 @@ class HttpStore:
 
     def _change_token(self) -> object:
         document = self._listen(self._link.get(f"{PATH}changes", {"project": self.project})).document
-        return document["run"], document["elsewhere"], document["changes"] - self._own_changes
+        with self._link.reading():
+            return document["run"], document["elsewhere"], document["changes"] - self._own_changes
 
     def _ask(self, name: str, asked: Mapping[str, Any]) -> Any:
         call = CALLS[name]
@@ -272,12 +280,15 @@ class HttpStore:
         else:
             query = {key: _query_text(value) for key, value in document.items() if value is not None}
             reply = self._link.get(call.path, {"project": self.project, **query}, wait_s=wait_s)
-        return call.read_answer(self._listen(reply).document)
+        document = self._listen(reply).document
+        with self._link.reading():
+            return call.read_answer(document)
 
     def _listen(self, reply: Reply) -> Reply:
         """Note what the answer says beside its document."""
         if "budgetctl-now" in reply.headers:
-            self._heard = int(reply.headers["budgetctl-now"]), time.monotonic()
+            with self._link.reading():
+                self._heard = check_instant(int(reply.headers["budgetctl-now"])), time.monotonic()
         if "budgetctl-change" in reply.headers:
             self._own_changes += 1
         return reply
@@ -301,6 +312,8 @@ class HttpStore:
             yield from page.items
             if page.next is None:
                 return
+            if not page.items or page.next.items() <= asked.items():
+                raise self._link.odd("a list that does not go on")
             asked = {**asked, **page.next}
             size = {}
 
@@ -308,8 +321,10 @@ class HttpStore:
         call = CALLS[name]
         document = {**call.parameters.write_values(asked), **size, "project": self.project}
         query = {key: _query_text(value) for key, value in document.items() if value is not None}
-        page: Page = call.read_answer(self._listen(self._link.get(call.path, query)).document)
-        return page
+        answered = self._listen(self._link.get(call.path, query)).document
+        with self._link.reading():
+            page: Page = call.read_answer(answered)
+            return page
 
 
 def _query_text(value: Any) -> str:

@@ -7,7 +7,8 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     import http.client
 
 TIMEOUT_S = 10.0
-"""For connecting, and for each wait for an answer."""
+"""For a request and all of its answer."""
+
+MAX_ANSWER_BYTES = 64 * 2**20
+"""As much as a server takes at once: a page of a list is far less, and a whole project of litellm's no more."""
+
+_LONGEST_MESSAGE = 2000
 
 _PAUSE_S, _MAX_PAUSE_S = 0.2, 1.0
 _AT_FIRST = 1 / 6
@@ -35,7 +41,11 @@ _AT_FIRST = 1 / 6
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class UnknownServerError(BudgetctlError):
+class OddAnswerError(StoreUnavailableError):
+    """What a server answered is of no use, or did not come in time. It is not asked again: that would be no better."""
+
+
+class UnknownServerError(OddAnswerError):
     """What answers at the address is no server of ours."""
 
 
@@ -71,6 +81,18 @@ class Link:
         """Whether others on the way can read what is sent."""
         return not self._secure and self._host not in _LOOPBACK
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """While an answer is read, which may be of any shape. Raises `OddAnswerError` for one that does not fit."""
+        try:
+            yield
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise self.odd(f"an answer that is not understood here: {error}") from error
+
+    def odd(self, what: str) -> OddAnswerError:
+        """The error that says what is wrong with an answer."""
+        return OddAnswerError(f"{self.address} gave {what}", hint="check that it is the address of a budgetctl server")
+
     def get(self, path: str, parameters: Mapping[str, Any], *, wait_s: float | None = None) -> Reply:
         """Ask for something."""
         query = f"?{urlencode(parameters)}" if parameters else ""
@@ -96,9 +118,14 @@ class Link:
             try:
                 reply = self._attempt(method, path, body, headers, wait_s)
                 self._was_answered = True
-                if reply.status < HTTPStatus.MULTIPLE_CHOICES:
-                    return reply
-                raise _error_of(reply, self.address)
+                if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
+                    raise _error_of(reply, self.address)
+                if not isinstance(reply.document, dict):
+                    kind = reply.headers.get("content-type", "of no type")
+                    raise self.odd(f"an answer that is no JSON object ({kind:.80})")
+                return reply
+            except OddAnswerError:
+                raise
             except StoreUnavailableError as error:
                 if patience is None:
                     share = 1 if self._was_answered else _AT_FIRST
@@ -110,19 +137,21 @@ class Link:
     ) -> Reply:
         import http.client
 
+        from budgetctl import bounded_http
+
         connection = self._connection()
-        connection.timeout = wait_s or self._wait_s
-        if connection.sock is not None:
-            connection.sock.settimeout(connection.timeout)
         try:
+            bounded_http.bound(connection, bounded_http.Bounds(wait_s or self._wait_s, MAX_ANSWER_BYTES))
             connection.request(method, self._base + path, body, {**self._headers, **headers})
             answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException) as error:
+            content = bounded_http.read_body(answer)
+        except (OSError, ValueError, http.client.HTTPException) as error:
             connection.close()
+            # Who has waited for so long, or was sent so much, does not go on.
+            is_final = isinstance(error, (TimeoutError, bounded_http.TooLargeError))
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise StoreUnavailableError(
-                f"cannot reach the server {self.address}: {reason}", hint="check the address, and that it runs"
+            raise (OddAnswerError if is_final else StoreUnavailableError)(
+                f"cannot reach the server {self.address}: {reason:.200}", hint="check the address, and that it runs"
             ) from error
         return Reply(answer.status, _parsed(content), {key.lower(): value for key, value in answer.getheaders()})
 
@@ -148,10 +177,10 @@ def new_key() -> str:
     return str(uuid.UUID(int=bits))
 
 
-def _parsed(content: bytes) -> Any:
+def _parsed(content: bytearray) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -166,7 +195,7 @@ def _error_of(reply: Reply, address: str) -> BudgetctlError:
         return kind(f"{address}: {said}", hint=hint)
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
         to = reply.headers.get("location", "elsewhere")
-        return BudgetctlError(f"{address} redirects to {to!r:.200}; nothing was sent there", hint="name that address")
+        return OddAnswerError(f"{address} redirects to {to!r:.200}; nothing was sent there", hint="name that address")
     if told is None:
         return UnknownServerError(f"{address}: {said}", hint="check that it is the address of a budgetctl server")
     return BudgetctlError(f"{address}: {said}", hint=told.hint)
@@ -186,6 +215,9 @@ def _told(document: Any) -> BudgetctlError | None:
 
     said = document.get("error") if isinstance(document, dict) else None
     try:
-        return None if said is None else ErrorShape().read(said, "error", strict=False)
-    except InvalidValueError:
+        error = None if said is None else ErrorShape().read(said, "error", strict=False)
+    except (InvalidValueError, TypeError):
         return None
+    if error is not None:
+        error.message = error.message[:_LONGEST_MESSAGE]
+    return error

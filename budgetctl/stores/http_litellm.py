@@ -16,7 +16,7 @@ from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.models import Budget, Charge, ProjectSummary, Reset
 from budgetctl.records import change_of, record_of
 from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
-from budgetctl.stores.http_link import Link
+from budgetctl.stores.http_link import Link, OddAnswerError
 from budgetctl.stores.sqlite import SqliteStore, system_clock
 from budgetctl.stores.sqlite_file import connect_empty
 
@@ -150,10 +150,12 @@ class LitellmStore:
     def _loaded(self) -> dict[str, Any] | None:
         """The records by user, or None when there is no such project."""
         document = self._link.post("/get_budget", {"project_name": self.project}).document
-        if not isinstance(document, dict) or "status" not in document:
-            raise BudgetctlError(f"{self._link.address} is no server of budgets", hint="check the address")
+        if "status" not in document:
+            raise OddAnswerError(f"{self._link.address} is no server of budgets", hint="check the address")
         data = document.get("data") if document["status"] == "success" else None
-        return data if isinstance(data, dict) else None
+        if not isinstance(data, dict | None):
+            raise self._link.odd("something else than records of users")
+        return data
 
     @contextlib.contextmanager
     def _copy(self) -> Iterator[_Copy]:
@@ -162,7 +164,8 @@ class LitellmStore:
         try:
             records = self._loaded()
             if records is not None:
-                store.create_budgets([(user, change_of(record, None)) for user, record in records.items()])
+                with self._link.reading():
+                    store.create_budgets([(user, change_of(record, None)) for user, record in records.items()])
             yield store
         finally:
             store.close()
@@ -175,8 +178,8 @@ class LitellmStore:
             for record in records.values():
                 change_of(record, None)  # what cannot be read back is not posted
         answer = self._link.post("/set_budget", {"project_name": self.project, "user_dict": records}).document
-        if not isinstance(answer, dict) or answer.get("status") != "success":
-            raise BudgetctlError(f"{self._link.address} did not take the change", hint="try again")
+        if answer.get("status") != "success":
+            raise OddAnswerError(f"{self._link.address} did not take the change", hint="try again")
         return done
 
 

@@ -19,6 +19,8 @@ _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_")
 _DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]")
 """Names that Windows keeps for devices, whatever the suffix."""
 
+_SCHEMES = frozenset({"http", "https", "postgresql", "postgres"})
+
 _MOUNTS = Path("/proc/self/mounts")
 _NETWORK_FILESYSTEMS = frozenset(
     "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.sshfs glusterfs lustre ncpfs nfs nfs4 smb3 smbfs".split()
@@ -63,6 +65,7 @@ def store_path(location: str | os.PathLike[str] | None, project: str) -> Path:
         raise InvalidValueError("the store is empty: give a file, or leave it out for the data directory")
     if "\0" in text:
         raise InvalidValueError(f"the store {text!r} has a NUL character in it")
+    check_slashes(text)
     scheme, separator, _ = text.partition("://")
     if separator:
         # Only the scheme is repeated: what follows may hold a password.
@@ -72,6 +75,16 @@ def store_path(location: str | os.PathLike[str] | None, project: str) -> Path:
         )
     path = Path(text).expanduser()
     return path / file_name if is_directory(text) else path
+
+
+def check_slashes(location: str | os.PathLike[str]) -> None:
+    """Raise `InvalidValueError` for an address that lacks a slash, which would be made a file or a directory."""
+    scheme, colon, rest = os.fspath(location).partition(":")
+    if colon and scheme.lower() in _SCHEMES and not rest.startswith("//"):
+        raise InvalidValueError(
+            f"the store begins with {scheme}: and is no address: two slashes follow in one",
+            hint=f"budgetctl --store {scheme.lower()}://…; a file of that name is ./{scheme}:…",
+        )
 
 
 def is_server(location: str | os.PathLike[str] | None) -> bool:

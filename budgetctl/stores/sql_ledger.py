@@ -143,6 +143,13 @@ class SqlLedger(ABC):
                 found, place = thresholds.crossed(tx, place)
             yield from found
 
+    def claim(self, crossing: Crossing) -> bool:
+        """Have a crossing for oneself while one tells of it, and say whether nobody else has it."""
+        from budgetctl.stores import thresholds
+
+        with self.write() as tx:
+            return thresholds.claim(tx, crossing)
+
     def tell(self, crossing: Crossing) -> bool:
         """Note that it was told, and say whether it was not yet."""
         from budgetctl.stores import thresholds
@@ -151,7 +158,7 @@ class SqlLedger(ABC):
             return thresholds.tell(tx, crossing)
 
     def forget(self, crossing: Crossing) -> None:
-        """Take back that it was told."""
+        """Take back that it was told, or claimed."""
         from budgetctl.stores import thresholds
 
         with self.write() as tx:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from budgetctl import ledger
 from budgetctl.audit import Crossing
 from budgetctl.models import Standing
@@ -9,6 +11,9 @@ from budgetctl.stores.rows import LIMIT_COLUMNS, as_of_now, limit_from_row
 from budgetctl.stores.transaction import Transaction
 
 PAGE = 1_000
+
+CLAIMED_US = 45 * 1_000_000
+"""How long a crossing belongs to whoever has claimed it: a hook has 30 seconds, and `tell` ten."""
 
 
 def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
@@ -32,9 +37,29 @@ def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
     return found, rows[-1][1] if len(rows) == PAGE else None
 
 
+def claim(tx: Transaction, crossing: Crossing) -> bool:
+    """Have a crossing for oneself, for as long as it takes to tell of it, and say whether nobody else has it.
+
+    A claim stands among the answers to requests, which are kept for a while and forgotten as it is.
+    """
+    limit = crossing.standing.limit
+    if not _untold(tx, limit.limit_id, limit.generation, [crossing.percent]):
+        return False
+    row = tx.one(
+        "INSERT INTO requests (project, digest, request, answer, at_us)"
+        " VALUES (:project, :digest, :digest, '', :now)"
+        " ON CONFLICT (project, digest) DO UPDATE SET at_us = excluded.at_us WHERE requests.at_us <= :before"
+        " RETURNING at_us",
+        digest=_claim_digest(crossing),
+        before=tx.now_us - CLAIMED_US,
+    )
+    return row is not None
+
+
 def tell(tx: Transaction, crossing: Crossing) -> bool:
     """Note that a threshold was told, and say whether it was not yet."""
     limit = crossing.standing.limit
+    _unclaim(tx, crossing)
     if not _untold(tx, limit.limit_id, limit.generation, [crossing.percent]):
         return False
     tx.run(
@@ -49,7 +74,8 @@ def tell(tx: Transaction, crossing: Crossing) -> bool:
 
 
 def forget(tx: Transaction, crossing: Crossing) -> None:
-    """Take back that a threshold was told."""
+    """Take back that a threshold was told, or claimed."""
+    _unclaim(tx, crossing)
     tx.run(
         "DELETE FROM told_thresholds WHERE project = :project AND limit_id = :limit_id AND generation = :generation"
         " AND percent = :percent",
@@ -57,6 +83,15 @@ def forget(tx: Transaction, crossing: Crossing) -> None:
         generation=crossing.standing.limit.generation,
         percent=crossing.percent,
     )
+
+
+def _unclaim(tx: Transaction, crossing: Crossing) -> None:
+    tx.run("DELETE FROM requests WHERE project = :project AND digest = :digest", digest=_claim_digest(crossing))
+
+
+def _claim_digest(crossing: Crossing) -> bytes:
+    limit = crossing.standing.limit
+    return blake2b(f"claim {limit.limit_id} {limit.generation} {crossing.percent}".encode(), digest_size=16).digest()
 
 
 def _untold(tx: Transaction, limit_id: int, generation: int, percents: list[int]) -> list[int]:

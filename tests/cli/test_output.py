@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shlex
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -232,16 +233,65 @@ class TestCsv:
         (row,) = csv.DictReader(io.StringIO(cli("list", "--format", "csv").stdout))
         assert row["budget"] == "8999999.999999999999"
 
-    @pytest.mark.parametrize("name", ["=1+1", "+1", "@x", "-2"])
+    @pytest.mark.parametrize(
+        "name",
+        ["=1+1", "+1", "@x", "-2", " =1", "\u3000=1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20x", "\ufe661", "'=1"],
+    )
     def test_a_name_is_never_a_formula(self, cli: Cli, name: str) -> None:
         cli("create", "--", name, "1")
         (row,) = csv.DictReader(io.StringIO(cli("list", "--format", "csv").stdout))
         assert row["user"] == f"'{name}"
 
+    @pytest.mark.parametrize("separator", [",", ";", "\t"])
+    @pytest.mark.parametrize("name", ["a;=1+1", ";=1", "a; @x", 'a;"=1"', "a;\uff1d1", "a;b;-1"])
+    def test_no_cell_is_a_formula_whatever_separates_them(self, cli: Cli, name: str, separator: str) -> None:
+        cli("create", "--", name, "1")
+        cli("update-cost", "--cost", "0.1", "--model", name, "--", name)
+        for line in ("list", f"show {shlex.quote(name)}"):
+            shown = cli(*shlex.split(line), "--format", "csv").stdout
+            cells = [cell for row in csv.reader(io.StringIO(shown), delimiter=separator) for cell in row]
+            assert not [cell for cell in cells if re.match("""[\\s"']*[=+@\uff1d-]\\D""", cell) and "'" not in cell]
+
+    def test_what_is_json_in_a_cell_is_still_the_same_json(self, cli: Cli) -> None:
+        cli("create", "alice", "1")
+        cli("update-cost", "alice", "--cost", "0.1", "--model", "a;=1")
+        (row,) = csv.DictReader(io.StringIO(cli("show", "alice", "--format", "csv").stdout))
+        assert json.loads(row["models"]) == {"a;=1": 0.1}
+
     def test_a_name_with_commas_and_quotes_survives(self, cli: Cli) -> None:
         cli("create", 'a "b", c', "1")
         (row,) = csv.DictReader(io.StringIO(cli("list", "--format", "csv").stdout))
         assert row["user"] == 'a "b", c'
+
+
+class TestHiddenCharacters:
+    """Names that look like others: their letters are turned round, or something stands among them that is not seen."""
+
+    HIDDEN = "\u202e\u2066\u200b\u00ad\ufeff\u2060\u3164\u2028\u200d\U000e0041"
+
+    @pytest.mark.parametrize("hidden", HIDDEN)
+    def test_are_shown_for_what_they_are(self, cli: Cli, hidden: str) -> None:
+        cli("create", f"ali{hidden}ce", "1")
+        for line in ("list", "list --quiet", "list --format csv"):
+            assert "ali\N{REPLACEMENT CHARACTER}ce" in cli(*line.split()).stdout
+
+    @pytest.mark.parametrize("hidden", HIDDEN)
+    def test_are_escaped_in_json(self, cli: Cli, hidden: str) -> None:
+        name = f"ali{hidden}ce"
+        result = cli("create", name, "1", "--json")
+        assert (hidden in result.stdout, result.document["user"]) == (False, name)
+
+    @pytest.mark.parametrize("line", ["show", "check"])
+    def test_never_reach_stderr(self, cli: Cli, line: str) -> None:
+        assert "\u202e" not in cli(line, "ali\u202ece").stderr
+
+    @pytest.mark.parametrize(
+        "name", ["👨\u200d👩\u200d👧", "\u0645\u06cc\u200c\u062e\u0648\u0627", "❤\ufe0f\u200d🔥", "Zoë", "日本"]
+    )
+    def test_what_a_script_is_written_with_stays(self, cli: Cli, name: str) -> None:
+        cli("create", name, "1")
+        assert name in cli("list").stdout
+        assert name in cli("show", name, "--json").stdout
 
 
 class TestControlCharacters:

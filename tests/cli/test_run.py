@@ -82,7 +82,8 @@ class TestCommand:
         print_environment = "import json, os; print(json.dumps(dict(os.environ)))"
         command = (sys.executable, "-c", print_environment)
         result = run("run", "bob", "--amount", "0.1", "--store", "b.db", "-p", "other", "--id", "job", "--", *command)
-        found = {name: value for name, value in json.loads(result.stdout).items() if name.startswith("BUDGETCTL_")}
+        added = json.loads(result.stdout).items() - os.environ.items()
+        found = {name: value for name, value in added if name.startswith("BUDGETCTL_")}
         assert Path(found.pop("BUDGETCTL_COST_FILE")).name == "cost"
         assert found == {
             "BUDGETCTL_PROJECT": "other",

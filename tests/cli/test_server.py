@@ -54,6 +54,12 @@ class TestCommands:
         assert address in do("projects")
         assert do("delete", "alice", "--yes") != ""
 
+    def test_a_command_that_is_run_finds_the_server_too(self, run: Any, address: str) -> None:
+        run("create", "alice", "1", "--store", address)
+        charges = f"{sys.executable} -m budgetctl update-cost alice --cost 0.2 --quiet"
+        assert run("run", "alice", "--store", address, "--", "sh", "-c", charges).returncode == 0
+        assert "$0.20" in run("show", "alice", "--store", address).stdout
+
     def test_a_denial_is_one(self, cli: Cli, address: str) -> None:
         cli("create", "alice", "1", "--store", address)
         result = cli("reserve", "alice", "2", "--store", address)

@@ -52,6 +52,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "top_up": {"user": "alice", "limit": "total", "amount_picodollars": 1},
     "top_ups": {"user": "alice"},
     "correct": {"requests": [{"user": "alice", "number": 1, "amount_picodollars": 7, "pricing": {}}]},
+    "claim": {"standing": {"user": "alice", "limit": LIMIT}, "percent": 80},
     "tell": {"standing": {"user": "alice", "limit": LIMIT}, "percent": 80},
     "forget": {"standing": {"user": "alice", "limit": LIMIT}, "percent": 80},
 }

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from budgetctl.errors import StoreUnavailableError
+from budgetctl.errors import InvalidValueError, StoreUnavailableError
 from budgetctl.money import parse_amount
-from budgetctl.stores import SqliteStore, location, open_store
+from budgetctl.stores import SqliteStore, location, open_store, project_stores
 from budgetctl.stores.base import BudgetChange
 from budgetctl.stores.location import decode_project, encode_project, network_filesystem, project_files, store_path
 
@@ -35,6 +35,18 @@ def test_no_file_is_called_like_a_device_of_windows(name):
 def test_files_that_no_project_would_have_are_not_listed(home, file_name):
     (home / file_name).write_bytes(b"x")
     assert list(project_files(home)) == []
+
+
+@pytest.mark.parametrize("address", ["http:/host", "https:host", "HTTP:/host/", "postgresql:/host/budgets", "http:"])
+def test_an_address_that_lacks_a_slash_is_no_file(address):
+    with pytest.raises(InvalidValueError, match="two slashes"):
+        open_store(address, "p")
+    with pytest.raises(InvalidValueError, match="two slashes"):
+        list(project_stores(address))
+
+
+def test_a_file_may_be_called_like_an_address_where_it_is_a_path():
+    assert store_path("./http:/host", "p") == Path("http:/host")
 
 
 def test_a_location_that_ends_in_a_slash_is_a_directory_of_stores(home):

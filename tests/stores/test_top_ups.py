@@ -121,6 +121,27 @@ def test_a_top_up_of_nothing_or_until_the_past_is_refused(manager, amount, terms
     assert list(manager.history("alice")) == []
 
 
+def test_a_crossing_that_is_claimed_is_nobody_elses_for_a_while(manager, clock):
+    manager.charge("alice", "0.85")
+    (crossing,) = manager.crossings()
+    assert (manager.claim(crossing), manager.claim(crossing)) == (True, False)
+    clock.advance(seconds=44)
+    assert not manager.claim(crossing)
+    clock.advance(seconds=1)
+    assert manager.claim(crossing)
+    assert list(manager.crossings()) == [crossing]
+
+
+def test_a_crossing_that_is_told_cannot_be_claimed_and_one_that_is_forgotten_can(manager):
+    manager.charge("alice", "0.85")
+    (crossing,) = manager.crossings()
+    assert (manager.claim(crossing), manager.tell(crossing), manager.claim(crossing)) == (True, True, False)
+    manager.forget(crossing)
+    assert manager.claim(crossing)
+    manager.forget(crossing)
+    assert manager.claim(crossing)
+
+
 def test_a_threshold_is_a_share_of_all_that_is_allowed(manager):
     manager.charge("alice", "0.85")
     assert [crossing.percent for crossing in manager.crossings()] == [80]

@@ -26,6 +26,7 @@ from budgetctl.errors import (
     InvalidResponseError,
     InvalidValueError,
 )
+from budgetctl.stores.location import is_database, is_server
 
 if TYPE_CHECKING:
     from budgetctl.cli.costs import CostOptions
@@ -164,7 +165,9 @@ def _environment(session: Session, guard: _Guard, report: Path) -> dict[str, str
     environment.pop("BUDGETCTL_HOLD", None)  # of another `budgetctl run`, around this one
     if guard.hold is not None:
         environment["BUDGETCTL_HOLD"] = guard.hold.hold_id
-    if session.location is not None:
+    if is_server(session.location) or is_database(session.location):
+        environment["BUDGETCTL_STORE"] = str(session.location)
+    elif session.location is not None:
         # Absolute, as the command may go elsewhere; a slash at the end says that it is a directory.
         slash = "/" if session.location.endswith("/") else ""
         environment["BUDGETCTL_STORE"] = f"{Path(session.location).expanduser().absolute()}{slash}"
@@ -198,11 +201,11 @@ def _release(session: Session, guard: _Guard) -> bool:
 def _settle(session: Session, guard: _Guard, report: Path) -> None:
     """Charge what the command has reported; when it has reported nothing, let go of what was set aside."""
     from budgetctl.cli.costs import CostOptions, price_of
-    from budgetctl.cli.reading import read_text
+    from budgetctl.cli.reading import read_report
 
     stated = CostOptions(response=str(report))
     try:
-        text = read_text(str(report)).strip() if report.exists() else ""
+        text = read_report(report).strip()
         if not text:
             with _unheard():
                 if _release(session, guard):

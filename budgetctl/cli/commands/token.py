@@ -18,6 +18,7 @@ from budgetctl.names import check_project
 from budgetctl.stores.location import is_server
 
 _DAY_US = 86_400_000_000
+_LONGEST_LINE = 4096
 _DAYS = re.compile(r"([1-9]\d{0,4})d")
 
 TokenId = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="The token's id, as list shows it.")]
@@ -87,7 +88,7 @@ def save(session: Session) -> None:
         raise InvalidValueError("a token is kept for a server", hint="budgetctl token save --store https://…")
     if sys.stdin.isatty():
         session.note("paste the token, and press Enter")
-    path = store_token(str(session.location), check_project(session.project), sys.stdin.readline())
+    path = store_token(str(session.location), check_project(session.project), sys.stdin.readline(_LONGEST_LINE))
     session.output.document({"path": str(path)}, lambda: f"kept in {path}")
 
 

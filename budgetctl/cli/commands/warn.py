@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +16,9 @@ from budgetctl.cli.documents import CROSSING_FIELDS, crossing_document
 from budgetctl.cli.output import Document, dumps
 from budgetctl.cli.session import Session
 from budgetctl.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from budgetctl.audit import Crossing
 
 _TIMEOUT_S = 30
 
@@ -33,28 +37,37 @@ def warn(
 
     Thresholds are set by create --warn-at 50 --warn-at 80. The command of --exec is run once for each, not by a
     shell, and for 30 seconds at most; who could not be handed over is listed again the next time, and the exit code
-    is 1.
+    is 1. When warn itself is killed, whoever may not have been told is listed again after a minute.
 
     In a crontab, every five minutes:  */5 * * * *  budgetctl warn
     """
     session.manager.require_project()
     command = None if program is None else _words(program)
     failed: list[str] = []
+    shown: list[Crossing] = []
 
     def told() -> Iterator[Document]:
         for crossing in session.manager.crossings():
             document = crossing_document(crossing)
             if dry_run:
                 yield document
-            elif session.manager.tell(crossing):
+            elif session.manager.claim(crossing):
                 reason = None if command is None else _handed_over(command, document)
-                if reason is None:
-                    yield document
-                else:
+                if reason is not None:
                     session.manager.forget(crossing)
                     failed.append(f"{document['user']}: {reason}")
+                    continue
+                if command is None:
+                    shown.append(crossing)
+                else:
+                    session.manager.tell(crossing)
+                yield document
 
     session.output.documents(told(), CROSSING_COLUMNS, CROSSING_FIELDS)
+    # Told is what has been handed over or is out of our hands: whatever ends this before has it told again.
+    sys.stdout.flush()
+    for crossing in shown:
+        session.manager.tell(crossing)
     for reason in failed:
         problems.warn(reason)
     if failed:

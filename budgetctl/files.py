@@ -1,0 +1,44 @@
+"""Reading files whose names others have settled: what stands there may be anything.
+
+A pipe blocks whoever opens it until somebody writes, and a device may have no end. So nothing is read here but a
+regular file, and no more of it than is wanted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+# Opening does not wait for the other end of a pipe, and makes no terminal the process's own.
+_FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
+
+
+def open_regular(path: Path, *, more_flags: int = 0) -> BinaryIO:
+    """The open file. Raises `OSError` also for a directory, a pipe or a device."""
+    descriptor = os.open(path, _FLAGS | more_flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, most_bytes: int) -> bytes:
+    """The content of a file. Raises `OSError` also for one that is larger, a directory, a pipe or a device."""
+    with open_regular(path) as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise OSError(errno.EFBIG, f"it is larger than {_size(most_bytes)}", str(path))
+    return content
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MiB" if count >= 1 << 20 else f"{count >> 10} KiB"
