@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import litellm
@@ -12,6 +12,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from budgetctl.errors import BudgetctlError, CannotPriceError, InvalidResponseError, InvalidValueError, UnknownUserError
 from budgetctl.integrations.litellm_answers import price_answer
+from budgetctl.integrations.litellm_threads import finish
 from budgetctl.ledger import denial
 from budgetctl.manager import BudgetManager
 from budgetctl.models import Price, Usage
@@ -54,7 +55,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
         end_time: Any,  # noqa: ARG002
     ) -> None:
         """Charge what `litellm.acompletion` and its kin have answered."""
-        await asyncio.to_thread(self._charge, kwargs, response_obj)
+        await finish(partial(self._charge, kwargs, response_obj))
 
     async def async_pre_call_hook(
         self,
@@ -70,7 +71,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
             log.warning("a request names no user: it is not guarded")
             return
         model = data.get("model")
-        reason, status = await asyncio.to_thread(self._denial, user, model if isinstance(model, str) else None)
+        reason, status = await finish(partial(self._denial, user, model if isinstance(model, str) else None))
         if reason is not None:
             from fastapi import HTTPException  # the proxy is there, and so is this
 
