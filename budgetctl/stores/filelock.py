@@ -7,8 +7,10 @@ in `flock` is served in turn, and woken as soon as the lock is free.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 try:
@@ -51,11 +53,13 @@ class FileLock:
     def close(self) -> None:
         """Let go of the file, once the lock is free. The next use opens it again."""
         with self._threads:
-            if self._waiter is not None:
-                self._waiter.close()
-            elif self._fd is not None:
-                os.close(self._fd)
+            # Forgotten first: an interrupt that came between would have the number, another file's by then, used again.
+            fd, waiter = self._fd, self._waiter
             self._fd = self._waiter = None
+            if waiter is not None:
+                waiter.close()
+            elif fd is not None:
+                os.close(fd)
 
     def begin_process(self) -> None:
         """Start anew in a forked child: the open file, and a lock on it, belong to the parent too."""
@@ -64,9 +68,10 @@ class FileLock:
         self._threads = threading.RLock()
         self._fd = self._waiter = None
 
-    def __del__(self) -> None:
-        """Close the file of a lock that nobody closed."""
-        self.close()
+    def __del__(self, is_exiting: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Close the file of a lock that nobody closed. At exit the system does, and this module's names are gone."""
+        if not is_exiting():
+            self.close()
 
     def _acquire_file(self, deadline: float) -> bool:
         if self._fd is None:
