@@ -6,17 +6,23 @@ in `flock` is served in turn, and woken as soon as the lock is free.
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import BuiltinFunctionType
 
 try:
     import fcntl
 except ImportError:  # Windows: SQLite's own busy handler orders the writers
     fcntl = None  # type: ignore[assignment]
+
+
+_POLL_S = 0.01
 
 
 class FileLock:
@@ -85,6 +91,8 @@ class FileLock:
                     return False
             else:
                 return True
+            if not _has_threads():
+                return _poll(self._fd, deadline)
             self._waiter = _Waiter(self._fd)
             self._waiter.start()
         if not self._waiter.wait(deadline - time.monotonic()):
@@ -159,3 +167,18 @@ class _Waiter:
         fcntl.flock(self._fd, fcntl.LOCK_UN)
         if self._owns_file:
             os.close(self._fd)
+
+
+def _has_threads() -> bool:
+    """Whether only a thread stops that blocks. gevent's patches make greenlets of them: all of the program would."""
+    return isinstance(_thread.start_new_thread, BuiltinFunctionType)
+
+
+def _poll(fd: int, deadline: float) -> bool:
+    """Ask again and again, which is not fair, and lets greenlets run meanwhile."""
+    while time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False

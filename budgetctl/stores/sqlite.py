@@ -213,11 +213,14 @@ class SqliteStore(SqlStore):
         try:
             if not self._mutex.acquire(timeout=self._wait_s):
                 raise self._busy()
-            yield
-        finally:
+            with self._mutex:  # which no interrupt keeps from being released, as a call of `release` might be
+                self._mutex.release()
+                yield
+        except BaseException:
             # Asked of the lock itself: an interrupt may come when it is acquired and nothing else knows it yet.
             if self._mutex._is_owned():  # type: ignore[attr-defined]
                 self._mutex.release()
+            raise
 
     def _busy(self) -> StoreBusyError:
         return StoreBusyError(
