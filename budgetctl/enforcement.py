@@ -83,7 +83,7 @@ class Enforcement:
         from budgetctl.permission import HoldRequest
 
         request = HoldRequest(
-            _new_id() if hold_id is None else check_hold(hold_id),
+            new_hold_id() if hold_id is None else check_hold(hold_id),
             check_user(user),
             parse_amount(amount),
             parse_ttl(ttl),
@@ -165,7 +165,8 @@ def other_names(model: Any, provider: str | None = None, called: Sequence[str] =
     return tuple(others[:MAX_CALLED])
 
 
-def _new_id() -> str:
+def new_hold_id() -> str:
+    """A name that no hold has."""
     import secrets
 
     return secrets.token_hex(8)

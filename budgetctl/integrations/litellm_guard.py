@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import litellm
 
 from budgetctl.enforcement import DEFAULT_TTL
-from budgetctl.errors import CannotPriceError, HoldResolvedError, OverBudgetError
+from budgetctl.errors import CannotPriceError, OverBudgetError
 from budgetctl.integrations.litellm_calls import GuardedCall
 from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
+from budgetctl.integrations.litellm_threads import finish, leave
 from budgetctl.manager import BudgetManager
 from budgetctl.money import to_float
 from budgetctl.names import check_model
@@ -49,15 +50,17 @@ class Guard:
         **arguments: Any,
     ) -> Any:
         """`litellm.completion` for a user. What is set aside is given up after `ttl` if this process dies."""
-        call = self._reserve(user, model, messages, hold_id, ttl, arguments)
+        call = self._call(user, model, messages, hold_id, arguments)
+        answer = None
         try:
+            self._reserve(call, ttl, arguments)
             answer = litellm.completion(model=model, messages=messages, **arguments)
+            if hasattr(answer, "__next__"):
+                return GuardedStream(answer, call)
+            call.commit(answer)
         except BaseException:
-            call.release()
+            call.give_up(answer)
             raise
-        if hasattr(answer, "__next__"):
-            return GuardedStream(answer, call)
-        call.commit(answer)
         return answer
 
     async def acompletion(
@@ -71,52 +74,37 @@ class Guard:
         **arguments: Any,
     ) -> Any:
         """`litellm.acompletion` for a user. The store is asked in threads: the event loop waits for nobody."""
-        reserving = asyncio.ensure_future(
-            asyncio.to_thread(self._reserve, user, model, messages, hold_id, ttl, arguments)
-        )
+        call = self._call(user, model, messages, hold_id, arguments)
+        answer = None
         try:
-            call = await asyncio.shield(reserving)
-        except asyncio.CancelledError:
-            # The thread cannot be cancelled: what it sets aside is let go once it has.
-            reserving.add_done_callback(_release_reserved)
-            raise
-        try:
+            await finish(partial(self._reserve, call, ttl, arguments))
             answer = await litellm.acompletion(model=model, messages=messages, **arguments)
-        except BaseException:
-            await asyncio.to_thread(call.release)
+            if hasattr(answer, "__anext__"):
+                return AsyncGuardedStream(answer, call)
+            await finish(partial(call.commit, answer))
+        except Exception:
+            await finish(partial(call.give_up, answer))
             raise
-        if hasattr(answer, "__anext__"):
-            return AsyncGuardedStream(answer, call)
-        await asyncio.to_thread(call.commit, answer)
+        except BaseException:  # who goes away is not kept waiting
+            leave(partial(call.give_up, answer))
+            raise
         return answer
 
-    def _reserve(
-        self,
-        user: str,
-        model: str,
-        messages: Sequence[Any],
-        hold_id: str | None,
-        ttl: str | float,
-        arguments: dict[str, Any],
+    def _call(
+        self, user: str, model: str, messages: Sequence[Any], hold_id: str | None, arguments: dict[str, Any]
     ) -> GuardedCall:
         check_model(model)
         provider = arguments.get("custom_llm_provider")
-        price = self._manager.estimate(
-            model, messages, max_output_tokens=self._longest_answer(model, provider, arguments), provider=provider
-        )
+        return GuardedCall(self._manager, user, model=model, messages=messages, provider=provider, hold_id=hold_id)
+
+    def _reserve(self, call: GuardedCall, ttl: str | float, arguments: dict[str, Any]) -> None:
         try:
-            hold = self._manager.reserve(user, price.amount, hold_id=hold_id, ttl=ttl, model=model, provider=provider)
+            call.reserve(self._longest_answer(call.model, call.provider, arguments), ttl)
         except OverBudgetError as error:
             limit = error.decision.binding.limit
             raise litellm.BudgetExceededError(
                 current_cost=to_float(limit.spent), max_budget=to_float(limit.amount), message=error.message
             ) from error
-        if hold.state != "open":
-            raise HoldResolvedError(
-                f"the hold {hold.hold_id!r} is {hold.state} already; the call was not made",
-                hint="give each call a hold of its own",
-            )
-        return GuardedCall(self._manager, hold, model=model, messages=messages, provider=provider)
 
     def _longest_answer(self, model: str, provider: str | None, arguments: dict[str, Any]) -> int:
         """How many tokens may come back, over all of the answers that are asked for."""
@@ -142,8 +130,3 @@ def _listed_maximum(model: str, provider: str | None) -> int | None:
     except CannotPriceError:  # the user's own price may know it
         return None
     return maximum if isinstance(maximum, int) else None
-
-
-def _release_reserved(reserving: asyncio.Future[GuardedCall]) -> None:
-    if not reserving.cancelled() and reserving.exception() is None:
-        reserving.get_loop().run_in_executor(None, reserving.result().release)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import sys
+import weakref
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from budgetctl.errors import BudgetctlError, CannotPriceError, InvalidResponseError, InvalidValueError, UnknownUserError
 from budgetctl.integrations.litellm_answers import price_answer
+from budgetctl.integrations.litellm_threads import finish
 from budgetctl.ledger import denial
 from budgetctl.manager import BudgetManager
 from budgetctl.models import Price, Usage
@@ -25,6 +30,13 @@ _PROXY_ADMIN = "default_user_id"
 """Whom the proxy's master key belongs to: not a person, so that what the request says is asked for."""
 
 
+_MOST_UNTOLD = 10_000
+"""A server has streams that are broken off, of which litellm tells nothing, for as long as it runs."""
+
+_TELLERS = frozenset({"_client_async_logging_helper", "dispatch_success_handlers", "async_success_handler"})
+"""The coroutines of litellm's by which it tells of an asynchronous call, or puts that into the line of its worker."""
+
+
 class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not followed by mypy
     """Charges each response once to the user of its call: `litellm.callbacks = [BudgetctlLogger(manager)]`.
 
@@ -33,6 +45,10 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
     `metadata["user"]`; `user`. Only the proxy can say the first two. An unknown user is logged, and nothing else:
     calls go on, and cost nobody. Answers of litellm's cache cost nothing. litellm tells of a stream once it has ended:
     one that is broken off is not charged here.
+
+    litellm tells of asynchronous calls later, by tasks of the running loop, and drops some of them when that ends:
+    `await logger.flush()` before, as the last thing in what `asyncio.run` is given. What it has not told of when the
+    program ends is not charged, and logged by its number. `Guard` needs none of that.
 
     In the proxy, a request of a user with nothing left is answered with 422 (`litellm.budget_exceeded_status_code`)
     and not sent, and with 503 while the store cannot be asked. A limit for some models is looked at when its pattern
@@ -43,6 +59,43 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
     def __init__(self, manager: BudgetManager) -> None:
         super().__init__()
         self._manager = manager
+        self._untold: dict[str, None] = {}
+        _watch(self)
+
+    async def flush(self) -> None:
+        """Wait until litellm has told of all asynchronous calls that have answered, and these are charged.
+
+        To be awaited before the loop ends, which is when litellm drops what it has not told yet.
+        """
+        while telling := _tasks_that_tell():
+            await asyncio.wait(telling)
+        await GLOBAL_LOGGING_WORKER.flush()
+
+    def untold(self) -> int:
+        """How many of the last calls litellm has begun, and has not told the end of."""
+        return len(self._untold)
+
+    def log_pre_api_call(self, model: Any, messages: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG002 - litellm's signature
+        """Note that a call was begun."""
+        call_id = kwargs.get("litellm_call_id")
+        if call_id is not None:
+            self._untold[call_id] = None
+            if len(self._untold) > _MOST_UNTOLD:
+                self._untold.pop(next(iter(self._untold), call_id), None)
+
+    def log_failure_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:  # noqa: ARG002 - litellm's signature
+        """Note that a call has failed: it costs nothing."""
+        self._untold.pop(kwargs.get("litellm_call_id", ""), None)
+
+    async def async_log_failure_event(
+        self,
+        kwargs: dict[str, Any],
+        response_obj: Any,
+        start_time: Any,
+        end_time: Any,
+    ) -> None:
+        """Note that an asynchronous call has failed."""
+        self.log_failure_event(kwargs, response_obj, start_time, end_time)
 
     def log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:  # noqa: ARG002 - litellm's signature
         """Charge what `litellm.completion` and its kin have answered; of a stream, once it has ended."""
@@ -56,7 +109,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
         end_time: Any,  # noqa: ARG002
     ) -> None:
         """Charge what `litellm.acompletion` and its kin have answered."""
-        await asyncio.to_thread(self._charge, kwargs, response_obj)
+        await finish(partial(self._charge, kwargs, response_obj))
 
     async def async_pre_call_hook(
         self,
@@ -72,7 +125,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
             log.warning("a request names no user: it is not guarded")
             return
         model = data.get("model")
-        reason, status = await asyncio.to_thread(self._denial, user, model if isinstance(model, str) else None)
+        reason, status = await finish(partial(self._denial, user, model if isinstance(model, str) else None))
         if reason is not None:
             from fastapi import HTTPException  # the proxy is there, and so is this
 
@@ -94,6 +147,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
         return denial(decision), getattr(litellm, "budget_exceeded_status_code", 422)
 
     def _charge(self, kwargs: Mapping[str, Any], response: Any) -> None:
+        self._untold.pop(kwargs.get("litellm_call_id", ""), None)
         if kwargs.get("cache_hit") is True:
             return
         said = kwargs.get("litellm_params") or {}
@@ -173,3 +227,33 @@ def _user_of(user: Any, *documents: Any) -> str | None:
         user,
     ]
     return next((str(name) for name in candidates if name not in (None, "")), None)
+
+
+def _tasks_that_tell() -> list[asyncio.Task[Any]]:
+    return [task for task in asyncio.all_tasks() if getattr(task.get_coro(), "__name__", None) in _TELLERS]
+
+
+_loggers: weakref.WeakSet[BudgetctlLogger] = weakref.WeakSet()
+
+
+def _watch(logger: BudgetctlLogger) -> None:
+    """Have what a logger was not told of logged when the program ends."""
+    if not _loggers:
+        # litellm tells of some calls at exit. What is registered later is done earlier: so that has to be, once more.
+        last = getattr(GLOBAL_LOGGING_WORKER, "_flush_on_exit", None)
+        atexit.unregister(_warn_of_untold)
+        atexit.register(_warn_of_untold)
+        if last is not None:
+            atexit.unregister(last)
+            atexit.register(last)
+    _loggers.add(logger)
+
+
+def _warn_of_untold() -> None:
+    untold = sum(logger.untold() for logger in _loggers)
+    if untold:
+        log.warning(
+            "litellm has begun %d calls whose end it has not told BudgetctlLogger: what these cost is not charged;"
+            " await its flush() before the event loop ends, or make calls through Guard",
+            untold,
+        )

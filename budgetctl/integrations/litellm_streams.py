@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from typing import Any
 
 from budgetctl.integrations.litellm_calls import GuardedCall
+from budgetctl.integrations.litellm_threads import finish, leave
 
 
 class _Guarded:
@@ -18,7 +18,7 @@ class _Guarded:
         self._stream = stream
         self._call = call
         self._is_closed = False
-        self._finalizer = weakref.finalize(self, _end_forgotten, stream, call)
+        self._finalizer = weakref.finalize(self, leave, partial(call.end_stream, stream))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name == "_stream":
@@ -27,8 +27,8 @@ class _Guarded:
 
     def _end(self, *, failed: bool = False) -> None:
         self._is_closed = True
-        self._finalizer.detach()
         self._call.end_stream(self._stream, failed=failed)
+        self._finalizer.detach()  # not before: whatever cuts this short leaves it to that
 
 
 class GuardedStream(_Guarded):
@@ -47,8 +47,11 @@ class GuardedStream(_Guarded):
         except StopIteration:
             self._end()
             raise
-        except BaseException:
+        except Exception:
             self._end(failed=True)
+            raise
+        except BaseException:  # an interrupt of the reader is no failure of the stream's
+            self._end()
             raise
 
     def close(self) -> None:
@@ -85,10 +88,14 @@ class AsyncGuardedStream(_Guarded):
         try:
             return await anext(self._stream)
         except StopAsyncIteration:
-            await asyncio.to_thread(self._end)
+            await self._finish()
             raise
-        except BaseException:
-            await asyncio.to_thread(self._end, failed=True)
+        except Exception:
+            await self._finish(failed=True)
+            raise
+        except BaseException:  # who goes away is not kept waiting
+            self._is_closed = True
+            leave(self._end)
             raise
 
     async def aclose(self) -> None:
@@ -97,8 +104,14 @@ class AsyncGuardedStream(_Guarded):
             return
         try:
             await self._stream.aclose()
-        finally:
-            await asyncio.to_thread(self._end)
+        except Exception:
+            await self._finish()
+            raise
+        except BaseException:
+            self._is_closed = True
+            leave(self._end)
+            raise
+        await self._finish()
 
     async def __aenter__(self) -> AsyncGuardedStream:
         """The stream, to be closed at the end of the block."""
@@ -108,14 +121,6 @@ class AsyncGuardedStream(_Guarded):
         """Close it."""
         await self.aclose()
 
-
-def _end_forgotten(stream: Any, call: GuardedCall) -> None:
-    """Charge for a stream that nobody holds any more.
-
-    Garbage is collected at any moment, also inside the store's own locks: so that is done by a thread of its own.
-    At exit, no thread would be waited for.
-    """
-    if threading.main_thread().is_alive():
-        threading.Thread(target=call.end_stream, args=(stream,), name="budgetctl-stream").start()
-    else:
-        call.end_stream(stream)
+    async def _finish(self, *, failed: bool = False) -> None:
+        self._is_closed = True
+        await finish(partial(self._end, failed=failed))

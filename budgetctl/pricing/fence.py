@@ -83,18 +83,22 @@ _stdout = _Stdout()
 
 @functools.cache
 def _post_guards() -> None:
-    """Set up, once per process, what looks at the thread by itself."""
+    """Set up, once per process, what looks at the thread by itself.
+
+    Nothing takes an audit hook away again, and as the interpreter ends it is called when the names of modules are gone
+    already: so what it needs, it has of its own.
+    """
     import logging
 
+    thread, network, refusal = _thread, _NETWORK, ConnectionRefusedError
+
+    def is_outside(record: object) -> bool:  # noqa: ARG001 - the signature of a logging filter
+        return not thread.depth
+
+    def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001 - of an audit hook
+        if event in network and thread.depth:
+            raise refusal("prices are found without the network")
+
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_is_outside)
-    sys.addaudithook(_refuse_network)
-
-
-def _is_outside(record: object) -> bool:  # noqa: ARG001 - the signature of a logging filter
-    return not _thread.depth
-
-
-def _refuse_network(event: str, arguments: tuple[Any, ...]) -> None:  # noqa: ARG001 - of an audit hook
-    if event in _NETWORK and _thread.depth:
-        raise ConnectionRefusedError("prices are found without the network")
+        logging.getLogger(name).addFilter(is_outside)
+    sys.addaudithook(refuse_network)

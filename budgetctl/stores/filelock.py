@@ -6,15 +6,23 @@ in `flock` is served in turn, and woken as soon as the lock is free.
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import os
+import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import BuiltinFunctionType
 
 try:
     import fcntl
 except ImportError:  # Windows: SQLite's own busy handler orders the writers
     fcntl = None  # type: ignore[assignment]
+
+
+_POLL_S = 0.01
 
 
 class FileLock:
@@ -51,11 +59,13 @@ class FileLock:
     def close(self) -> None:
         """Let go of the file, once the lock is free. The next use opens it again."""
         with self._threads:
-            if self._waiter is not None:
-                self._waiter.close()
-            elif self._fd is not None:
-                os.close(self._fd)
+            # Forgotten first: an interrupt that came between would have the number, another file's by then, used again.
+            fd, waiter = self._fd, self._waiter
             self._fd = self._waiter = None
+            if waiter is not None:
+                waiter.close()
+            elif fd is not None:
+                os.close(fd)
 
     def begin_process(self) -> None:
         """Start anew in a forked child: the open file, and a lock on it, belong to the parent too."""
@@ -64,9 +74,10 @@ class FileLock:
         self._threads = threading.RLock()
         self._fd = self._waiter = None
 
-    def __del__(self) -> None:
-        """Close the file of a lock that nobody closed."""
-        self.close()
+    def __del__(self, is_exiting: Callable[[], bool] = sys.is_finalizing) -> None:
+        """Close the file of a lock that nobody closed. At exit the system does, and this module's names are gone."""
+        if not is_exiting():
+            self.close()
 
     def _acquire_file(self, deadline: float) -> bool:
         if self._fd is None:
@@ -80,6 +91,8 @@ class FileLock:
                     return False
             else:
                 return True
+            if not _has_threads():
+                return _poll(self._fd, deadline)
             self._waiter = _Waiter(self._fd)
             self._waiter.start()
         if not self._waiter.wait(deadline - time.monotonic()):
@@ -154,3 +167,18 @@ class _Waiter:
         fcntl.flock(self._fd, fcntl.LOCK_UN)
         if self._owns_file:
             os.close(self._fd)
+
+
+def _has_threads() -> bool:
+    """Whether only a thread stops that blocks. gevent's patches make greenlets of them: all of the program would."""
+    return isinstance(_thread.start_new_thread, BuiltinFunctionType)
+
+
+def _poll(fd: int, deadline: float) -> bool:
+    """Ask again and again, which is not fair, and lets greenlets run meanwhile."""
+    while time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False

@@ -7,6 +7,7 @@ import os
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -73,7 +74,9 @@ class Link:
         self._wait_s = max(wait_s, 1.0)
         self._was_answered = False
         self._local = threading.local()
-        self._connections: list[http.client.HTTPConnection] = []
+        # Those of threads that have ended are closed by that.
+        self._connections: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()
+        self._listing = threading.Lock()
         self._pid = os.getpid()
 
     @property
@@ -105,10 +108,11 @@ class Link:
         return self._send("POST", path, body, headers, wait_s)
 
     def close(self) -> None:
-        """Close the connections of all threads."""
-        while self._connections:
-            self._connections.pop().close()
-        self._local = threading.local()
+        """Close the connections of all threads. Each is opened again on its next use."""
+        with self._listing:
+            connections = list(self._connections)
+        for connection in connections:
+            connection.close()
 
     def _send(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], wait_s: float | None
@@ -157,14 +161,16 @@ class Link:
 
     def _connection(self) -> http.client.HTTPConnection:
         if os.getpid() != self._pid:  # after a fork the parent's connections are the parent's
-            self._local, self._connections, self._pid = threading.local(), [], os.getpid()
+            self._local, self._connections = threading.local(), weakref.WeakSet()
+            self._listing, self._pid = threading.Lock(), os.getpid()
         found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if found is None:
             import http.client
 
             kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
             found = self._local.connection = kind(self._host, self._port)
-            self._connections.append(found)
+            with self._listing:
+                self._connections.add(found)
         return found
 
 

@@ -208,12 +208,20 @@ class SqliteStore(SqlStore):
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         """One thread at a time: they share a connection. A writer stands in line before, so that others can read."""
-        if not self._mutex.acquire(timeout=self._wait_s):
-            raise self._busy()
+        if self._mutex._is_owned():  # type: ignore[attr-defined]
+            yield  # within what this thread does already
+            return
         try:
-            yield
-        finally:
-            self._mutex.release()
+            if not self._mutex.acquire(timeout=self._wait_s):
+                raise self._busy()
+            with self._mutex:  # which no interrupt keeps from being released, as a call of `release` might be
+                self._mutex.release()
+                yield
+        except BaseException:
+            # Asked of the lock itself: an interrupt may come when it is acquired and nothing else knows it yet.
+            if self._mutex._is_owned():  # type: ignore[attr-defined]
+                self._mutex.release()
+            raise
 
     def _busy(self) -> StoreBusyError:
         return StoreBusyError(
@@ -237,9 +245,11 @@ class SqliteStore(SqlStore):
         return self._connection
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        # Forgotten first: after an interrupt between, a closed one would be used.
+        connection = self._connection
         self._connection = self._project_id = None
+        if connection is not None:
+            connection.close()
 
     def _begin_process(self) -> None:
         if self._connection is not None:

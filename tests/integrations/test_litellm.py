@@ -502,6 +502,59 @@ def test_a_model_without_a_price_is_recorded_to_be_repriced(logger: Any, budgets
     eventually(lambda: [entry.is_unpriced for entry in budgets.history("alice")] == [True])
 
 
+def run_calls(count: int, *, last: str) -> str:
+    """Make so many asynchronous calls of alice's in a program with a logger, and return what it says on stderr."""
+    program = (
+        "import asyncio, litellm\n"
+        "from budgetctl import BudgetManager\n"
+        "from budgetctl.integrations.litellm import BudgetctlLogger\n"
+        "logger = BudgetctlLogger(BudgetManager('default'))\n"
+        "litellm.callbacks = [logger]\n"
+        "async def main():\n"
+        f"    calls = [litellm.acompletion(**{call(user='alice')!r}) for _ in range({count})]\n"
+        "    await asyncio.gather(*calls)\n"
+        f"    {last}\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, timeout=120, capture_output=True, text=True)
+    return done.stderr
+
+
+def test_all_calls_are_charged_that_were_flushed_before_the_loop_ends(budgets: BudgetManager) -> None:
+    assert run_calls(300, last="await logger.flush()") == ""
+    assert spent(budgets) == 300 * COST
+
+
+def test_what_litellm_did_not_tell_before_the_program_ends_is_said(budgets: BudgetManager) -> None:
+    said = run_calls(700, last="pass")
+    untold = 700 - spent(budgets) // COST
+    assert untold > 0
+    assert said.startswith(f"litellm has begun {untold} calls whose end it has not told BudgetctlLogger")
+    assert said.count("\n") == 1
+
+
+def test_a_flushed_stream_is_charged(logger: Any, budgets: BudgetManager, litellm: Any) -> None:
+    async def read() -> None:
+        async for _ in await litellm.acompletion(**call(user="alice", stream=True, mock_response="hello world")):
+            pass
+        await logger.flush()
+
+    asyncio.run(read())
+    assert spent(budgets) == PROMPT + 2 * 10_000_000
+
+
+def test_calls_that_failed_or_were_charged_are_told(logger: Any, litellm: Any) -> None:
+    async def make() -> None:
+        await litellm.acompletion(**call(user="alice"))
+        with pytest.raises(litellm.RateLimitError):
+            await litellm.acompletion(**call(user="alice", mock_response="litellm.RateLimitError"))
+        await logger.flush()
+
+    asyncio.run(make())
+    litellm.completion(**call(user="alice"))
+    eventually(lambda: logger.untold() == 0)
+
+
 def test_the_core_imports_no_integration() -> None:
     code = "import sys, budgetctl.manager, budgetctl.cli; print(*(m for m in sys.modules if 'integrations' in m))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
