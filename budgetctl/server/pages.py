@@ -9,7 +9,7 @@ from starlette.responses import Response
 from budgetctl.server import metrics
 from budgetctl.server.access import Access, Identity
 from budgetctl.server.endpoints import NOW_HEADER, PROJECT_PARAMETER
-from budgetctl.server.http import Receive, Route, Scope, encoded, header, read_query, respond
+from budgetctl.server.http import Receive, Route, Scope, encoded, read_query, respond
 from budgetctl.server.openapi import describe, page
 from budgetctl.server.projects import Projects
 from budgetctl.stores.calls import PATH
@@ -29,10 +29,7 @@ class Page:
         """Answer a request."""
         identity = None
         if self._access is not None:
-            identity = self._access.identify(
-                header(scope, b"authorization"), is_password_allowed=self._is_password_allowed
-            )
-            scope["budgetctl"]["token"] = identity.token_id
+            identity = self._access.admit(scope, is_password_allowed=self._is_password_allowed)
         return await self._answer(identity)  # type: ignore[arg-type]
 
 
@@ -79,9 +76,9 @@ class Changes:
 
     async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
-        identity = self._access.identify(header(scope, b"authorization"))
+        identity = self._access.admit(scope)
         name = identity.project_of(read_query(scope).get(PROJECT_PARAMETER))
-        scope["budgetctl"].update(token=identity.token_id, project=name)
+        scope["budgetctl"]["project"] = name
         with await self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}

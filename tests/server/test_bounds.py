@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 
 import pytest
 
-from budgetctl.server import app, http, protocol
+from budgetctl.server import app, bodies, protocol
 from budgetctl.server.http import MAX_BODY
 from budgetctl.stores.calls import CALLS
 
 from .conftest import REQUESTS, ask
 
 WRITES = [call.path for call in CALLS.values() if call.writes and not call.is_bulk]
+
+
+PING = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def everything_from(running, *sent):
+    """What a server sends on a connection until it closes it."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
+        for each in sent:
+            connection.sendall(each)
+        while part := connection.recv(65_536):
+            received += part
+    return received
 
 
 def code(answer):
@@ -133,24 +148,36 @@ def test_head_is_answered_where_get_is_without_a_body(server):
     assert (answer.status, answer.body) == (200, b"")
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET ", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
-def test_a_client_that_does_not_finish_the_head_is_let_go(serve, open_file, monkeypatch, sent):
+@pytest.mark.parametrize("sent", [b"GET ", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
+def test_a_client_that_does_not_finish_the_head_is_told_so_and_let_go(serve, open_file, monkeypatch, sent):
     monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
-    server = serve(open_file)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(sent)
-        assert connection.recv(1) == b""
+    answer = everything_from(serve(open_file), sent)
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def test_a_client_that_begins_with_nothing_is_let_go(serve, open_file, monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
+    assert everything_from(serve(open_file), b"") == b""
 
 
 def test_a_client_that_does_not_finish_a_second_head_is_let_go(serve, open_file, monkeypatch):
     monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
+    received = everything_from(serve(open_file), PING + b"GET /")
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"408"]
+
+
+def test_a_connection_on_which_nothing_is_asked_any_more_is_let_go(serve, open_file, monkeypatch):
+    monkeypatch.setattr(protocol, "IDLE_TIMEOUT_S", 0.2)
+    assert everything_from(serve(open_file), PING).endswith(b'{"status":"ok"}')
+
+
+def test_an_empty_line_is_no_reason_to_wait_longer(serve, open_file, monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(protocol, "IDLE_TIMEOUT_S", 0.2)
     server = serve(open_file)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /")
-        received = b""
-        while part := connection.recv(65_536):
-            received += part
-        assert received.endswith(b'{"status":"ok"}')
+    for lines in (b"\r\n", PING + b"\r\n", PING + b"\r\n\r\n"):
+        assert everything_from(server, lines).endswith(b'{"status":"ok"}' if b"GET" in lines else b"")
 
 
 def test_a_head_without_end_is_not_read(server):
@@ -161,15 +188,11 @@ def test_a_head_without_end_is_not_read(server):
 
 
 def test_a_client_that_does_not_finish_the_body_is_let_go(serve, open_file, monkeypatch):
-    monkeypatch.setattr(http, "BODY_TIMEOUT_S", 0.2)
-    server = serve(open_file)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(b"POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                           b"Content-Length: 10\r\n\r\n{")  # fmt: skip
-        received = b""
-        while part := connection.recv(65_536):
-            received += part
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT_S", 0.2)
+    sent = b"POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    received = everything_from(serve(open_file), sent)
     assert received.startswith(b"HTTP/1.1 408")
+    assert b"\r\nconnection: close\r\n" in received
 
 
 def test_slow_clients_keep_nobody_else_waiting(server):
