@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 CLIENTS = 8
 PAUSE_S = 0.02
 PARKED = 1_000
+REOPEN_S = 0.01
 HEAD = "{} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
 WAITING_FOR_BODY = HEAD.format("POST /v1/charge", "{}") + "Content-Length: 1000\r\n\r\n{{"
 PING = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -82,27 +83,34 @@ def attack(name: str, port: int, tokens: Tokens) -> None:
         act = lambda: stream(port, STREAMING[name], MORE[name])  # noqa: E731
     for _ in range(4):
         threading.Thread(target=repeat, args=[act], daemon=True).start()
+    print("begun", flush=True)
     threading.Event().wait()
 
 
 def park(port: int, sent: bytes) -> None:
-    """Keep so many connections, and each second open those again that the server has closed."""
+    """Keep so many connections, and open those again by and by that the server has closed."""
     there = select.poll()
     connections: dict[int, socket.socket] = {}
+
+    def enter() -> None:
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.settimeout(0.1)
+        with suppress(OSError):
+            connection.connect(("127.0.0.1", port))
+            connection.sendall(sent)
+        connections[connection.fileno()] = connection
+        there.register(connection, select.POLLRDHUP | select.POLLHUP)
+
+    while len(connections) < PARKED:
+        enter()
+    print("parked", flush=True)
     while True:
-        while len(connections) < PARKED:
-            connection = socket.socket()
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-            connection.settimeout(0.1)
-            with suppress(OSError):
-                connection.connect(("127.0.0.1", port))
-                connection.sendall(sent)
-            connections[connection.fileno()] = connection
-            there.register(connection, select.POLLRDHUP | select.POLLHUP)
-        time.sleep(1)
-        for descriptor, _ in there.poll(0):
+        time.sleep(REOPEN_S)
+        for descriptor, _ in there.poll(0)[:1]:
             there.unregister(descriptor)
             connections.pop(descriptor).close()
+            enter()
 
 
 def post(port: int, path: str, token: str) -> None:
@@ -229,11 +237,12 @@ def besiege(name: str, seconds: float) -> None:
                 under = Load(port, own).run(seconds)
             else:
                 command = [sys.executable, __file__, "attack", name, str(port), *tokens]
-                attacker = subprocess.Popen(command, start_new_session=True)
+                attacker = subprocess.Popen(command, stdout=subprocess.PIPE)
+                attacker.stdout.readline()  # until all are there
                 time.sleep(1)
                 under = Load(port, own).run(seconds)
                 attacker.send_signal(signal.SIGKILL)
-                attacker.wait()
+                attacker.communicate()
             print(
                 f"{name:<28} {without.p99_ms():>8.1f} {under.p99_ms():>8.1f} {under.p99_ms() / without.p99_ms():>7.1f}"
                 f" {len(under.took_s):>8,} {under.failed():>8,} {peak_mib(server.pid):>8,.0f}",

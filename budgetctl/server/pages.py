@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.responses import Response
@@ -47,10 +48,10 @@ def page_routes(projects: Projects, access: Access, list_projects: Callable[[], 
         return respond(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
     async def description(_: Identity) -> Response:
-        return respond(encoded(describe()))
+        return respond(_description())
 
     async def documentation(_: Identity) -> Response:
-        return respond(page().encode(), media_type="text/html")
+        return respond(_documentation(), media_type="text/html")
 
     async def names(identity: Identity) -> Response:
         known = [identity.project] if identity.project is not None else list(await projects.run(list_projects))
@@ -65,6 +66,16 @@ def page_routes(projects: Projects, access: Access, list_projects: Callable[[], 
         Route("GET", f"{PATH}projects", Page(names, access)),
         Route("GET", f"{PATH}changes", Changes(projects, access)),
     ]
+
+
+@functools.cache
+def _description() -> bytes:
+    return encoded(describe())
+
+
+@functools.cache
+def _documentation() -> bytes:
+    return page().encode()
 
 
 class Changes:

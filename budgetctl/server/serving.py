@@ -21,7 +21,7 @@ from budgetctl.server.access import Access
 from budgetctl.server.app import Application
 from budgetctl.server.connections import Connections, room_for_connections
 from budgetctl.server.hosts import host_names
-from budgetctl.server.logs import Log
+from budgetctl.server.logs import Log, LogHandler
 from budgetctl.server.projects import OpenStore, Projects
 from budgetctl.server.protocol import IDLE_TIMEOUT_S, BoundedProtocol
 from budgetctl.server.tokens import TokenStore
@@ -148,6 +148,8 @@ class Server(uvicorn.Server):
             runner.run(self._serve_and_close(taken))
 
     async def _serve_and_close(self, taken: socket.socket) -> None:
+        warnings = LogHandler(self.log)
+        logging.getLogger().addHandler(warnings)
         beside = (self._keep_up(), self._settle(), self._refresh(), self._tick())
         tasks = [asyncio.create_task(task) for task in beside]
         try:
@@ -160,6 +162,8 @@ class Server(uvicorn.Server):
             await self.projects.close()
             if self.settings.tokens is not None:
                 self.settings.tokens.close()
+            logging.getLogger().removeHandler(warnings)
+            self.log.flush()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -57,11 +57,11 @@ def stranger():
 def test_a_redirect_takes_nothing_elsewhere(server, stranger, monkeypatch):
     monkeypatch.setenv("BUDGETCTL_TOKEN", "bctl_id_secret")
     stranger.status, stranger.headers_sent = 307, {"Location": f"{server.address}/v1/budget"}
-    logged = server.log.getvalue()
+    logged = server.logged()
     with closing(open_store(stranger.address, "p")) as store, pytest.raises(BudgetctlError, match="redirects to"):
         store.budget("alice")
     assert len(stranger.asked) == 1
-    assert server.log.getvalue() == logged
+    assert server.logged() == logged
 
 
 def test_what_answers_otherwise_is_no_server_of_ours(stranger):
