@@ -227,14 +227,14 @@ class _Stream:
                 return
 
     def _leaf(self) -> Any:
-        """What stands here. What goes to the very end of the text that is there may go on behind it."""
+        """What stands here. What goes to the end of the text that is there, or as a number could, may go on."""
         while True:
             error: Exception | None = None
             try:
                 value, end = _SCAN(self._text, self._at)
             except (JSONDecodeError, StopIteration) as found:
                 error, end = found, len(self._text)
-            if end < len(self._text) or not self._fill():
+            if _end_of(_OF_NUMBER, self._text, end) < len(self._text) or not self._fill():
                 if error is not None:
                     raise ValueError("a value is missing, or has no end") from error
                 self._at = end
@@ -243,8 +243,7 @@ class _Stream:
     def _next(self) -> str:
         """The next character that is no blank; none at the end."""
         while True:
-            blanks = _BLANKS.match(self._text, self._at)
-            self._at = blanks.end() if blanks else self._at
+            self._at = _end_of(_BLANKS, self._text, self._at)
             if self._at < len(self._text):
                 return self._text[self._at]
             if not self._fill():
@@ -267,6 +266,11 @@ class _Stream:
         return length > 0
 
 
+def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
 def _too_large(most: str) -> RefusedError:
     return RefusedError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"the body is too large: at most {most} are taken"
@@ -280,3 +284,4 @@ def _refuse_constant(name: str) -> None:
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # once: `json.loads` makes one for each document
 _SCAN = _DECODER.scan_once  # type: ignore[attr-defined]
 _BLANKS = re.compile(r"[ \t\n\r]*")
+_OF_NUMBER = re.compile(r"[0-9.eE+-]*")

@@ -10,7 +10,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from budgetctl.server.connections import Connections
-from budgetctl.server.http import CONNECTION, JSON, MAX_BULK_BODY, WHOLE, encoded
+from budgetctl.server.http import CONNECTION, JSON, WHOLE, encoded
 from budgetctl.server.metrics import LET_GO
 from budgetctl.server.problems import RefusedError, document_of
 
@@ -28,8 +28,9 @@ SLOWEST = 1 << 20
 """In bytes: what a client has to take of its answers in each `ANSWER_TIMEOUT_S`, or all that is left of them."""
 
 LINGER_S = 5.0
-"""How long the rest of a request is thrown away that is answered already: a client that still sends, and finds the
-connection closed, does not come to read the answer."""
+MAX_DISCARDED = 16 << 20
+"""How long, and how many bytes at most, the rest of a request is thrown away that is answered already: a client that
+still sends, and finds the connection closed, does not come to read the answer."""
 
 MAX_HEAD = 32_768
 MAX_TARGET = 16_384
@@ -105,10 +106,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.admitted = False
         self._connections = connections
         self._phase = _Phase.BEFORE
-        self._is_first_byte_due = False
+        self._is_new = self._is_first_byte_due = False
         self._head_size = self._read_size = self._trailer_size = 0
         self._to_discard = 0
         self._unsent = 0
+        self.url = b""
         self._fault: RefusedError | None = None
         self._socket: asyncio.Transport
 
@@ -144,21 +146,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_size += len(data)
         self._is_new = False
         super().data_received(data)
-        after = self._phase
-        if after is _Phase.WHOLE:
-            if not self.flow.write_paused:
-                self._connections.stop_waiting(self)
-        elif after is _Phase.HEAD:
-            if self._head_size > MAX_HEAD:
-                self._refuse(self._head_fault())
-            elif self._is_new:
-                self._wait(HEAD_TIMEOUT_S)
-        elif after is _Phase.BODY:
-            if self._is_new or before is _Phase.HEAD:
-                self._wait(MESSAGE_TIMEOUT_S)
-        elif after is _Phase.BEFORE and self._is_first_byte_due:  # an empty line, which may come before a head
-            self._is_first_byte_due = False
-            self._wait(HEAD_TIMEOUT_S)
+        if self._phase is not _Phase.WHOLE:
+            self._await_more(before)
+        elif not self.flow.write_paused:
+            self._connections.stop_waiting(self)
 
     def pause_writing(self) -> None:
         """Begin to wait until the client takes its answers."""
@@ -193,7 +184,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Have somebody answer, unless it is too much."""
         if self._head_size > MAX_HEAD:  # which may be more requests than one
-            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            size = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
+            size += sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
             if size > MAX_HEAD or len(self.url) > MAX_TARGET:
                 self._stop(self._head_fault())
         elif len(self.url) > MAX_TARGET:
@@ -215,7 +207,7 @@ class BoundedProtocol(HttpToolsProtocol):
         is_last = not self.pipeline
         super().on_response_complete()
         if is_last and self._phase is _Phase.WHOLE:
-            self._phase, self._is_first_byte_due = _Phase.BEFORE, True
+            self._phase, self._is_first_byte_due, self._head_size = _Phase.BEFORE, True, 0
             self._wait(IDLE_TIMEOUT_S)
 
     def send_400_response(self, msg: str) -> None:
@@ -261,7 +253,7 @@ class BoundedProtocol(HttpToolsProtocol):
         is_more_due = self._phase not in {_Phase.BEFORE, _Phase.WHOLE} and not self._socket.is_closing()
         self._phase = _Phase.ENDED
         if is_more_due:
-            self._to_discard = MAX_BULK_BODY
+            self._to_discard = MAX_DISCARDED
             self.flow.resume_reading()
             self._socket.write_eof()
             self._wait(LINGER_S)
@@ -280,7 +272,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._answer(fault)
         else:
             cycle.keep_alive = False
-            self._phase, self._to_discard = _Phase.DEAF, MAX_BULK_BODY
+            self._phase, self._to_discard = _Phase.DEAF, MAX_DISCARDED
             self._wait(MESSAGE_TIMEOUT_S)
 
     def _answer(self, fault: RefusedError) -> None:
@@ -295,6 +287,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._to_discard -= size
         if self._to_discard < 0:
             self.let_go()
+
+    def _await_more(self, before: _Phase) -> None:
+        """Begin to wait for the rest of what came. What was waited for already is not given more time."""
+        if self._phase is _Phase.BODY:
+            if self._is_new or before is _Phase.HEAD:
+                self._wait(MESSAGE_TIMEOUT_S)
+        elif self._phase not in {_Phase.BEFORE, _Phase.HEAD}:
+            return
+        elif self._head_size > MAX_HEAD:
+            self._refuse(self._head_fault())
+        elif self._is_new or self._is_first_byte_due:  # an empty line may come before a head
+            self._is_first_byte_due = False
+            self._wait(HEAD_TIMEOUT_S)
 
     def _wait(self, limit_s: float) -> None:
         """Give the client so long, from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -139,8 +140,69 @@ def test_a_server_answers_to_its_names(serve, open_file, clock, host):
 
 def test_what_there_is_no_route_for_is_an_error(server):
     assert code(server.ask("GET", "/nothing")) == (404, "no_such_route")
-    assert code(server.ask("GET", "/v1/charge")) == (405, "no_such_route")
-    assert code(server.ask("DELETE", "/v1/budget")) == (405, "no_such_route")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/v1/charge", "POST"), ("DELETE", "/v1/budget", "GET, HEAD"), ("OPTIONS", "/get_budget", "POST")],
+)
+def test_what_a_route_is_not_asked_by_is_an_error_that_says_by_what(server, method, path, allowed):
+    answer = server.ask(method, path)
+    assert code(answer) == (405, "no_such_route")
+    assert answer.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/exists"])
+@pytest.mark.parametrize("hosts", ["", "Host: localhost\r\nHost: localhost\r\n", "Host: a\r\nHost: localhost\r\n"])
+def test_a_request_names_one_host(server, path, hosts):
+    answer = everything_from(server, f"GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+@pytest.mark.parametrize("sent", [b"\x00\r\n\r\n", b"GET / HTTP/1.1\r\nNo colon\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n",
+                                  b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+                                  PING[:-2] + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"])  # fmt: skip
+def test_what_is_no_request_is_told_so_in_the_form_of_all_errors(server, sent):
+    head, _, body = everything_from(server, sent).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"connection: close" in head
+    assert json.loads(body)["error"]["code"] == "invalid"
+
+
+@pytest.mark.parametrize("size", [32_769, 40_000, 65_000])
+def test_a_head_that_is_too_large_is_not_taken_even_if_it_comes_at_once(server, size):
+    head = PING[:-2] + b"X-More: "
+    answer = everything_from(server, head + b"x" * (size - len(head) - 4) + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+
+def test_a_head_of_just_the_size_that_is_taken_is_taken(server):
+    head = PING[:-2] + b"Connection: close\r\nX-More: "
+    answer = everything_from(server, head + b"x" * (protocol.MAX_HEAD - len(head) - 4) + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_more_headers_than_are_taken_are_too_large(server):
+    answer = everything_from(server, PING[:-2] + b"X: y\r\n" * protocol.MAX_HEADERS + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+def test_an_address_that_is_too_long_is_not_taken(server):
+    answer = everything_from(server, b"GET /" + b"x" * protocol.MAX_TARGET + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert re.match(rb"HTTP/1.1 414 \S+", answer)
+
+
+def test_requests_that_come_one_after_another_are_answered_in_their_order(server):
+    lost = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    received = everything_from(server, (PING + lost) * 5 + PING + b"nonsense\r\n\r\n")
+    assert re.findall(rb"HTTP/1.1 (\d+)", received)[:11] == [b"200", b"404"] * 5 + [b"200"]
+
+
+def test_an_answer_before_the_end_of_a_request_says_that_the_connection_ends(guarded):
+    sent = b"POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    answer = everything_from(guarded, sent)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 def test_head_is_answered_where_get_is_without_a_body(server):
