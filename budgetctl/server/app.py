@@ -61,15 +61,17 @@ class Application:
         noted: dict[str, Any] = {"token": None, "project": None}
         scope["budgetctl"] = noted
         status = HTTPStatus.INTERNAL_SERVER_ERROR.value
-        self._under_way += 1
         try:
-            response = await self._answered(scope, receive, noted)
+            self._under_way += 1
+            try:
+                response = await self._answered(scope, receive, noted)
+            finally:
+                self._under_way -= 1  # who does not take the answer keeps nobody waiting
             status = response.status_code
             if WHOLE not in scope.get("extensions", ()):  # what is left of the request would be taken for the next one
                 response.headers["connection"] = "close"
             await response(scope, receive, send)
         finally:
-            self._under_way -= 1
             self._note(scope, status, began, noted)
 
     async def _answered(self, scope: Scope, receive: Receive, noted: dict[str, Any]) -> Response:

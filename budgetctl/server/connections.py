@@ -10,6 +10,9 @@ from budgetctl.server.metrics import LET_GO
 MAX_CONNECTIONS = 900
 """At most, and at most half of the files that the system lets a process open: stores need the others."""
 
+MAX_TAKING = 100
+"""Connections that may have more of an answer to take than the system keeps for them."""
+
 _MOST_FILES = 65_536
 _STRANGERS_SHARE = 4
 
@@ -39,6 +42,7 @@ class Connections:
         self._most = most
         self._open: set[Connection] = set()
         # Those that wait, longest first, and until when: strangers, and those that are admitted.
+        self._taking: dict[Connection, None] = {}
         self._waiting: tuple[dict[Connection, float], dict[Connection, float]] = ({}, {})
 
     def __len__(self) -> int:
@@ -51,15 +55,14 @@ class Connections:
             group = admitted if admitted and len(strangers) < self._most // _STRANGERS_SHARE else strangers
             longest = next(iter(group), None)
             if longest is not None:
-                LET_GO.labels("room").inc()
-                self.remove(longest)
-                longest.let_go()
+                self._let_go(longest)
         self._open.add(connection)
 
     def remove(self, connection: Connection) -> None:
         """Forget one that is closed."""
         self._open.discard(connection)
         self.stop_waiting(connection)
+        self.stop_taking(connection)
 
     def wait(self, connection: Connection, until: float) -> None:
         """From now on wait for its client, until then."""
@@ -71,6 +74,16 @@ class Connections:
         """Its client is not what is waited for."""
         self._waiting[connection.admitted].pop(connection, None)
 
+    def begin_taking(self, connection: Connection) -> None:
+        """Its client has not taken what was sent. Of too many that is kept in memory, the first one's is let go."""
+        self._taking[connection] = None
+        if len(self._taking) > MAX_TAKING:
+            self._let_go(next(iter(self._taking)))
+
+    def stop_taking(self, connection: Connection) -> None:
+        """Its client has taken what was sent."""
+        self._taking.pop(connection, None)
+
     def admit(self, connection: Connection) -> None:
         """From now on it counts among those that have shown a token."""
         if not connection.admitted:
@@ -78,6 +91,11 @@ class Connections:
             connection.admitted = True
             if until is not None:
                 self._waiting[True][connection] = until
+
+    def _let_go(self, connection: Connection) -> None:
+        LET_GO.labels("room").inc()
+        self.remove(connection)
+        connection.let_go()
 
     def expire(self, now: float) -> None:
         """Have those decided on that were waited for until now."""

@@ -29,8 +29,9 @@ SLOWEST = 1 << 20
 
 LINGER_S = 5.0
 MAX_DISCARDED = 16 << 20
-"""How long, and how many bytes at most, the rest of a request is thrown away that is answered already: a client that
-still sends, and finds the connection closed, does not come to read the answer."""
+DISCARD_PAUSE_S = 0.02
+"""How long, how many bytes at most, and with what pauses between the rest of a request is thrown away that is answered
+already: a client that still sends, and finds the connection closed, does not come to read the answer."""
 
 MAX_HEAD = 32_768
 MAX_TARGET = 16_384
@@ -155,10 +156,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait until the client takes its answers."""
         super().pause_writing()
         self._await_taking()
+        self._connections.begin_taking(self)
 
     def resume_writing(self) -> None:
         """Stop waiting for that, unless it is all that is left to do."""
         super().resume_writing()
+        self._connections.stop_taking(self)
         if self._phase is _Phase.WHOLE:
             self._connections.stop_waiting(self)
 
@@ -241,6 +244,13 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.let_go()
 
+    def shutdown(self) -> None:
+        """End with the server: at once where nothing was asked, and after the answer otherwise."""
+        if self._phase is _Phase.HEAD and (self.cycle is None or self.cycle.response_complete):
+            self.let_go()
+        else:
+            super().shutdown()
+
     def let_go(self) -> None:
         """Close it at once, whatever becomes of its client."""
         self._phase = _Phase.ENDED
@@ -287,6 +297,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._to_discard -= size
         if self._to_discard < 0:
             self.let_go()
+        elif not self._socket.is_closing():  # no faster than this: others have something to say
+            self._socket.pause_reading()
+            self.loop.call_later(DISCARD_PAUSE_S, self._discard_more)
+
+    def _discard_more(self) -> None:
+        if not self._socket.is_closing():
+            self._socket.resume_reading()
 
     def _await_more(self, before: _Phase) -> None:
         """Begin to wait for the rest of what came. What was waited for already is not given more time."""
