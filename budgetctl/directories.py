@@ -5,6 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def make_private(directory: Path) -> None:
+    """Make a directory, and those above it that are missing, for its owner alone: whatever the umask lets others do."""
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)
+
+
 def data_directory() -> Path:
     """The directory that holds a store for each project."""
     import platformdirs

@@ -31,7 +31,7 @@ class Running:
 
     def __init__(self, open_project: Any = None, location: Any = None, **settings: Any) -> None:
         self.server = Server(Settings(location, port=0, open_project=open_project, **settings))
-        self.log = self.server.log._stream = io.StringIO()
+        self._log = self.server.log._stream = io.StringIO()
         self._opened: list[HttpStore] = []
         self._socket = self.server.listen()
         self.port = self._socket.getsockname()[1]
@@ -50,6 +50,11 @@ class Running:
         self.server.should_exit = True
         self._thread.join(timeout=60)
         assert not self._thread.is_alive()
+
+    def logged(self) -> str:
+        """What it has written into its log."""
+        assert self.server.log.flush(30)
+        return self._log.getvalue()
 
     def open(self, project: str, **more: Any) -> HttpStore:
         """The store of a project on it."""

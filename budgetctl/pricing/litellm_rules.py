@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from budgetctl.directories import cache_directory
+from budgetctl.directories import cache_directory, make_private
 from budgetctl.files import open_regular
 from budgetctl.pricing import price_files, price_map
 
@@ -170,7 +170,7 @@ def _remembered(identity: str) -> str | None:
 def _remember(identity: str, known: str) -> None:
     with suppress(OSError, RuntimeError):  # a home that is read-only has it computed each time
         path = _memory()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path.parent)
         price_files.replace(path, f"{identity}\n{known}".encode())
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from budgetctl.directories import config_directory, data_directory
+from budgetctl.directories import config_directory, data_directory, make_private
 from budgetctl.errors import StoreBusyError
 from budgetctl.stores.filelock import FileLock
 
@@ -47,7 +47,7 @@ def forget() -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Keep other processes from replacing the file meanwhile. Makes its directory."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
     lock = FileLock(path.with_name(path.name + ".lock"))
     if not lock.acquire(_WAIT_S):
         raise StoreBusyError(f"another process has held {path} for {_WAIT_S:g} s; nothing was changed")

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from budgetctl.directories import cache_directory
+from budgetctl.directories import cache_directory, make_private
 from budgetctl.files import open_regular
 from budgetctl.models import Price, Usage
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map
@@ -159,7 +159,7 @@ def save(proof: Proof) -> None:
     if where is None:
         return
     with suppress(OSError):  # where nothing can be kept, litellm is asked each time
-        where.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(where.parent)
         if not _appended(where, _line(proof)):
             where.unlink()  # others could have written it
             _appended(where, _line(proof))

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from budgetctl.directories import cache_directory
+from budgetctl.directories import cache_directory, make_private
 from budgetctl.errors import CannotPriceError
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs, tokens
 from budgetctl.pricing.catalog import Listing
@@ -238,7 +238,7 @@ def warn_once_a_day() -> None:
     """Warn that litellm is asked, as its rules are others than this release has: once a day, in whatever process."""
     marker = cache_directory() / "litellm-was-asked"
     try:
-        marker.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(marker.parent)
         if marker.exists() and time.time() - marker.stat().st_mtime < _DAY_S:
             return
         marker.touch()

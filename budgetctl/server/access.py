@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from budgetctl.errors import NotAuthorisedError
 from budgetctl.names import check_project
+from budgetctl.server.http import CONNECTION, Scope, header
 from budgetctl.server.problems import UnknownTokenError
 from budgetctl.server.tokens import TokenStore, parse_token
 
@@ -49,11 +50,19 @@ class Access:
         self._tokens = tokens
         self._now_us = now_us
 
-    def identify(self, authorization: bytes | None, *, is_password_allowed: bool = False) -> Identity:
-        """Who sends this header. Raises `UnknownTokenError`.
+    def admit(self, scope: Scope, *, is_password_allowed: bool = False) -> Identity:
+        """Who sends a request, which is noted, and on its connection too. Raises `UnknownTokenError`.
 
         `is_password_allowed` is for pages that a browser shows, which asks for a password: that is the token then.
         """
+        identity = self._identify(header(scope, b"authorization"), is_password_allowed=is_password_allowed)
+        scope["budgetctl"]["token"] = identity.token_id
+        connection = scope.get(CONNECTION)
+        if connection is not None:
+            connection.admit()
+        return identity
+
+    def _identify(self, authorization: bytes | None, *, is_password_allowed: bool) -> Identity:
         if self._tokens is None:
             return ANYBODY
         if authorization is None:

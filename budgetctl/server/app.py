@@ -12,10 +12,11 @@ from starlette.responses import Response
 from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
 from budgetctl.server.access import Access
+from budgetctl.server.bodies import Bodies
 from budgetctl.server.endpoints import Endpoint
 from budgetctl.server.hosted import hosted_routes
-from budgetctl.server.hosts import check_host
-from budgetctl.server.http import Receive, Route, Scope, Send, encoded, respond
+from budgetctl.server.hosts import check_host, host_of
+from budgetctl.server.http import WHOLE, Receive, Route, Scope, Send, encoded, respond
 from budgetctl.server.logs import Log
 from budgetctl.server.pages import page_routes
 from budgetctl.server.problems import RefusedError, document_of, headers_of, status_of
@@ -43,12 +44,13 @@ class Application:
         self._log = log
         self._allowed_hosts = allowed_hosts
         self._under_way = 0
+        self._bodies = Bodies(projects.run)
         metrics.UNDER_WAY.set_function(lambda: self._under_way)
         calls = (
-            Route("POST" if call.writes else "GET", call.path, Endpoint(call, projects, access))
+            Route("POST" if call.writes else "GET", call.path, Endpoint(call, projects, access, self._bodies))
             for call in CALLS.values()
         )
-        others = (*page_routes(projects, access, list_projects), *hosted_routes(projects, access))
+        others = (*page_routes(projects, access, list_projects), *hosted_routes(projects, access, self._bodies))
         self._routes = {route.path: route for route in (*calls, *others)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,13 +61,17 @@ class Application:
         noted: dict[str, Any] = {"token": None, "project": None}
         scope["budgetctl"] = noted
         status = HTTPStatus.INTERNAL_SERVER_ERROR.value
-        self._under_way += 1
         try:
-            response = await self._answered(scope, receive, noted)
+            self._under_way += 1
+            try:
+                response = await self._answered(scope, receive, noted)
+            finally:
+                self._under_way -= 1  # who does not take the answer keeps nobody waiting
             status = response.status_code
+            if WHOLE not in scope.get("extensions", ()):  # what is left of the request would be taken for the next one
+                response.headers["connection"] = "close"
             await response(scope, receive, send)
         finally:
-            self._under_way -= 1
             self._note(scope, status, began, noted)
 
     async def _answered(self, scope: Scope, receive: Receive, noted: dict[str, Any]) -> Response:
@@ -75,7 +81,7 @@ class Application:
             status = status_of(error)
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 noted["error"] = error.message
-            return respond(encoded(document_of(error)), status, headers=headers_of(status))
+            return respond(encoded(document_of(error)), status, headers=headers_of(error))
         except Exception as error:  # noqa: BLE001  # the fault is the server's: it is in the log, and nothing of it outside
             noted["error"] = self._log.fault(error)
             fault = BudgetctlError("the server made a mistake; its log says which")
@@ -84,14 +90,17 @@ class Application:
     def _endpoint(self, scope: Scope) -> Callable[[Scope, Receive], Awaitable[Response]]:
         """Who answers. Raises `RefusedError` where nobody does."""
         path = scope["path"]
+        host = host_of(scope)
         if path not in HEALTH:
-            check_host(scope, self._allowed_hosts)
-            if self._under_way > MAX_UNDER_WAY:
+            check_host(host, self._allowed_hosts)
+            if self._under_way - self._bodies.reading > MAX_UNDER_WAY:  # who still sends keeps nobody waiting
                 raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "too many requests are under way: try again")
         route = self._routes.get(path)
         if route is None or route.method != ("GET" if scope["method"] == "HEAD" else scope["method"]):
             status = HTTPStatus.NOT_FOUND if route is None else HTTPStatus.METHOD_NOT_ALLOWED
-            raise RefusedError(status, "no_such_route", f"there is no {scope['method']} {path:.80}", hint="see /docs")
+            allowed = {} if route is None else {"allow": "GET, HEAD" if route.method == "GET" else route.method}
+            told = f"there is no {scope['method']} {path:.80}"
+            raise RefusedError(status, "no_such_route", told, hint="see /docs", headers=allowed)
         return route.endpoint
 
     def _note(self, scope: Scope, status: int, began: float, noted: dict[str, Any]) -> None:

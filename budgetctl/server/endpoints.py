@@ -13,6 +13,7 @@ from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.idempotency import commit_key
 from budgetctl.names import MAX_LENGTH, check_note
 from budgetctl.server.access import Access
+from budgetctl.server.bodies import Bodies
 from budgetctl.server.http import (
     MAX_BODY,
     MAX_BULK_BODY,
@@ -20,7 +21,6 @@ from budgetctl.server.http import (
     Scope,
     encoded,
     header,
-    read_json,
     read_query,
     respond,
 )
@@ -48,47 +48,52 @@ _REQUESTS: dict[str, Callable[[dict[str, Any]], Request]] = {
 class Endpoint:
     """What answers one call."""
 
-    def __init__(self, call: Call, projects: Projects, access: Access) -> None:
+    def __init__(self, call: Call, projects: Projects, access: Access, bodies: Bodies) -> None:
         self._call = call
         self._projects = projects
         self._access = access
+        self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive) -> Response:
         """Answer a request."""
         call = self._call
-        identity = self._access.identify(header(scope, b"authorization"))
-        noted = scope["budgetctl"]
-        noted["token"] = identity.token_id
+        identity = self._access.admit(scope)
         if call.writes:
             identity.require_writing()
-            document = await read_json(scope, receive, most=MAX_BULK_BODY if call.is_bulk else MAX_BODY)
-            if not isinstance(document.get(PROJECT_PARAMETER, ""), str):
-                raise InvalidValueError(f"{PROJECT_PARAMETER} must be text")
-            name = identity.project_of(document.pop(PROJECT_PARAMETER, None))
-        else:
-            query = read_query(scope)
-            name = identity.project_of(query.pop(PROJECT_PARAMETER, None))
-            document, size = _from_query(call, query)
-        noted["project"] = name
+            reading = self._bodies.read(scope, receive, most=MAX_BULK_BODY if call.is_bulk else MAX_BODY)
+            async with reading as document:
+                if not isinstance(document.get(PROJECT_PARAMETER, ""), str):
+                    raise InvalidValueError(f"{PROJECT_PARAMETER} must be text")
+                name = identity.project_of(document.pop(PROJECT_PARAMETER, None))
+                scope["budgetctl"]["project"] = name
+                if reading.is_big:
+                    asked, key = await self._projects.run(self._read_request, scope, document)
+                else:
+                    asked, key = self._read_request(scope, document)
+                with await self._projects.use(name) as project:
+                    write = self._queued if call.kind == "queue" else self._written
+                    return await self._answer(project, await write(project, asked, key))
+        query = read_query(scope)
+        name = scope["budgetctl"]["project"] = identity.project_of(query.pop(PROJECT_PARAMETER, None))
+        document, size = _from_query(call, query)
         with await self._projects.use(name) as project:
-            if call.kind == "queue":
-                body = await self._queued(project, document, scope)
-            elif call.writes:
-                body = await self._written(project, document, scope)
-            else:
-                body = await project.call(_read, call, project, document, size)
-            headers = {}
-            if project.reader.is_near or call.kind != "queue":  # of what has to be fast, nobody needs to know
-                headers[NOW_HEADER] = str(await project.now_us())
-            if call.writes:
-                headers[CHANGE_HEADER] = str(project.changes)
+            return await self._answer(project, await project.call(_read, call, project, document, size))
+
+    async def _answer(self, project: Project, body: bytes) -> Response:
+        call, headers = self._call, {}
+        if project.reader.is_near or call.kind != "queue":  # of what has to be fast, nobody needs to know
+            headers[NOW_HEADER] = str(await project.now_us())
+        if call.writes:
+            headers[CHANGE_HEADER] = str(project.changes)
         return respond(body, headers=headers)
 
-    async def _queued(self, project: Project, document: dict[str, Any], scope: Scope) -> bytes:
+    def _read_request(self, scope: Scope, document: dict[str, Any]) -> tuple[dict[str, Any], IdempotencyKey | None]:
+        """The parameters in a body, and the key that the client gives to the request."""
+        return self._call.parameters.read(document, "the body", strict=True), _request_key(scope, document)
+
+    async def _queued(self, project: Project, asked: dict[str, Any], key: IdempotencyKey | None) -> bytes:
         """Have it done together with what others ask for meanwhile."""
         call = self._call
-        asked = call.parameters.read(document, "the body", strict=True)
-        key = _request_key(scope, document)
         if call.name == "apply":
             requests = asked["requests"]
             if len(requests) > _MAX_BATCH:
@@ -104,11 +109,9 @@ class Endpoint:
             raise answers[0]
         return encoded(call.write_answer(answers[0]))
 
-    async def _written(self, project: Project, document: dict[str, Any], scope: Scope) -> bytes:
+    async def _written(self, project: Project, asked: dict[str, Any], key: IdempotencyKey | None) -> bytes:
         """Have it done once for each key."""
         call = self._call
-        asked = call.parameters.read(document, "the body", strict=True)
-        key = _request_key(scope, document)
 
         def act() -> str:
             return encoded(call.write_answer(getattr(project.writer, call.name)(**asked))).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from http import HTTPStatus
 
-from budgetctl.server.http import Scope, header
+from budgetctl.server.http import Scope
 from budgetctl.server.problems import RefusedError
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -18,9 +18,17 @@ def host_names(listening: str, allowed: Collection[str]) -> frozenset[str]:
     return frozenset(name.lower().strip("[]") for name in {*LOOPBACK, *own, *allowed})
 
 
-def check_host(scope: Scope, names: Collection[str]) -> None:
+def host_of(scope: Scope) -> str:
+    """Whom a request is meant for, in lower case. Raises `RefusedError` where it says nobody, or several."""
+    said = [value for name, value in scope["headers"] if name == b"host"]
+    if len(said) > 1 or (not said and scope["http_version"] == "1.1"):
+        told = "a request needs one Host header" if not said else "a request has one Host header, and not several"
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid", told)
+    return said[0].decode("latin-1").lower() if said else ""
+
+
+def check_host(host: str, names: Collection[str]) -> None:
     """Raise `RefusedError` for a request that is meant for somebody else."""
-    host = (header(scope, b"host") or b"").decode("latin-1").lower()
     if _without_port(host) not in names:
         raise RefusedError(
             HTTPStatus.MISDIRECTED_REQUEST,

@@ -1,8 +1,7 @@
-"""Requests and answers on the wire: reading a body within bounds, writing JSON."""
+"""Requests and answers: what they look like here, reading a query, writing JSON."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
@@ -13,7 +12,6 @@ import orjson
 from starlette.responses import Response
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.server.problems import RefusedError
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,12 +22,13 @@ JSON = "application/json"
 
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
+MAX_SMALL_BODY = 1 << 16
 MAX_BODY = 1 << 20
 MAX_BULK_BODY = 64 << 20
-"""In bytes. litellm posts the whole dictionary of a project; so does whoever takes one over."""
+"""In bytes: of what only names something; of most; and of what may be a whole project, as litellm posts it."""
 
-BODY_TIMEOUT_S = 20.0
-"""How long a client may take to send its body."""
+CONNECTION = "budgetctl.connection"
+"""Where the scope of a request has the connection that it came on."""
 
 WHOLE = "budgetctl.whole"
 """The extension that the scope of a request has which has come whole, so that nobody has to look at the clock."""
@@ -59,53 +58,6 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
-async def read_body(scope: Scope, receive: Receive, *, most: int = MAX_BODY) -> bytes:
-    """The body. Raises `RefusedError` for one that is too long, or too long in coming."""
-    stated = header(scope, b"content-length")
-    if stated is not None and stated.isdigit() and int(stated) > most:
-        raise _too_large(most)
-    if WHOLE in scope.get("extensions", ()):
-        return await _received(receive, most)
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _received(receive, most)
-    except TimeoutError as error:
-        raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "timeout", "the body did not come in time") from error
-
-
-async def _received(receive: Receive, most: int) -> bytes:
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RefusedError(HTTPStatus.BAD_REQUEST, "disconnected", "the body has ended early")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > most:
-            raise _too_large(most)
-        parts.append(part)
-        if not message.get("more_body"):
-            return b"".join(parts) if len(parts) > 1 else part
-
-
-async def read_json(scope: Scope, receive: Receive, *, most: int = MAX_BODY) -> dict[str, Any]:
-    """The object in a JSON body. Raises `RefusedError` and `InvalidValueError`."""
-    kind = (header(scope, b"content-type") or b"").split(b";")[0].strip().lower()
-    if kind != JSON.encode():
-        # A browser sends this type to another site only after that has allowed it.
-        raise RefusedError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the Content-Type must be application/json"
-        )
-    body = await read_body(scope, receive, most=most)
-    try:
-        document = _DECODER.decode(body.decode())
-    except (ValueError, RecursionError) as error:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid", f"the body is no JSON: {error!s:.200}") from error
-    if not isinstance(document, dict):
-        raise InvalidValueError("the body must be a JSON object")
-    return document
-
-
 def read_query(scope: Scope) -> dict[str, str]:
     """The parameters behind the path's question mark, each at most once."""
     try:
@@ -127,16 +79,3 @@ def encoded(document: Any) -> bytes:
         return orjson.dumps(document)
     except TypeError:  # an amount of more than 64 bits
         return json.dumps(document, separators=(",", ":")).encode()
-
-
-def _too_large(most: int) -> RefusedError:
-    return RefusedError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"the body is too large: at most {most:,} bytes are taken"
-    )
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # once: `json.loads` makes one for each document

@@ -18,6 +18,13 @@ DURATION = Histogram(
 )
 UNDER_WAY = Gauge("budgetctl_requests_under_way", "Requests that wait for their answer.", registry=REGISTRY)
 GROUP_SIZE = Histogram("budgetctl_group_size", "Requests that shared a transaction.", buckets=_SIZES, registry=REGISTRY)
+LET_GO = Counter(
+    "budgetctl_connections_let_go",
+    "Connections whose clients did not come in time, or that others needed room for.",
+    ["why"],
+    registry=REGISTRY,
+)
+LOG_DROPPED = Counter("budgetctl_log_dropped", "Lines of the log that nobody took in time.", registry=REGISTRY)
 RESETS = Counter("budgetctl_resets", "Windows that were rolled by the server itself.", registry=REGISTRY)
 
 

@@ -105,7 +105,9 @@ def _failures(call: Call) -> dict[str, Any]:
     said = {
         "400": "The request cannot be read.",
         "401": "No token, or none that can be used.",
-        "408": "The body did not come in time.",
+        "408": "The head or the body did not come in time.",
+        "414": "The address is too long.",
+        "431": "The head is too large.",
         "421": "The Host is not one of the server's names.",
         **({"413": "The body is too large.", "415": "The body is not application/json."} if call.writes else {}),
         **{str(status.value): text for status, text in STATUSES.values() if text},

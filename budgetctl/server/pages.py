@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.responses import Response
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from budgetctl.server import metrics
 from budgetctl.server.access import Access, Identity
 from budgetctl.server.endpoints import NOW_HEADER, PROJECT_PARAMETER
-from budgetctl.server.http import Receive, Route, Scope, encoded, header, read_query, respond
+from budgetctl.server.http import Receive, Route, Scope, encoded, read_query, respond
 from budgetctl.server.openapi import describe, page
 from budgetctl.server.projects import Projects
 from budgetctl.stores.calls import PATH
@@ -29,10 +30,7 @@ class Page:
         """Answer a request."""
         identity = None
         if self._access is not None:
-            identity = self._access.identify(
-                header(scope, b"authorization"), is_password_allowed=self._is_password_allowed
-            )
-            scope["budgetctl"]["token"] = identity.token_id
+            identity = self._access.admit(scope, is_password_allowed=self._is_password_allowed)
         return await self._answer(identity)  # type: ignore[arg-type]
 
 
@@ -50,10 +48,10 @@ def page_routes(projects: Projects, access: Access, list_projects: Callable[[], 
         return respond(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
     async def description(_: Identity) -> Response:
-        return respond(encoded(describe()))
+        return respond(_description())
 
     async def documentation(_: Identity) -> Response:
-        return respond(page().encode(), media_type="text/html")
+        return respond(_documentation(), media_type="text/html")
 
     async def names(identity: Identity) -> Response:
         known = [identity.project] if identity.project is not None else list(await projects.run(list_projects))
@@ -70,6 +68,16 @@ def page_routes(projects: Projects, access: Access, list_projects: Callable[[], 
     ]
 
 
+@functools.cache
+def _description() -> bytes:
+    return encoded(describe())
+
+
+@functools.cache
+def _documentation() -> bytes:
+    return page().encode()
+
+
 class Changes:
     """Tells a client whether others have changed a project: two equal answers say that nobody has."""
 
@@ -79,9 +87,9 @@ class Changes:
 
     async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
-        identity = self._access.identify(header(scope, b"authorization"))
+        identity = self._access.admit(scope)
         name = identity.project_of(read_query(scope).get(PROJECT_PARAMETER))
-        scope["budgetctl"].update(token=identity.token_id, project=name)
+        scope["budgetctl"]["project"] = name
         with await self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}

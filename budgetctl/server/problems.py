@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -43,10 +44,19 @@ STATUSES: dict[type[BudgetctlError], tuple[HTTPStatus, str]] = {
 class RefusedError(BudgetctlError):
     """A request that is refused before anybody looks at what it asks for."""
 
-    def __init__(self, status: HTTPStatus, code: str, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
         self.code = code
+        self.headers = headers or {}
 
 
 class UnknownTokenError(NotAuthorisedError):
@@ -73,12 +83,13 @@ def document_of(error: BudgetctlError) -> dict[str, Any]:
     return {"error": ErrorShape().write(error)}
 
 
-def headers_of(status: HTTPStatus) -> dict[str, str]:
-    """The headers that go with a status."""
+def headers_of(error: BudgetctlError) -> Mapping[str, str]:
+    """The headers that go with an error."""
+    status = status_of(error)
     if status == HTTPStatus.UNAUTHORIZED:
         return {"www-authenticate": 'Bearer realm="budgetctl"'}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"retry-after": str(RETRY_AFTER_S)}
     if status == HTTPStatus.REQUEST_TIMEOUT:
         return {"connection": "close"}
-    return {}
+    return error.headers if isinstance(error, RefusedError) else {}

@@ -1,13 +1,18 @@
-"""HTTP on a connection, within bounds: uvicorn's own waits for a request's head as long as it may take."""
+"""HTTP on a connection, within bounds of size and time: uvicorn's own waits for a client as long as it may take."""
 
 from __future__ import annotations
 
 import asyncio
+from enum import Enum, auto
+from http import HTTPStatus
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from budgetctl.server.http import WHOLE
+from budgetctl.server.connections import Connections
+from budgetctl.server.http import CONNECTION, JSON, WHOLE, encoded
+from budgetctl.server.metrics import LET_GO
+from budgetctl.server.problems import RefusedError, document_of
 
 HEAD_TIMEOUT_S = 10.0
 """How long a client may take for the head of a request, from connecting or from its first byte on."""
@@ -15,16 +20,55 @@ HEAD_TIMEOUT_S = 10.0
 MESSAGE_TIMEOUT_S = 60.0
 """How long the body may then take, also one that nobody reads any more."""
 
+IDLE_TIMEOUT_S = 60.0
+"""How long a connection may be silent after an answer."""
+
+ANSWER_TIMEOUT_S = 10.0
+SLOWEST = 1 << 20
+"""In bytes: what a client has to take of its answers in each `ANSWER_TIMEOUT_S`, or all that is left of them."""
+
+LINGER_S = 5.0
+MAX_DISCARDED = 16 << 20
+DISCARD_PAUSE_S = 0.02
+"""How long, how many bytes at most, and with what pauses between the rest of a request is thrown away that is answered
+already: a client that still sends, and finds the connection closed, does not come to read the answer."""
+
 MAX_HEAD = 32_768
-"""In bytes: the request line and the headers."""
+MAX_TARGET = 16_384
+"""In bytes: the request line and the headers; the address in it."""
+
+MAX_HEADERS = 100
+MAX_PIPELINED = 16
+"""Requests that may wait behind one that is being answered, on the same connection."""
+
+
+class _Phase(Enum):
+    """Where a connection is: before a request, in its head or its body, or after it.
+
+    When it is deaf, what was asked is answered, and nothing more is read; when it has ended, nothing more is sent.
+    """
+
+    BEFORE = auto()
+    HEAD = auto()
+    BODY = auto()
+    WHOLE = auto()
+    DEAF = auto()
+    ENDED = auto()
+
+
+class _StoppedError(Exception):
+    """What the parser is stopped by."""
 
 
 class _Joining:
-    """A transport that sends as one what is written in one step: a head and its body apart wake a client twice."""
+    """A transport that sends as one what is written in one step: a head and its body apart wake a client twice.
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    `close` leaves it to the protocol how the connection ends.
+    """
+
+    def __init__(self, transport: asyncio.Transport, protocol: BoundedProtocol) -> None:
         self._transport = transport
-        self._loop = loop
+        self._protocol = protocol
         self._held: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -33,80 +77,252 @@ class _Joining:
     def write(self, data: bytes) -> None:
         """Send it with what else is written until the loop goes on."""
         if not self._held:
-            self._loop.call_soon(self._flush)
+            self._protocol.loop.call_soon(self.flush)
         self._held.append(data)
+
+    def is_closing(self) -> bool:
+        """Whether it sends no more."""
+        return self._protocol.is_ended or self._transport.is_closing()
 
     def close(self) -> None:
         """Send the rest, and close the connection."""
-        self._flush()
-        self._transport.close()
+        self.flush()
+        self._protocol.end()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Send what is held."""
         if self._held and not self._transport.is_closing():
             self._transport.write(b"".join(self._held))
         self._held.clear()
 
 
-class TimedProtocol(HttpToolsProtocol):
-    """Closes a connection whose next request does not come to its end in time, or whose head is too large."""
+class BoundedProtocol(HttpToolsProtocol):
+    """Closes a connection whose client does not send or take in time what comes next, or sends too much.
 
-    _is_in_head = True
-    _head_size = 0
-    _limit_s: float | None = None
-    _deadline: asyncio.TimerHandle | None = None
+    Deadlines are looked at by the tick of the server, as a timer for each would cost every request two of them.
+    """
+
+    def __init__(self, connections: Connections, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.admitted = False
+        self._connections = connections
+        self._phase = _Phase.BEFORE
+        self._is_new = self._is_first_byte_due = False
+        self._head_size = self._read_size = self._trailer_size = 0
+        self._to_discard = 0
+        self._unsent = 0
+        self.url = b""
+        self._fault: RefusedError | None = None
+        self._socket: asyncio.Transport
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether no more is sent on it."""
+        return self._phase is _Phase.ENDED
+
+    def admit(self) -> None:
+        """Somebody has shown a token that can be used."""
+        self._connections.admit(self)
+
+    # What the transport tells.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        super().connection_made(cast(asyncio.Transport, _Joining(transport, self.loop)))
-        self._await(HEAD_TIMEOUT_S)
-        self._watch()
+        self._socket = transport
+        super().connection_made(cast(asyncio.Transport, _Joining(transport, self)))
+        self._connections.add(self)
+        self._wait(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._await(None)
+        self._connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came. Most requests come whole, which takes no timer."""
-        if self._is_in_head:
-            self._head_size += len(data)
+        """Take what came. Of most requests that is everything, and nobody waits for their client."""
+        if self._phase in {_Phase.DEAF, _Phase.ENDED}:
+            self._discard(len(data))
+            return
+        before, self._read_size = self._phase, len(data)
+        self._head_size += len(data)
+        self._is_new = False
         super().data_received(data)
-        if self._is_in_head and self._head_size > MAX_HEAD:
-            self._end()
-        else:
-            self._watch()
+        if self._phase is not _Phase.WHOLE:
+            self._await_more(before)
+        elif not self.flow.write_paused:
+            self._connections.stop_waiting(self)
+
+    def pause_writing(self) -> None:
+        """Begin to wait until the client takes its answers."""
+        super().pause_writing()
+        self._await_taking()
+        self._connections.begin_taking(self)
+
+    def resume_writing(self) -> None:
+        """Stop waiting for that, unless it is all that is left to do."""
+        super().resume_writing()
+        self._connections.stop_taking(self)
+        if self._phase is _Phase.WHOLE:
+            self._connections.stop_waiting(self)
+
+    # What the parser tells.
 
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of the head."""
-        if not self._is_in_head:
-            self._is_in_head, self._head_size = True, 0
-            self._await(HEAD_TIMEOUT_S)
+        self._is_new = True
+        self._phase, self._head_size = _Phase.HEAD, self._read_size
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; what follows a body is not kept."""
+        if self._phase is not _Phase.HEAD:
+            self._trailer_size += len(name) + len(value)
+            if self._trailer_size > MAX_HEAD:
+                self._stop(self._head_fault())
+        elif len(self.headers) >= MAX_HEADERS:
+            self._stop(self._head_fault())
+        else:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Begin to wait for the body."""
-        self._is_in_head = False
-        self._await(MESSAGE_TIMEOUT_S)
+        """Have somebody answer, unless it is too much."""
+        if self._head_size > MAX_HEAD:  # which may be more requests than one
+            size = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
+            size += sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
+            if size > MAX_HEAD or len(self.url) > MAX_TARGET:
+                self._stop(self._head_fault())
+        elif len(self.url) > MAX_TARGET:
+            self._stop(self._head_fault())
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._stop(RefusedError(HTTPStatus.BAD_REQUEST, "invalid", "too many requests wait on one connection"))
+        self._phase, self._trailer_size = _Phase.BODY, 0
+        cast(dict[str, Any], self.scope)[CONNECTION] = self
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Wait for nothing: how long a connection may be silent, uvicorn knows."""
-        self._await(None)
+        """Wait for nothing more of this request."""
+        self._phase = _Phase.WHOLE
         self.scope["extensions"] = {WHOLE: {}}
         super().on_message_complete()
 
-    def _await(self, limit_s: float | None) -> None:
-        """Give what has to come next so long, from now on."""
-        self._limit_s = limit_s
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request, unless it has come already."""
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if is_last and self._phase is _Phase.WHOLE:
+            self._phase, self._is_first_byte_due, self._head_size = _Phase.BEFORE, True, 0
+            self._wait(IDLE_TIMEOUT_S)
 
-    def _watch(self) -> None:
-        if self._limit_s is not None and self._deadline is None:
-            self._deadline = self.loop.call_later(self._limit_s, self._end)
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser cannot go on with."""
+        self._refuse(self._fault or RefusedError(HTTPStatus.BAD_REQUEST, "invalid", msg))
 
-    def _end(self, *_: Any) -> None:
-        self._await(None)
-        if self.transport is not None and not self.transport.is_closing():
+    def _stop(self, fault: RefusedError) -> None:
+        """Have the parser stop, and go on in `send_400_response`."""
+        self._fault = fault
+        raise _StoppedError
+
+    def _head_fault(self) -> RefusedError:
+        if len(self.url) > MAX_TARGET:
+            told = f"the address is too long: at most {MAX_TARGET:,} bytes are taken"
+            return RefusedError(HTTPStatus.REQUEST_URI_TOO_LONG, "too_large", told)
+        told = f"the head is too large: at most {MAX_HEAD:,} bytes and {MAX_HEADERS} headers are taken"
+        return RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "too_large", told)
+
+    # How a connection ends.
+
+    def expire(self) -> None:
+        """Let the client go, unless it is about to take a long answer."""
+        if self._unsent and self._socket.get_write_buffer_size() <= self._unsent - SLOWEST:
+            self._await_taking()
+            return
+        LET_GO.labels("late").inc()
+        if self._phase is _Phase.HEAD:
+            self._refuse(RefusedError(HTTPStatus.REQUEST_TIMEOUT, "timeout", "the head did not come in time"))
+        elif self._phase is _Phase.BEFORE:
             self.transport.close()
+        else:
+            self.let_go()
+
+    def shutdown(self) -> None:
+        """End with the server: at once where nothing was asked, and after the answer otherwise."""
+        if self._phase is _Phase.HEAD and (self.cycle is None or self.cycle.response_complete):
+            self.let_go()
+        else:
+            super().shutdown()
+
+    def let_go(self) -> None:
+        """Close it at once, whatever becomes of its client."""
+        self._phase = _Phase.ENDED
+        self._socket.abort()
+
+    def end(self) -> None:
+        """Close it once everything is sent. What the client may still send is thrown away for a while."""
+        if self._phase is _Phase.ENDED:
+            return
+        is_more_due = self._phase not in {_Phase.BEFORE, _Phase.WHOLE} and not self._socket.is_closing()
+        self._phase = _Phase.ENDED
+        if is_more_due:
+            self._to_discard = MAX_DISCARDED
+            self.flow.resume_reading()
+            self._socket.write_eof()
+            self._wait(LINGER_S)
+        else:
+            self._socket.close()
+            self._await_taking()
+
+    def _refuse(self, fault: RefusedError) -> None:
+        """Answer that, after what was asked before, and end."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._answer(fault)
+        elif self._phase is _Phase.BODY and not self.pipeline and not cycle.response_started:
+            cycle.disconnected = True  # whoever waits for the body hears that it ends
+            cycle.message_event.set()
+            self._answer(fault)
+        else:
+            cycle.keep_alive = False
+            self._phase, self._to_discard = _Phase.DEAF, MAX_DISCARDED
+            self._wait(MESSAGE_TIMEOUT_S)
+
+    def _answer(self, fault: RefusedError) -> None:
+        body = encoded(document_of(fault))
+        headers = [*self.server_state.default_headers, (b"content-type", JSON.encode()), (b"connection", b"close"),
+                   (b"content-length", str(len(body)).encode())]  # fmt: skip
+        lines = [name + b": " + value + b"\r\n" for name, value in headers]
+        self.transport.write(b"".join([STATUS_LINE[fault.status], *lines, b"\r\n", body]))
+        self.transport.close()
+
+    def _discard(self, size: int) -> None:
+        self._to_discard -= size
+        if self._to_discard < 0:
+            self.let_go()
+        elif not self._socket.is_closing():  # no faster than this: others have something to say
+            self._socket.pause_reading()
+            self.loop.call_later(DISCARD_PAUSE_S, self._discard_more)
+
+    def _discard_more(self) -> None:
+        if not self._socket.is_closing():
+            self._socket.resume_reading()
+
+    def _await_more(self, before: _Phase) -> None:
+        """Begin to wait for the rest of what came. What was waited for already is not given more time."""
+        if self._phase is _Phase.BODY:
+            if self._is_new or before is _Phase.HEAD:
+                self._wait(MESSAGE_TIMEOUT_S)
+        elif self._phase not in {_Phase.BEFORE, _Phase.HEAD}:
+            return
+        elif self._head_size > MAX_HEAD:
+            self._refuse(self._head_fault())
+        elif self._is_new or self._is_first_byte_due:  # an empty line may come before a head
+            self._is_first_byte_due = False
+            self._wait(HEAD_TIMEOUT_S)
+
+    def _wait(self, limit_s: float) -> None:
+        """Give the client so long, from now on."""
+        self._unsent = 0
+        self._connections.wait(self, self.loop.time() + limit_s)
+
+    def _await_taking(self) -> None:
+        self._wait(ANSWER_TIMEOUT_S)
+        self._unsent = self._socket.get_write_buffer_size()

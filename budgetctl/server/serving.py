@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from math import ceil
 from typing import cast
 
 import uvicorn
@@ -18,10 +19,11 @@ from budgetctl.errors import BudgetctlError, StoreUnavailableError
 from budgetctl.server import metrics
 from budgetctl.server.access import Access
 from budgetctl.server.app import Application
+from budgetctl.server.connections import Connections, room_for_connections
 from budgetctl.server.hosts import host_names
-from budgetctl.server.logs import Log
+from budgetctl.server.logs import Log, LogHandler
 from budgetctl.server.projects import OpenStore, Projects
-from budgetctl.server.protocol import TimedProtocol
+from budgetctl.server.protocol import IDLE_TIMEOUT_S, BoundedProtocol
 from budgetctl.server.tokens import TokenStore
 from budgetctl.stores import open_store, project_stores
 from budgetctl.stores.base import ServedStore
@@ -36,11 +38,11 @@ REFRESH_S = 1.0
 SETTLE_S = 1.0
 """How often it is looked whether saves of litellm's clients have had no successor."""
 
-_KEEP_ALIVE_S = 60
+TICK_S = 0.25
+"""How often it is looked whose clients have not come in time."""
+
 _GRACE_S = 30
 _BACKLOG = 1024
-_MAX_CONNECTIONS = 900
-"""Below the 1024 open files that systems allow a process by default."""
 
 
 class Settings:
@@ -99,6 +101,7 @@ class Server(uvicorn.Server):
         logging.getLogger("uvicorn").disabled = logging.getLogger("uvicorn.error").disabled = True
         self.log = Log(is_quiet=settings.is_quiet)
         self.projects = Projects(settings.open_project)
+        self.connections = Connections(room_for_connections())
         application = Application(
             self.projects,
             Access(settings.tokens, settings.clock),
@@ -109,7 +112,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 application,
-                http=TimedProtocol,
+                http=cast(type[asyncio.Protocol], partial(BoundedProtocol, self.connections)),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -117,8 +120,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 backlog=_BACKLOG,
-                limit_concurrency=_MAX_CONNECTIONS,
-                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_keep_alive=ceil(IDLE_TIMEOUT_S),
                 timeout_graceful_shutdown=_GRACE_S,
             )
         )
@@ -146,7 +148,10 @@ class Server(uvicorn.Server):
             runner.run(self._serve_and_close(taken))
 
     async def _serve_and_close(self, taken: socket.socket) -> None:
-        tasks = [asyncio.create_task(task) for task in (self._keep_up(), self._settle(), self._refresh())]
+        warnings = LogHandler(self.log)
+        logging.getLogger().addHandler(warnings)
+        beside = (self._keep_up(), self._settle(), self._refresh(), self._tick())
+        tasks = [asyncio.create_task(task) for task in beside]
         try:
             await self.serve(sockets=[taken])
         finally:
@@ -157,6 +162,8 @@ class Server(uvicorn.Server):
             await self.projects.close()
             if self.settings.tokens is not None:
                 self.settings.tokens.close()
+            logging.getLogger().removeHandler(warnings)
+            self.log.flush()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -191,6 +198,13 @@ class Server(uvicorn.Server):
                 await project.call(project.writer.settle)
         except BudgetctlError as error:
             self.log.event("upkeep", project=name, error=error.message)
+
+    async def _tick(self) -> None:
+        """Wait for no client longer than its time."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.connections.expire(loop.time())
 
     async def _refresh(self) -> None:
         """Know which tokens there are."""

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit
 
-from budgetctl.directories import config_directory
+from budgetctl.directories import config_directory, make_private
 from budgetctl.errors import InvalidValueError, StoreUnavailableError
 from budgetctl.files import read_regular
 from budgetctl.stores.location import encode_project
@@ -71,9 +71,11 @@ def find_token(address: str, project: str) -> str | None:
 def store_token(address: str, project: str, token: str) -> Path:
     """Keep a token for an address, readable by its owner only."""
     path = token_path(address, project)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(path.parent)
+    for directory in (path.parent, path.parent.parent):
+        directory.chmod(0o700)  # it may have been there before, as the file may
     with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-        path.chmod(0o600)  # it may have been there before
+        path.chmod(0o600)
         file.write(_checked(token, "the token") + "\n")
     return path
 

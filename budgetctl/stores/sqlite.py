@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from budgetctl.directories import make_private
 from budgetctl.errors import InvalidValueError, StoreBusyError
 from budgetctl.matching import names_of_call
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
@@ -194,7 +195,7 @@ class SqliteStore(SqlStore):
     def _in_line(self, *, create: bool) -> Iterator[None]:
         """One writer at a time. Without a file there is no line, and none is made unless the file will be."""
         if create:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self.path.parent)
         elif self._file is None and find_file(self.path) is None:
             yield
             return

@@ -69,7 +69,7 @@ class Client:
 
 def assert_answered(server):
     """Every request was answered, and none was refused."""
-    lines = [json.loads(line) for line in server.log.getvalue().splitlines()]
+    lines = [json.loads(line) for line in server.logged().splitlines()]
     assert {line["status"] for line in lines if "status" in line} <= {200}, lines
 
 

@@ -120,7 +120,7 @@ def test_neither_tokens_nor_users_nor_queries_are_logged_or_counted(guarded, tok
     ask(guarded, "charge", **bearer("bctl_nobody_secret"))
     guarded.ask("GET", "/alice?user=alice")
     metrics = guarded.ask("GET", "/metrics", **bearer(token)).body.decode()
-    for said in (guarded.log.getvalue(), metrics):
+    for said in (guarded.logged(), metrics):
         assert "/v1/budget" in said
         assert "alice" not in said
         assert "secret" not in said

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 
 import pytest
 
-from budgetctl.server import app, http, protocol
+from budgetctl.server import app, bodies, protocol
 from budgetctl.server.http import MAX_BODY
 from budgetctl.stores.calls import CALLS
 
 from .conftest import REQUESTS, ask
 
 WRITES = [call.path for call in CALLS.values() if call.writes and not call.is_bulk]
+
+
+PING = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def everything_from(running, *sent):
+    """What a server sends on a connection until it closes it."""
+    received = b""
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
+        for each in sent:
+            connection.sendall(each)
+        while part := connection.recv(65_536):
+            received += part
+    return received
 
 
 def code(answer):
@@ -128,8 +143,69 @@ def test_a_server_answers_to_its_names(serve, open_file, clock, host):
 
 def test_what_there_is_no_route_for_is_an_error(server):
     assert code(server.ask("GET", "/nothing")) == (404, "no_such_route")
-    assert code(server.ask("GET", "/v1/charge")) == (405, "no_such_route")
-    assert code(server.ask("DELETE", "/v1/budget")) == (405, "no_such_route")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/v1/charge", "POST"), ("DELETE", "/v1/budget", "GET, HEAD"), ("OPTIONS", "/get_budget", "POST")],
+)
+def test_what_a_route_is_not_asked_by_is_an_error_that_says_by_what(server, method, path, allowed):
+    answer = server.ask(method, path)
+    assert code(answer) == (405, "no_such_route")
+    assert answer.headers["allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/exists"])
+@pytest.mark.parametrize("hosts", ["", "Host: localhost\r\nHost: localhost\r\n", "Host: a\r\nHost: localhost\r\n"])
+def test_a_request_names_one_host(server, path, hosts):
+    answer = everything_from(server, f"GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+@pytest.mark.parametrize("sent", [b"\x00\r\n\r\n", b"GET / HTTP/1.1\r\nNo colon\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n",
+                                  b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+                                  PING[:-2] + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"])  # fmt: skip
+def test_what_is_no_request_is_told_so_in_the_form_of_all_errors(server, sent):
+    head, _, body = everything_from(server, sent).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"connection: close" in head
+    assert json.loads(body)["error"]["code"] == "invalid"
+
+
+@pytest.mark.parametrize("size", [32_769, 40_000, 65_000])
+def test_a_head_that_is_too_large_is_not_taken_even_if_it_comes_at_once(server, size):
+    head = PING[:-2] + b"X-More: "
+    answer = everything_from(server, head + b"x" * (size - len(head) - 4) + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+
+
+def test_a_head_of_just_the_size_that_is_taken_is_taken(server):
+    head = PING[:-2] + b"Connection: close\r\nX-More: "
+    answer = everything_from(server, head + b"x" * (protocol.MAX_HEAD - len(head) - 4) + b"\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_more_headers_than_are_taken_are_too_large(server):
+    answer = everything_from(server, PING[:-2] + b"X: y\r\n" * protocol.MAX_HEADERS + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+def test_an_address_that_is_too_long_is_not_taken(server):
+    answer = everything_from(server, b"GET /" + b"x" * protocol.MAX_TARGET + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert re.match(rb"HTTP/1.1 414 \S+", answer)
+
+
+def test_requests_that_come_one_after_another_are_answered_in_their_order(server):
+    lost = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    received = everything_from(server, (PING + lost) * 5 + PING + b"nonsense\r\n\r\n")
+    assert re.findall(rb"HTTP/1.1 (\d+)", received)[:11] == [b"200", b"404"] * 5 + [b"200"]
+
+
+def test_an_answer_before_the_end_of_a_request_says_that_the_connection_ends(guarded):
+    sent = b"POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    answer = everything_from(guarded, sent)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nconnection: close\r\n" in answer
 
 
 def test_head_is_answered_where_get_is_without_a_body(server):
@@ -137,24 +213,36 @@ def test_head_is_answered_where_get_is_without_a_body(server):
     assert (answer.status, answer.body) == (200, b"")
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET ", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
-def test_a_client_that_does_not_finish_the_head_is_let_go(serve, open_file, monkeypatch, sent):
+@pytest.mark.parametrize("sent", [b"GET ", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
+def test_a_client_that_does_not_finish_the_head_is_told_so_and_let_go(serve, open_file, monkeypatch, sent):
     monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
-    server = serve(open_file)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(sent)
-        assert connection.recv(1) == b""
+    answer = everything_from(serve(open_file), sent)
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b"\r\nconnection: close\r\n" in answer
+
+
+def test_a_client_that_begins_with_nothing_is_let_go(serve, open_file, monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
+    assert everything_from(serve(open_file), b"") == b""
 
 
 def test_a_client_that_does_not_finish_a_second_head_is_let_go(serve, open_file, monkeypatch):
     monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
+    received = everything_from(serve(open_file), PING + b"GET /")
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"200", b"408"]
+
+
+def test_a_connection_on_which_nothing_is_asked_any_more_is_let_go(serve, open_file, monkeypatch):
+    monkeypatch.setattr(protocol, "IDLE_TIMEOUT_S", 0.2)
+    assert everything_from(serve(open_file), PING).endswith(b'{"status":"ok"}')
+
+
+def test_an_empty_line_is_no_reason_to_wait_longer(serve, open_file, monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(protocol, "IDLE_TIMEOUT_S", 0.2)
     server = serve(open_file)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /")
-        received = b""
-        while part := connection.recv(65_536):
-            received += part
-        assert received.endswith(b'{"status":"ok"}')
+    for lines in (b"\r\n", PING + b"\r\n", PING + b"\r\n\r\n"):
+        assert everything_from(server, lines).endswith(b'{"status":"ok"}' if b"GET" in lines else b"")
 
 
 def test_a_head_without_end_is_not_read(server):
@@ -165,15 +253,11 @@ def test_a_head_without_end_is_not_read(server):
 
 
 def test_a_client_that_does_not_finish_the_body_is_let_go(serve, open_file, monkeypatch):
-    monkeypatch.setattr(http, "BODY_TIMEOUT_S", 0.2)
-    server = serve(open_file)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(b"POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                           b"Content-Length: 10\r\n\r\n{")  # fmt: skip
-        received = b""
-        while part := connection.recv(65_536):
-            received += part
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT_S", 0.2)
+    sent = b"POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+    received = everything_from(serve(open_file), sent)
     assert received.startswith(b"HTTP/1.1 408")
+    assert b"\r\nconnection: close\r\n" in received
 
 
 def test_slow_clients_keep_nobody_else_waiting(server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import warnings
 from contextlib import closing
@@ -57,11 +58,11 @@ def stranger():
 def test_a_redirect_takes_nothing_elsewhere(server, stranger, monkeypatch):
     monkeypatch.setenv("BUDGETCTL_TOKEN", "bctl_id_secret")
     stranger.status, stranger.headers_sent = 307, {"Location": f"{server.address}/v1/budget"}
-    logged = server.log.getvalue()
+    logged = server.logged()
     with closing(open_store(stranger.address, "p")) as store, pytest.raises(BudgetctlError, match="redirects to"):
         store.budget("alice")
     assert len(stranger.asked) == 1
-    assert server.log.getvalue() == logged
+    assert server.logged() == logged
 
 
 def test_what_answers_otherwise_is_no_server_of_ours(stranger):
@@ -116,6 +117,24 @@ class TestTokens:
         assert find_token(other, "p") is None
         assert find_token("http://host:80/", "p") == "bctl_stored_x"
         assert find_token("http://host", "q") is None
+
+    def test_others_can_look_into_none_of_its_directories_whatever_the_umask_lets_them(self, home):
+        def modes() -> list[int]:
+            return [each.stat().st_mode & 0o777 for each in (path, path.parent, path.parent.parent)]
+
+        before = os.umask(0)
+        try:
+            path = store_token("http://host", "p", "bctl_stored_x")
+            assert modes() == [0o600, 0o700, 0o700]
+            assert {each.stat().st_mode & 0o777 for each in path.parents if each.is_relative_to(home / ".config")} <= {
+                0o700
+            }
+            for each in (path, path.parent, path.parent.parent):
+                each.chmod(0o777)
+            store_token("http://host", "p", "bctl_stored_x")
+            assert modes() == [0o600, 0o700, 0o700]
+        finally:
+            os.umask(before)
 
     def test_a_stored_token_can_be_read_by_its_owner_only(self):
         path = store_token("http://host", "p", "bctl_stored_x")

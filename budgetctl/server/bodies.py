@@ -1,0 +1,287 @@
+"""Reading bodies: small ones at once, few big ones at a time, and those piece by piece beside everything else."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator
+from http import HTTPStatus
+from json.decoder import JSONDecodeError
+from typing import Any
+
+from budgetctl.errors import InvalidValueError
+from budgetctl.server.http import JSON, MAX_BODY, WHOLE, Message, Receive, Scope, header
+from budgetctl.server.problems import RefusedError
+
+AT_ONCE = 1 << 18
+"""In bytes: a body up to here is parsed in one go, which takes some milliseconds at worst."""
+
+BIG_AT_A_TIME = 2
+PLACE_TIMEOUT_S = 10.0
+"""How many larger ones there may be, from their first byte to their answer; how long another one waits for that."""
+
+BODY_TIMEOUT_S = 20.0
+"""How long a client may take to send its body."""
+
+BYTES_FOR_A_VALUE = 16
+"""How long the values of a big body have to be, on average: `[[],[],…]` takes thirty times its length of memory."""
+
+_PIECE = 1 << 16
+_PAUSE_S = 0.0005
+_DEEP = 2
+
+
+class Bodies:
+    """What reads the bodies of a server's requests. `reading` counts those that are still coming."""
+
+    def __init__(self, run: Callable[..., Awaitable[Any]]) -> None:
+        self.reading = 0
+        self._run = run
+        self._places = asyncio.Semaphore(BIG_AT_A_TIME)
+
+    def read(self, scope: Scope, receive: Receive, *, most: int = MAX_BODY) -> Reading:
+        """The object in a JSON body of at most so many bytes, as a context in which its memory may be used."""
+        return Reading(self, scope, receive, most)
+
+    async def take_place(self) -> None:
+        """Wait until there may be one more big body. Raises `RefusedError` when that takes too long."""
+        try:
+            async with asyncio.timeout(PLACE_TIMEOUT_S):
+                await self._places.acquire()
+        except TimeoutError as error:
+            raise RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "busy", "too many large requests are under way: try again"
+            ) from error
+
+    def give_place(self) -> None:
+        """Let the next one come."""
+        self._places.release()
+
+    async def decode(self, parts: deque[bytes]) -> Any:
+        """What a big body says."""
+        return await self._run(decode_slowly, parts)
+
+
+class Reading:
+    """A body that is read on entering, to a JSON object. `is_big` says that it takes its time to look at it."""
+
+    __slots__ = ("_bodies", "_has_place", "_most", "_receive", "_scope")
+
+    def __init__(self, bodies: Bodies, scope: Scope, receive: Receive, most: int) -> None:
+        self._bodies = bodies
+        self._scope = scope
+        self._receive = receive
+        self._most = most
+        self._has_place = False
+
+    @property
+    def is_big(self) -> bool:
+        """Whether it is one of few, and what is done with it belongs into a thread."""
+        return self._has_place
+
+    async def __aenter__(self) -> dict[str, Any]:
+        """Raise `RefusedError` and `InvalidValueError` for what is no JSON object within the bounds."""
+        kind = (header(self._scope, b"content-type") or b"").split(b";")[0].strip().lower()
+        if kind != JSON.encode():
+            # A browser sends this type to another site only after that has allowed it.
+            raise RefusedError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the Content-Type must be application/json"
+            )
+        try:
+            return await self._read()
+        except BaseException:
+            await self.__aexit__()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give back what was taken for it."""
+        if self._has_place:
+            self._has_place = False
+            self._bodies.give_place()
+
+    async def _read(self) -> dict[str, Any]:
+        parts = await self._parts()
+        try:
+            if self._has_place:
+                document = await self._bodies.decode(parts)
+            else:
+                document = _DECODER.decode(b"".join(parts).decode())
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "invalid", f"the body is no JSON: {error!s:.200}") from error
+        if not isinstance(document, dict):
+            raise InvalidValueError("the body must be a JSON object")
+        return document
+
+    async def _parts(self) -> deque[bytes]:
+        """The body as it came. Raises `RefusedError` for one that is too long, or too long in coming."""
+        stated = header(self._scope, b"content-length")
+        if stated is not None:  # the parser has looked that it is a number
+            self._check_size(int(stated))
+            if int(stated) > AT_ONCE:
+                await self._take_place()
+        if WHOLE in self._scope.get("extensions", ()):
+            return await self._received()
+        self._bodies.reading += 1
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                return await self._received()
+        except TimeoutError as error:
+            raise RefusedError(HTTPStatus.REQUEST_TIMEOUT, "timeout", "the body did not come in time") from error
+        finally:
+            self._bodies.reading -= 1
+
+    async def _received(self) -> deque[bytes]:
+        parts: deque[bytes] = deque()
+        piece = bytearray()  # of what comes byte by byte
+        size = values = 0
+        while True:
+            message: Message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise RefusedError(HTTPStatus.BAD_REQUEST, "disconnected", "the body has ended early")
+            part = message.get("body", b"")
+            size += len(part)
+            if size > AT_ONCE:
+                self._check_size(size)
+                if not self._has_place:
+                    await self._take_place()
+            values += part.count(b",") + part.count(b"[") + part.count(b"{") if self._has_place else 0
+            if values > self._most // BYTES_FOR_A_VALUE:
+                raise _too_large(f"{self._most // BYTES_FOR_A_VALUE:,} values")
+            piece += part
+            if len(piece) >= _PIECE or not message.get("more_body"):
+                parts.append(bytes(piece))
+                piece.clear()
+            if not message.get("more_body"):
+                return parts
+
+    def _check_size(self, size: int) -> None:
+        if size > self._most:
+            raise _too_large(f"{self._most:,} bytes")
+
+    async def _take_place(self) -> None:
+        await self._bodies.take_place()
+        self._has_place = True
+
+
+def decode_slowly(parts: deque[bytes]) -> Any:
+    """The document in JSON text that comes in parts, which are used up. Raises `ValueError`.
+
+    The decoder of `json` lets no other thread run until it has ended. So it is given what is inside of the outer two
+    levels piece by piece, and now and then there is a pause for others.
+    """
+    return _Stream(parts).document()
+
+
+class _Stream:
+    def __init__(self, parts: deque[bytes]) -> None:
+        self._parts = parts
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._text = ""
+        self._at = 0
+
+    def document(self) -> Any:
+        found = self._value(_DEEP)
+        if self._next():
+            raise ValueError("something follows its end")
+        return found
+
+    def _value(self, depth: int) -> Any:
+        character = self._next()
+        if depth and character == "{":
+            return dict(self._members(depth - 1))
+        if depth and character == "[":
+            return list(self._items(depth - 1))
+        return self._leaf()
+
+    def _members(self, depth: int) -> Iterator[tuple[str, Any]]:
+        for _ in self._places("}"):
+            if self._next() != '"':
+                raise ValueError("a name of a member is missing")
+            name = self._leaf()
+            if self._next() != ":":
+                raise ValueError("a ':' is missing")
+            self._at += 1
+            yield name, self._value(depth)
+
+    def _items(self, depth: int) -> Iterator[Any]:
+        for _ in self._places("]"):
+            yield self._value(depth)
+
+    def _places(self, end: str) -> Iterator[None]:
+        """Stop at each place where something stands between brackets, or has to."""
+        self._at += 1
+        if self._next() == end:
+            self._at += 1
+            return
+        while True:
+            yield
+            character = self._next()
+            if character not in {",", end}:
+                raise ValueError(f"a ',' or {end!r} is missing")
+            self._at += 1
+            if character == end:
+                return
+
+    def _leaf(self) -> Any:
+        """What stands here. What goes to the end of the text that is there, or as a number could, may go on."""
+        while True:
+            error: Exception | None = None
+            try:
+                value, end = _SCAN(self._text, self._at)
+            except (JSONDecodeError, StopIteration) as found:
+                error, end = found, len(self._text)
+            if _end_of(_OF_NUMBER, self._text, end) < len(self._text) or not self._fill():
+                if error is not None:
+                    raise ValueError("a value is missing, or has no end") from error
+                self._at = end
+                return value
+
+    def _next(self) -> str:
+        """The next character that is no blank; none at the end."""
+        while True:
+            self._at = _end_of(_BLANKS, self._text, self._at)
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._fill():
+                return ""
+
+    def _fill(self) -> bool:
+        """Have at least twice the text that is left, so that nothing is scanned again and again."""
+        rest = self._text[self._at :]
+        if len(rest) > AT_ONCE:
+            raise _too_large(f"{AT_ONCE:,} characters in one record")
+        more = [rest]
+        length = 0
+        while self._parts and length <= len(rest):
+            more.append(self._decoder.decode(self._parts.popleft()))
+            length += len(more[-1])
+        if not self._parts:
+            more.append(self._decoder.decode(b"", final=True))
+        self._text, self._at = "".join(more), 0
+        time.sleep(_PAUSE_S)
+        return length > 0
+
+
+def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
+def _too_large(most: str) -> RefusedError:
+    return RefusedError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"the body is too large: at most {most} are taken"
+    )
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # once: `json.loads` makes one for each document
+_SCAN = _DECODER.scan_once  # type: ignore[attr-defined]
+_BLANKS = re.compile(r"[ \t\n\r]*")
+_OF_NUMBER = re.compile(r"[0-9.eE+-]*")
