@@ -20,15 +20,19 @@ def open_regular(path: Path, *, more_flags: int = 0) -> BinaryIO:
     """The open file. Raises `OSError` also for a directory, a pipe or a device."""
     descriptor = os.open(path, _FLAGS | more_flags)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
+        require_regular(os.fstat(descriptor), path)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def require_regular(status: os.stat_result, path: Path) -> None:
+    """Raise `OSError` for what is no regular file: it is neither to be read nor to be replaced."""
+    if stat.S_ISDIR(status.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, and no file", str(path))
 
 
 def read_regular(path: Path, most_bytes: int) -> bytes:

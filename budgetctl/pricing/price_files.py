@@ -9,11 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from budgetctl.directories import config_directory, data_directory, make_private
 from budgetctl.errors import StoreBusyError
+from budgetctl.files import require_regular
 from budgetctl.stores.filelock import FileLock
 
 _WAIT_S = 10.0
@@ -60,8 +61,13 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put a file of this content in the place of the one that is there: whoever reads sees one or the other."""
+    """Put a file of this content in the place of the one that is there: whoever reads sees one or the other.
+
+    Raises `OSError`, also where something else than a file is there, as a device behind a link.
+    """
     path = path.resolve()  # the file, and not the link that somebody keeps in its place
+    with suppress(FileNotFoundError):
+        require_regular(path.stat(), path)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".")
     try:
         with os.fdopen(descriptor, "wb") as file:

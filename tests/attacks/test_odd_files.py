@@ -1,4 +1,7 @@
-"""Pipes, devices and directories in the place of files that are read by a name of their own: nobody waits for them."""
+"""Pipes and directories in the place of files that are read by a name of their own: nobody waits for them.
+
+No device stands in for them: what writes such files as root would put a file in its place, for everybody.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +23,12 @@ def is_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def is_endless(path: Path) -> None:
-    """Make a link to a device without an end."""
-    path.symlink_to("/dev/zero")
-
-
 def is_directory(path: Path) -> None:
     """Make a directory."""
     path.mkdir()
 
 
-ODD = pytest.mark.parametrize("make", [is_pipe, is_endless, is_directory])
+ODD = pytest.mark.parametrize("make", [is_pipe, is_directory])
 
 
 @ODD
@@ -84,6 +82,21 @@ def test_what_is_remembered_of_litellm(run: Callable) -> None:
         path.unlink()
         os.mkfifo(path)
     assert run(*priced).stdout == expected
+
+
+def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
+    is_pipe(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(OSError, match="it is a pipe or a device"):
+        price_files.replace(tmp_path / "link", b"text")
+    assert ((tmp_path / "pipe").is_fifo(), len(list(tmp_path.glob("pipe*")))) == (True, 1)
+
+
+def test_a_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("file")
+    price_files.replace(tmp_path / "link", b"new")
+    assert ((tmp_path / "file").read_text(), (tmp_path / "link").is_symlink()) == ("new", True)
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
