@@ -7,6 +7,7 @@ import atexit
 import logging
 import sys
 import weakref
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -28,7 +29,6 @@ log = logging.getLogger("budgetctl")
 
 _PROXY_ADMIN = "default_user_id"
 """Whom the proxy's master key belongs to: not a person, so that what the request says is asked for."""
-
 
 _MOST_UNTOLD = 10_000
 """A server has streams that are broken off, of which litellm tells nothing, for as long as it runs."""
@@ -59,7 +59,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
     def __init__(self, manager: BudgetManager) -> None:
         super().__init__()
         self._manager = manager
-        self._untold: dict[str, None] = {}
+        self._untold: OrderedDict[str, None] = OrderedDict()
         _watch(self)
 
     async def flush(self) -> None:
@@ -81,7 +81,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
         if call_id is not None:
             self._untold[call_id] = None
             if len(self._untold) > _MOST_UNTOLD:
-                self._untold.pop(next(iter(self._untold), call_id), None)
+                self._untold.popitem(last=False)
 
     def log_failure_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:  # noqa: ARG002 - litellm's signature
         """Note that a call has failed: it costs nothing."""

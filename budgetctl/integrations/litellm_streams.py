@@ -93,9 +93,8 @@ class AsyncGuardedStream(_Guarded):
         except Exception:
             await self._finish(failed=True)
             raise
-        except BaseException:  # who goes away is not kept waiting
-            self._is_closed = True
-            leave(self._end)
+        except BaseException:
+            self._leave()
             raise
 
     async def aclose(self) -> None:
@@ -108,8 +107,7 @@ class AsyncGuardedStream(_Guarded):
             await self._finish()
             raise
         except BaseException:
-            self._is_closed = True
-            leave(self._end)
+            self._leave()
             raise
         await self._finish()
 
@@ -124,3 +122,8 @@ class AsyncGuardedStream(_Guarded):
     async def _finish(self, *, failed: bool = False) -> None:
         self._is_closed = True
         await finish(partial(self._end, failed=failed))
+
+    def _leave(self) -> None:
+        """The reader has gone, and is not kept waiting."""
+        self._is_closed = True
+        leave(self._end)

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_few = threading.BoundedSemaphore(4)
-"""A thousand streams may be dropped at once, as when a program ends: the store is not asked for all of them at once."""
+_few = threading.BoundedSemaphore(32)
+"""A thousand streams may be dropped at once, as when a program ends, which a server's connections would not do for."""
 
 
 async def finish(work: Callable[[], T]) -> T:
