@@ -24,10 +24,24 @@ from budgetctl.stores.filelock import FileLock
 from budgetctl.stores.limits import MAX_COUNTER
 from budgetctl.stores.rows import find_holder, standings_of
 from budgetctl.stores.sql import SqlStore
-from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
+from budgetctl.stores.sqlite_file import (
+    FileId,
+    adopt,
+    connect,
+    connect_empty,
+    create_file,
+    find_file,
+    is_backup,
+    lock_of,
+    refuse_damaged,
+    remember_store,
+    translate_errors,
+)
+from budgetctl.stores.sqlite_log import beside
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
+    from budgetctl.audit import Difference
     from budgetctl.errors import BudgetctlError
     from budgetctl.models import Charge
     from budgetctl.permission import Decision, Hold, HoldRequest
@@ -59,11 +73,12 @@ class SqliteStore(SqlStore):
         self.project = project
         self._wait_s = wait_s
         self._clock = clock
-        self._line = FileLock(path.with_name(path.name + ".lock"))
+        self._line = FileLock(lock_of(path))
         self._mutex = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._file: FileId | None = None
         self._connections = 0
+        self._is_backup = False
         self._project_id: int | None = None
         self._writer: tuple[int, Transaction] | None = None
         with _registry:
@@ -80,7 +95,7 @@ class SqliteStore(SqlStore):
     def size_bytes(self) -> int:
         """The file and its write-ahead log."""
         size = 0
-        for file in (self.path, self.path.with_name(self.path.name + "-wal")):
+        for file in (self.path, beside(self.path, "-wal")):
             with contextlib.suppress(FileNotFoundError):
                 size += file.stat().st_size
         return size
@@ -122,8 +137,11 @@ class SqliteStore(SqlStore):
         if self._writer is not None and self._writer[0] == threading.get_ident():
             yield self._writer[1]
             return
-        with translate_errors(self.path), self._in_line(create=create), self._exclusive():
+        with translate_errors(self.path), self.in_line(create=create), self._exclusive():
             connection = self._connected(create=create)
+            if self._is_backup:
+                adopt(connection)
+                self._is_backup = False
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 tx = self._transaction(connection)
@@ -139,6 +157,17 @@ class SqliteStore(SqlStore):
                 self._writer = None
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+    def verify(self) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings, if the file is sound.
+
+        It is looked at by a connection of its own, so that nobody in this process waits for it either.
+        """
+        with contextlib.closing(SqliteStore(self.path, self.project, wait_s=self._wait_s, clock=self._clock)) as apart:
+            yield from super(SqliteStore, apart).verify()
+
+    def _refuse_damaged(self, tx: Transaction) -> None:
+        refuse_damaged(tx.all, self.path)
 
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
         """Do all that is asked for in one transaction, each by itself all or nothing."""
@@ -184,13 +213,13 @@ class SqliteStore(SqlStore):
             return operations.release(tx, hold_id)
 
     def _transaction(self, connection: sqlite3.Connection) -> Transaction:
-        if self._project_id is None:
+        if self._project_id is None:  # a restored backup keeps the numbers of projects
             row = connection.execute("SELECT project FROM projects WHERE name = ?", (self.project,)).fetchone()
             self._project_id = row[0] if row else None
         return Transaction(connection, self._project_id, self.now_us(), most=MAX_COUNTER)
 
     @contextlib.contextmanager
-    def _in_line(self, *, create: bool) -> Iterator[None]:
+    def in_line(self, *, create: bool) -> Iterator[None]:
         """One writer at a time. Without a file there is no line, and none is made unless the file will be."""
         if create:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -233,6 +262,9 @@ class SqliteStore(SqlStore):
             self._connection = connect_empty() if file is None else connect(self.path, self._wait_s)
             self._file = file
             self._connections += 1
+            self._is_backup = is_backup(self._connection)
+            if file is not None:
+                remember_store(self.path)
         return self._connection
 
     def _disconnect(self) -> None:
