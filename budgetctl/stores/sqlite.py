@@ -37,7 +37,7 @@ from budgetctl.stores.sqlite_file import (
     remember_store,
     translate_errors,
 )
-from budgetctl.stores.sqlite_log import beside
+from budgetctl.stores.sqlite_log import LogInUse, beside
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -71,13 +71,14 @@ class SqliteStore(SqlStore):
     ) -> None:
         self.path = path = path.absolute()
         self.project = project
-        self._wait_s = wait_s
+        self.wait_s = wait_s
         self._clock = clock
         self._line = FileLock(lock_of(path))
         self._mutex = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._file: FileId | None = None
         self._connections = 0
+        self._log = LogInUse(path)
         self._is_backup = False
         self._project_id: int | None = None
         self._writer: tuple[int, Transaction] | None = None
@@ -138,10 +139,7 @@ class SqliteStore(SqlStore):
             yield self._writer[1]
             return
         with translate_errors(self.path), self.in_line(create=create), self._exclusive():
-            connection = self._connected(create=create)
-            if self._is_backup:
-                adopt(connection)
-                self._is_backup = False
+            connection = self._connected_to_write(create=create)
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 tx = self._transaction(connection)
@@ -163,7 +161,7 @@ class SqliteStore(SqlStore):
 
         It is looked at by a connection of its own, so that nobody in this process waits for it either.
         """
-        with contextlib.closing(SqliteStore(self.path, self.project, wait_s=self._wait_s, clock=self._clock)) as apart:
+        with contextlib.closing(SqliteStore(self.path, self.project, wait_s=self.wait_s, clock=self._clock)) as apart:
             yield from super(SqliteStore, apart).verify()
 
     def _refuse_damaged(self, tx: Transaction) -> None:
@@ -226,7 +224,7 @@ class SqliteStore(SqlStore):
         elif self._file is None and find_file(self.path) is None:
             yield
             return
-        if not self._line.acquire(self._wait_s):
+        if not self._line.acquire(self.wait_s):
             raise self._busy()
         try:
             yield
@@ -236,7 +234,7 @@ class SqliteStore(SqlStore):
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
         """One thread at a time: they share a connection. A writer stands in line before, so that others can read."""
-        if not self._mutex.acquire(timeout=self._wait_s):
+        if not self._mutex.acquire(timeout=self.wait_s):
             raise self._busy()
         try:
             yield
@@ -245,7 +243,7 @@ class SqliteStore(SqlStore):
 
     def _busy(self) -> StoreBusyError:
         return StoreBusyError(
-            f"other writers have held {self.path} for {self._wait_s:g} s; nothing was changed",
+            f"other writers have held {self.path} for {self.wait_s:g} s; nothing was changed",
             hint="try again, or wait longer: --wait 60",
         )
 
@@ -259,13 +257,28 @@ class SqliteStore(SqlStore):
             file = create_file(self.path)
         if self._connection is None or file != self._file:
             self._disconnect()
-            self._connection = connect_empty() if file is None else connect(self.path, self._wait_s)
+            self._connection = connect_empty() if file is None else connect(self.path, self.wait_s)
             self._file = file
             self._connections += 1
             self._is_backup = is_backup(self._connection)
+            self._log.note()
             if file is not None:
                 remember_store(self.path)
         return self._connection
+
+    def _connected_to_write(self, *, create: bool) -> sqlite3.Connection:
+        """A connection whose log has not lost its name: what is written to such a one would be lost."""
+        connection = self._connected(create=create)
+        if self._is_backup:
+            adopt(connection)
+            self._is_backup = False
+            self._log.note()
+        if self._log.is_lost():
+            # Nobody else has opened the store since: what is in the log can be saved, and another one begun.
+            connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+            self._disconnect()
+            connection = self._connected()
+        return connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -293,7 +306,7 @@ _inherited: list[sqlite3.Connection] = []
 def _before_fork() -> None:
     _registry.acquire()
     for store in _stores:
-        if store._mutex.acquire(timeout=store._wait_s):
+        if store._mutex.acquire(timeout=store.wait_s):
             _paused.append(store)
             if store._connection is not None and not store._connection.in_transaction:
                 store._disconnect()

@@ -223,14 +223,17 @@ def translate_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _translated(error: sqlite3.Error, path: Path) -> BudgetctlError:
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether SQLite says that a file is damaged or no database."""
     # Extended codes carry the primary code in their low byte: https://sqlite.org/rescode.html
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if str(error).startswith("Could not decode"):  # said by Python, without a code
-        code = sqlite3.SQLITE_CORRUPT
-    if code in _BUSY:
+    return code in _DAMAGED or str(error).startswith("Could not decode")  # said by Python, without a code
+
+
+def _translated(error: sqlite3.Error, path: Path) -> BudgetctlError:
+    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _BUSY:
         return StoreBusyError(f"{path} is locked by another program; nothing was changed", hint="try again")
-    if code in _DAMAGED:
+    if is_damage(error):
         return _damaged(path, str(error))
     return StoreUnavailableError(
         f"cannot use the store {path}: {error}; nothing was changed",

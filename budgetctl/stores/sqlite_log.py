@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import sqlite3
 import struct
 import time
@@ -57,6 +58,41 @@ def check_log(path: Path, wait_s: float) -> None:
                 hint=f"end the programs that use {path}, which keeps what they wrote, and try again",
             )
         time.sleep(_PAUSE_S)
+
+
+class LogInUse:
+    """Whether the log that a connection writes still has its name."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._name = ""
+        self._inode: int | None = None
+
+    def note(self) -> None:
+        """Take the log that is there now for the connection's own."""
+        self._name = os.fspath(beside(self._path, "-wal"))
+        self._inode = self._found()
+
+    def is_lost(self) -> bool:
+        """Whether the log was deleted. Raises `StoreUnavailableError` when others have begun another one since."""
+        found = self._found()
+        if self._inode is None:  # nothing was written to a log yet
+            self._inode = found
+        if found == self._inode:
+            return False
+        if found is not None:
+            raise StoreUnavailableError(
+                f"{self._name} was deleted while this program used the store, and others have begun another one:"
+                " what this program has written last may be lost",
+                hint=f"end the programs that use {self._path}, and look at its history",
+            )
+        return True
+
+    def _found(self) -> int | None:
+        try:
+            return os.stat(self._name).st_ino  # noqa: PTH116  # at every write
+        except FileNotFoundError:
+            return None
 
 
 def _is_used(path: Path) -> bool:
