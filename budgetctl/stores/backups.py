@@ -80,7 +80,7 @@ def sqlite_store(store: Store, command: str) -> SqliteStore:
         )
     raise InvalidValueError(
         f"the store is on a server, and {command} is for the machine on which the server runs",
-        hint=f"budgetctl {command} FILE there, with --store as the server has it",
+        hint=f"there: budgetctl {command} FILE",
     )
 
 
