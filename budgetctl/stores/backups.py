@@ -278,7 +278,8 @@ def _replace_content(connection: sqlite3.Connection, copy: Path, aside: Path, ta
                 hint="name another file with --store",
             )
         _keep_numbers(connection, copy)
-    with _written_beside(aside, target.wait_s) as kept:
+    # Under one name whenever it is: so the next restore writes over what one that was killed has left.
+    with _written_beside(target.path.with_name(target.path.name + ".replaced"), target.wait_s) as kept:
         _copy(connection, kept, target.wait_s)
         _publish(kept, aside, force=False)
     adopt(connection)

@@ -43,12 +43,17 @@ class Charger:
 
     def charge(self, times: int = 1) -> list[str]:
         """Charge so often; `charged`, or the code of the error, for each."""
-        answers = []
-        for _ in range(times):
-            self._process.stdin.write("charge\n")
-            self._process.stdin.flush()
-            answers.append(self._process.stdout.readline().strip())
-        return answers
+        self.begin(times)
+        return self.answers(times)
+
+    def begin(self, times: int) -> None:
+        """Let it charge so often, without waiting for that."""
+        self._process.stdin.write("charge\n" * times)
+        self._process.stdin.flush()
+
+    def answers(self, times: int) -> list[str]:
+        """What came of so many charges."""
+        return [self._process.stdout.readline().strip() for _ in range(times)]
 
     def end(self) -> None:
         """Let it close the store."""
