@@ -64,7 +64,9 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Set-up": {
         "prices": ("prices", "Show and set what models cost."),
-        "verify": ("verify", "Check that all counters are the sums of their entries."),
+        "verify": ("verify", "Check the file, and that all counters are the sums of their entries."),
+        "backup": ("backup", "Copy a project's budgets to a file, while others use them."),
+        "restore": ("restore", "Put a backup in the place of what is there."),
         "projects": ("projects", "List the projects that have a store."),
         "migrate": ("migrate", "Take over litellm's user_cost.json."),
         "completion": ("completion", "Complete commands and options in a shell."),

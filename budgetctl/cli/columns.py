@@ -172,6 +172,11 @@ PROJECT_COLUMNS = (
     Column("SIZE", _size, is_number=True),
     _name("store"),
 )
+BACKUP_COLUMNS = (
+    Column("PROJECTS", lambda document: ", ".join(document["projects"]) or "-", is_name=True),
+    Column("SIZE", _size, is_number=True),
+    _name("file"),
+)
 TOKEN_COLUMNS = (
     _text("id"),
     _name("project"),

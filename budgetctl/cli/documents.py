@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from budgetctl.pricing.own_prices import OwnPrice
     from budgetctl.pricing.quotes import Quote, Sources, Trust
     from budgetctl.server.tokens import Token
+    from budgetctl.stores.backups import Backup
     from budgetctl.top_ups import Left
 
 BUDGET_FIELDS = (
@@ -42,6 +43,7 @@ TOP_UP_FIELDS = "entry_id at limit amount left expires_at note".split()
 RESET_FIELDS = "user spent window_start window_end reset_at".split()
 PRICE_FIELDS = "key source provider per rates others".split()
 TOKEN_FIELDS = "id project read_only status created_at expires_at revoked_at".split()
+BACKUP_FIELDS = "projects store file size_bytes".split()
 PROJECT_FIELDS = "project users spent size_bytes store".split()
 
 
@@ -257,6 +259,16 @@ def left_document(left: Left) -> dict[str, Any]:
         "left": left.left,
         "expires_at": _time(left.expires_us),
         "note": left.note,
+    }
+
+
+def backup_document(backup: Backup) -> dict[str, Any]:
+    """A backup that was made."""
+    return {
+        "projects": backup.projects,
+        "store": str(backup.store),
+        "file": str(backup.file),
+        "size_bytes": backup.size_bytes,
     }
 
 

@@ -56,6 +56,13 @@ class FileLock:
         self._release_file()
         self._threads.release()
 
+    def has_name(self) -> bool:
+        """Whether the file that is locked is still the one of its name: another one may have been made since."""
+        try:
+            return self._fd is None or os.path.samestat(os.stat(self._path), os.fstat(self._fd))  # noqa: PTH116
+        except FileNotFoundError:
+            return False
+
     def close(self) -> None:
         """Let go of the file, once the lock is free. The next use opens it again."""
         with self._threads:

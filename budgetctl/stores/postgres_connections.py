@@ -19,7 +19,13 @@ import psycopg
 from psycopg.adapt import Dumper, Loader
 from psycopg.conninfo import make_conninfo
 
-from budgetctl.errors import BudgetctlError, InvalidValueError, StoreBusyError, StoreUnavailableError
+from budgetctl.errors import (
+    BudgetctlError,
+    CorruptStoreError,
+    InvalidValueError,
+    StoreBusyError,
+    StoreUnavailableError,
+)
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_url import ServerAddress
 
@@ -68,6 +74,9 @@ _UNPREPARED = frozenset({"08P01", "26000", "42883", "42P01", "42P05"})
 _AGAIN = frozenset({"23505", "40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
 """Nothing was changed, and it may go well next time: two were in each other's way, as when both take a name that was
 free when they looked, or the server starts or stops."""
+
+_DAMAGED = frozenset({"XX001", "XX002"})
+"""What the server has read is not what it wrote: of a table, of an index."""
 
 _GOING_UP_OR_DOWN = re.compile("start|shut|recover|accepting|too many|remaining connection")
 
@@ -241,6 +250,11 @@ class Connections:
         kind_of_error = (error.sqlstate or "")[:2]
         if kind_of_error in _VALUES:
             return InvalidValueError(f"PostgreSQL does not keep a value: {reason}; nothing was changed")
+        if error.sqlstate in _DAMAGED:
+            return CorruptStoreError(
+                f"{self.address} is damaged: {reason}",
+                hint="restore it from a backup; pg_amcheck finds what else is damaged",
+            )
         lost = error.sqlstate in _AGAIN or (error.sqlstate is None and isinstance(error, psycopg.OperationalError))
         # Of what a server says before there is a connection, only the text is known.
         refused = error.sqlstate is None and "FATAL:" in reason and not _GOING_UP_OR_DOWN.search(reason)

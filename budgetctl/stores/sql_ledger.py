@@ -169,6 +169,7 @@ class SqlLedger(ABC):
         from budgetctl.stores.verifying import differences
 
         with self.read() as tx:
+            self._refuse_damaged(tx)
             self._plan_for_all(tx)
             found = list(differences(tx))
         yield from found
@@ -177,9 +178,13 @@ class SqlLedger(ABC):
         """Set all counters to the sums of their postings, and say which were not."""
         from budgetctl.stores.verifying import repair
 
+        list(self.verify())  # which refuses what is damaged: sums of that are no repair
         with self.write() as tx:
             self._plan_for_all(tx)
             return repair(tx)
+
+    def _refuse_damaged(self, tx: Transaction) -> None:  # noqa: B027  # as far as a database has a check of its own
+        """Raise `CorruptStoreError` for damage that the database's own check finds."""
 
     def _plan_for_all(self, tx: Transaction) -> None:  # noqa: B027  # not every database needs it
         """Tell the database, if that helps it, that what follows reads all of the project."""

@@ -25,10 +25,24 @@ from budgetctl.stores.filelock import FileLock
 from budgetctl.stores.limits import MAX_COUNTER
 from budgetctl.stores.rows import decided
 from budgetctl.stores.sql import SqlStore
-from budgetctl.stores.sqlite_file import FileId, connect, connect_empty, create_file, find_file, translate_errors
+from budgetctl.stores.sqlite_file import (
+    FileId,
+    adopt,
+    connect,
+    connect_empty,
+    create_file,
+    find_file,
+    is_backup,
+    lock_of,
+    refuse_damaged,
+    remember_store,
+    translate_errors,
+)
+from budgetctl.stores.sqlite_log import LogInUse, beside
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
+    from budgetctl.audit import Difference
     from budgetctl.errors import BudgetctlError
     from budgetctl.models import Charge
     from budgetctl.permission import Decision, Hold, HoldRequest
@@ -58,13 +72,15 @@ class SqliteStore(SqlStore):
     ) -> None:
         self.path = path = path.absolute()
         self.project = project
-        self._wait_s = wait_s
+        self.wait_s = wait_s
         self._clock = clock
-        self._line = FileLock(path.with_name(path.name + ".lock"))
+        self._line = FileLock(lock_of(path))
         self._mutex = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._file: FileId | None = None
         self._connections = 0
+        self._log = LogInUse(path)
+        self._is_backup = False
         self._project_id: int | None = None
         self._writer: tuple[int, Transaction] | None = None
         with _registry:
@@ -81,7 +97,7 @@ class SqliteStore(SqlStore):
     def size_bytes(self) -> int:
         """The file and its write-ahead log."""
         size = 0
-        for file in (self.path, self.path.with_name(self.path.name + "-wal")):
+        for file in (self.path, beside(self.path, "-wal")):
             with contextlib.suppress(FileNotFoundError):
                 size += file.stat().st_size
         return size
@@ -123,8 +139,8 @@ class SqliteStore(SqlStore):
         if self._writer is not None and self._writer[0] == threading.get_ident():
             yield self._writer[1]
             return
-        with translate_errors(self.path), self._in_line(create=create), self._exclusive():
-            connection = self._connected(create=create)
+        with translate_errors(self.path), self.in_line(create=create), self._exclusive():
+            connection = self._connected_to_write(create=create)
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 tx = self._transaction(connection)
@@ -140,6 +156,17 @@ class SqliteStore(SqlStore):
                 self._writer = None
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+    def verify(self) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings, if the file is sound.
+
+        It is looked at by a connection of its own, so that nobody in this process waits for it either.
+        """
+        with contextlib.closing(SqliteStore(self.path, self.project, wait_s=self.wait_s, clock=self._clock)) as apart:
+            yield from super(SqliteStore, apart).verify()
+
+    def _refuse_damaged(self, tx: Transaction) -> None:
+        refuse_damaged(tx.all, self.path)
 
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
         """Do all that is asked for in one transaction, each by itself all or nothing."""
@@ -186,20 +213,20 @@ class SqliteStore(SqlStore):
             return operations.release(tx, hold_id)
 
     def _transaction(self, connection: sqlite3.Connection) -> Transaction:
-        if self._project_id is None:
+        if self._project_id is None:  # a restored backup keeps the numbers of projects
             row = connection.execute("SELECT project FROM projects WHERE name = ?", (self.project,)).fetchone()
             self._project_id = row[0] if row else None
         return Transaction(connection, self._project_id, self.now_us(), most=MAX_COUNTER)
 
     @contextlib.contextmanager
-    def _in_line(self, *, create: bool) -> Iterator[None]:
+    def in_line(self, *, create: bool) -> Iterator[None]:
         """One writer at a time. Without a file there is no line, and none is made unless the file will be."""
         if create:
             make_private(self.path.parent)
         elif self._file is None and find_file(self.path) is None:
             yield
             return
-        if not self._line.acquire(self._wait_s):
+        if not self._line.acquire(self.wait_s):
             raise self._busy()
         try:
             yield
@@ -213,7 +240,7 @@ class SqliteStore(SqlStore):
             yield  # within what this thread does already
             return
         try:
-            if not self._mutex.acquire(timeout=self._wait_s):
+            if not self._mutex.acquire(timeout=self.wait_s):
                 raise self._busy()
             with self._mutex:  # which no interrupt keeps from being released, as a call of `release` might be
                 self._mutex.release()
@@ -226,7 +253,7 @@ class SqliteStore(SqlStore):
 
     def _busy(self) -> StoreBusyError:
         return StoreBusyError(
-            f"other writers have held {self.path} for {self._wait_s:g} s; nothing was changed",
+            f"other writers have held {self.path} for {self.wait_s:g} s; nothing was changed",
             hint="try again, or wait longer: --wait 60",
         )
 
@@ -240,10 +267,28 @@ class SqliteStore(SqlStore):
             file = create_file(self.path)
         if self._connection is None or file != self._file:
             self._disconnect()
-            self._connection = connect_empty() if file is None else connect(self.path, self._wait_s)
+            self._connection = connect_empty() if file is None else connect(self.path, self.wait_s)
             self._file = file
             self._connections += 1
+            self._is_backup = is_backup(self._connection)
+            self._log.note()
+            if file is not None:
+                remember_store(self.path)
         return self._connection
+
+    def _connected_to_write(self, *, create: bool) -> sqlite3.Connection:
+        """A connection whose log has not lost its name: what is written to such a one would be lost."""
+        connection = self._connected(create=create)
+        if self._is_backup:
+            adopt(connection)
+            self._is_backup = False
+            self._log.note()
+        if self._log.is_lost():
+            # Nobody else has opened the store since: what is in the log can be saved, and another one begun.
+            connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+            self._disconnect()
+            connection = self._connected()
+        return connection
 
     def _disconnect(self) -> None:
         # Forgotten first: after an interrupt between, a closed one would be used.
@@ -273,7 +318,7 @@ _inherited: list[sqlite3.Connection] = []
 def _before_fork() -> None:
     _registry.acquire()
     for store in _stores:
-        if store._mutex.acquire(timeout=store._wait_s):
+        if store._mutex.acquire(timeout=store.wait_s):
             _paused.append(store)
             if store._connection is not None and not store._connection.in_transaction:
                 store._disconnect()

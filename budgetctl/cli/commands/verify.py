@@ -21,6 +21,9 @@ def verify(
 
     $ budgetctl verify
     $ budgetctl verify --repair
+
+    Before that the file itself is checked, by SQLite. One that is damaged is an error, and not repaired: it is for
+    budgetctl restore.
     """
     session.manager.require_project()
     found = session.manager.verify(repair=repair)
