@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from budgetctl.errors import AlreadyExistsError, UnknownUserError
+from budgetctl.errors import AlreadyExistsError, CorruptStoreError, UnknownUserError
 from budgetctl.ledger import is_unsettled, rolled
 from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
 from budgetctl.money import ZERO, Picodollars, to_text
@@ -71,7 +71,7 @@ class Holder(NamedTuple):
 
     def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
         """The user's budget, with its primary limit as it stands now."""
-        extra = json.loads(self.extra) if self.extra else {}
+        extra = kept_document(self.extra) if self.extra else {}
         return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra, self.parent_name)
 
 
@@ -193,6 +193,18 @@ def limit_from_row(row: Row) -> Limit:
     )
 
 
+def kept_document(text: str) -> dict[str, Any]:
+    """A JSON object that a column keeps. Raises `CorruptStoreError` for one that is none any more."""
+    try:
+        document: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise CorruptStoreError(
+            f"the store is damaged: it keeps a document that is no JSON ({error})",
+            hint="restore it from a backup: budgetctl verify says whether more is damaged",
+        ) from error
+    return document
+
+
 def entry_from_row(row: Row) -> Entry:
     """An entry from `ENTRY_COLUMNS`."""
     number, kind, at_us, amount, model, usage, pricing, note, *closed, refers_to, is_corrected = row
@@ -203,8 +215,8 @@ def entry_from_row(row: Row) -> Entry:
         at_us=at_us,
         amount=Picodollars(amount),
         model=model,
-        usage=json.loads(usage) if usage else None,
-        pricing=json.loads(pricing) if pricing else None,
+        usage=kept_document(usage) if usage else None,
+        pricing=kept_document(pricing) if pricing else None,
         note=note,
         closed=ClosedWindow(limit, generation, start_us, end_us, Picodollars(spent)) if limit else None,
         refers_to=refers_to,

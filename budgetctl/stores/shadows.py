@@ -12,6 +12,7 @@ from budgetctl.periods import duration_from_days
 from budgetctl.shadows import Decision, Posted, Shadow, State
 from budgetctl.stores.account import Account
 from budgetctl.stores.base import NEVER, BudgetChange
+from budgetctl.stores.rows import kept_document
 from budgetctl.stores.transaction import Transaction
 
 _PAGE = 1_000
@@ -162,7 +163,7 @@ def _listed(state: State) -> list[Any]:
 
 
 def _shadow(text: str) -> Shadow:
-    shadow = Shadow(**json.loads(text))
+    shadow = Shadow(**kept_document(text))
     return shadow._replace(
         state=_state(shadow.state),
         before=shadow.before and _state(shadow.before),
