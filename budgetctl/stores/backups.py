@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from budgetctl.directories import make_private
 from budgetctl.errors import (
     AlreadyExistsError,
     CorruptStoreError,
@@ -95,11 +96,10 @@ def back_up(store: Store, target: Path, *, force: bool = False) -> Backup:
     source = sqlite_store(store, "backup")
     if not source.exists():
         raise UnknownProjectError(f"the project {store.project!r} has nothing to back up", hint="budgetctl projects")
-    target = target.absolute()
+    target = target.resolve()  # the file, and not the link that somebody keeps in its place
     _refuse_store(target)
     if target.exists() and not force:
         raise AlreadyExistsError(f"{target} is there already", hint="name another file, or replace it with --force")
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with translate_errors(target), _written_beside(target, source.wait_s) as copy:
         with translate_errors(source.path), closing(connect(source.path, source.wait_s)) as connection:
             _copy(connection, copy, source.wait_s)
@@ -120,20 +120,19 @@ def restore(store: Store, file: Path) -> Restored:
     others do not let go of the store. Nothing is changed then.
     """
     target = sqlite_store(store, "restore")
-    file = file.absolute()
+    path, file = target.path.resolve(), file.absolute()
     if not file.is_file():
         raise NotFoundError(f"there is no backup {file}", hint="name the file that budgetctl backup has written")
-    if target.path.exists() and file.samefile(target.path):
+    if path.exists() and file.samefile(path):
         raise InvalidValueError(f"{file} is the store itself: name a backup of it")
-    target.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with translate_errors(target.path), _written_beside(target.path, target.wait_s) as copy:
+    with translate_errors(path), _written_beside(path, target.wait_s) as copy:
         with translate_errors(file), closing(_opened_to_read(file)) as found:
             version(found, file)
             _copy(found, copy, target.wait_s)
         with closing(_opened_alone(copy)) as connection:
             projects = _made_store(connection, file, target)
         with target.in_line(create=True):
-            replaced = _replace(target, copy)
+            replaced = _replace(path, copy, _aside(path, target.now_us()), target.wait_s)
     return Restored(target.path, file, projects, replaced)
 
 
@@ -151,6 +150,7 @@ def _written_beside(target: Path, wait_s: float) -> Iterator[Path]:
 
     What a process has left that was killed is written over.
     """
+    make_private(target.parent)
     partial = target.with_name(target.name + ".partial")
     lock = FileLock(lock_of(partial))
     try:
@@ -225,7 +225,7 @@ def _checked(connection: sqlite3.Connection, path: Path, now_us: int) -> list[st
         if any(True for _ in differences(Transaction(connection, project, now_us))):
             raise CorruptStoreError(
                 f"{path} has counters in the project {name!r} that are not the sums of their entries",
-                hint=f"budgetctl verify --repair --project {name} --store {path}",
+                hint="set them right first, with budgetctl verify --repair",
             )
     return [name for name, _ in projects]
 
@@ -244,49 +244,47 @@ def _made_store(connection: sqlite3.Connection, file: Path, target: SqliteStore)
     return projects
 
 
-def _replace(target: SqliteStore, copy: Path) -> Path | None:
+def _replace(path: Path, copy: Path, aside: Path, wait_s: float) -> Path | None:
     """Put the copy in the place of the store, and return where that was set aside. Nobody else writes it meanwhile."""
-    path, aside = target.path, _aside(target)
     try:
         is_there = find_file(path) is not None
         if is_there:
-            check_log(path, target.wait_s)
-            with closing(open_file(path, "mode=rw", target.wait_s)) as connection:
-                _replace_content(connection, copy, aside, target)
+            check_log(path, wait_s)
+            with closing(open_file(path, "mode=rw", wait_s)) as connection:
+                _replace_content(connection, path, copy, aside, wait_s)
             return aside
     except (CorruptStoreError, UnicodeDecodeError):
         is_there = True
     except sqlite3.Error as error:
         if not is_damage(error) and error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # tables that are not there
             raise
-        aside = _aside(target)
     # The file cannot be written into, or is not there: it is exchanged, and whoever has it open notices.
     with closing(_opened_alone(copy)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
+    aside.unlink(missing_ok=True)  # a copy that was made before the damage was met
     _set_aside(path, aside)
     _publish(copy, path, force=True)
     return aside if is_there else None
 
 
-def _replace_content(connection: sqlite3.Connection, copy: Path, aside: Path, target: SqliteStore) -> None:
+def _replace_content(connection: sqlite3.Connection, path: Path, copy: Path, aside: Path, wait_s: float) -> None:
     """Write all of the copy into the store, in one transaction."""
     if connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() != (0,):
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         if application_id not in (APPLICATION_ID, BACKUP_ID):
             raise InvalidValueError(
-                f"{target.path} is another program's database; it was left as it is",
-                hint="name another file with --store",
+                f"{path} is another program's database; it was left as it is", hint="name another file with --store"
             )
         _keep_numbers(connection, copy)
     # Under one name whenever it is: so the next restore writes over what one that was killed has left.
-    with _written_beside(target.path.with_name(target.path.name + ".replaced"), target.wait_s) as kept:
-        _copy(connection, kept, target.wait_s)
+    with _written_beside(path.with_name(path.name + ".replaced"), wait_s) as kept:
+        _copy(connection, kept, wait_s)
         _publish(kept, aside, force=False)
     adopt(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     with closing(_opened_alone(copy)) as source:
-        _copy_pages(source, connection, target.wait_s)
+        _copy_pages(source, connection, wait_s)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
@@ -313,11 +311,11 @@ def _keep_numbers(connection: sqlite3.Connection, copy: Path) -> None:
             restored.execute("VACUUM")
 
 
-def _aside(target: SqliteStore) -> Path:
+def _aside(path: Path, now_us: int) -> Path:
     """A name that nothing has yet, beside the store, with the time in UTC."""
-    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(target.now_us() // 1_000_000))
-    names = (f"{target.path.name}.replaced-{moment}{-number or ''}" for number in itertools.count())
-    return next(file for file in map(target.path.with_name, names) if not file.exists())
+    moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_us // 1_000_000))
+    names = (f"{path.name}.replaced-{moment}{-number or ''}" for number in itertools.count())
+    return next(file for file in map(path.with_name, names) if not file.exists())
 
 
 def _set_aside(path: Path, aside: Path) -> None:
@@ -343,6 +341,7 @@ def _publish(copy: Path, target: Path, *, force: bool) -> None:
     else:
         try:
             target.hardlink_to(copy)
+            copy.unlink()
         except FileExistsError as error:
             raise AlreadyExistsError(f"{target} is there already", hint="name another file") from error
         except OSError:  # a file system without hard links

@@ -35,7 +35,8 @@ def from_json(column: str | None, max_depth: int = MAX_DEPTH) -> dict[str, Any] 
         document: dict[str, Any] = json.loads(column)
     except ValueError as error:
         raise CorruptStoreError(
-            f"the store is damaged: {column!r:.80} is no JSON any more", hint="restore it from a backup"
+            f"the store is damaged: {column!r:.80} is no JSON any more",
+            hint="restore it from a backup: budgetctl verify says more",
         ) from error
     return document
 

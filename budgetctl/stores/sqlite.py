@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from budgetctl.directories import make_private
-from budgetctl.errors import InvalidValueError, StoreBusyError
+from budgetctl.errors import BudgetctlError, InvalidValueError, StoreBusyError
 from budgetctl.matching import names_of_call
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
 from budgetctl.stores.base import CommitRequest
@@ -43,7 +43,6 @@ from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
     from budgetctl.audit import Difference
-    from budgetctl.errors import BudgetctlError
     from budgetctl.models import Charge
     from budgetctl.permission import Decision, Hold, HoldRequest
     from budgetctl.stores.base import Answer, ChargeRequest, Request
@@ -52,6 +51,9 @@ MAX_AMOUNT = Picodollars(1_000_000 * PICODOLLARS_PER_USD)
 """The most that one entry may move: counters are 64-bit."""
 
 DEFAULT_WAIT_S = 10.0
+
+_UNREADABLE = (ArithmeticError, LookupError, StopIteration, TypeError, ValueError)
+"""What Python says of values that are not what was written: numbers for texts, names that are gone."""
 
 
 def system_clock() -> int:
@@ -129,6 +131,9 @@ class SqliteStore(SqlStore):
             try:  # from the first statement on: an interrupt may come right behind it
                 connection.execute("BEGIN")
                 yield self._transaction(connection)
+            except _UNREADABLE as error:
+                self._refuse_unreadable(error, connection)
+                raise
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
@@ -152,6 +157,9 @@ class SqliteStore(SqlStore):
                 self._writer = threading.get_ident(), tx
                 yield tx
                 connection.execute("COMMIT")
+            except _UNREADABLE as error:
+                self._refuse_unreadable(error, connection)
+                raise
             finally:
                 self._writer = None
                 if connection.in_transaction:
@@ -167,6 +175,11 @@ class SqliteStore(SqlStore):
 
     def _refuse_damaged(self, tx: Transaction) -> None:
         refuse_damaged(tx.all, self.path)
+
+    def _refuse_unreadable(self, error: Exception, connection: sqlite3.Connection) -> None:
+        """Raise `CorruptStoreError` when an error comes of damage, as SQLite's own check tells."""
+        if not isinstance(error, BudgetctlError):
+            refuse_damaged(lambda sql: connection.execute(sql).fetchall(), self.path)
 
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
         """Do all that is asked for in one transaction, each by itself all or nothing."""

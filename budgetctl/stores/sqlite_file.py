@@ -225,7 +225,7 @@ def translate_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _translated(error, path) from error
     except UnicodeDecodeError as error:  # in what SQLite tells of a schema that is damaged
-        raise _damaged(path, "a text in it is no text") from error
+        raise damaged(path, "a text in it is no text") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreUnavailableError(
@@ -245,7 +245,7 @@ def _translated(error: sqlite3.Error, path: Path) -> BudgetctlError:
     if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _BUSY:
         return StoreBusyError(f"{path} is locked by another program; nothing was changed", hint="try again")
     if is_damage(error):
-        return _damaged(path, str(error))
+        return damaged(path, str(error))
     return StoreUnavailableError(
         f"cannot use the store {path}: {error}; nothing was changed",
         hint="check the path, its permissions and the free space",
@@ -267,10 +267,11 @@ def refuse_damaged(rows: Callable[[str], list[Row]], path: Path) -> None:
         raise _translated(error, path) from error
     if found:
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
-        raise _damaged(path, f"{' '.join(found[0].split())}{more}")
+        raise damaged(path, f"{' '.join(found[0].split())}{more}")
 
 
-def _damaged(path: Path, reason: str) -> CorruptStoreError:
+def damaged(path: Path, reason: str) -> CorruptStoreError:
+    """The error of a file that is not what was written."""
     return CorruptStoreError(
         f"{path} is damaged or not a budgetctl store ({reason}); it was left as it is",
         hint="restore it from a backup (budgetctl restore FILE), or name another file with --store",
