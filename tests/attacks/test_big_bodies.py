@@ -76,7 +76,7 @@ def test_big_bodies_take_little_memory_and_keep_nobody_waiting(home):
     port = free_port()
     server = start_server(f"{home}/", port, "--no-auth", "--quiet")
     try:
-        body = b'{"project_name": "p", "user_dict": {"alice": [' + b"[]," * (20 << 20) + b"[]]}}"
+        body = b'{"project_name": "p", "user_dict": {"alice": [' + b"[]," * (8 << 20) + b"[]]}}"
 
         def post() -> None:
             with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
