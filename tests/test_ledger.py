@@ -81,7 +81,7 @@ def test_a_manual_reset_closes_the_generation_now():
         (None, "gpt-4o", True),
         (None, None, True),
         ("gpt-4o*", "gpt-4o-mini", True),
-        ("gpt-4o*", "GPT-4o", False),
+        ("gpt-4o*", "GPT-4o", True),
         ("gpt-4o*", None, False),
         ("claude-?", "claude-3", True),
     ],

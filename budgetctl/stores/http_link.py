@@ -7,7 +7,6 @@ import os
 import secrets
 import threading
 import time
-import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -74,8 +73,7 @@ class Link:
         self._wait_s = max(wait_s, 1.0)
         self._was_answered = False
         self._local = threading.local()
-        # Those of threads that have ended are closed by that.
-        self._connections: weakref.WeakSet[http.client.HTTPConnection] = weakref.WeakSet()
+        self._connections: dict[threading.Thread, http.client.HTTPConnection] = {}
         self._listing = threading.Lock()
         self._pid = os.getpid()
 
@@ -110,7 +108,7 @@ class Link:
     def close(self) -> None:
         """Close the connections of all threads. Each is opened again on its next use."""
         with self._listing:
-            connections = list(self._connections)
+            connections = list(self._connections.values())
         for connection in connections:
             connection.close()
 
@@ -161,7 +159,7 @@ class Link:
 
     def _connection(self) -> http.client.HTTPConnection:
         if os.getpid() != self._pid:  # after a fork the parent's connections are the parent's
-            self._local, self._connections = threading.local(), weakref.WeakSet()
+            self._local, self._connections = threading.local(), {}
             self._listing, self._pid = threading.Lock(), os.getpid()
         found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if found is None:
@@ -170,7 +168,11 @@ class Link:
             kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
             found = self._local.connection = kind(self._host, self._port)
             with self._listing:
-                self._connections.add(found)
+                ended = [thread for thread in self._connections if not thread.is_alive()]
+                left = [self._connections.pop(thread) for thread in ended]
+                self._connections[threading.current_thread()] = found
+            for connection in left:
+                connection.close()
         return found
 
 

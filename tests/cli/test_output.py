@@ -30,13 +30,13 @@ RESET = "user spent window_start window_end reset_at"
 PROMPT = "--model gpt-4o --input-text hello"
 
 ONE = {
-    "show alice": BUDGET_WITH_LIMITS,
+    "show alice": f"{BUDGET_WITH_LIMITS} clock_fault",
     "create bob 5": BUDGET_WITH_LIMITS,
     "create alice 5 --if-not-exists": BUDGET_WITH_LIMITS,
     "set alice 20": BUDGET_WITH_LIMITS,
     "limit add alice 5 --duration daily": BUDGET_WITH_LIMITS,
     "cap 100": BUDGET_WITH_LIMITS,
-    "check alice": "user allowed cost remaining resets_at limit",
+    "check alice": "user allowed cost remaining resets_at limit clock_fault",
     "reserve alice 0.5": HOLD,
     "commit held --cost 0.5": "user charged cost model usage entry_id spent remaining status unpriced",
     "release held": HOLD,

@@ -239,11 +239,11 @@ def test_a_store_of_a_newer_version_can_be_replaced_by_a_backup_from_before_it(s
 
 
 def test_a_backup_of_an_older_version_is_brought_up_to_date_on_its_way(store, backup):
-    execute(backup, "DROP TABLE requests", f"PRAGMA user_version = {VERSION - 1}")
+    execute(backup, "ALTER TABLE projects DROP COLUMN confirmed_us", f"PRAGMA user_version = {VERSION - 1}")
     before = backup.read_bytes()
     restore(store, backup)
     with store.read() as tx:
-        assert tx.one("SELECT COUNT(*) FROM requests") == (0,)
+        assert tx.one("SELECT confirmed_us FROM projects") == (0,)
     assert backup.read_bytes() == before
 
 
