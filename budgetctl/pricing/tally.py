@@ -48,7 +48,6 @@ class Tally:
     """Numbers whose names are not known."""
     odd: Sequence[str] = ()
     """What is wrong with values that are no counts."""
-    _listed: Sequence[tuple[str, str, int]] = ()
 
     def __init__(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
         self.found = [0] * kinds.KINDS
@@ -120,19 +119,19 @@ class Tally:
         Several lists of one kind add up.
         """
         for item in listed:
-            if not is_object(item) or "modality" not in item:
+            if not (type(item) is dict or is_object(item)) or "modality" not in item:
                 return False
             modality = item["modality"]
-            kind = names.kind(modality) if isinstance(modality, str) else UNKNOWN
+            kind = names.kind(modality) if type(modality) is str else UNKNOWN
             for inner, value in item.items():
-                if inner == "modality" or not value:
+                if not value or inner == "modality":
                     continue
                 if kind == UNKNOWN or inner not in _OF_MODALITY:
                     self.leave(f"{name} of {shown(modality)}.{inner}", value)
                     continue
-                number = value if type(value) is int and 0 < value <= MAX_TOKENS else self._whole(name, value)
-                self.found[kind] += number
-                self._listed = _with(self._listed, (name, modality, kind))
+                self.found[kind] += (
+                    value if type(value) is int and 0 < value <= MAX_TOKENS else self._whole(name, value)
+                )
                 self.seen |= 1 << kind
         return True
 
@@ -180,15 +179,25 @@ class Tally:
 
     def _name_of(self, wanted: int) -> str:
         """The name under which the largest count of a kind stands."""
-        listed = next((f"{name} of {modality}" for name, modality, kind in self._listed if kind == wanted), None)
+        sections = [each for section, names in self._roots for each in _sections(section, names)]
         named = (
             name
-            for root, names_of_root in self._roots
-            for section, names in _sections(root, names_of_root)
+            for section, names in sections
             for name, value in section.items()
             if value == self.found[wanted] and names.kind(name) == wanted
         )
-        return next(named, listed or "a count")
+        listed = (
+            f"{name} of {item['modality']}"
+            for section, names in sections
+            for name, value in section.items()
+            for item in items(value)
+            if isinstance(item.get("modality"), str) and _kind_of(item["modality"], names.inside(name)) == wanted
+        )
+        return next(named, None) or next(listed, "a count")
+
+
+def _kind_of(modality: str, names: Names | int | None) -> int:
+    return names.kind(modality) if isinstance(names, Names) else UNKNOWN
 
 
 _Item = TypeVar("_Item")
