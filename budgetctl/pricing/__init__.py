@@ -71,9 +71,7 @@ def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
     if usage.cost is not None:
         return _noted(Price(usage.cost, usage, usage.model, {"source": "provider"}))
     price = _price_here(usage, at_us=at_us) or proofs.ask(usage)
-    if usage.also:
-        price = _with_others(price, at_us)
-    return _noted(price) if usage.notes or usage.unexplained else price
+    return _noted(_with_others(price, at_us) if usage.also else price)
 
 
 def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_us: int) -> Price:
@@ -212,7 +210,7 @@ def _price_here(usage: Usage, *, as_counts: bool = False, at_us: int | None = No
         return None
     if listing.off_peak is not None:
         listing = listing.at(usage, at_us)
-    amount = listing.price(usage, as_counts=as_counts) if listing.by_region else listing.tariff.price(usage)
+    amount = listing.price(usage, as_counts=as_counts)
     if amount is None or not (litellm_rules.is_trusted() or proofs.covers(files, listing, usage, as_counts=as_counts)):
         return None
     pricing = {

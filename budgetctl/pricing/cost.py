@@ -104,8 +104,7 @@ class Tariff:
             if self._seller == "perplexity":
                 prompt += usage.citations * schedule.info.get("citation_cost_per_token", 0.0)
             completion += usage.unexplained * max(rates.uncached_input, rates.text_output)
-        cost = prompt + completion
-        return money.from_small(cost) if cost else self._checked(cost, given)
+        return self._checked(prompt + completion, given)
 
     def _batch_price(self, usage: Usage) -> Picodollars | None:
         cost = batch_cost(self.entry, usage, self._rules, at_threshold=self._schedule.is_inclusive)

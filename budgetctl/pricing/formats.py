@@ -13,7 +13,7 @@ from budgetctl.errors import InvalidResponseError
 from budgetctl.models import Usage
 from budgetctl.pricing import tools
 from budgetctl.pricing import vocabulary as kinds
-from budgetctl.pricing.counts import MAX_TOKENS, billed, is_object, items, kind, part, shown, text, word
+from budgetctl.pricing.counts import billed, is_object, items, kind, part, shown, text, word
 from budgetctl.pricing.gemini import is_gemini, read_gemini
 from budgetctl.pricing.native import NATIVE
 from budgetctl.pricing.splitting import NO_TERMS, Source, Terms, account
@@ -80,10 +80,8 @@ _TERMS = frozenset({"service_tier", "inference_geo", "speed", "cost", "cost_in_u
 
 
 def _has_usage(body: Mapping[str, Any]) -> bool:
-    usage = body.get("usage") if "totalUsage" not in body else _usage_in(body)
-    if not (type(usage) is dict or is_object(usage)):
-        return False
-    if "billed_units" in usage or "total_cost_usd" in body:  # Cohere, Claude Code
+    usage = _usage_in(body)
+    if not is_object(usage) or "billed_units" in usage or "total_cost_usd" in body:  # Cohere, Claude Code
         return False
     # Most have one of these, and are told faster by it.
     return usage.get("prompt_tokens") is not None or usage.get("input_tokens") is not None or states_counts(usage)
@@ -107,9 +105,10 @@ def read_usage_object(body: Mapping[str, Any]) -> Usage:
     (https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html): cached tokens are beside the
     input. DeepSeek's, Moonshot's and litellm's own names for what was cached repeat the same tokens.
     """
-    usage: Mapping[str, Any] = body["usage"] if "totalUsage" not in body else _usage_in(body)
-    if "iterations" in usage and items(usage["iterations"]):
-        return _read_iterations(body, items(usage["iterations"]))
+    usage = _usage_in(body)
+    runs = items(usage.get("iterations")) if "iterations" in usage else []
+    if runs:
+        return _read_iterations(body, runs)
     tally = Tally(usage)
     tally.note_beside(body)
     found = tally.found
@@ -207,35 +206,25 @@ def _source(body: Mapping[str, Any]) -> Source:
     created = body.get("created")
     if created is None:
         created = body.get("created_at")
-    model, given = body.get("model"), body.get("id")
-    if type(given) is not str or not given or not given.isprintable():
-        given = text(given)
+    model, given = body.get("model"), text(body.get("id"))
     if model is None:
         response = part(body, "response")
         model = response.get("modelId") or body.get("modelId") or body.get("model_id") or body.get("model_name")
         given = given or text(response.get("id")) or text(part(body, "ResponseMetadata").get("RequestId"))
         created = response.get("timestamp") if created is None else created
-    return model, None, given, str(created) if type(created) is int and 0 < created < MAX_TOKENS else text(created)
+    return model, None, given, text(created)
 
 
 def _terms(body: Mapping[str, Any], usage: Mapping[str, Any]) -> Terms:
     """On which terms it was answered."""
-    tier = word(body["service_tier"]) if "service_tier" in body else None
-    if tier is None and body.get("object") == "batch":
-        tier = "batch"
+    tier = word(body.get("service_tier")) or ("batch" if body.get("object") == "batch" else None)
     if tier is None and "serviceTier" in body:
         tier = word(part(body, "serviceTier").get("type"))
     if _TERMS.isdisjoint(usage):
         return tier, None, None, None
-    place = speed = None
-    if tier is None and "service_tier" in usage:
-        tier = word(usage["service_tier"])
-    if "inference_geo" in usage:
-        place = word(usage["inference_geo"])
-    if "speed" in usage:
-        speed = word(usage["speed"])
+    tier = tier or word(usage.get("service_tier"))
     cost = billed(usage) if "cost" in usage or "cost_in_usd_ticks" in usage else None
-    return tier, place, speed, cost
+    return tier, word(usage.get("inference_geo")), word(usage.get("speed")), cost
 
 
 # Cohere
@@ -246,7 +235,7 @@ def _billed_units(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_cohere(body: Mapping[str, Any]) -> bool:
-    if "usage" not in body and "meta" not in body:
+    if "usage" not in body and "meta" not in body:  # most that come here, told without a look into them
         return False
     units = _billed_units(body)
     return units.get("input_tokens") is not None or units.get("output_tokens") is not None
@@ -263,7 +252,7 @@ def read_cohere(body: Mapping[str, Any]) -> Usage:
     read = part(body, "usage", "tokens") or part(body, "meta", "tokens")
     for name, kind_ in (("input_tokens", kinds.INPUT), ("output_tokens", kinds.OUTPUT)):
         if read.get(name) and not tally.found[kind_]:
-            tally.leave(f"tokens.{name}", read[name])
+            tally.unread.append((f"tokens.{name}", read[name]))
     tally.found[kinds.INPUT] += tally.found[kinds.IMAGE_INPUT]
     return account(tally, (body.get("model"), None, text(body.get("id")), None))
 

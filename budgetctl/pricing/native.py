@@ -67,7 +67,7 @@ def read_watsonx(body: Mapping[str, Any]) -> Usage:
     tally = Tally({})
     for result in items(body["results"]):
         once = Tally(counts_in(result))
-        tally.refuse(*once.odd)
+        tally.odd += once.odd
         tally.found = [before + more for before, more in zip(tally.found, once.found, strict=True)]
         tally.seen |= once.seen
     model, _, given, created = _source(body)
@@ -91,7 +91,7 @@ def read_prediction(body: Mapping[str, Any]) -> Usage:
     for each in items(body["predictions"]):
         tokens = part(each, "embeddings", "statistics").get("token_count")
         once = Tally({"input_tokens": tokens})
-        tally.refuse(*once.odd)
+        tally.odd += once.odd
         tally.found[kinds.INPUT] += once.found[kinds.INPUT]
     return account(tally, _source(body))
 

@@ -7,8 +7,8 @@ another name is said in a note. `splitting` makes a `Usage` of them. Pure functi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import MAX_TOKENS, is_object, items, kind, quoted, shown
@@ -41,37 +41,31 @@ _OF_BEDROCK = frozenset(
 class Tally:
     """The counts that an object states, by kind. The largest counts where several names state the same kind."""
 
-    # Most objects have none of these, and a list that is not made takes no time.
-    seen = 0
-    """The kinds of the counts above 0, each as a bit."""
-    unread: Sequence[tuple[str, Any]] = ()
-    """Numbers whose names are not known."""
-    odd: Sequence[str] = ()
-    """What is wrong with values that are no counts."""
+    __slots__ = ("_listed", "_sections", "found", "odd", "seen", "unread")
 
     def __init__(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
         self.found = [0] * kinds.KINDS
-        self._roots = [(section, names)]
-        self._file(section, names)
+        self.unread: list[tuple[str, Any]] = []
+        self.odd: list[str] = []
+        self.seen = 0
+        """The kinds of the counts above 0, each as a bit."""
+        self._sections: list[tuple[Mapping[str, Any], Names]] = []
+        self._listed: list[tuple[str, str, int]] = []
+        self.add(section, names)
 
-    def add(self, section: Mapping[str, Any], names: Names = USAGE) -> None:
-        """Go through another object, and through those that it holds."""
-        self._roots.append((section, names))
-        self._file(section, names)
-
-    def _file(self, section: Mapping[str, Any], names: Names) -> None:  # noqa: C901, PLR0912 - as it is asked often
-        """File every number of an object by its kind."""
-        found, known, objects, seen = self.found, names.kinds, names.objects, 0
+    def add(self, section: Mapping[str, Any], names: Names = USAGE) -> None:  # noqa: C901 - inline, as it is asked often
+        """Go through an object, and through those that it holds."""
+        self._sections.append((section, names))
+        found, known, seen = self.found, names.kinds, 0
         for name, value in section.items():
             if not value:  # zero, null, or nothing at all in its place
                 continue
-            try:
-                kind = known[name]
-            except KeyError:
+            kind = known.get(name)
+            if kind is None:
                 kind = names.kind(name)
             if type(value) is int or type(value) is float:
                 if kind == UNKNOWN:
-                    self.leave(name, value)
+                    self.unread.append((name, value))
                 elif kind != kinds.KNOWN:
                     number = value if type(value) is int and 0 <= value <= MAX_TOKENS else self._whole(name, value)
                     if number > found[kind]:
@@ -79,24 +73,14 @@ class Tally:
                         seen |= 1 << kind
             elif type(value) is dict:
                 if any(value.values()):  # most details are all zeros
-                    inner = objects.get(name)
+                    inner = names.objects.get(name)
                     if type(inner) is Names:
-                        self._file(value, inner)
+                        self.add(value, inner)
                     else:
                         self._add_other(name, value, names)
             elif type(value) is not str or UNKNOWN < kind < kinds.KNOWN:
                 self._add_other(name, value, names)
-        if seen:
-            self.seen |= seen
-
-    def leave(self, name: str, value: Any) -> None:
-        """Keep a number that has no part in the counts, for a note."""
-        self.unread = _with(self.unread, (name, value))
-
-    def refuse(self, *reasons: str) -> None:
-        """Say of values that they are no counts."""
-        for why in reasons:
-            self.odd = _with(self.odd, why)
+        self.seen |= seen
 
     def _add_other(self, name: str, value: Any, names: Names) -> None:
         """Go through a value that is no number."""
@@ -105,11 +89,11 @@ class Tally:
             return
         if isinstance(inner, Names):
             if type(value) is dict or is_object(value):
-                self._file(value, inner)
+                self.add(value, inner)
             elif not isinstance(value, list) or not self._add_modalities(name, value, inner):
-                self.refuse(f"{name} is {kind(value)}, which holds no numbers of tokens")
+                self.odd.append(f"{name} is {kind(value)}, which holds no numbers of tokens")
         elif names.kind(name) not in {UNKNOWN, kinds.KNOWN}:
-            self.refuse(_no_count(name, value))
+            self.odd.append(_no_count(name, value))
         elif is_object(value) or isinstance(value, list):
             self._pass_over(name, value, 1)
 
@@ -119,19 +103,19 @@ class Tally:
         Several lists of one kind add up.
         """
         for item in listed:
-            if not (type(item) is dict or is_object(item)) or "modality" not in item:
+            if not is_object(item) or "modality" not in item:
                 return False
             modality = item["modality"]
-            kind = names.kind(modality) if type(modality) is str else UNKNOWN
+            kind = names.kind(modality) if isinstance(modality, str) else UNKNOWN
             for inner, value in item.items():
-                if not value or inner == "modality":
+                if inner == "modality" or not value:
                     continue
                 if kind == UNKNOWN or inner not in _OF_MODALITY:
-                    self.leave(f"{name} of {shown(modality)}.{inner}", value)
+                    self.unread.append((f"{name} of {shown(modality)}.{inner}", value))
                     continue
-                self.found[kind] += (
-                    value if type(value) is int and 0 < value <= MAX_TOKENS else self._whole(name, value)
-                )
+                number = value if type(value) is int and 0 < value <= MAX_TOKENS else self._whole(name, value)
+                self.found[kind] += number
+                self._listed.append((name, modality, kind))
                 self.seen |= 1 << kind
         return True
 
@@ -141,7 +125,7 @@ class Tally:
             for inner, each in section.items():
                 if type(each) is int or type(each) is float:
                     if each and USAGE.kind(inner) != kinds.KNOWN:
-                        self.leave(f"{name}.{inner}", each)
+                        self.unread.append((f"{name}.{inner}", each))
                 elif depth < _DEEPEST and (is_object(each) or isinstance(each, list)):
                     self._pass_over(f"{name}.{inner}", each, depth + 1)
 
@@ -151,7 +135,7 @@ class Tally:
             value = int(value)
         if type(value) is int and 0 <= value <= MAX_TOKENS:
             return value
-        self.refuse(_no_count(name, value))
+        self.odd.append(_no_count(name, value))
         return 0
 
     def add_cache_details(self, usage: Mapping[str, Any]) -> None:
@@ -170,7 +154,7 @@ class Tally:
             return
         for name, value in body.items():
             if type(value) is int and name in _COUNTED and value > self.found[_COUNTED[name]]:
-                self.leave(name, value)
+                self.unread.append((name, value))
 
     def names_of(self, *wanted: int) -> str:
         """The names and numbers of kinds of counts, for a note."""
@@ -179,45 +163,14 @@ class Tally:
 
     def _name_of(self, wanted: int) -> str:
         """The name under which the largest count of a kind stands."""
-        sections = [each for section, names in self._roots for each in _sections(section, names)]
+        listed = next((f"{name} of {modality}" for name, modality, kind in self._listed if kind == wanted), None)
         named = (
             name
-            for section, names in sections
+            for section, names in self._sections
             for name, value in section.items()
             if value == self.found[wanted] and names.kind(name) == wanted
         )
-        listed = (
-            f"{name} of {item['modality']}"
-            for section, names in sections
-            for name, value in section.items()
-            for item in items(value)
-            if isinstance(item.get("modality"), str) and _kind_of(item["modality"], names.inside(name)) == wanted
-        )
-        return next(named, None) or next(listed, "a count")
-
-
-def _kind_of(modality: str, names: Names | int | None) -> int:
-    return names.kind(modality) if isinstance(names, Names) else UNKNOWN
-
-
-_Item = TypeVar("_Item")
-
-
-def _with(items: Sequence[_Item], item: _Item) -> list[_Item]:
-    """A list, made when there is something to keep in it."""
-    if not isinstance(items, list):
-        items = list(items)
-    items.append(item)
-    return items
-
-
-def _sections(section: Mapping[str, Any], names: Names) -> Iterator[tuple[Mapping[str, Any], Names]]:
-    """An object and those of known names inside it, each with the names of its counts."""
-    yield section, names
-    for name, value in section.items():
-        inner = names.inside(name)
-        if isinstance(inner, Names) and is_object(value):
-            yield from _sections(value, inner)
+        return next(named, listed or "a count")
 
 
 def counts_in(section: Mapping[str, Any]) -> dict[str, Any]:

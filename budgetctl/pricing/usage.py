@@ -6,7 +6,6 @@ output; a `Usage` holds each token once, so that each is priced once. Pure funct
 
 from __future__ import annotations
 
-import functools
 import json
 import re
 from collections.abc import Mapping
@@ -120,7 +119,7 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
         usage = usage._replace(notes=body.notes + usage.notes)
     name = model or usage.model
     if name or usage.cost is None:  # a stated cost needs no model
-        name = name if type(name) is str and is_name(name) else checked_name(name)
+        name = checked_name(name)
     if name is not usage.model or provider:
         usage = usage._replace(model=name, provider=provider or usage.provider)
     # These two, as most answers have both of them, and this is asked of each.
@@ -178,15 +177,9 @@ def checked_name(name: Any) -> str:
     """The name of the model that answered. Raises `InvalidResponseError` where there is none."""
     if name is None or name == "":
         raise InvalidResponseError("the response does not say which model answered", hint="name it with --model")
-    if not isinstance(name, str) or not is_name(name):
+    if not isinstance(name, str) or not name.isprintable() or not name.strip():
         raise InvalidResponseError(f"{quoted(name)} is not the name of a model", hint="name it with --model")
     return name
-
-
-@functools.lru_cache(maxsize=4096)
-def is_name(text: str) -> bool:
-    """Whether a text may be the name of a model."""
-    return text.isprintable() and not text.isspace() and text != ""
 
 
 def _refuse_constant(constant: str) -> NoReturn:
