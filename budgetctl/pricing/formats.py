@@ -235,6 +235,8 @@ def _billed_units(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_cohere(body: Mapping[str, Any]) -> bool:
+    if "usage" not in body and "meta" not in body:  # most that come here, told without a look into them
+        return False
     units = _billed_units(body)
     return units.get("input_tokens") is not None or units.get("output_tokens") is not None
 
@@ -262,7 +264,7 @@ def _is_langchain(body: Mapping[str, Any]) -> bool:
     usage = body.get("usage_metadata")
     if is_object(usage):
         return "input_tokens" in usage and "output_tokens" in usage
-    return states_counts(part(body, "llm_output", "token_usage"))
+    return "llm_output" in body and states_counts(part(body, "llm_output", "token_usage"))
 
 
 def read_langchain(body: Mapping[str, Any]) -> Usage:

@@ -24,7 +24,9 @@ def of_chat(body: Mapping[str, Any], tally: Tally) -> None:
     for choice in choices if isinstance(choices, list) else ():
         message = choice.get("message") if is_object(choice) else None
         notes = message.get("annotations") if is_object(message) else None
-        for note in items(notes) if notes else ():
+        if not notes:
+            continue
+        for note in items(notes):
             if note.get("type") == "url_citation":
                 tally.at_least(kinds.WEB_SEARCHES, 1)
             elif note.get("type") == "file_citation":
@@ -36,9 +38,9 @@ def of_response(body: Mapping[str, Any], tally: Tally) -> tuple[tuple[Usage, ...
 
     https://platform.openai.com/docs/api-reference/responses/object
     """
-    output = items(body.get("output"))
-    if "tool_usage" not in body and all(item.get("type") in _FREE for item in output):
+    if "tool_usage" not in body and _is_free(body.get("output")):
         return (), ()
+    output = items(body.get("output"))
     drawn: list[Mapping[str, Any]] = []
     containers: set[str] = set()
     calls = {kinds.WEB_SEARCHES: 0, kinds.FILE_SEARCHES: 0}
@@ -60,6 +62,16 @@ def of_response(body: Mapping[str, Any], tally: Tally) -> tuple[tuple[Usage, ...
         if number:
             tally.at_least(kind, number)
     return _drawings(body, drawn) if drawn else ((), ())
+
+
+def _is_free(output: Any) -> bool:
+    """Whether nothing of an output is billed by itself, as of most."""
+    if not isinstance(output, list):
+        return False
+    for item in output:  # noqa: SIM110 - in half the time of `all`
+        if type(item) is not dict or item.get("type") not in _FREE:
+            return False
+    return True
 
 
 def of_images(body: Mapping[str, Any], tally: Tally) -> None:

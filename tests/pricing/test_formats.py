@@ -1,5 +1,6 @@
 """Every format of response, as its provider documents it, read into disjoint counts."""
 
+import enum
 import json
 from pathlib import Path
 
@@ -199,6 +200,13 @@ def test_gemini_counts_audio_and_images_of_both_ways():
     )
     assert (usage.uncached_input, usage.audio_input, usage.video_input) == (0, 60, 40)
     assert (usage.text_output, usage.image_output, usage.audio_output) == (15, 30, 5)
+
+
+def test_a_modality_may_be_a_member_of_an_enumeration_as_googles_library_dumps_it():
+    modality = enum.Enum("Modality", {"AUDIO": "AUDIO", "TEXT": "TEXT"}, type=str)
+    parts = [{"modality": modality.AUDIO, "tokenCount": 60}, {"modality": modality.TEXT, "tokenCount": 40}]
+    usage = read_usage(gemini(promptTokenCount=100, candidatesTokenCount=5, promptTokensDetails=parts))
+    assert (usage.uncached_input, usage.audio_input, usage.notes) == (40, 60, ())
 
 
 def test_gemini_thoughts_are_inside_the_answer_where_the_total_says_so():
