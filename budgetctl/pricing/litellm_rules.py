@@ -54,9 +54,10 @@ by one of these, which changes their digest.
 """
 
 _SETTLED_NS = 2_000_000_000
+"""How long a file has to be unchanged before its times tell that it is: clocks of file systems are coarse."""
 
 _LONGEST_MEMORY = 1 << 16
-"""How long a file has to be unchanged before its times tell that it is: clocks of file systems are coarse."""
+"""Bytes that are read of the remembered digest: what we write takes less."""
 
 
 class Rules(NamedTuple):
