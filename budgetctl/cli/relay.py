@@ -70,6 +70,8 @@ class Relay:
             self._process = subprocess.Popen(command, env=environment, close_fds=False)
             for number in self._early:
                 self._process.send_signal(number)
+            if signal.SIGTSTP in self._early:
+                self._stop()
             code = self._process.wait()
         finally:
             self._has_ended = True
@@ -79,7 +81,8 @@ class Relay:
         if self._has_ended:
             self._end(number)
         elif self._process is None:
-            self._early.append(number)
+            self._early.append(number)  # also a stop: the program may run already, and would go on alone
+            return
         elif not (number in _FROM_KEYBOARD and _is_foreground()):
             self._process.send_signal(number)
         if number == signal.SIGTSTP:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -125,6 +127,21 @@ def test_a_stop_stops_the_command_too_and_both_go_on(start: Any, budgets: Budget
     assert line_of(process) == "ready"
     (command,) = children(process)
     process.send_signal(signal.SIGTSTP)
+    until(lambda: state(process.pid) == state(command) == "T")
+    process.send_signal(signal.SIGCONT)
+    process.communicate("\n", timeout=30)
+    assert (process.returncode, str(budgets.budget("alice").limit.spent)) == (0, "0.1")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_a_stop_while_the_command_is_started_stops_both(start: Any, budgets: BudgetManager, home: Path) -> None:
+    program = shutil.copy("/bin/sh", home)
+    with Path(program).open("r+b") as file:
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)  # how the kernel tells of one that waits, and nobody minds
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)  # nobody starts it as long as this is held
+        process = start("--", program, "-c", f"read line; {REPORTS}")
+        (command,) = until(lambda: children(process))
+        process.send_signal(signal.SIGTSTP)
     until(lambda: state(process.pid) == state(command) == "T")
     process.send_signal(signal.SIGCONT)
     process.communicate("\n", timeout=30)

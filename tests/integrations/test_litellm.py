@@ -31,13 +31,16 @@ def litellm() -> Iterator[Any]:
     """litellm, without callbacks, a cache, and what a router has registered when the test ends."""
     import litellm
 
-    prices = {model: dict(entry) for model, entry in litellm.model_cost.items()}
+    prices = {model: (entry, dict(entry)) for model, entry in litellm.model_cost.items()}
     yield litellm
     litellm.logging_callback_manager._reset_all_callbacks()
     litellm.cache = None
     for model in litellm.model_cost.keys() - prices.keys():
         del litellm.model_cost[model]
-    litellm.model_cost.update(prices)
+    for model, (entry, content) in prices.items():  # the same objects: litellm tells names for another model by them
+        entry.clear()
+        entry.update(content)
+        litellm.model_cost[model] = entry
     litellm.utils._invalidate_model_cost_lowercase_map()
 
 
