@@ -268,6 +268,17 @@ def test_it_was_a_reset_when_the_next_save_shows_less_than_before(store, renewed
     assert (spent(store), kinds(store).count("reset")) == (from_number(cost), 2)
 
 
+def test_what_is_spent_after_a_save_that_shows_such_a_reset_counts_whole(store, renewed, clock):
+    after = save_reset(store, renewed)
+    clock.advance(seconds=3)
+    save(store, after)
+    clock.advance(days=1)
+    spend(after["alice"], 0.02)
+    save(store, after)
+    assert spent(store) == 2 * CENT
+    assert sum(entry.amount for entry in store.history("alice")) == 11 * CENT
+
+
 @pytest.mark.parametrize("cost", [0.02, 0.03])
 def test_after_a_reset_that_looks_late_as_much_as_before_counts_once_and_the_budget_has_what_the_client_says(
     store, renewed, clock, cost
