@@ -70,8 +70,8 @@ class Posted(NamedTuple):
 class Shadow(NamedTuple):
     """The last state of a record that was accepted, and when it last advanced.
 
-    At `since_us` a reset or another window began, which ended the state `before`. `pending` is a record of nothing
-    spent that is late, or a reset: the next save says which, or that there is none.
+    At `since_us` a reset or another window began, which ended the state `before`, which last advanced at `before_us`.
+    `pending` is a record of nothing spent that is late, or a reset: the next save says which, or that there is none.
     """
 
     state: State
@@ -79,6 +79,7 @@ class Shadow(NamedTuple):
     since_us: int = 0
     before: State | None = None
     pending: State | None = None
+    before_us: int = 0
 
     @property
     def settle_us(self) -> int | None:
@@ -152,10 +153,16 @@ def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: boo
     """A late save from before the client's window passed: what it adds to the last one of then was spent, too."""
     before = shadow.before
     if before is not None and posted.last_us == before.last_us and _is_recent(shadow.since_us, now_us):
-        posted = _without_noise(posted, before)
-        if _covers(posted, before):
-            return Decision(shadow._replace(before=posted), _differences(before, posted))
-    elif is_new and not _is_recent(shadow.advanced_us, now_us):
+        accepted = _without_noise(posted, before)
+        if _covers(accepted, before):
+            charges = _differences(before, accepted)
+        elif _is_recent(shadow.before_us, now_us):
+            return Decision(shadow)
+        else:  # there was a reset, and the window that passed next overtook it
+            accepted, charges = _from_nothing(posted)
+        before_us = now_us if charges else shadow.before_us
+        return Decision(shadow._replace(before=accepted, before_us=before_us), charges)
+    if is_new and not _is_recent(shadow.advanced_us, now_us):
         # Created again: litellm gives whatever a process creates the time when that began.
         return _begun(shadow, posted, now_us)
     return Decision(shadow)
@@ -163,11 +170,18 @@ def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: boo
 
 def _begun(shadow: Shadow, posted: State, now_us: int) -> Decision:
     """The client began to count from nothing again: all that is posted is new."""
+    state, charges = _from_nothing(posted)
+    began = Shadow(state, advanced_us=now_us, since_us=now_us, before=shadow.state, before_us=shadow.advanced_us)
+    return Decision(began, charges)
+
+
+def _from_nothing(posted: State) -> tuple[State, dict[str | None, int]]:
+    """The state that is accepted where nothing was spent before, and what was spent since, by model."""
     nothing = posted.spent_nothing()
-    posted = _without_noise(posted, nothing)
+    accepted = _without_noise(posted, nothing)
     # The models may still be those of before, where the client was caught between resetting the two.
-    charges = _differences(nothing, posted if posted.rest >= 0 else posted._replace(models=NOTHING))
-    return Decision(Shadow(posted, advanced_us=now_us, since_us=now_us, before=shadow.state), charges)
+    is_whole = accepted.rest >= 0
+    return accepted, _differences(nothing, accepted if is_whole else accepted._replace(models=NOTHING))
 
 
 def _order(one: State, other: State) -> int:

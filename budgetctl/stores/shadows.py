@@ -35,7 +35,8 @@ class _Kept(NamedTuple):
 def accept(tx: Transaction, records: Sequence[Posted]) -> None:
     """Record what the records of a save mean."""
     clock.hold_still(tx)
-    settle(tx)
+    while settle(tx) == _PAGE:  # a reset that is due must count before what follows it, which makes it look late
+        pass
     kept = {identity: _kept_by(tx, identity) for identity in {record.identity for record in records}}
     for record in records:
         found = kept[record.identity].get(record.user)
@@ -48,7 +49,7 @@ def accept(tx: Transaction, records: Sequence[Posted]) -> None:
 
 
 def settle(tx: Transaction) -> int:
-    """Decide what has had no successor, and return how much of that there was: once is enough."""
+    """Decide what has had no successor, the oldest page of it, and return how much that was: once is enough."""
     rows = tx.all(
         "SELECT s.identity, s.limit_id, s.state, h.name FROM shadows s"
         " JOIN limits l ON l.project = s.project AND l.limit_id = s.limit_id"
@@ -77,7 +78,7 @@ def is_unsettled(tx: Transaction) -> bool:
 def _accept_known(tx: Transaction, record: Posted, limit_id: int, shadow: Shadow) -> None:
     """Record what has changed in a record since its shadow. What was spent counts also when the budget is deleted."""
     state, is_loaded = record.state, record.baseline is not None
-    if is_loaded and record.is_new:  # it says nothing of what was spent
+    if is_loaded and record.is_new and state.last_us == shadow.state.last_us:  # it says nothing of what was spent
         state = state._replace(cost=shadow.state.cost, models=shadow.state.models)
     decision = shadows.decide(shadow, state, tx.now_us, is_new=record.is_new and not is_loaded)
     if decision.shadow == shadow:

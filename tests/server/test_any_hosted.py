@@ -30,6 +30,16 @@ durations = st.sampled_from([None, 1, 28])
 places = st.integers(min_value=0, max_value=3)
 
 
+def said(record, *spent):
+    """What a record says that was spent, in all (None) and by model, and would if that was spent, too."""
+    items = [(None, record.get("current_cost", 0)), *record.get("model_cost", {}).items(), *spent]
+    return {key: sum(from_number(amount) for other, amount in items if other == key) for key, _ in items}
+
+
+def covers(shown, before):
+    return all(shown.get(key, 0) >= amount for key, amount in before.items())
+
+
 class Client:
     """What a `litellm.BudgetManager` does with its dictionary, with the saves that are still on their way."""
 
@@ -40,6 +50,9 @@ class Client:
         self.saves = []
         self.spent_s = {}
         self.quiet_until_s = {}
+        self.began_s = {}
+        # What was spent on a record before it began again in a way that no save that covers this would show.
+        self.doubted = {}
 
     def save(self, now_s):
         self.saves.append((now_s, json.dumps({"user_dict": self.records})))
@@ -79,7 +92,13 @@ class AnyHosted(RuleBasedStateMachine):
         }
 
     def post(self, client, text):
-        assert set_budget(self.store, client.token, json.loads(text)) == {"status": "success"}
+        document = json.loads(text)
+        assert set_budget(self.store, client.token, document) == {"status": "success"}
+        for user, record in document["user_dict"].items():
+            if user in client.doubted and not covers(said(record), client.doubted[user]):
+                client.began_s[user] = self.now_s
+                if client.quiet_until_s.get(user, 0) <= self.now_s:  # it cannot be late any more
+                    client.doubted.pop(user)
 
     def arrive_all(self):
         for client in self.clients:
@@ -129,7 +148,7 @@ class AnyHosted(RuleBasedStateMachine):
     def load(self, number):
         client = self.clients[number]
         client.records = json.loads(json.dumps(get_budget(self.store).get("data", {})))
-        client.spent_s, client.quiet_until_s = {}, {}
+        client.spent_s, client.quiet_until_s, client.began_s, client.doubted = {}, {}, {}, {}
 
     @rule(number=clients, user=users, total=totals, duration=durations)
     def create(self, number, user, total, duration):
@@ -138,8 +157,9 @@ class AnyHosted(RuleBasedStateMachine):
         if record is not None:
             if "budgetctl" in record and not client.is_marked_apart_from(user):
                 return  # else nothing would say any more which load the client's other records came after
-            # Created again: not so soon that it may as well be late.
+            # Created again: not so soon that it may as well be late. Without a duration it is not saved.
             self.let_pass(QUIET_S)
+            client.doubted.setdefault(user, said(record))
         client.records[user] = {"total_budget": total}
         client.quiet_until_s.pop(user, None)
         if duration is not None:
@@ -151,6 +171,8 @@ class AnyHosted(RuleBasedStateMachine):
             client.save(self.now_s)
             if record is not None:
                 self.arrive_now(client)
+                client.doubted.pop(user, None)
+                client.began_s[user] = self.now_s
 
     @rule(number=clients, user=users, model=models, amount=amounts, torn=st.booleans())
     def spend(self, number, user, model, amount, torn):
@@ -160,6 +182,11 @@ class AnyHosted(RuleBasedStateMachine):
         record = client.records[user]
         if record.get("current_cost") == 0:
             self.arrive_now(client)  # a late record of nothing spent, which nothing follows, looks like a reset
+        spent = said(record, (None, amount), (model, amount))
+        if user in client.doubted and covers(spent, client.doubted[user]):
+            self.arrive_now(client)
+            client.save(self.now_s)  # as a careful caller does by `save_data()`
+            self.arrive_now(client)
         record["current_cost"] = amount + record.get("current_cost", 0)
         if torn:
             client.save(self.now_s)
@@ -178,15 +205,22 @@ class AnyHosted(RuleBasedStateMachine):
         if client.spent_s.get(user, 0) > self.now_s - QUIET_S:
             # So soon after the last spend it may as well be late: then it counts once nothing has followed.
             client.quiet_until_s[user] = self.now_s + QUIET_S
-        client.records[user] |= {"current_cost": 0, "model_cost": {}}
+        record = client.records[user]
+        if record.get("current_cost") and client.began_s.get(user, 0) > self.now_s - QUIET_S:
+            # So soon after it began to count from nothing, it may as well be late from then, and a save must show it.
+            client.doubted.setdefault(user, said(record))
+        client.began_s[user] = max(self.now_s, client.quiet_until_s.get(user, 0))
+        record |= {"current_cost": 0, "model_cost": {}}
         self.post(client, json.dumps({"user_dict": client.records}))
 
     @rule(number=clients)
     def update_all(self, number):
         client = self.clients[number]
-        for record in list(client.records.values()):
+        for user, record in client.records.items():
             if "duration" in record and self.now_s - record["last_updated_at"] >= record["duration"] * DAY_S:
                 record |= {"current_cost": 0, "model_cost": {}, "last_updated_at": self.now_s}
+                client.doubted.pop(user, None)
+                client.began_s[user] = self.now_s
                 client.save(self.now_s)
 
     @rule(number=clients, user=users, model=models, amount=amounts, is_spent_before=st.booleans())

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.money import parse_amount
+from budgetctl.money import from_number, parse_amount
 from budgetctl.server.litellm_protocol import get_budget, set_budget
 from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest
 
@@ -172,6 +172,122 @@ def test_a_late_save_from_before_a_client_s_window_passed_is_charged_for_what_it
     save(store, late)
     save(store, late)
     assert spent(store) == 8 * CENT
+
+
+def test_what_is_spent_after_a_reset_counts_also_when_the_window_that_passes_next_overtakes_it(store, records, clock):
+    clock.advance(seconds=3)
+    late = copy.deepcopy(records)
+    reset(late["alice"])
+    spend(late["alice"], 0.01)
+    reset(records["alice"])
+    records["alice"]["last_updated_at"] += 86_400
+    save(store, records)
+    save(store, late)
+    save(store, late)
+    assert spent(store) == 8 * CENT
+
+
+def test_what_is_late_from_a_window_that_ended_soon_after_its_last_spend_is_no_reset_in_it(store, records, clock):
+    late = copy.deepcopy(records)
+    spend(late["alice"], -0.01)
+    clock.advance(seconds=1)
+    reset(records["alice"])
+    records["alice"]["last_updated_at"] += 86_400
+    save(store, records)
+    save(store, late)
+    assert spent(store) == 7 * CENT
+
+
+def test_a_late_record_that_was_never_charged_says_nothing_of_the_window_after_it(store, clock):
+    store.create_budget("alice", BudgetChange(parse_amount("10"), "monthly"), if_exists="error")
+    records = load(store)
+    late = copy.deepcopy(records)
+    clock.advance(days=31)
+    reset(records["alice"])
+    records["alice"]["last_updated_at"] = clock.now_us / 10**6
+    save(store, records)
+    spend(records["alice"], 0.01)
+    save(store, records)
+    save(store, late)
+    assert spent(store) == CENT
+
+
+def test_resets_of_more_users_than_a_page_count_before_what_follows_them(store, clock):
+    users = [f"user-{number}" for number in range(1_001)]
+    records = {user: dict(CREATED) for user in users}
+    for change in (lambda record: spend(record, 0.01), reset):
+        for record in records.values():
+            change(record)
+        save(store, records)
+    clock.advance(seconds=3)
+    for record in records.values():
+        spend(record, 0.01)
+    save(store, records)
+    assert {sum(entry.amount for entry in store.history(user)) for user in users} == {2 * CENT}
+
+
+# Resets of which nobody can know
+
+
+@pytest.fixture
+def renewed(store, records, clock):
+    """What a client has whose window has passed, and that has spent $0.02 at once in the next one."""
+    clock.advance(days=31)
+    reset(records["alice"])
+    records["alice"]["last_updated_at"] = clock.now_us / 10**6
+    save(store, records)
+    spend(records["alice"], 0.02)
+    save(store, records)
+    return records
+
+
+def save_reset(store, records):
+    """Save what may be a reset, or a save from before the spend that it lacks."""
+    zero = copy.deepcopy(records)
+    reset(zero["alice"])
+    save(store, zero)
+    return zero
+
+
+def test_nothing_spent_in_a_window_that_has_just_begun_is_late(store, renewed, clock):
+    save_reset(store, renewed)
+    clock.advance(seconds=3)
+    assert (store.settle(), spent(store)) == (0, 2 * CENT)
+    spend(renewed["alice"], 0.01)
+    save(store, renewed)
+    assert spent(store) == 3 * CENT
+
+
+@pytest.mark.parametrize("cost", [0, 0.01])
+def test_it_was_a_reset_when_the_next_save_shows_less_than_before(store, renewed, clock, cost):
+    after = save_reset(store, renewed)
+    clock.advance(seconds=3)
+    if cost:
+        spend(after["alice"], cost)
+    save(store, after)
+    assert (spent(store), kinds(store).count("reset")) == (from_number(cost), 2)
+
+
+def test_what_is_spent_after_a_save_that_shows_such_a_reset_counts_whole(store, renewed, clock):
+    after = save_reset(store, renewed)
+    clock.advance(seconds=3)
+    save(store, after)
+    clock.advance(days=1)
+    spend(after["alice"], 0.02)
+    save(store, after)
+    assert spent(store) == 2 * CENT
+    assert sum(entry.amount for entry in store.history("alice")) == 11 * CENT
+
+
+@pytest.mark.parametrize("cost", [0.02, 0.03])
+def test_after_a_reset_that_looks_late_as_much_as_before_counts_once_and_the_budget_has_what_the_client_says(
+    store, renewed, clock, cost
+):
+    after = save_reset(store, renewed)
+    clock.advance(days=1)
+    spend(after["alice"], cost)
+    save(store, after)
+    assert spent(store) == from_number(cost)
 
 
 # Terms
