@@ -19,7 +19,7 @@ from budgetctl.stores import SqliteStore
 Open = Callable[[Any], BudgetManager]
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
 def open_new(request: pytest.FixtureRequest, home: Path) -> Iterator[Open]:
     """Open a new project with a clock. In the end, every counter must be the sum of its entries."""
     opened: list[BudgetManager] = []

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -192,6 +193,42 @@ class TestAfterTheCommand:
         process.communicate(timeout=30)
         lock.release()
         assert process.returncode == 128 + signal.SIGTERM
+
+
+ENDED_AT = """
+import os, signal, sys
+from budgetctl.cli import main
+from budgetctl.cli.relay import Relay
+
+left = int(sys.argv.pop(1))
+has_ended = False
+
+def notice(frame, event, _):
+    global has_ended, left
+    has_ended = has_ended or (event == "return" and frame.f_code is Relay.run.__code__)
+    left -= has_ended
+    if not left:
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGHUP)
+
+sys.setprofile(notice)
+main(sys.argv[1:])
+"""
+
+
+def test_two_that_end_it_wherever_they_come_leave_a_charge_or_a_report(
+    home: Path, budgets: BudgetManager, chance: Random
+) -> None:
+    for point in (1, *(int(chance.uniform(1, 100) ** 2) for _ in range(4))):
+        before = budgets.budget("alice").limit.spent
+        line = [sys.executable, "-c", ENDED_AT, str(point), "run", "alice", "--", "sh", "-c", REPORTS]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=30, check=False)
+        if str(budgets.budget("alice").limit.spent - before) == "0":
+            (kept,) = (home / "scratch").glob("*/cost")
+            assert f"what the command reported is kept in {kept}" in done.stderr
+        for each in (home / "scratch").iterdir():
+            shutil.rmtree(each)
 
 
 @pytest.mark.parametrize("makes", ['mkfifo "$BUDGETCTL_COST_FILE"', 'ln -s /dev/zero "$BUDGETCTL_COST_FILE"'])

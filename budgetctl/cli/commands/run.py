@@ -85,7 +85,7 @@ def run(
         raise InvalidValueError(f"no command to run for {user!r} was given")
     if amount is None and (ttl is not None or key is not None):
         raise InvalidValueError(f"{'--ttl' if key is None else '--id'} is for what is set aside: add --amount")
-    with _private_file() as report:
+    with _private_file(user) as report:
         guard = _Guard(user, _allow(session, user, amount, ttl, model, note, key), model, note)
         with Relay() as relay:
             session.close()  # the command may take hours, and charge by itself
@@ -99,10 +99,10 @@ def run(
 
 
 @contextmanager
-def _private_file() -> Iterator[Path]:
+def _private_file(user: str) -> Iterator[Path]:
     """A file that is not there yet, in a directory that nobody else can look into.
 
-    Both are removed in the end, unless something was written and then anything failed: it says what is owed.
+    Both are removed in the end, unless something was written and then anything failed: it says what the user owes.
     """
     import tempfile
 
@@ -116,9 +116,11 @@ def _private_file() -> Iterator[Path]:
     report = directory / "cost"
     try:
         yield report
-    except BaseException:
+    except BaseException as error:
         if not report.exists():
             shutil.rmtree(directory, ignore_errors=True)
+        elif not isinstance(error, BudgetctlError):  # which says it by itself
+            warn(f"{user} may not be charged: what the command reported is kept in {report}")
         raise
     shutil.rmtree(directory, ignore_errors=True)
 
@@ -224,9 +226,6 @@ def _settle(session: Session, guard: _Guard, report: Path) -> None:
         charge = _charge(session, guard, price, is_response=stated.response is not None)
     except BudgetctlError as error:
         _explain(session, error, guard, report, stated)
-        raise
-    except BaseException:
-        warn(f"{guard.user} may not be charged: what the command reported is kept in {report}")
         raise
     with _unheard():
         _tell(session, guard, charge, price)
