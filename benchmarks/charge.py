@@ -16,9 +16,9 @@ from pathlib import Path
 
 from filling import fill
 
+from budgetctl.ledger.store import ChargeRequest
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import ChargeRequest
 
 FEW = 100
 ROUNDS = 40

@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import psycopg
 from postgres import Server
 
+from budgetctl.ledger.holds import HoldRequest
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.permission import HoldRequest
-from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest
 from budgetctl.stores.postgres import PostgresStore
 from budgetctl.stores.postgres_connections import FAST
 

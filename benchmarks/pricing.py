@@ -20,7 +20,7 @@ import timeit
 from collections.abc import Callable
 from pathlib import Path
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import price_response, price_usage, read_usage
 
 ROOT = Path(__file__).parents[1]

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from budgetctl.errors import CannotPriceError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs, proving
 from budgetctl.pricing.cost import prices

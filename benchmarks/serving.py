@@ -24,10 +24,10 @@ from contextlib import closing
 from pathlib import Path
 
 from budgetctl import BudgetManager
+from budgetctl.ledger.holds import Hold, HoldRequest
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import Picodollars
-from budgetctl.permission import Hold, HoldRequest
 from budgetctl.stores import SqliteStore, Store, open_store
-from budgetctl.stores.base import BudgetChange, ChargeRequest
 
 USERS = 100
 BATCH = 2_000

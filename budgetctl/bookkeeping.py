@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from budgetctl.enforcement import Enforcement
 from budgetctl.errors import InvalidValueError
-from budgetctl.idempotency import caller_key
-from budgetctl.models import PRIMARY, Charge, Entry, ProjectSummary
+from budgetctl.ledger.keys import caller_key
+from budgetctl.ledger.values import PRIMARY, Charge, Entry, ProjectSummary
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_name, check_note, check_user
 from budgetctl.periods import parse_expiry
@@ -16,8 +16,8 @@ from budgetctl.periods import parse_expiry
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from budgetctl.audit import Crossing, Difference, HistoryFilter
-    from budgetctl.top_ups import Left
+    from budgetctl.ledger.corrections import Crossing, Difference, HistoryFilter
+    from budgetctl.ledger.top_ups import Left
 
 
 class Bookkeeping(Enforcement):
@@ -62,7 +62,7 @@ class Bookkeeping(Enforcement):
         first is burned first, and at its expiry only what is not burned goes. A manual reset keeps it. The same `key`
         again adds nothing.
         """
-        from budgetctl.top_ups import TopUpRequest
+        from budgetctl.ledger.top_ups import TopUpRequest
 
         exact = parse_amount(amount)
         if not exact:

@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING, Any
 from budgetctl.bookkeeping import Bookkeeping
 from budgetctl.enforcement import other_names
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
-from budgetctl.idempotency import caller_key, response_key
-from budgetctl.models import (
-    Align,
-    Budget,
-    Charge,
-    Price,
-    Reset,
-    Usage,
-)
+from budgetctl.ledger.keys import caller_key, response_key
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
+from budgetctl.ledger.values import Align, Budget, Charge, Price, Reset, Usage
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_document, check_model, check_name, check_note, check_percents, check_user
-from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from budgetctl.audit import Correction
+    from budgetctl.ledger.corrections import Correction
 
 
 class Budgets(Bookkeeping):
@@ -78,7 +71,7 @@ class Budgets(Bookkeeping):
 
         Returns what each record says, and whether its user was new. Others are left alone.
         """
-        from budgetctl.records import change_of
+        from budgetctl.ledger.records import change_of
 
         if not isinstance(records, Mapping):
             raise InvalidValueError("this is not litellm's dictionary of users and their budgets")
@@ -327,7 +320,7 @@ class Budgets(Bookkeeping):
         parent: str | None = None,
         warn_at: Sequence[int] | None = None,
     ) -> BudgetChange:
-        from budgetctl.records import check_terms
+        from budgetctl.ledger.records import check_terms
 
         above = check_user(parent) if parent else parent
         percents = None if warn_at is None else check_percents(warn_at)

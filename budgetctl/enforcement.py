@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.idempotency import commit_key
-from budgetctl.models import Charge, Price, Usage
+from budgetctl.ledger.keys import commit_key
+from budgetctl.ledger.store import ChargeRequest, Store
+from budgetctl.ledger.values import Charge, Price, Usage
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import (
     MAX_CALLED,
@@ -19,12 +20,11 @@ from budgetctl.names import (
     is_model,
 )
 from budgetctl.periods import parse_ttl
-from budgetctl.stores.base import ChargeRequest, Store
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from budgetctl.permission import Decision, Hold
+    from budgetctl.ledger.holds import Decision, Hold
 
 DEFAULT_TTL = "10m"
 
@@ -80,7 +80,7 @@ class Enforcement:
         Raises `OverBudgetError` when a limit does not allow it; then nothing is changed. The same `hold_id` again
         answers the hold that it made; without one it gets one.
         """
-        from budgetctl.permission import HoldRequest
+        from budgetctl.ledger.holds import HoldRequest
 
         request = HoldRequest(
             new_hold_id() if hold_id is None else check_hold(hold_id),

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from budgetctl.models import Usage
-    from budgetctl.permission import Decision
+    from budgetctl.ledger.holds import Decision
+    from budgetctl.ledger.values import Usage
 
 
 class BudgetctlError(Exception):

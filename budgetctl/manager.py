@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from budgetctl.budgets import Budgets
 from budgetctl.errors import InvalidValueError
-from budgetctl.models import Align, Budget
+from budgetctl.ledger.store import NEVER, BudgetChange
+from budgetctl.ledger.values import Align, Budget
 from budgetctl.money import from_number, to_float
 from budgetctl.names import check_user, is_user
 from budgetctl.periods import from_timestamp
 from budgetctl.stores import Store, open_store
-from budgetctl.stores.base import NEVER, BudgetChange
 from budgetctl.stores.location import is_server
 
 if TYPE_CHECKING:
-    from budgetctl.records import Record
+    from budgetctl.ledger.records import Record
     from budgetctl.user_dict import UserDict
 
 LITELLM_FILE = "user_cost.json"
@@ -32,8 +32,8 @@ class BudgetManager(Budgets):
 
     A drop-in for `litellm.BudgetManager`: its methods take and return what litellm's do, with amounts as floats of
     USD and records as plain dictionaries. The methods of `Budgets` are exact: they take text, `Decimal` or
-    `Picodollars`, and return the values of `budgetctl.models`. Every change is durable when the method returns, and
-    safe against other threads and processes. Unknown users raise `UnknownUserError` (a `KeyError`), bad values
+    `Picodollars`, and return the values of `budgetctl.ledger.values`. Every change is durable when the method returns,
+    and safe against other threads and processes. Unknown users raise `UnknownUserError` (a `KeyError`), bad values
     `InvalidValueError` (a `ValueError`), and trouble with the store another `BudgetctlError`.
 
     `store` is a path or an address, as for `--store`, or an open store; by default `$BUDGETCTL_STORE`, or one file per
@@ -194,7 +194,7 @@ class BudgetManager(Budgets):
     # Within
 
     def _record(self, budget: Budget) -> Record:
-        from budgetctl.records import record_of
+        from budgetctl.ledger.records import record_of
 
         return record_of(budget)
 

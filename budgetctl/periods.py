@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from budgetctl.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from budgetctl.models import Align
+    from budgetctl.ledger.values import Align
 
 Unit = Literal["h", "d", "w", "mo", "y"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 
-from budgetctl.audit import Correction, CorrectionRequest
 from budgetctl.errors import CannotPriceError
-from budgetctl.models import UNKNOWN_PRICE, Entry, Price
+from budgetctl.ledger.corrections import Correction, CorrectionRequest
+from budgetctl.ledger.values import UNKNOWN_PRICE, Entry, Price
 from budgetctl.pricing import is_reproduced, price_recorded
 from budgetctl.stores import Store
 

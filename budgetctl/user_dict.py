@@ -14,10 +14,10 @@ from typing import Any, SupportsIndex
 from weakref import WeakValueDictionary
 
 from budgetctl.errors import InvalidValueError, UnknownUserError
-from budgetctl.models import Budget
+from budgetctl.ledger.records import Record, change_of, record_of
+from budgetctl.ledger.store import BudgetChange, Store
+from budgetctl.ledger.values import Budget
 from budgetctl.names import check_user, is_user, user_name
-from budgetctl.records import Record, change_of, record_of
-from budgetctl.stores.base import BudgetChange, Store
 
 _MANY = 1_000
 """From so many changed records on, all are loaded in pages: that takes less time than one by one."""

@@ -13,8 +13,10 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from budgetctl import audit, models, names, permission, top_ups
+from budgetctl import names
 from budgetctl.errors import BudgetctlError, OverBudgetError
+from budgetctl.ledger import corrections, holds, store, top_ups
+from budgetctl.ledger import values as models
 from budgetctl.money import Picodollars
 from budgetctl.record_shapes import Field, Record
 from budgetctl.shapes import (
@@ -32,7 +34,6 @@ from budgetctl.shapes import (
     Text,
     refused,
 )
-from budgetctl.stores import base
 
 MAX_AMOUNT = 10**27
 """In picodollars: what `money` reads is less."""
@@ -40,33 +41,33 @@ MAX_AMOUNT = 10**27
 _MAX_TTL_US = 7 * 86_400_000_000
 
 NAMESPACE: dict[str, Any] = {
-    **vars(audit),
-    **vars(permission),
+    **vars(corrections),
+    **vars(holds),
     **vars(top_ups),
     **vars(models),
-    **vars(base),
+    **vars(store),
     "BudgetctlError": BudgetctlError,
-    "Request": base.ChargeRequest | permission.HoldRequest | base.CommitRequest | base.ReleaseRequest,
-    "Answer": models.Charge | permission.Hold,
+    "Request": store.ChargeRequest | holds.HoldRequest | store.CommitRequest | store.ReleaseRequest,
+    "Answer": models.Charge | holds.Hold,
 }
 """Where the names in the annotations of stores are found, also those imported for type checkers alone."""
 
 _TAGS: dict[type, str] = {
-    base.ChargeRequest: "charge",
-    permission.HoldRequest: "reserve",
-    base.CommitRequest: "commit",
-    base.ReleaseRequest: "release",
+    store.ChargeRequest: "charge",
+    holds.HoldRequest: "reserve",
+    store.CommitRequest: "commit",
+    store.ReleaseRequest: "release",
     models.Charge: "charge",
-    permission.Hold: "hold",
+    holds.Hold: "hold",
     BudgetctlError: "error",
 }
 """What an alternative of a union is called, where any of several may stand."""
 
-_EMBEDDED = frozenset({(base.CommitRequest, "charge")})
+_EMBEDDED = frozenset({(store.CommitRequest, "charge")})
 """Named tuples whose fields stand beside those of the one that they are in."""
 
 
-_OF_PROJECT_TOO = frozenset({models.Budget, models.Standing, models.Reset, audit.Difference})
+_OF_PROJECT_TOO = frozenset({models.Budget, models.Standing, models.Reset, corrections.Difference})
 """Named tuples whose user may be the empty name, of whoever holds the budget of the whole project."""
 
 USER_OR_PROJECT = Text(names.check_user, is_empty_allowed=True)
@@ -182,16 +183,16 @@ def field_of(attribute: str, hint: Any, *, is_required: bool) -> Field:
 
 def checked(kind: Any) -> Callable[..., Any]:
     """What makes a named tuple, for those which check more than their fields."""
-    if kind is not base.BudgetChange:
+    if kind is not store.BudgetChange:
         return typing.cast(Callable[..., Any], kind)
 
-    def change(**values: Any) -> base.BudgetChange:
-        from budgetctl.records import check_terms
+    def change(**values: Any) -> store.BudgetChange:
+        from budgetctl.ledger.records import check_terms
 
         percents = values.get("warn_at")
         if percents is not None:
             values["warn_at"] = names.check_percents(percents)
-        return check_terms(base.BudgetChange(**values))
+        return check_terms(store.BudgetChange(**values))
 
     return change
 
@@ -202,7 +203,7 @@ class ErrorShape(Shape):
     def write(self, value: BudgetctlError) -> dict[str, Any]:
         """The document of an error."""
         decision = getattr(value, "decision", None)
-        more = {} if decision is None else {"decision": record_of(permission.Decision).write(decision)}
+        more = {} if decision is None else {"decision": record_of(holds.Decision).write(decision)}
         return {"code": value.code, "message": value.message, "hint": value.hint, **more}
 
     def read(self, document: Any, where: str, *, strict: bool) -> BudgetctlError:
@@ -217,7 +218,7 @@ class ErrorShape(Shape):
         error: BudgetctlError = kind.__new__(kind)
         BudgetctlError.__init__(error, document["message"], hint=document.get("hint"))
         if document.get("decision") is not None:
-            decision = record_of(permission.Decision).read(document["decision"], f"{where}.decision", strict=strict)
+            decision = record_of(holds.Decision).read(document["decision"], f"{where}.decision", strict=strict)
             vars(error)["decision"] = decision
         return error
 
@@ -229,7 +230,7 @@ class ErrorShape(Shape):
                 "code": {"type": "string"},
                 "message": {"type": "string"},
                 "hint": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-                "decision": record_of(permission.Decision).schema(),
+                "decision": record_of(holds.Decision).schema(),
             },
             "required": ["code", "message", "hint"],
         }

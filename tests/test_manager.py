@@ -14,7 +14,7 @@ from budgetctl.errors import (
     UnknownProjectError,
     UnknownUserError,
 )
-from budgetctl.models import Price, Usage
+from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from budgetctl.matching import means
+from budgetctl.ledger.matching import means
 from budgetctl.pricing import price_map
 
 SPELLINGS = [

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from budgetctl.cli import options
 from budgetctl.cli.reading import read_response, read_text
 from budgetctl.errors import CannotPriceError, InvalidValueError
-from budgetctl.models import Price, Usage
+from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import ZERO, Picodollars, parse_amount
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from budgetctl import ledger
-from budgetctl.models import (
+from budgetctl.ledger import windows
+from budgetctl.ledger.values import (
     UNKNOWN_PRICE,
     Budget,
     Charge,
@@ -22,13 +22,13 @@ from budgetctl.money import Picodollars
 from budgetctl.periods import rfc3339
 
 if TYPE_CHECKING:
-    from budgetctl.audit import Correction, Crossing, Difference
-    from budgetctl.permission import Decision, Hold
+    from budgetctl.ledger.corrections import Correction, Crossing, Difference
+    from budgetctl.ledger.holds import Decision, Hold
+    from budgetctl.ledger.top_ups import Left
     from budgetctl.pricing.own_prices import OwnPrice
     from budgetctl.pricing.quotes import Quote, Sources, Trust
     from budgetctl.server.tokens import Token
     from budgetctl.stores.backups import Backup
-    from budgetctl.top_ups import Left
 
 BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
@@ -57,14 +57,14 @@ def budget_document(budget: Budget) -> dict[str, Any]:
         "spent": limit.spent,
         "held": limit.held,
         "remaining": budget.remaining,
-        "used_percent": ledger.used_percent(limit),
+        "used_percent": windows.used_percent(limit),
         "duration": limit.duration,
         "align": limit.align,
         "timezone": limit.zone,
         "window_start": rfc3339(limit.window_start_us),
         "resets_at": _time(limit.window_end_us),
         "models": dict(budget.models),
-        "status": ledger.status(limit),
+        "status": windows.status(limit),
         "created_at": rfc3339(budget.created_us),
         "updated_at": rfc3339(budget.updated_us),
         "parent": budget.parent,
@@ -91,7 +91,7 @@ def limit_document(standing: Standing) -> dict[str, Any]:
         "warn_at": list(limit.warn_at),
         "window_start": rfc3339(limit.window_start_us),
         "resets_at": _time(limit.window_end_us),
-        "status": ledger.status(limit),
+        "status": windows.status(limit),
     }
 
 
@@ -217,7 +217,7 @@ def crossing_document(crossing: Crossing) -> dict[str, Any]:
         "user": crossing.standing.user or None,
         "limit": limit.name,
         "threshold": crossing.percent,
-        "used_percent": ledger.used_percent(limit),
+        "used_percent": windows.used_percent(limit),
         "spent": limit.spent,
         "amount": limit.amount,
         "topped_up": limit.extra,
@@ -354,7 +354,7 @@ def proving_document(trust: Trust, proven: Sequence[str], asked: Sequence[str]) 
 
 
 def _left(budget: Budget) -> dict[str, Any]:
-    return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": ledger.status(budget.limit)}
+    return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": windows.status(budget.limit)}
 
 
 def _closed(closed: ClosedWindow) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from budgetctl.cli import options
 from budgetctl.cli.costs import text_of
 from budgetctl.cli.reading import read_json
 from budgetctl.errors import InvalidValueError
-from budgetctl.models import Price
+from budgetctl.ledger.values import Price
 
 _MAX_TOKENS = ("max_completion_tokens", "max_tokens")
 

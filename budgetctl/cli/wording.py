@@ -6,14 +6,14 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from budgetctl import ledger
 from budgetctl.cli.output import dumps
-from budgetctl.models import Budget, Charge, Entry, Limit, Price, Reset, Usage
+from budgetctl.ledger import windows
+from budgetctl.ledger.values import Budget, Charge, Entry, Limit, Price, Reset, Usage
 from budgetctl.money import Picodollars, format_exact, format_usd, from_number
 from budgetctl.periods import load_zone, to_datetime
 
 if TYPE_CHECKING:
-    from budgetctl.permission import Hold
+    from budgetctl.ledger.holds import Hold
     from budgetctl.pricing.map_update import Changes
     from budgetctl.pricing.own_prices import OwnPrice
     from budgetctl.pricing.quotes import Quote, Sources, Trust
@@ -87,7 +87,7 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
 def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
     """What a person should know of a charge beside what it says."""
     new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
-    fault = ledger.clock_fault(charge.budget.user, charge.budget.standings, now_us)
+    fault = windows.clock_fault(charge.budget.user, charge.budget.standings, now_us)
     return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
 
 
@@ -184,7 +184,7 @@ def unpriced(entry: Entry) -> str | None:
 
 def over_budget(budget: Budget, now_us: int) -> str | None:
     """The warning for a budget that has nothing left."""
-    if ledger.status(budget.limit) != "exceeded":
+    if windows.status(budget.limit) != "exceeded":
         return None
     state = "is over budget" if budget.limit.spent > budget.limit.allowance else "has used up the budget"
     return f"{budget.user} {state}: {standing(budget, now_us)}"
@@ -215,9 +215,9 @@ def description(budget: Budget, now_us: int) -> str:
         ("project", budget.project),
         ("budget", format_usd(limit.amount)),
         *([("topped up", extra(limit))] if limit.extra else []),
-        ("spent", f"{format_usd(limit.spent)} ({ledger.used_percent(limit):g} %)"),
+        ("spent", f"{format_usd(limit.spent)} ({windows.used_percent(limit):g} %)"),
         ("left", format_usd(budget.remaining)),
-        ("status", ledger.status(limit)),
+        ("status", windows.status(limit)),
         ("duration", limit.duration or "none"),
     ]
     if limit.window_end_us is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from budgetctl.models import Price
+from budgetctl.ledger.values import Price
 from budgetctl.pricing import price_response, price_usage, prompts
 from budgetctl.pricing.partial import UncountedStreamError
 

@@ -18,12 +18,12 @@ from budgetctl.errors import (
     UnknownHoldError,
 )
 from budgetctl.integrations.litellm_answers import is_cached, price_answer
+from budgetctl.ledger.values import Price, Usage
 from budgetctl.manager import BudgetManager
-from budgetctl.models import Price, Usage
 from budgetctl.pricing import price_usage, without_price
 
 if TYPE_CHECKING:
-    from budgetctl.permission import Hold
+    from budgetctl.ledger.holds import Hold
 
 log = logging.getLogger("budgetctl")
 

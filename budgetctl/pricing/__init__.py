@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from budgetctl.errors import CannotPriceError, InvalidResponseError, InvalidValueError
-from budgetctl.models import UNKNOWN_PRICE, Price, Usage
+from budgetctl.ledger.values import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars, to_float
 from budgetctl.pricing import (
     catalog,

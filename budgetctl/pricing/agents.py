@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import ZERO, Picodollars
 from budgetctl.pricing.counts import dollars, is_object, items, part, text, word
 from budgetctl.pricing.formats import read_body

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing.litellm_rules import Rules
 
 _ABOVE = re.compile(r"_above_(\d+)(k?)_tokens", re.ASCII)

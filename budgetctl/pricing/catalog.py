@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple, TypeVar
 
-from budgetctl.matching import MAKERS, means
-from budgetctl.models import Usage
+from budgetctl.ledger.matching import MAKERS, means
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import disputes, litellm_rules, price_files, price_map, retired
 from budgetctl.pricing.cost import Tariff, tariff, token_rates

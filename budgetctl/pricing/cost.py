@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from budgetctl import money
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing.batches import batch_cost, is_number
 from budgetctl.pricing.litellm_rules import NEWEST, Rules

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars, to_float
 from budgetctl.pricing.cost import Tariff, tariff
 from budgetctl.pricing.litellm_rules import Rules

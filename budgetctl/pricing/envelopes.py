@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing.agents import AGENTS
 from budgetctl.pricing.counts import dollars, is_object, part, shown, text, word
 from budgetctl.pricing.formats import BODIES, Format, error_text, read_body

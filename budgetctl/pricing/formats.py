@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import tools
 from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import billed, is_object, items, kind, part, shown, text, word

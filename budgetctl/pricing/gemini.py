@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import is_object, items, section, text, word
 from budgetctl.pricing.splitting import account

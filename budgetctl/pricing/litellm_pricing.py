@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from budgetctl import money
 from budgetctl.errors import CannotPriceError, InvalidResponseError
-from budgetctl.models import Price, Usage
+from budgetctl.ledger.values import Price, Usage
 from budgetctl.pricing import own_prices, price_map
 from budgetctl.pricing.catalog import names_of
 from budgetctl.pricing.cost import is_free, token_rates

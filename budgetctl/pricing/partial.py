@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing.counts import items, part, shown, text, word
 from budgetctl.pricing.formats import read_usage_object
 from budgetctl.pricing.gemini import is_gemini, read_gemini

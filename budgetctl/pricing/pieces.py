@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 
 _PER_SECOND = ("output_cost_per_second", "input_cost_per_second", "input_cost_per_audio_per_second")
 _PER_PICTURE = ("input_cost_per_image", "output_cost_per_image")

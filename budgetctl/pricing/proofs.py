@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from budgetctl.directories import cache_directory, make_private
 from budgetctl.files import open_regular
-from budgetctl.models import Price, Usage
+from budgetctl.ledger.values import Price, Usage
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map
 from budgetctl.pricing.catalog import Listing
 from budgetctl.pricing.price_files import PriceFiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars, from_number
 from budgetctl.pricing import catalog
 from budgetctl.pricing.own_prices import PER, WEB_SEARCH, OwnPrice

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing.counts import dollars, is_object, items, text
 from budgetctl.pricing.splitting import account
 from budgetctl.pricing.tally import Tally, states_counts

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import shown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import vocabulary as kinds
 from budgetctl.pricing.counts import is_object, items, part, shown, word
 from budgetctl.pricing.splitting import account

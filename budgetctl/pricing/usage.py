@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing.counts import MAX_TOKENS, kind, quoted, shown
 from budgetctl.pricing.envelopes import ENVELOPES
 from budgetctl.pricing.formats import BODIES, refuse

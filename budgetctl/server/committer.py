@@ -16,8 +16,8 @@ from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from budgetctl.errors import BudgetctlError
-from budgetctl.permission import HoldRequest
-from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.ledger.holds import HoldRequest
+from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 
 MAX_GROUP = 1_000
 """Requests of one transaction; a batch that a client sends as one is never divided."""

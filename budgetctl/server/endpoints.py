@@ -10,7 +10,8 @@ from typing import Any
 from starlette.responses import Response
 
 from budgetctl.errors import BudgetctlError, InvalidValueError
-from budgetctl.idempotency import commit_key
+from budgetctl.ledger.keys import commit_key
+from budgetctl.ledger.store import ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
 from budgetctl.names import MAX_LENGTH, check_note
 from budgetctl.server.access import Access
 from budgetctl.server.bodies import Bodies
@@ -25,7 +26,6 @@ from budgetctl.server.http import (
     respond,
 )
 from budgetctl.server.projects import Project, Projects
-from budgetctl.stores.base import ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
 from budgetctl.stores.calls import Call
 
 PROJECT_PARAMETER = "project"

@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import InvalidValueError
+from budgetctl.ledger.hosted_saves import NOTHING, Posted, State
+from budgetctl.ledger.records import Record, record_of
 from budgetctl.money import Picodollars, from_number, from_small
 from budgetctl.names import check_document, check_model, check_user
 from budgetctl.periods import duration_from_days, from_timestamp
-from budgetctl.records import Record, record_of
-from budgetctl.shadows import NOTHING, Posted, State
 
 if TYPE_CHECKING:
-    from budgetctl.models import Budget
-    from budgetctl.stores.base import ServedStore
+    from budgetctl.ledger.store import ServedStore
+    from budgetctl.ledger.values import Budget
 
 Document = dict[str, Any]
 

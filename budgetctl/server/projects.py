@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from budgetctl.errors import BudgetctlError
+from budgetctl.ledger.store import Request, ServedStore
 from budgetctl.server.committer import Answers, Committer
 from budgetctl.server.metrics import GROUP_SIZE
-from budgetctl.stores.base import Request, ServedStore
 
 MAX_OPEN = 200
 """Projects whose stores stay open while nobody uses them."""

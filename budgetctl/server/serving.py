@@ -16,6 +16,7 @@ from typing import cast
 import uvicorn
 
 from budgetctl.errors import BudgetctlError, StoreUnavailableError
+from budgetctl.ledger.store import ServedStore
 from budgetctl.server import metrics
 from budgetctl.server.access import Access
 from budgetctl.server.app import Application
@@ -26,7 +27,6 @@ from budgetctl.server.projects import OpenStore, Projects
 from budgetctl.server.protocol import IDLE_TIMEOUT_S, BoundedProtocol
 from budgetctl.server.tokens import TokenStore
 from budgetctl.stores import open_store, project_stores
-from budgetctl.stores.base import ServedStore
 from budgetctl.stores.sqlite import system_clock
 
 UPKEEP_S = 60.0

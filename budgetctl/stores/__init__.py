@@ -9,8 +9,8 @@ from pathlib import Path
 
 from budgetctl.directories import data_directory
 from budgetctl.errors import InvalidValueError
+from budgetctl.ledger.store import Store
 from budgetctl.names import check_project
-from budgetctl.stores.base import Store
 from budgetctl.stores.location import (
     check_slashes,
     is_database,

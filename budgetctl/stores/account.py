@@ -9,12 +9,12 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from budgetctl import ledger
 from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError, UnknownUserError
-from budgetctl.models import PRIMARY, Budget, Entry, Limit, Reset
+from budgetctl.ledger import windows
+from budgetctl.ledger.store import BudgetChange
+from budgetctl.ledger.values import PRIMARY, Budget, Entry, Limit, Reset
 from budgetctl.money import ZERO, Picodollars
 from budgetctl.stores import clock
-from budgetctl.stores.base import BudgetChange
 from budgetctl.stores.counters import Counters
 from budgetctl.stores.documents import to_json
 from budgetctl.stores.entries import insert_reset, model_key
@@ -39,7 +39,7 @@ from budgetctl.stores.structure import placed
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
-    from budgetctl.top_ups import TopUpRequest
+    from budgetctl.ledger.top_ups import TopUpRequest
 
 
 class Account(Counters):
@@ -86,7 +86,7 @@ class Account(Counters):
         for index, limit in enumerate(account._limits):
             if limit.held:
                 account._limits[index] = limit = swept(tx, limit)
-            if ledger.is_due(limit, tx.now_us):
+            if windows.is_due(limit, tx.now_us):
                 account._advance(index)
             elif limit.extra_until_us is not None and limit.extra_until_us <= tx.now_us:
                 account._limits[index] = settled(tx, limit)
@@ -203,7 +203,7 @@ class Account(Counters):
     def reset(self) -> Reset:
         """Close the current generation of every limit, and open one that holds now. Returns the primary limit's."""
         index = self._primary
-        closed = ledger.closed_window(self._limits[index], self._tx.now_us)
+        closed = windows.closed_window(self._limits[index], self._tx.now_us)
         for each in range(len(self._limits)):
             self._advance(each)
         return Reset(self.holder.name, closed, self._tx.now_us)
@@ -212,14 +212,14 @@ class Account(Counters):
         """Close a limit's generation and open the next one, with what is left of its top-ups."""
         limit = self._limits[index]
         left = settled(self._tx, limit, closes=True) if limit.extra else limit
-        self._close(index, ledger.next_generation(left, self._tx.now_us))
+        self._close(index, windows.next_generation(left, self._tx.now_us))
 
     def _close(self, index: int, opened: Limit) -> None:
         """Replace a limit by its next generation. One that spent nothing leaves no entry."""
         self._save_models()
         limit = self._limits[index]
         if limit.spent:
-            closed = ledger.closed_window(limit, self._tx.now_us)
+            closed = windows.closed_window(limit, self._tx.now_us)
             self._number += 1
             insert_reset(self._tx, self.holder.holder, self._number, limit.limit_id, closed)
         self._limits[index] = opened
@@ -231,7 +231,7 @@ class Account(Counters):
             from budgetctl.stores.top_ups import carry
 
             carry(self._tx, terms, terms.generation + 1)
-        opened = ledger.reopened(terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone)
+        opened = windows.reopened(terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone)
         self._close(self._primary, opened)
         for model, amount in spent:
             key = self._key(model)
@@ -242,7 +242,7 @@ class Account(Counters):
 
     def _reanchor(self, start_us: int) -> None:
         index = self._primary
-        self._limits[index] = ledger.reanchored(self._limits[index], min(start_us, self._tx.now_us))
+        self._limits[index] = windows.reanchored(self._limits[index], min(start_us, self._tx.now_us))
 
     def _adjust(self, change: BudgetChange) -> None:
         """Make the current generation's spend what `change` states, by entries for the differences."""

@@ -25,7 +25,7 @@ from budgetctl.errors import (
     StoreBusyError,
     UnknownProjectError,
 )
-from budgetctl.stores.base import Store
+from budgetctl.ledger.store import Store
 from budgetctl.stores.filelock import FileLock
 from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.sqlite import SqliteStore

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TypeVar
 
 from budgetctl.errors import BudgetctlError
+from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.money import Picodollars
 from budgetctl.stores import operations
-from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.stores.sqlite_file import VALUE_ERRORS, refused_value
 from budgetctl.stores.transaction import Transaction
 

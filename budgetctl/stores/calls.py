@@ -13,10 +13,10 @@ import typing
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
-from budgetctl.models import Budget, Charge
+from budgetctl.ledger.store import SortKey, Store, sort_value
+from budgetctl.ledger.values import Budget, Charge
 from budgetctl.record_shapes import Field, Record
 from budgetctl.shapes import Integer, Shape
-from budgetctl.stores.base import SortKey, Store, sort_value
 from budgetctl.wire import NAMESPACE, USER_OR_PROJECT, field_of, record_of, shape_of
 
 Kind = Literal["read", "queue", "once", "repeat"]

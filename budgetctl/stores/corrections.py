@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from itertools import groupby
 
-from budgetctl.audit import Correction, CorrectionRequest
 from budgetctl.errors import InvalidValueError, NotFoundError
-from budgetctl.models import Entry
+from budgetctl.ledger.corrections import Correction, CorrectionRequest
+from budgetctl.ledger.values import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.stores.account import Account
 from budgetctl.stores.limits import check_counter

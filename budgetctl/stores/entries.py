@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from budgetctl.models import ClosedWindow, EntryKind, Limit
+from budgetctl.ledger.values import ClosedWindow, EntryKind, Limit
 from budgetctl.money import Picodollars
 from budgetctl.stores.documents import to_json
 from budgetctl.stores.transaction import Transaction

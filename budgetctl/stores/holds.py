@@ -6,11 +6,11 @@ limit's `held`. An expired one counts for nothing: whoever next opens the limit 
 
 from __future__ import annotations
 
-from budgetctl import ledger
 from budgetctl.errors import HoldResolvedError, KeyConflictError, UnknownHoldError
+from budgetctl.ledger import windows
+from budgetctl.ledger.holds import Hold, HoldRequest, HoldState
 from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
-from budgetctl.permission import Hold, HoldRequest, HoldState
 from budgetctl.stores.account import Account
 from budgetctl.stores.entries import model_key
 from budgetctl.stores.rows import HOLDER_COLUMNS, Holder, find_holder
@@ -100,9 +100,9 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
             )
         return earlier
     account = Account.open(tx, request.user)
-    decision = ledger.decide(request.user, account.standings(), request.amount, request.names, tx.now_us)
+    decision = windows.decide(request.user, account.standings(), request.amount, request.names, tx.now_us)
     if not decision.allowed:
-        raise ledger.refusal(decision)
+        raise windows.refusal(decision)
     expires_us = tx.now_us + request.ttl_us
     key = tx.insert(
         "INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)"

@@ -10,20 +10,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import BudgetctlError
-from budgetctl.models import Budget, Charge, Entry, ProjectSummary, Reset
+from budgetctl.ledger.store import Answer, BudgetChange, ChargeRequest, IfExists, Request, SortKey
+from budgetctl.ledger.values import Budget, Charge, Entry, ProjectSummary, Reset
 from budgetctl.money import Picodollars
 from budgetctl.names import check_project
 from budgetctl.periods import check_instant
-from budgetctl.stores.base import Answer, BudgetChange, ChargeRequest, IfExists, Request, SortKey
 from budgetctl.stores.calls import CALLS, PATH, Page
 from budgetctl.stores.credentials import find_token
 from budgetctl.stores.http_link import TIMEOUT_S, Link, Reply, UnknownServerError
 
 if TYPE_CHECKING:
-    from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
-    from budgetctl.permission import Decision, Hold, HoldRequest
+    from budgetctl.ledger.corrections import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.ledger.holds import Decision, Hold, HoldRequest
+    from budgetctl.ledger.top_ups import Left, TopUpRequest
     from budgetctl.stores.http_litellm import LitellmStore
-    from budgetctl.top_ups import Left, TopUpRequest
 
 _FIRST_PAGE = 100
 _FRESH_S = 1.0

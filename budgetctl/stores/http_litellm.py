@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from budgetctl.errors import BudgetctlError, InvalidValueError
-from budgetctl.models import Budget, Charge, ProjectSummary, Reset
-from budgetctl.records import change_of, record_of
-from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
+from budgetctl.ledger.records import change_of, record_of
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
+from budgetctl.ledger.values import Budget, Charge, ProjectSummary, Reset
 from budgetctl.stores.http_link import Link, OddAnswerError
 from budgetctl.stores.sqlite import SqliteStore, system_clock
 from budgetctl.stores.sqlite_file import connect_empty
@@ -23,8 +23,8 @@ from budgetctl.stores.sqlite_file import connect_empty
 if TYPE_CHECKING:
     import sqlite3
 
+    from budgetctl.ledger.holds import Decision
     from budgetctl.money import Picodollars
-    from budgetctl.permission import Decision
 
 T = TypeVar("T")
 

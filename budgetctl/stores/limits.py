@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgetctl import ledger
 from budgetctl.errors import InvalidValueError
-from budgetctl.models import DEFAULT_WARN_AT, Limit
+from budgetctl.ledger import windows
+from budgetctl.ledger.store import BudgetChange
+from budgetctl.ledger.values import DEFAULT_WARN_AT, Limit
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
-from budgetctl.stores.base import BudgetChange
 from budgetctl.stores.transaction import Transaction
 
 MAX_COUNTER = Picodollars(9_000_000 * 10**12)
@@ -42,7 +42,7 @@ def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | No
 
 def insert_limit(tx: Transaction, holder: int, limit: Limit) -> Limit:
     """Write a new limit in the window of now."""
-    window = ledger.limit_window(limit, tx.now_us)
+    window = windows.limit_window(limit, tx.now_us)
     limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
     limit_id = tx.insert(
         "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us,"

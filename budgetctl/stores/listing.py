@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from budgetctl import ledger
-from budgetctl.models import Budget
-from budgetctl.stores.base import PROJECT, SortKey, sort_value
+from budgetctl.ledger import windows
+from budgetctl.ledger.store import PROJECT, SortKey, sort_value
+from budgetctl.ledger.values import Budget
 from budgetctl.stores.rows import (
     HOLDER_COLUMNS,
     HOLDER_WIDTH,
@@ -72,7 +72,7 @@ def list_budgets(
         found: Iterable[Budget] = heapq.merge(settled, others, key=_by_remaining)
     else:
         found = _pages(read, _Query(project, sort, where), after)
-    return (budget for budget in found if not over or ledger.status(budget.limit) == "exceeded")
+    return (budget for budget in found if not over or windows.status(budget.limit) == "exceeded")
 
 
 def _pages(read: Callable[[], AbstractContextManager[Transaction]], query: _Query, after: Place) -> Iterator[Budget]:
@@ -101,7 +101,7 @@ def _page(tx: Transaction, query: _Query, after: Place, size: int) -> list[Budge
         after_key=value,
     )
     stored = [limit_from_row(row[HOLDER_WIDTH:]) for row in rows]
-    totals = stored_model_totals(tx, [limit.limit_id for limit in stored if not ledger.is_due(limit, tx.now_us)])
+    totals = stored_model_totals(tx, [limit.limit_id for limit in stored if not windows.is_due(limit, tx.now_us)])
     return [
         Holder(*row[:HOLDER_WIDTH]).budget(query.project, limit, totals.get(limit.limit_id, {}))
         for row, limit in zip(rows, as_of_now(tx, stored), strict=True)

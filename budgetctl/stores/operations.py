@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from budgetctl.errors import KeyConflictError
-from budgetctl.models import Charge, Entry
+from budgetctl.ledger.holds import Hold, HoldRequest
+from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, IdempotencyKey, Request
+from budgetctl.ledger.values import Charge, Entry
 from budgetctl.money import format_usd
-from budgetctl.permission import Hold, HoldRequest
 from budgetctl.stores import holds
 from budgetctl.stores.account import Account
-from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, IdempotencyKey, Request
 from budgetctl.stores.rows import ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row
 from budgetctl.stores.transaction import Transaction
 

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from budgetctl import ledger
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
-from budgetctl.matching import means, names_of_call
-from budgetctl.models import Charge, Reset
+from budgetctl.ledger import windows
+from budgetctl.ledger.matching import means, names_of_call
+from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.ledger.values import Charge, Reset
 from budgetctl.stores import operations
-from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.stores.clock import MAX_PAUSE_US
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_calls import answered, standings_from, statement, with_key
@@ -30,9 +30,9 @@ from budgetctl.stores.sql import SqlStore
 from budgetctl.stores.transaction import Transaction, WholeProjectNeededError
 
 if TYPE_CHECKING:
-    from budgetctl.models import Budget
+    from budgetctl.ledger.holds import Decision, Hold, HoldRequest
+    from budgetctl.ledger.values import Budget
     from budgetctl.money import Picodollars
-    from budgetctl.permission import Decision, Hold, HoldRequest
 
 
 _REFUSALS = (InvalidValueError, StatementError)
@@ -208,12 +208,12 @@ class PostgresStore(SqlStore):
         if rows is None:
             raise unknown_user(user)
         standings = standings_from(rows)
-        is_unclear = any(ledger.is_unsettled(standing.limit, now_us) for standing in standings)
+        is_unclear = any(windows.is_unsettled(standing.limit, now_us) for standing in standings)
         if is_unclear or now_us - updated_us > MAX_PAUSE_US:
             with self.read() as tx:
                 return decided(tx, user, cost, names)
-        standings = tuple(each._replace(limit=ledger.rolled(each.limit, now_us)) for each in standings)
-        return ledger.decide(user, standings, cost, names, now_us)
+        standings = tuple(each._replace(limit=windows.rolled(each.limit, now_us)) for each in standings)
+        return windows.decide(user, standings, cost, names, now_us)
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""

@@ -7,11 +7,11 @@ import json
 from operator import itemgetter
 from typing import Any
 
-from budgetctl import ledger
-from budgetctl.models import PRIMARY, Budget, Charge, Entry, Standing
+from budgetctl.ledger import windows
+from budgetctl.ledger.holds import Hold, HoldRequest
+from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
+from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, Standing
 from budgetctl.money import Picodollars
-from budgetctl.permission import Hold, HoldRequest
-from budgetctl.stores.base import Answer, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
 from budgetctl.stores.documents import to_json
 from budgetctl.stores.rows import Holder, limit_from_row
 
@@ -106,8 +106,8 @@ def answered(project: str, request: Request, answer: list[Any], budgets: dict[st
 def _held(request: HoldRequest, answer: list[Any]) -> Hold:
     what, at_us, found = answer
     if what == "denied":
-        decision = ledger.decide(request.user, standings_from(found), request.amount, request.names, at_us)
-        raise ledger.refusal(decision)
+        decision = windows.decide(request.user, standings_from(found), request.amount, request.names, at_us)
+        raise windows.refusal(decision)
     hold_id, user, amount, _, model, note, _ = request
     return Hold(hold_id, user, amount, "open", at_us, found, None, model, note)
 

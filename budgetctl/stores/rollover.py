@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from budgetctl import ledger
-from budgetctl.models import Align, Limit, Reset
+from budgetctl.ledger.values import Align, Limit, Reset
+from budgetctl.ledger.windows import closed_window, fixed_length_us
 from budgetctl.periods import Duration, Window, parse_duration, window_at
 from budgetctl.stores import clock
 from budgetctl.stores.limits import settled
@@ -65,7 +65,7 @@ def due_resets(read: Begin, behind: tuple[str, str] | None) -> Iterator[Reset]:
             )
         for user, *columns in rows:
             limit = limit_from_row(tuple(columns))
-            yield Reset(user, ledger.closed_window(limit, tx.now_us), tx.now_us)
+            yield Reset(user, closed_window(limit, tx.now_us), tx.now_us)
             after = limit.limit_id
         if len(rows) < _PAGE:
             return
@@ -158,7 +158,7 @@ def _record(tx: Transaction, batch: _Batch, name: str) -> None:
 
 
 def _open_next(tx: Transaction, batch: _Batch, terms: _Terms) -> None:
-    """Open the next generation of the limits of these terms: for many what `ledger.next_generation` is for one."""
+    """Open the next generation of the limits of these terms: for many what `next_generation` is for one."""
     duration = parse_duration(terms.duration)
     if duration is None:
         raise ValueError("a limit without a duration is never due")
@@ -168,7 +168,7 @@ def _open_next(tx: Transaction, batch: _Batch, terms: _Terms) -> None:
     )
     matching = f"{_DUE_IN_BATCH} AND l.duration = :duration AND l.align = :align AND l.zone = :zone"
     values: dict[str, Any] = {**batch._asdict(), **terms._asdict()}
-    length_us = ledger.fixed_length_us(duration, terms.zone)
+    length_us = fixed_length_us(duration, terms.zone)
     if length_us is not None:
         passed = "(:now - l.window_start_us) / :length"
         start, end = (f"l.window_start_us + ({passed} + {more}) * :length" for more in (0, 1))

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
-from budgetctl.ledger import decide, is_unsettled, rolled
-from budgetctl.models import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
+from budgetctl.ledger.store import PROJECT
+from budgetctl.ledger.values import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
+from budgetctl.ledger.windows import decide, is_unsettled, rolled
 from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores import clock
-from budgetctl.stores.base import PROJECT
 from budgetctl.stores.documents import from_json
 from budgetctl.stores.transaction import Row, Transaction
 
 if TYPE_CHECKING:
-    from budgetctl.permission import Decision
+    from budgetctl.ledger.holds import Decision
 
 LIMIT_COLUMNS = (
     "l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,"

@@ -6,15 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from budgetctl import shadows
-from budgetctl.models import PRIMARY
+from budgetctl.ledger import hosted_saves
+from budgetctl.ledger.hosted_saves import Decision, Posted, Shadow, State
+from budgetctl.ledger.store import NEVER, BudgetChange
+from budgetctl.ledger.values import PRIMARY
 from budgetctl.money import Picodollars
 from budgetctl.names import MAX_DEPTH
 from budgetctl.periods import duration_from_days
-from budgetctl.shadows import Decision, Posted, Shadow, State
 from budgetctl.stores import clock
 from budgetctl.stores.account import Account
-from budgetctl.stores.base import NEVER, BudgetChange
 from budgetctl.stores.documents import from_json
 from budgetctl.stores.rows import HOLDER_COLUMNS, Holder
 from budgetctl.stores.transaction import Transaction
@@ -59,7 +59,7 @@ def settle(tx: Transaction) -> int:
     )
     for identity, limit_id, text, user in rows:
         shadow = _shadow(text)
-        decision = shadows.settle(shadow, tx.now_us)
+        decision = hosted_saves.settle(shadow, tx.now_us)
         account = _account_with(tx, user, limit_id)
         if account is not None and not account.holder.deleted_us:
             _apply(account, decision, shadow.state)
@@ -80,7 +80,7 @@ def _accept_known(tx: Transaction, record: Posted, limit_id: int, shadow: Shadow
     state, is_loaded = record.state, record.baseline is not None
     if is_loaded and record.is_new and state.last_us == shadow.state.last_us:  # it says nothing of what was spent
         state = state._replace(cost=shadow.state.cost, models=shadow.state.models)
-    decision = shadows.decide(shadow, state, tx.now_us, is_new=record.is_new and not is_loaded)
+    decision = hosted_saves.decide(shadow, state, tx.now_us, is_new=record.is_new and not is_loaded)
     if decision.shadow == shadow:
         return
     account = _account_with(tx, record.user, limit_id)
@@ -106,7 +106,7 @@ def _accept_created(tx: Transaction, record: Posted, found: _Kept | None) -> Non
     """Record what a record means that the client's `create_budget` has made."""
     if found is not None:
         shadow = _shadow(found.text)
-        if found.is_live or not shadows.is_created_again(shadow, record.state, tx.now_us):
+        if found.is_live or not hosted_saves.is_created_again(shadow, record.state, tx.now_us):
             _accept_known(tx, record, found.limit_id, shadow)
             return
     state = record.state
@@ -116,7 +116,7 @@ def _accept_created(tx: Transaction, record: Posted, found: _Kept | None) -> Non
         account = Account.create(tx, record.user, terms._replace(created_us=record.created_us))
     else:
         account.change(terms)
-    decision = shadows.created(state, tx.now_us)
+    decision = hosted_saves.created(state, tx.now_us)
     _apply(account, decision, state)
     account.save()
     _keep(tx, record.identity, account.primary.limit_id, decision.shadow)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from budgetctl.errors import InvalidValueError, UnknownUserError
-from budgetctl.models import PRIMARY, Budget, ProjectSummary, Reset
+from budgetctl.ledger.store import PROJECT, BudgetChange, IfExists, SortKey, sort_value
+from budgetctl.ledger.values import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores import clock
-from budgetctl.stores.base import PROJECT, BudgetChange, IfExists, SortKey, sort_value
 from budgetctl.stores.rows import (
     PRIMARY_LIMITS,
     SPENT,
@@ -25,8 +25,8 @@ from budgetctl.stores.rows import (
 from budgetctl.stores.sql_ledger import SqlLedger
 
 if TYPE_CHECKING:
-    from budgetctl.permission import Hold
-    from budgetctl.shadows import Posted
+    from budgetctl.ledger.holds import Hold
+    from budgetctl.ledger.hosted_saves import Posted
 
 _PAGE = 1_000
 _DOLLARS = f"(({SPENT}) - ({SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database

@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from budgetctl.models import Charge, Entry, Reset
+from budgetctl.ledger.values import Charge, Entry, Reset
 from budgetctl.money import Picodollars
 from budgetctl.stores.rows import ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row, find_holder, reset_from_row, unknown_user
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
-    from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
-    from budgetctl.top_ups import Left, TopUpRequest
+    from budgetctl.ledger.corrections import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.ledger.top_ups import Left, TopUpRequest
 
 _PAGE = 1_000
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from budgetctl.directories import make_private
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreBusyError
-from budgetctl.matching import names_of_call
+from budgetctl.ledger.matching import names_of_call
+from budgetctl.ledger.store import CommitRequest
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
-from budgetctl.stores.base import CommitRequest
 from budgetctl.stores.filelock import FileLock
 from budgetctl.stores.limits import MAX_COUNTER
 from budgetctl.stores.rows import decided
@@ -42,10 +42,10 @@ from budgetctl.stores.sqlite_log import LogInUse, beside
 from budgetctl.stores.transaction import Transaction
 
 if TYPE_CHECKING:
-    from budgetctl.audit import Difference
-    from budgetctl.models import Charge
-    from budgetctl.permission import Decision, Hold, HoldRequest
-    from budgetctl.stores.base import Answer, ChargeRequest, Request
+    from budgetctl.ledger.corrections import Difference
+    from budgetctl.ledger.holds import Decision, Hold, HoldRequest
+    from budgetctl.ledger.store import Answer, ChargeRequest, Request
+    from budgetctl.ledger.values import Charge
 
 MAX_AMOUNT = Picodollars(1_000_000 * PICODOLLARS_PER_USD)
 """The most that one entry may move: counters are 64-bit."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.stores.base import PROJECT
+from budgetctl.ledger.store import PROJECT
 from budgetctl.stores.rows import MAX_DEPTH, Holder, find_holder, holders_above
 from budgetctl.stores.transaction import Transaction
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from budgetctl import ledger
-from budgetctl.audit import Crossing
-from budgetctl.models import Standing
+from budgetctl.ledger import windows
+from budgetctl.ledger.corrections import Crossing
+from budgetctl.ledger.values import Standing
 from budgetctl.stores.rows import LIMIT_COLUMNS, as_of_now, limit_from_row
 from budgetctl.stores.transaction import Transaction
 
@@ -32,7 +32,7 @@ def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
         Crossing(Standing(user, limit), percent)
         for (user, *_), limit in zip(rows, as_of_now(tx, stored), strict=True)
         if limit.spent
-        for percent in _untold(tx, limit.limit_id, limit.generation, ledger.crossed(limit))
+        for percent in _untold(tx, limit.limit_id, limit.generation, windows.crossed(limit))
     ]
     return found, rows[-1][1] if len(rows) == PAGE else None
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from budgetctl import top_ups
-from budgetctl.models import Limit
+from budgetctl.ledger import top_ups
+from budgetctl.ledger.top_ups import Left, TopUp, TopUpRequest
+from budgetctl.ledger.values import Limit
 from budgetctl.money import Picodollars
 from budgetctl.stores.rows import Holder, limits_of
 from budgetctl.stores.transaction import Transaction
-from budgetctl.top_ups import Left, TopUp, TopUpRequest
 
 
 def insert_top_up(tx: Transaction, limit: Limit, number: int, request: TopUpRequest) -> Limit:

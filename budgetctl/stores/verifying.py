@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from budgetctl.audit import Difference
-from budgetctl.models import PRIMARY
+from budgetctl.ledger.corrections import Difference
+from budgetctl.ledger.values import PRIMARY
 from budgetctl.money import Picodollars
 from budgetctl.stores.transaction import Row, Transaction
 

@@ -7,9 +7,9 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest, IdempotencyKey
 
 CENT = parse_amount("0.01")
 PROJECT = "p"
@@ -20,7 +20,7 @@ from pathlib import Path
 from budgetctl.errors import BudgetctlError
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import ChargeRequest
+from budgetctl.ledger.store import ChargeRequest
 
 store = SqliteStore(Path(sys.argv[1]), "p", wait_s=0.2)
 for _ in sys.stdin:

@@ -13,7 +13,7 @@ from postgres import new_project, server_url
 
 from budgetctl import BudgetManager
 from budgetctl.errors import BudgetctlError, ClockError
-from budgetctl.models import Limit
+from budgetctl.ledger.values import Limit
 from budgetctl.stores import SqliteStore
 
 Open = Callable[[Any], BudgetManager]

@@ -11,10 +11,10 @@ from postgres import new_project, server_url
 
 from budgetctl import BudgetManager
 from budgetctl.errors import CorruptStoreError
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.names import MAX_DEPTH
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest
 from budgetctl.stores.postgres import PostgresStore
 
 CENT = parse_amount("0.01")

@@ -16,11 +16,11 @@ from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import BudgetctlError, InvalidValueError
+from budgetctl.ledger.holds import Hold, HoldRequest
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
 from budgetctl.money import parse_amount
-from budgetctl.permission import Hold, HoldRequest
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.account import Account
-from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
 from budgetctl.stores.postgres import PostgresStore
 
 CENT = parse_amount("0.01")

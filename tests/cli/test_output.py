@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from budgetctl import BudgetManager
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import ZERO
 from budgetctl.pricing import own_prices, without_price
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-from budgetctl.models import Price, Usage
+from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import own_prices
 

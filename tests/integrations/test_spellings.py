@@ -11,7 +11,7 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.errors import OverBudgetError
-from budgetctl.matching import means
+from budgetctl.ledger.matching import means
 from budgetctl.pricing.catalog import target_of
 
 MESSAGES = [{"role": "user", "content": "hi"}]

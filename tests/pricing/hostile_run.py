@@ -20,7 +20,7 @@ from hostile import Case, case
 
 from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.errors import BudgetctlError
-from budgetctl.models import Price, Usage
+from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import litellm_rules, price_map
 from budgetctl.pricing.fence import fenced

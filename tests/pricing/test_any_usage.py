@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import read_document, read_usage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import catalog, price_map, price_tokens, price_usage
 

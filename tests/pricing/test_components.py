@@ -2,7 +2,7 @@
 
 import pytest
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import litellm_pricing, price_recorded, price_usage
 from budgetctl.pricing.pieces import unpriced_components
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from budgetctl import money
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing.cost import tariff
 from budgetctl.pricing.litellm_rules import NEWEST
 from budgetctl.pricing.rates import Rates

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import read_document, read_usage
 

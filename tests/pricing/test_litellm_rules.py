@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import catalog, litellm_rules, price_map, price_usage, prompts, tokens
 
 PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)

@@ -60,7 +60,7 @@ def test_what_changes_is_known_before(entries):
 
 LITELLM_PRICES = """
 import json
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import litellm_pricing, price_usage
 usage = Usage(model="gpt-4o", uncached_input=1_000_000)
 print(litellm_pricing.price_usage(usage).amount, price_usage(usage).amount)

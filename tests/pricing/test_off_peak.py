@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.periods import from_datetime
 from budgetctl.pricing import price_map, price_recorded, price_usage
 from budgetctl.pricing.off_peak import off_peak

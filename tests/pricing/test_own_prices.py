@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from budgetctl.errors import CannotPriceError, InvalidValueError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.pricing import own_prices, price_files, price_response, price_tokens, price_usage
 

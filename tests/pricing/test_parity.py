@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import catalog, litellm_pricing, price_tokens, price_usage
 
 SECONDS = 15

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing import probes
 from budgetctl.pricing.probes import KINDS, LONGEST

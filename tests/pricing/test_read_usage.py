@@ -5,7 +5,7 @@ import json
 import pytest
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import read_document, read_usage
 from budgetctl.pricing.partial import UncountedStreamError
 

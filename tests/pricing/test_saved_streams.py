@@ -7,7 +7,7 @@ import pytest
 
 from budgetctl.cli.reading import read_response
 from budgetctl.errors import InvalidResponseError
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.pricing import read_document, read_usage
 from budgetctl.pricing.partial import UncountedStreamError
 

@@ -19,10 +19,10 @@ from functools import partial
 from serving import Running
 from soundness import assert_sound
 
+from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.server.tokens import FileTokens
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange
 
 DAY_US = 86_400_000_000
 

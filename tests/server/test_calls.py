@@ -9,12 +9,12 @@ from contextlib import closing
 import pytest
 
 from budgetctl.errors import KeyConflictError, UnknownUserError
-from budgetctl.idempotency import caller_key
-from budgetctl.models import Charge
+from budgetctl.ledger.holds import HoldRequest
+from budgetctl.ledger.keys import caller_key
+from budgetctl.ledger.store import ChargeRequest
+from budgetctl.ledger.values import Charge
 from budgetctl.money import Picodollars
-from budgetctl.permission import HoldRequest
 from budgetctl.stores import calls, http, requests
-from budgetctl.stores.base import ChargeRequest
 from budgetctl.stores.calls import CALLS
 
 from .conftest import ask, change, fill

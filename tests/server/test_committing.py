@@ -11,9 +11,9 @@ import pytest
 from postgres import new_project, server_url
 from soundness import assert_sound
 
+from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.server.committer import WORTH_ANOTHER
-from budgetctl.stores.base import BudgetChange
 from budgetctl.stores.postgres import PostgresStore
 
 USERS = ["alice", *(f"user-{number}" for number in range(WORTH_ANOTHER))]

@@ -9,9 +9,9 @@ import time
 import pytest
 
 from budgetctl.errors import InvalidValueError
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest
 from budgetctl.money import from_number, parse_amount
 from budgetctl.server.litellm_protocol import get_budget, set_budget
-from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest
 
 CENT = 10**10
 CREATED = {"total_budget": 10, "duration": 28, "created_at": 1_795_348_000.5, "last_updated_at": 1_795_348_000.5}

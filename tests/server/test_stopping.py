@@ -10,9 +10,9 @@ from contextlib import closing
 from outages import free_port, start_server, survive
 
 from budgetctl import BudgetManager
+from budgetctl.ledger.store import ChargeRequest
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import ChargeRequest
 
 from .conftest import ask, change
 

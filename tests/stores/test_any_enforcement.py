@@ -16,7 +16,7 @@ from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import HoldResolvedError, InvalidValueError, KeyConflictError, OverBudgetError
-from budgetctl.models import PRIMARY
+from budgetctl.ledger.values import PRIMARY
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres import PostgresStore

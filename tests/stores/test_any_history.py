@@ -13,9 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from soundness import assert_sound
 
 from budgetctl.errors import KeyConflictError, UnknownUserError
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, IdempotencyKey
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest, IdempotencyKey
 
 NOON_US = 1_795_348_800_000_000
 DAY_US = 86_400_000_000

@@ -12,18 +12,11 @@ from postgres import new_project, server_url
 from soundness import assert_sound
 
 from budgetctl.errors import BudgetctlError
-from budgetctl.models import Charge
+from budgetctl.ledger.holds import HoldRequest
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
+from budgetctl.ledger.values import Charge
 from budgetctl.money import Picodollars
-from budgetctl.permission import HoldRequest
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import (
-    PROJECT,
-    BudgetChange,
-    ChargeRequest,
-    CommitRequest,
-    IdempotencyKey,
-    ReleaseRequest,
-)
 from budgetctl.stores.postgres import PostgresStore
 
 NOON_US = 1_795_348_800_000_000

@@ -20,10 +20,10 @@ from budgetctl.errors import (
     StoreUnavailableError,
     UnknownProjectError,
 )
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store
 from budgetctl.stores.backups import back_up, restore
-from budgetctl.stores.base import BudgetChange, ChargeRequest
 from budgetctl.stores.migrations import VERSION
 
 CENT = parse_amount("0.01")

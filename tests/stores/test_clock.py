@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budgetctl.errors import ClockError, OverBudgetError
-from budgetctl.ledger import clock_fault
+from budgetctl.ledger.windows import clock_fault
 from budgetctl.money import parse_amount as usd
 
 TEN_YEARS = 3650
@@ -69,7 +69,7 @@ def test_what_was_spent_is_recorded_in_the_window_as_it_is(monthly, clock):
 
 
 def test_what_was_spent_by_many_at_once_is_recorded_so_too(monthly, clock):
-    from budgetctl.stores.base import ChargeRequest
+    from budgetctl.ledger.store import ChargeRequest
 
     before = standing(monthly)
     clock.advance(days=TEN_YEARS)

@@ -14,10 +14,10 @@ from budgetctl.errors import (
     OverBudgetError,
     UnknownUserError,
 )
-from budgetctl.models import Charge
+from budgetctl.ledger.holds import Hold, HoldRequest
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
+from budgetctl.ledger.values import Charge
 from budgetctl.money import ZERO, Picodollars, parse_amount
-from budgetctl.permission import Hold, HoldRequest
-from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
 
 DAY_US = 86_400_000_000
 

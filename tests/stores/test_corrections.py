@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from budgetctl import BudgetManager
-from budgetctl.models import Usage
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.pricing import own_prices, without_price
 

@@ -13,9 +13,9 @@ import pytest
 from soundness import assert_sound
 
 from budgetctl.errors import StoreBusyError, StoreUnavailableError
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest
 
 CENT = parse_amount("0.01")
 
@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import ChargeRequest
+from budgetctl.ledger.store import ChargeRequest
 
 store = SqliteStore(Path(sys.argv[1]), "p")
 store.budget("alice")
@@ -133,7 +133,7 @@ from pathlib import Path
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import ChargeRequest
+from budgetctl.ledger.store import ChargeRequest
 
 store = SqliteStore(Path(sys.argv[1]), "p")
 store.charge(ChargeRequest("alice", parse_amount("0.01")))

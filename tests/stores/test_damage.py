@@ -7,9 +7,9 @@ from contextlib import closing
 import pytest
 
 from budgetctl.errors import CorruptStoreError
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest
 
 CENT = parse_amount("0.01")
 PAGE = 4096

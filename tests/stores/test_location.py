@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgetctl.errors import InvalidValueError, StoreUnavailableError
+from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, location, open_store, project_stores
-from budgetctl.stores.base import BudgetChange
 from budgetctl.stores.location import decode_project, encode_project, network_filesystem, project_files, store_path
 
 CHANGE = BudgetChange(amount=parse_amount("10"))

@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 
 from budgetctl.errors import StoreUnavailableError
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, sqlite_file
-from budgetctl.stores.base import BudgetChange, ChargeRequest
 from budgetctl.stores.migrations import MIGRATIONS, VERSION
 
 CENT = parse_amount("0.01")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
+from budgetctl.ledger.top_ups import TopUpRequest
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores import listing, rollover, sql
-from budgetctl.stores.base import BudgetChange, ChargeRequest
-from budgetctl.top_ups import TopUpRequest
 
 CENT = parse_amount("0.01")
 TEN = parse_amount("10")

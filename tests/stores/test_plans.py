@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
+from budgetctl.ledger.holds import HoldRequest
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IdempotencyKey
 from budgetctl.money import parse_amount
-from budgetctl.permission import HoldRequest
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, IdempotencyKey
 
 CENT = parse_amount("0.01")
 KEY = IdempotencyKey("caller", b"k" * 16, b"r" * 16)

@@ -15,10 +15,10 @@ from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import InvalidValueError, KeyConflictError, NewerStoreError, StoreBusyError, StoreUnavailableError
+from budgetctl.ledger.holds import HoldRequest
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.permission import HoldRequest
 from budgetctl.stores import open_store, postgres_schema, project_stores
-from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
 from budgetctl.stores.postgres import PostgresStore
 
 CENT = parse_amount("0.01")

@@ -14,9 +14,9 @@ from postgres import Server
 from soundness import assert_sound
 
 from budgetctl.errors import CorruptStoreError
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import open_store, project_stores
-from budgetctl.stores.base import BudgetChange, ChargeRequest, IdempotencyKey
 
 CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("1000"))

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from soundness import assert_sound
 
-from budgetctl import ledger
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
+from budgetctl.ledger.windows import closed_window, is_due, rolled
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest
 
 CENT = parse_amount("0.01")
 TEN = parse_amount("10")
@@ -50,20 +50,20 @@ def test_every_window_is_the_one_that_the_ledger_gives(created, later_us):
                 store.create_budget(f"user-{number:02}", change, if_exists="error")
             before = [budget.limit for budget in store.budgets()]
             now_us += later_us
-            due = [limit for limit in before if ledger.is_due(limit, now_us)]
-            assert [reset.closed for reset in store.due()] == [ledger.closed_window(limit, now_us) for limit in due]
+            due = [limit for limit in before if is_due(limit, now_us)]
+            assert [reset.closed for reset in store.due()] == [closed_window(limit, now_us) for limit in due]
             assert store.reset_due() == len(due)
             with store.read() as tx:
                 windows = tx.all(
                     "SELECT limit_id, generation, window_start_us, window_end_us, spent FROM limits ORDER BY limit_id"
                 )
-            expected = [ledger.rolled(limit, now_us) for limit in before]
+            expected = [rolled(limit, now_us) for limit in before]
             assert windows == [
                 (limit.limit_id, limit.generation, limit.window_start_us, limit.window_end_us, limit.spent)
                 for limit in expected
             ]
             closed = [reset.closed for _, reset in store.unreported_resets()]
-            assert closed == [ledger.closed_window(limit, now_us) for limit in due if limit.spent]
+            assert closed == [closed_window(limit, now_us) for limit in due if limit.spent]
             assert_sound(store.path)
 
 

@@ -22,9 +22,9 @@ from budgetctl.errors import (
     StoreUnavailableError,
     UnknownUserError,
 )
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store, project_stores
-from budgetctl.stores.base import BudgetChange, ChargeRequest, IdempotencyKey
 from budgetctl.stores.location import decode_project, encode_project
 
 CENT = parse_amount("0.01")

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from budgetctl.errors import StoreBusyError
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange, ChargeRequest
 
 CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("10"))
@@ -237,7 +237,7 @@ import sys
 from pathlib import Path
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.base import BudgetChange
+from budgetctl.ledger.store import BudgetChange
 
 store = SqliteStore(Path(sys.argv[1]), "p")
 print("ready", flush=True)

@@ -10,8 +10,8 @@ from budgetctl.cli import options
 from budgetctl.cli.columns import MIGRATED_COLUMNS
 from budgetctl.cli.reading import read_json
 from budgetctl.cli.session import Session
+from budgetctl.ledger.store import NEVER
 from budgetctl.manager import LITELLM_FILE
-from budgetctl.stores.base import NEVER
 
 
 def migrate(

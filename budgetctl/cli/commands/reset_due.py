@@ -12,7 +12,7 @@ from budgetctl.cli import options
 from budgetctl.cli.columns import RESET_COLUMNS
 from budgetctl.cli.documents import RESET_FIELDS, reset_document
 from budgetctl.cli.session import Session
-from budgetctl.models import Reset
+from budgetctl.ledger.values import Reset
 
 
 def reset_due(

@@ -30,8 +30,8 @@ from budgetctl.stores.location import is_database, is_server
 
 if TYPE_CHECKING:
     from budgetctl.cli.costs import CostOptions
-    from budgetctl.models import Charge, Price
-from budgetctl.permission import Hold
+    from budgetctl.ledger.values import Charge, Price
+from budgetctl.ledger.holds import Hold
 
 _RESPONSE = re.compile(r"""\s*(?:[{\["]|data:|event:|id:|retry:|:)""")
 """How a saved response or stream begins, and no amount."""
@@ -136,7 +136,7 @@ def _allow(
 ) -> Hold | None:
     """The hold of the amount. Without one, none: then it is enough that something is left."""
     from budgetctl.enforcement import DEFAULT_TTL
-    from budgetctl.ledger import refusal
+    from budgetctl.ledger.windows import refusal
     from budgetctl.names import check_note
 
     if amount is None:

@@ -12,7 +12,7 @@ from budgetctl.cli.documents import TOP_UP_FIELDS, left_document, top_up_documen
 from budgetctl.cli.session import Session
 from budgetctl.cli.wording import topped_up
 from budgetctl.errors import InvalidValueError
-from budgetctl.models import PRIMARY
+from budgetctl.ledger.values import PRIMARY
 
 
 def top_up(

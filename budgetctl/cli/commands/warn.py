@@ -18,7 +18,7 @@ from budgetctl.cli.session import Session
 from budgetctl.errors import InvalidValueError
 
 if TYPE_CHECKING:
-    from budgetctl.audit import Crossing
+    from budgetctl.ledger.corrections import Crossing
 
 _TIMEOUT_S = 30
 

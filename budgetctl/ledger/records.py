@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.models import Budget
+from budgetctl.ledger.store import NEVER, BudgetChange
+from budgetctl.ledger.values import Budget
 from budgetctl.money import Picodollars, from_number, to_float
 from budgetctl.names import check_document, check_model
 from budgetctl.periods import (
@@ -23,7 +24,6 @@ from budgetctl.periods import (
     parse_duration,
     to_timestamp,
 )
-from budgetctl.stores.base import NEVER, BudgetChange
 
 Record = dict[str, Any]
 

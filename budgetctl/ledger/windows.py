@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from budgetctl.matching import means
-from budgetctl.models import PRIMARY, Align, ClosedWindow, Limit, Standing, Status
+from budgetctl.ledger.matching import means
+from budgetctl.ledger.values import PRIMARY, Align, ClosedWindow, Limit, Standing, Status
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import Duration, Window, parse_duration, rfc3339, window_at
 
 if TYPE_CHECKING:
     from budgetctl.errors import OverBudgetError
-    from budgetctl.permission import Decision
+    from budgetctl.ledger.holds import Decision
 
 _CLOCK_LEEWAY_US = 24 * 3600 * 10**6
 _NEVER_US = 1 << 62
@@ -27,7 +27,7 @@ def is_due(limit: Limit, now_us: int) -> bool:
 
 
 def is_unsettled(limit: Limit, now_us: int) -> bool:
-    """Whether some of what is on top of the amount has gone since that was written: see `budgetctl.top_ups`."""
+    """Whether some of what is on top of the amount has gone since that was written: see `budgetctl.ledger.top_ups`."""
     has_expired = limit.extra_until_us is not None and limit.extra_until_us <= now_us
     return has_expired or bool(limit.extra and is_due(limit, now_us))
 
@@ -101,7 +101,7 @@ def closed_window(limit: Limit, now_us: int) -> ClosedWindow:
 
 
 def counts_against(limit: Limit, names: str | None) -> bool:
-    """Whether a call that has these names for its model counts against the limit: see `budgetctl.matching`."""
+    """Whether a call that has these names for its model counts against the limit: see `budgetctl.ledger.matching`."""
     return limit.models is None or (names is not None and means(limit.models, names))
 
 
@@ -113,7 +113,7 @@ def decide(
     Without a cost, whether anything is left. While the clock stands more than a day before a limit's window,
     nothing is allowed: what was spent in the windows since is not known to it.
     """
-    from budgetctl.permission import Decision
+    from budgetctl.ledger.holds import Decision
 
     counting = [standing for standing in standings if counts_against(standing.limit, names)]
     wanted = Picodollars(1) if cost is None else cost

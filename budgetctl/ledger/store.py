@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from budgetctl.matching import names_of_call
-from budgetctl.models import Align, Budget, Charge, Entry, ProjectSummary, Reset
+from budgetctl.ledger.matching import names_of_call
+from budgetctl.ledger.values import Align, Budget, Charge, Entry, ProjectSummary, Reset
 from budgetctl.money import Picodollars
 
 if TYPE_CHECKING:
-    from budgetctl.audit import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.errors import BudgetctlError
-    from budgetctl.permission import Decision, Hold, HoldRequest
-    from budgetctl.shadows import Posted
-    from budgetctl.top_ups import Left, TopUpRequest
+    from budgetctl.ledger.corrections import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.ledger.holds import Decision, Hold, HoldRequest
+    from budgetctl.ledger.hosted_saves import Posted
+    from budgetctl.ledger.top_ups import Left, TopUpRequest
 
 NEVER = "none"
 """The duration of a budget that never resets, where None means that the caller does not say."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from budgetctl.models import EntryKind, Standing
+from budgetctl.ledger.values import EntryKind, Standing
 from budgetctl.money import Picodollars
 
 

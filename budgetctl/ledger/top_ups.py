@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from budgetctl.ledger import is_due
-from budgetctl.models import Limit
+from budgetctl.ledger.values import Limit
+from budgetctl.ledger.windows import is_due
 from budgetctl.money import ZERO, Picodollars
 
 if TYPE_CHECKING:
-    from budgetctl.stores.base import IdempotencyKey
+    from budgetctl.ledger.store import IdempotencyKey
 
 _NEVER_US = 1 << 62
 

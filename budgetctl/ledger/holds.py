@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from budgetctl.matching import names_of_call
-from budgetctl.models import Standing
+from budgetctl.ledger.matching import names_of_call
+from budgetctl.ledger.values import Standing
 from budgetctl.money import Picodollars
 
 HoldState = Literal["open", "committed", "released", "expired"]

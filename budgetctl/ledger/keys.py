@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.models import Usage
+from budgetctl.ledger.store import IdempotencyKey
+from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars, to_text
-from budgetctl.stores.base import IdempotencyKey
 
 _MAX_KEY_LENGTH = 1024
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # once: `json.dumps` makes one for each value

@@ -124,8 +124,8 @@ class Limit(NamedTuple):
     """An amount over a duration, and where its current generation stands.
 
     `duration` is the canonical text of a duration, or None for a limit that never resets (then `window_end_us` is
-    None). `models` is a shell-style pattern for the models it counts (see `budgetctl.matching`), or None for all of
-    them.
+    None). `models` is a shell-style pattern for the models it counts (see `budgetctl.ledger.matching`), or None for all
+    of them.
     """
 
     limit_id: int
