@@ -27,10 +27,8 @@ from budgetctl.errors import (
     StoreUnavailableError,
 )
 from budgetctl.stores.patience import Patience
+from budgetctl.stores.postgres_functions import SCHEMA, functions_schema
 from budgetctl.stores.postgres_url import ServerAddress
-
-SCHEMA = "budgetctl"
-"""The schema that the tables are in, beside whatever else the database holds."""
 
 _PLANNER = {
     "plan_cache_mode": "force_generic_plan",
@@ -214,7 +212,8 @@ class Connections:
             connection.adapters.register_loader("numeric", _NumericLoader)
             connection.execute(
                 # A commit is durable when it is answered, whatever the server's default is.
-                f"SET search_path = {SCHEMA}; SET synchronous_commit = on; SET lock_timeout = {wait_ms};"
+                f"SET search_path = {functions_schema()}, {SCHEMA}; SET synchronous_commit = on;"
+                f" SET lock_timeout = {wait_ms};"
                 f" SET statement_timeout = {2 * wait_ms + _LONGEST_CALL_MS};"
                 f" SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION_S}s'; SET jit = off;"
                 f" SET default_transaction_isolation = 'read committed'; {FAST}".encode(),
