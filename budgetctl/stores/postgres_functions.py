@@ -6,7 +6,9 @@ tables are the owner's; that the functions are too is looked at, since whoever r
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from budgetctl.errors import StoreUnavailableError
 SCHEMA = "budgetctl"
 """The schema that the tables are in, beside whatever else the database holds."""
 
-LOCK = 0x62646774
+_LOCK = 0x62646774
 """Under this advisory lock ("bdgt") tables and functions are made and dropped."""
 
 _FILES = ("postgres_functions.sql", "postgres_lists.sql")
@@ -66,6 +68,25 @@ def are_there(found: str) -> bool:
     return found == "there"
 
 
+@contextlib.contextmanager
+def changing(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction that makes or drops tables or functions, one at a time.
+
+    Raises `StoreUnavailableError` for a role that may not do so, which says who may.
+    """
+    try:
+        with connection.transaction():
+            connection.execute("SET LOCAL statement_timeout = 0")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        reason = str(error).strip().split("\n")[0]
+        raise StoreUnavailableError(
+            f"the role {connection.info.user} may not bring the database up to date: {reason}; nothing was changed",
+            hint=f"run `budgetctl upgrade` as the owner of the schema {SCHEMA}, who may create schemas in the database",
+        ) from error
+
+
 def create(connection: psycopg.Connection[Any]) -> None:
     """Make the schema and what is in it, the tables' owner's, in the transaction that has begun."""
     schema, owner = functions_schema(), _owner(connection)
@@ -80,9 +101,7 @@ def create(connection: psycopg.Connection[Any]) -> None:
 
 def upgrade(connection: psycopg.Connection[Any], *, prune: bool) -> list[str]:
     """Let all who may use the tables use the functions. With `prune`, drop other versions' functions, and name them."""
-    with connection.transaction():
-        connection.execute("SET LOCAL statement_timeout = 0")
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    with changing(connection):
         connection.execute(f"SET LOCAL ROLE {_owner(connection)}".encode())
         _grant(connection)
         others = connection.execute(

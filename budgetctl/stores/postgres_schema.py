@@ -7,9 +7,9 @@ from typing import Any
 
 import psycopg
 
-from budgetctl.errors import NewerStoreError, StoreUnavailableError
+from budgetctl.errors import NewerStoreError
 from budgetctl.stores import postgres_functions
-from budgetctl.stores.postgres_functions import LOCK, SCHEMA
+from budgetctl.stores.postgres_functions import SCHEMA
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -29,22 +29,13 @@ VERSION = len(MIGRATIONS)
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
     """Bring tables and functions up to date, each step all or nothing. Two at once take each step once."""
-    try:
-        while not _is_current(*_found(connection)):
-            with connection.transaction():
-                connection.execute("SET LOCAL statement_timeout = 0")
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-                version, functions = _found(connection)
-                if version < VERSION:
-                    _take_step(connection, version)
-                elif not _is_current(version, functions):
-                    postgres_functions.create(connection)
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise StoreUnavailableError(
-            f"the database has not all tables and functions of this budgetctl, and the role {connection.info.user} may"
-            f" not make them: {str(error).strip().partition(chr(10))[0]}; nothing was changed",
-            hint=f"run `budgetctl upgrade` as the owner of the schema {SCHEMA}, who may create schemas in the database",
-        ) from error
+    while not _is_current(*_found(connection)):
+        with postgres_functions.changing(connection):
+            version, functions = _found(connection)
+            if version < VERSION:
+                _take_step(connection, version)
+            elif not _is_current(version, functions):
+                postgres_functions.create(connection)
 
 
 def _is_current(version: int, functions: str) -> bool:
