@@ -36,7 +36,8 @@ def test_both_databases_have_the_same_columns(home):
         with closing(sqlite3.connect(home / "p.db")) as connection:
             in_sqlite = connection.execute(
                 'SELECT t.name, c.name, c.type, c."notnull" OR c.pk > 0'
-                " FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+                " FROM sqlite_schema t, pragma_table_info(t.name) c"
+                " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!'"
             ).fetchall()
         with psycopg.connect(url) as connection:
             in_postgresql = connection.execute(
