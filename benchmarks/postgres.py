@@ -29,6 +29,7 @@ from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores.postgres import PostgresStore
 from budgetctl.stores.postgres_connections import FAST
+from budgetctl.stores.postgres_functions import SCHEMA, functions_schema
 
 CLIENTS, FEW, MANY, BATCH, GROUP = 16, 1_000, 1_000_000, 300, 64
 TERMS = BudgetChange(amount=parse_amount("100000000"), duration="yearly")
@@ -61,7 +62,7 @@ class Bench:
     def rate(self, *arguments: str, statements: int = 1) -> float:
         """How many transactions a second pgbench makes."""
         command = [self.pgbench, "-n", "-c", str(CLIENTS), "-j", "2", "-T", str(self.seconds)]
-        options = "-c search_path=budgetctl,public " + " ".join(
+        options = f"-c search_path={functions_schema()},{SCHEMA},public " + " ".join(
             f"-c {each.strip().removeprefix('SET ').replace(' ', '')}" for each in FAST.split(";")
         )
         done = subprocess.run(

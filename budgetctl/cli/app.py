@@ -68,6 +68,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "backup": ("backup", "Copy a project's budgets to a file, while others use them."),
         "restore": ("restore", "Put a backup in the place of what is there."),
         "projects": ("projects", "List the projects that have a store."),
+        "upgrade": ("upgrade", "Bring a PostgreSQL database up to date."),
         "migrate": ("migrate", "Take over litellm's user_cost.json."),
         "completion": ("completion", "Complete commands and options in a shell."),
     },

@@ -21,7 +21,8 @@ from budgetctl.stores.clock import MAX_PAUSE_US
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_calls import answered, standings_from, statement, with_key
 from budgetctl.stores.postgres_commits import CutOffError, Mark, commit, retried, settle
-from budgetctl.stores.postgres_connections import ORDINARY, SCHEMA, Connections, Session, StatementError
+from budgetctl.stores.postgres_connections import ORDINARY, Connections, Session, StatementError
+from budgetctl.stores.postgres_functions import SCHEMA, qualified, upgrade
 from budgetctl.stores.postgres_schema import migrate
 from budgetctl.stores.postgres_token import FINISHED, OwnTransactions
 from budgetctl.stores.postgres_url import ServerAddress
@@ -74,7 +75,7 @@ class PostgresStore(SqlStore):
         if joined := self._transaction_of_thread():
             yield joined
             return
-        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ORDINARY}; SELECT clock_us()"
+        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ORDINARY}; {_clock()}"
         with self._connections.session(begin) as (session, (now_us,)):
             yield self._transaction(session, now_us)
 
@@ -89,7 +90,7 @@ class PostgresStore(SqlStore):
             return
         with self._own.transaction() as own:
             try:
-                with self._connections.session(f"BEGIN; {ORDINARY}; SELECT clock_us()") as (session, (now_us,)):
+                with self._connections.session(f"BEGIN; {ORDINARY}; {_clock()}") as (session, (now_us,)):
                     tx = self._transaction(session, now_us)
                     if tx.project is None and create:
                         tx.project = _create_project(tx, self.project)
@@ -170,7 +171,7 @@ class PostgresStore(SqlStore):
         """The database's clock."""
         if self._clock:
             return self._clock()
-        with self._connections.session("SELECT clock_us()") as (_, (now_us,)):
+        with self._connections.session(_clock()) as (_, (now_us,)):
             return int(now_us)
 
     @retried
@@ -191,6 +192,15 @@ class PostgresStore(SqlStore):
             return int(size)
 
     @retried
+    def upgrade(self, *, prune: bool = False) -> list[str]:
+        """Bring the database up to date, and let all who may use its tables use the functions of this version.
+
+        With `prune`, drop the functions of all other versions. Returns the names of the schemas that were dropped.
+        """
+        with self._connections.session() as (session, _):
+            return upgrade(session.connection, prune=prune)
+
+    @retried
     def projects(self) -> list[str]:
         """The projects that the database holds, by name."""
         with self.read() as tx:
@@ -203,7 +213,7 @@ class PostgresStore(SqlStore):
         with self._connections.session() as (session, _):
             project = self._transaction(session, 0).project
             values = {"project": project, "now": self._now(), "user": user}
-            row = session.execute("SELECT look(:project, :now, :user)", values).fetchone()
+            row = session.execute(f"SELECT {qualified('look')}(:project, :now, :user)", values).fetchone()
         ((now_us, rows, updated_us),) = row or ((0, None, 0),)
         if rows is None:
             raise unknown_user(user)
@@ -306,7 +316,7 @@ class PostgresStore(SqlStore):
             for pattern in sorted({pattern for pattern in patterns if pattern is not None}):
                 session.execute(
                     "INSERT INTO model_matches (project, key, matches)"
-                    " VALUES (:project, match_key(:pattern, :names), :matches) ON CONFLICT DO NOTHING",
+                    f" VALUES (:project, {qualified('match_key')}(:pattern, :names), :matches) ON CONFLICT DO NOTHING",
                     {
                         "project": session.project,
                         "pattern": pattern,
@@ -318,6 +328,10 @@ class PostgresStore(SqlStore):
 
     def _now(self) -> int | None:
         return self._clock() if self._clock else None
+
+
+def _clock() -> str:
+    return f"SELECT {qualified('clock_us')}()"
 
 
 def _create_project(tx: Transaction, name: str) -> int:
@@ -333,7 +347,7 @@ def _create_project(tx: Transaction, name: str) -> int:
 def _lock(tx: Transaction, user: str | None, now_us: int | None) -> int:
     """Lock the project, or the chain of a user, and return the time."""
     function = "lock_project" if user is None else "share_project"
-    row = tx.one(f"SELECT {function}(:project, :stated)", stated=now_us)
+    row = tx.one(f"SELECT {qualified(function)}(:project, :stated)", stated=now_us)
     if user is not None:
-        tx.one("SELECT lock_chain(:project, :user)", user=user)
+        tx.one(f"SELECT {qualified('lock_chain')}(:project, :user)", user=user)
     return int(row[0]) if row else tx.now_us

@@ -13,6 +13,7 @@ from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, Idempot
 from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, Standing
 from budgetctl.money import Picodollars
 from budgetctl.stores.documents import to_json
+from budgetctl.stores.postgres_functions import qualified
 from budgetctl.stores.rows import Holder, limit_from_row
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -43,11 +44,15 @@ def statement(requests: list[Request]) -> tuple[str, dict[str, Any]]:
     calls = [_call(request) for request in requests]
     if len(calls) > 1:
         runs = _encode([list(run) for _, run in itertools.groupby(calls, key=itemgetter(0))])
-        return "SELECT apply(:project, :now, :asked, :users, :holds, :models)", {"asked": runs, **_named(requests)}
+        return f"SELECT {qualified('apply')}(:project, :now, :asked, :users, :holds, :models)", {
+            "asked": runs,
+            **_named(requests),
+        }
     what, *values = calls[0]
     function = "charge" if what == "commit" else what
     names = [f"v{index}" for index in range(len(values))]
-    sql = f"SELECT {function}(:project, share_project(:project, :now), {', '.join(map(':{}'.format, names))})"
+    at_us = f"{qualified('share_project')}(:project, :now)"
+    sql = f"SELECT {qualified(function)}(:project, {at_us}, {', '.join(map(':{}'.format, names))})"
     return sql, dict(zip(names, values, strict=True))
 
 

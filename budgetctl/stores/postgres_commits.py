@@ -16,6 +16,7 @@ import psycopg
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres_connections import Connections, LostError, Session
+from budgetctl.stores.postgres_functions import qualified
 
 _LASTS_US = 3_600_000_000
 
@@ -85,7 +86,7 @@ def settle(connections: Connections, mark: Mark) -> None:
     try:
         with connections.session("BEGIN") as (session, _):
             # Whatever has become of the transaction, it still has this lock if it is not over.
-            session.execute("SELECT lock_project(:project, NULL)", mark._asdict())
+            session.execute(f"SELECT {qualified('lock_project')}(:project, NULL)", mark._asdict())
             row = session.execute(
                 "SELECT 1 FROM marks WHERE project = :project AND made_us = :made_us AND mark = :mark", mark._asdict()
             ).fetchone()

@@ -27,10 +27,8 @@ from budgetctl.errors import (
     StoreUnavailableError,
 )
 from budgetctl.stores.patience import Patience
+from budgetctl.stores.postgres_functions import SCHEMA, functions_schema
 from budgetctl.stores.postgres_url import ServerAddress
-
-SCHEMA = "budgetctl"
-"""The schema that the tables are in, beside whatever else the database holds."""
 
 _PLANNER = {
     "plan_cache_mode": "force_generic_plan",
@@ -71,7 +69,10 @@ _OWN = frozenset({"23", "XX"})
 _UNPREPARED = frozenset({"08P01", "26000", "42883", "42P01", "42P05"})
 """What was set up for the session is not there: its tables and functions, by the search path, or its statements."""
 
-_AGAIN = frozenset({"23505", "40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
+_PRUNED = "3F000"
+"""The schema of the functions is gone, as when somebody said that no program of this version runs any more."""
+
+_AGAIN = frozenset({_PRUNED, "23505", "40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
 """Nothing was changed, and it may go well next time: two were in each other's way, as when both take a name that was
 free when they looked, or the server starts or stops."""
 
@@ -167,7 +168,7 @@ class Connections:
         while True:
             try:
                 with self._translate_errors():
-                    session = self._take_idle() or self._opened()
+                    session = (self._is_prepared and self._take_idle()) or self._opened()
                     try:
                         return session, session.script(begin) if begin else []
                     except BaseException:
@@ -214,7 +215,8 @@ class Connections:
             connection.adapters.register_loader("numeric", _NumericLoader)
             connection.execute(
                 # A commit is durable when it is answered, whatever the server's default is.
-                f"SET search_path = {SCHEMA}; SET synchronous_commit = on; SET lock_timeout = {wait_ms};"
+                f"SET search_path = {functions_schema()}, {SCHEMA}; SET synchronous_commit = on;"
+                f" SET lock_timeout = {wait_ms};"
                 f" SET statement_timeout = {2 * wait_ms + _LONGEST_CALL_MS};"
                 f" SET idle_in_transaction_session_timeout = '{_IDLE_IN_TRANSACTION_S}s'; SET jit = off;"
                 f" SET default_transaction_isolation = 'read committed'; {FAST}".encode(),
@@ -255,6 +257,8 @@ class Connections:
                 f"{self.address} is damaged: {reason}",
                 hint="restore it from a backup; pg_amcheck finds what else is damaged",
             )
+        if error.sqlstate == _PRUNED:
+            self._is_prepared = False
         lost = error.sqlstate in _AGAIN or (error.sqlstate is None and isinstance(error, psycopg.OperationalError))
         # Of what a server says before there is a connection, only the text is known.
         refused = error.sqlstate is None and "FATAL:" in reason and not _GOING_UP_OR_DOWN.search(reason)

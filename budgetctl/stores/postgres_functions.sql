@@ -11,38 +11,38 @@
 -- clients take turns, the less of its memory is still at hand: so an operation is one function of few statements. What
 -- they share is in SQL: that becomes part of the statements that use it, without what they do not ask for.
 
-CREATE OR REPLACE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
+CREATE FUNCTION clock_us() RETURNS bigint LANGUAGE sql VOLATILE AS
     'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint';
 
 -- Both return the time, as stated or at which they have the lock, so that who comes later has a later time. The number
 -- spells "bdgt".
-CREATE OR REPLACE FUNCTION share_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+CREATE FUNCTION share_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT CASE WHEN pg_advisory_xact_lock_shared(1650747252, of_project::int) IS NOT NULL
         THEN COALESCE(now_us, clock_us()) END
 $$;
 
-CREATE OR REPLACE FUNCTION lock_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+CREATE FUNCTION lock_project(of_project bigint, now_us bigint) RETURNS bigint LANGUAGE sql VOLATILE AS $$
     SELECT CASE WHEN pg_advisory_xact_lock(1650747252, of_project::int) IS NOT NULL
         THEN COALESCE(now_us, clock_us()) END
 $$;
 
 -- Where a call's model is asked for (of_model), its names are one text, a line for each. The last one is that of its entry.
-CREATE OR REPLACE FUNCTION model_of(names text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION model_of(names text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT split_part(names, E'\n', -1)
 $$;
 
 -- What is remembered of a pattern and names goes by their digest: an index has no room for several long names.
-CREATE OR REPLACE FUNCTION match_key(pattern text, names text) RETURNS bytea LANGUAGE sql STABLE AS $$
+CREATE FUNCTION match_key(pattern text, names text) RETURNS bytea LANGUAGE sql STABLE AS $$
     SELECT sha256(convert_to(pattern || E'\n' || names, 'UTF8'))
 $$;
 
 -- The holder of the project's own limits, if it has any.
-CREATE OR REPLACE FUNCTION cap_of(of_project bigint) RETURNS TABLE (holder bigint) LANGUAGE sql STABLE AS $$
+CREATE FUNCTION cap_of(of_project bigint) RETURNS TABLE (holder bigint) LANGUAGE sql STABLE AS $$
     SELECT h.holder FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
 $$;
 
 -- A holder and all above it.
-CREATE OR REPLACE FUNCTION chain_of(of_project bigint, of_holder bigint, of_parent bigint, cap bigint) RETURNS bigint[]
+CREATE FUNCTION chain_of(of_project bigint, of_holder bigint, of_parent bigint, cap bigint) RETURNS bigint[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     chain bigint[] := ARRAY[of_holder];
@@ -56,7 +56,7 @@ BEGIN
 END $$;
 
 -- The same with their names, for a holder whose row is locked: locks those above it.
-CREATE OR REPLACE FUNCTION lock_above(
+CREATE FUNCTION lock_above(
     of_project bigint, of_holder bigint, of_user text, of_parent bigint, cap bigint, OUT chain bigint[], OUT names text[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -79,7 +79,7 @@ BEGIN
 END $$;
 
 -- The same for a user whose row is locked first; NULL for an unknown one.
-CREATE OR REPLACE FUNCTION lock_chain(of_project bigint, of_user text) RETURNS bigint[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION lock_chain(of_project bigint, of_user text) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
     own record;
 BEGIN
@@ -90,28 +90,28 @@ BEGIN
 END $$;
 
 -- What an answer says of a limit, with what it has spent, and what it holds but for what is let go.
-CREATE OR REPLACE FUNCTION standing(owner text, l limits, spent numeric, let_go numeric) RETURNS json LANGUAGE sql STABLE AS $$
+CREATE FUNCTION standing(owner text, l limits, spent numeric, let_go numeric) RETURNS json LANGUAGE sql STABLE AS $$
     SELECT json_build_array(
         owner, l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,
         l.window_start_us, l.window_end_us, spent, l.held - let_go, l.warn_at, l.extra, l.extra_until_us)
 $$;
 
 -- Whether a window or a top-up has passed.
-CREATE OR REPLACE FUNCTION is_due(l limits, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION is_due(l limits, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
     'SELECT (l.window_end_us <= at_us) IS TRUE OR (l.extra_until_us <= at_us) IS TRUE';
 
 -- Whether a clock is further ahead of something than anybody leaves a ledger alone (stores/clock.py). By that of a user's
 -- row the functions are slow, so that the shared code looks at what else the ledger knows.
-CREATE OR REPLACE FUNCTION is_doubtful(since_us bigint, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION is_doubtful(since_us bigint, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
     'SELECT at_us - since_us > 94867200000000';
 
 -- Whether so much may be spent. A clock that stands more than a day before a window knows nothing of what was spent since.
-CREATE OR REPLACE FUNCTION allows(l limits, gone numeric, cost numeric, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION allows(l limits, gone numeric, cost numeric, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
     'SELECT l.amount + l.extra - l.spent - l.held + gone >= cost AND at_us >= l.window_start_us - 86400000000';
 
 -- The limits of a chain, and how they stand with a cost when those in freed let go of held_amount at the same time. counts
 -- is NULL when nobody has matched the model's names with their pattern before; gone is what they hold that has expired.
-CREATE OR REPLACE FUNCTION limits_above(
+CREATE FUNCTION limits_above(
     of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
 ) RETURNS TABLE (
     limit_id bigint, generation bigint, models text, is_due boolean, counts boolean, gone numeric, is_allowed boolean,
@@ -137,7 +137,7 @@ CREATE OR REPLACE FUNCTION limits_above(
 $$;
 
 -- What the current generation of a user's primary limit has spent by model.
-CREATE OR REPLACE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS TABLE (models json)
+CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS TABLE (models json)
 LANGUAGE sql STABLE AS $$
     SELECT json_object_agg(m.name, t.spent) FROM limits l
     JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
@@ -148,7 +148,7 @@ $$;
 -- Which of the limits of a chain count a cost, and how all of them stand with it. slow is the answer when that is not
 -- known: a window or a top-up has passed, or nobody has matched the model with a pattern before. members names the posting
 -- set, whose key, like that of the model, is NULL if it has none yet.
-CREATE OR REPLACE FUNCTION counting_any(
+CREATE FUNCTION counting_any(
     of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric,
     freed bigint[], held_amount numeric
 ) RETURNS TABLE (
@@ -174,7 +174,7 @@ CREATE OR REPLACE FUNCTION counting_any(
 $$;
 
 -- The same in half the time for limits of all models in which nothing else is set aside; else is_plain is false.
-CREATE OR REPLACE FUNCTION counting(
+CREATE FUNCTION counting(
     of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric,
     freed bigint[], held_amount numeric
 ) RETURNS TABLE (
@@ -203,7 +203,7 @@ CREATE OR REPLACE FUNCTION counting(
     LEFT JOIN models m ON m.project = of_project AND m.name = model_of(of_model)
 $$;
 
-CREATE OR REPLACE FUNCTION model_key(of_project bigint, of_name text) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION model_key(of_project bigint, of_name text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     found_key bigint;
 BEGIN
@@ -223,7 +223,7 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE OR REPLACE FUNCTION posting_set_key(of_project bigint, of_members text) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION posting_set_key(of_project bigint, of_members text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     found_key bigint;
 BEGIN
@@ -238,7 +238,7 @@ BEGIN
 END $$;
 
 -- What a hold counts against: the limits, and whose those are.
-CREATE OR REPLACE FUNCTION held_in(of_project bigint, of_hold bigint) RETURNS TABLE (freed bigint[], owners bigint[])
+CREATE FUNCTION held_in(of_project bigint, of_hold bigint) RETURNS TABLE (freed bigint[], owners bigint[])
 LANGUAGE sql STABLE AS $$
     SELECT COALESCE(array_agg(p.limit_id), '{}'), COALESCE(array_agg(l.holder), '{}')
     FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
@@ -246,7 +246,7 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- A hold by its name, with whose it is and what it counts against.
-CREATE OR REPLACE FUNCTION hold_named(of_project bigint, hold_name text) RETURNS TABLE (
+CREATE FUNCTION hold_named(of_project bigint, hold_name text) RETURNS TABLE (
     hold bigint, holder bigint, of_user text, of_model text, amount numeric, is_open boolean, note text,
     created_us bigint, expires_us bigint, freed bigint[], owners bigint[]
 ) LANGUAGE sql STABLE AS $$
@@ -259,7 +259,7 @@ CREATE OR REPLACE FUNCTION hold_named(of_project bigint, hold_name text) RETURNS
 $$;
 
 -- Raises serialization_failure, after which a client tries again, if somebody has resolved it before it was locked.
-CREATE OR REPLACE FUNCTION resolve(of_project bigint, of_hold bigint, at_us bigint, new_state text, of_number bigint)
+CREATE FUNCTION resolve(of_project bigint, of_hold bigint, at_us bigint, new_state text, of_number bigint)
 RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     WITH gone AS (
@@ -274,7 +274,7 @@ BEGIN
 END $$;
 
 -- Frees the money of expired holds.
-CREATE OR REPLACE FUNCTION sweep(of_project bigint, chain bigint[], until_us bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION sweep(of_project bigint, chain bigint[], until_us bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH gone AS (
         DELETE FROM hold_postings p USING limits l
@@ -295,7 +295,7 @@ END $$;
 -- whose chain has to be locked, or none for the whole project. The caller shares the project, which gives it the time.
 
 -- Records a cost: of a user, or by the commit of an open hold.
-CREATE OR REPLACE FUNCTION charge(
+CREATE FUNCTION charge(
     of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text,
     key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
@@ -381,7 +381,7 @@ BEGIN
 END $$;
 
 -- Sets money aside.
-CREATE OR REPLACE FUNCTION reserve(
+CREATE FUNCTION reserve(
     of_project bigint, at_us bigint, of_user text, hold_name text, wanted numeric, of_model text, ttl_us bigint, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
@@ -443,7 +443,7 @@ BEGIN
 END $$;
 
 -- Lets go of what was set aside.
-CREATE OR REPLACE FUNCTION release(of_project bigint, at_us bigint, hold_name text) RETURNS json LANGUAGE plpgsql AS $$
+CREATE FUNCTION release(of_project bigint, at_us bigint, hold_name text) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     hold record;
     chain bigint[];
@@ -466,7 +466,7 @@ BEGIN
 END $$;
 
 -- What check() looks at, with the time, and when the user's row was last written; without limits for an unknown user.
-CREATE OR REPLACE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION look(of_project bigint, now_us bigint, of_user text) RETURNS json LANGUAGE plpgsql STABLE AS $$
 DECLARE
     at_us bigint := COALESCE(now_us, clock_us());
     chain bigint[];

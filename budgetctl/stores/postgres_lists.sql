@@ -3,13 +3,21 @@
 --
 -- All rows of holders are locked before a list is begun.
 
+-- A request of a list, while it is done in a run of its kind. number is what its entry gets, is_first says that the user has none before it in the run; hold, freed
+-- and held_amount are of the hold that it commits.
+CREATE TYPE listed AS (
+    place bigint, asked jsonb, holder bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
+    counted bigint[], members text, posting_set bigint, model bigint,
+    hold bigint, freed bigint[], held_amount numeric
+);
+
 -- For its limit, the planner takes it for one row: so it goes through these and looks for the rest by an index, also where
 -- the table had so few rows when it planned that to read them all seemed as good.
-CREATE OR REPLACE FUNCTION each_of(requests listed[]) RETURNS SETOF listed LANGUAGE sql IMMUTABLE AS
+CREATE FUNCTION each_of(requests listed[]) RETURNS SETOF listed LANGUAGE sql IMMUTABLE AS
     'SELECT * FROM unnest(requests) LIMIT cardinality(requests)';
 
 -- Charges, or holds to be made; NULL if one is of an unknown user, or slow.
-CREATE OR REPLACE FUNCTION listed(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
+CREATE FUNCTION listed(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
@@ -29,7 +37,7 @@ BEGIN
 END $$;
 
 -- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there, or slow.
-CREATE OR REPLACE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
+CREATE FUNCTION listed_commits(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS listed[]
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
@@ -57,7 +65,7 @@ END $$;
 -- Charges, or commits: each counter is written once. How a budget stands is said once, after all of them, with the first
 -- charge of its user. None is answered, and none done, if the key of one is not new. That is looked for: where a violation
 -- were caught, what follows would be in a subtransaction, which makes a multixact of each row that was locked before it.
-CREATE OR REPLACE FUNCTION post_all(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
+CREATE FUNCTION post_all(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
     IF (
         SELECT bool_or(k.number IS NOT NULL) OR COUNT(DISTINCT int8send(c.holder) || (c.asked ->> 6)::bytea) < COUNT(*)
@@ -121,7 +129,7 @@ BEGIN
 END $$;
 
 -- What is left of each limit is more than all of them want together.
-CREATE OR REPLACE FUNCTION fit(of_project bigint, at_us bigint, holds listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION fit(of_project bigint, at_us bigint, holds listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         SELECT bool_and(l.amount + l.extra - l.spent - l.held >= s.wanted AND at_us >= l.window_start_us - 86400000000
@@ -137,7 +145,7 @@ END $$;
 
 -- Holds. None is made if that has to be decided one by one, or the name of one is not new. Should somebody else take it
 -- in the meantime, it is a violation, after which a client tries again.
-CREATE OR REPLACE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
+CREATE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
     IF (
         SELECT bool_or(o.hold IS NOT NULL) OR COUNT(DISTINCT (m.asked ->> 2) COLLATE "C") < COUNT(*)
@@ -167,7 +175,7 @@ BEGIN
 END $$;
 
 -- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
-CREATE OR REPLACE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
+CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
     CASE asked ->> 0
         WHEN 'charge', 'commit' THEN
@@ -182,7 +190,7 @@ BEGIN
 END $$;
 
 -- A run of them: all its answers, or none, having done nothing.
-CREATE OR REPLACE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS SETOF json LANGUAGE plpgsql AS $$
+CREATE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     kind text := run #>> '{0,0}';
     requests listed[];
@@ -202,7 +210,7 @@ BEGIN
 END $$;
 
 -- Holders and all above them in the order of locks: how many stand above one says how deep it is.
-CREATE OR REPLACE FUNCTION in_order(of_project bigint, of_holders bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION in_order(of_project bigint, of_holders bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         WITH RECURSIVE above (start, holder, parent, level) AS (
@@ -218,7 +226,7 @@ BEGIN
 END $$;
 
 -- Locks the rows of users, of those whose holds they are, and of all above them.
-CREATE OR REPLACE FUNCTION lock_all(of_project bigint, users text[], hold_names text[], cap bigint) RETURNS void
+CREATE FUNCTION lock_all(of_project bigint, users text[], hold_names text[], cap bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     to_lock bigint[];
@@ -244,7 +252,7 @@ END $$;
 
 -- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
 -- they are for, models those that they name, holds those that they resolve.
-CREATE OR REPLACE FUNCTION apply(of_project bigint, now_us bigint, runs jsonb, users text[], hold_names text[], model_names text[])
+CREATE FUNCTION apply(of_project bigint, now_us bigint, runs jsonb, users text[], hold_names text[], model_names text[])
 RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project, now_us);
@@ -270,4 +278,3 @@ BEGIN
         END LOOP;
     END LOOP;
 END $$;
-

@@ -1,4 +1,4 @@
-"""The schema of a PostgreSQL store, as numbered steps that are never edited once released."""
+"""The tables of a PostgreSQL store, as numbered steps that are never edited once released; then its functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 
 from budgetctl.errors import NewerStoreError
-from budgetctl.stores.postgres_connections import SCHEMA
+from budgetctl.stores import postgres_functions
+from budgetctl.stores.postgres_functions import SCHEMA
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -22,25 +23,23 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """What each step is for, and the files beside this one that it runs."""
 
-_FUNCTIONS = ("postgres_functions.sql", "postgres_lists.sql")
-"""These are as they are now: the last step puts them in the place of those that were there."""
-
 VERSION = len(MIGRATIONS)
 """The schema version that this budgetctl writes. A store with a higher one is refused."""
 
-_LOCK = 0x62646774
-"""Under this advisory lock ("bdgt") a schema is changed."""
-
 
 def migrate(connection: psycopg.Connection[Any]) -> None:
-    """Bring the schema up to date, each step all or nothing. Two at once take each step once."""
-    while _version(connection) < VERSION:
-        with connection.transaction():
-            connection.execute("SET LOCAL statement_timeout = 0")
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-            found = _version(connection)
-            if found < VERSION:
-                _take_step(connection, found)
+    """Bring tables and functions up to date, each step all or nothing. Two at once take each step once."""
+    while not _is_current(*_found(connection)):
+        with postgres_functions.changing(connection):
+            version, functions = _found(connection)
+            if version < VERSION:
+                _take_step(connection, version)
+            elif not _is_current(version, functions):
+                postgres_functions.create(connection)
+
+
+def _is_current(version: int, functions: str) -> bool:
+    return version == VERSION and postgres_functions.are_there(functions)
 
 
 def _take_step(connection: psycopg.Connection[Any], found: int) -> None:
@@ -51,13 +50,14 @@ def _take_step(connection: psycopg.Connection[Any], found: int) -> None:
             prepare=False,
         )
     step, files = MIGRATIONS[found]
-    for file in (*files, *(_FUNCTIONS if found + 1 == VERSION else ())):
+    connection.execute(f"SET LOCAL search_path = {SCHEMA}".encode())  # functions may be there before a step
+    for file in files:
         connection.execute(Path(__file__).with_name(file).read_bytes(), prepare=False)
     connection.execute("INSERT INTO migrations VALUES (%s, %s)", [found + 1, step])
 
 
-def _version(connection: psycopg.Connection[Any]) -> int:
-    """The version that is there, 0 for none. Raises `NewerStoreError`."""
+def _found(connection: psycopg.Connection[Any]) -> tuple[int, str]:
+    """The version that is there, 0 for none, and what there is of the functions. Raises `NewerStoreError`."""
     # By the tables of the catalogue, which show what others have just committed: `to_regclass` may remember less.
     there = connection.execute(
         "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
@@ -65,12 +65,14 @@ def _version(connection: psycopg.Connection[Any]) -> int:
         [SCHEMA],
     ).fetchone()
     if there is None:
-        return 0
-    (found,) = connection.execute("SELECT COALESCE(MAX(version), 0) FROM migrations").fetchone() or (0,)
-    if found > VERSION:
+        return 0, "missing"
+    version, functions = connection.execute(
+        f"SELECT COALESCE(MAX(version), 0), ({postgres_functions.state()}) FROM {SCHEMA}.migrations".encode()
+    ).fetchone() or (0, "missing")
+    if version > VERSION:
         raise NewerStoreError(
-            f"the database was written by a newer budgetctl (schema {found}, this one knows {VERSION});"
+            f"the database was written by a newer budgetctl (schema {version}, this one knows {VERSION});"
             " it was left as it is",
             hint="upgrade: pip install --upgrade budgetctl",
         )
-    return int(found)
+    return int(version), str(functions)

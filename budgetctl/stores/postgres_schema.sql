@@ -243,11 +243,3 @@ CREATE TABLE shadows (
     FOREIGN KEY (project, limit_id) REFERENCES limits
 );
 CREATE INDEX shadows_unsettled ON shadows (project, settle_us) WHERE settle_us IS NOT NULL;
-
--- A request of a list, while it is done in a run of its kind. number is what its entry gets, is_first says that the user has none before it in the run; hold, freed
--- and held_amount are of the hold that it commits.
-CREATE TYPE listed AS (
-    place bigint, asked jsonb, holder bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
-    counted bigint[], members text, posting_set bigint, model bigint,
-    hold bigint, freed bigint[], held_amount numeric
-);

@@ -1,0 +1,86 @@
+"""Both databases have the same tables, and stores that were made before go on."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from postgres import new_database
+from soundness import assert_sound
+
+from budgetctl.money import parse_amount
+from budgetctl.stores import SqliteStore, open_store
+from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey
+
+CENT = parse_amount("0.01")
+BEFORE = Path(__file__).with_name("before")
+
+POSTGRESQL_ALONE = {
+    "migrations": "SQLite keeps the number of its last step in the file's header",
+    "marks": "nobody is cut off from a file while a commit is under way",
+    "model_matches": "SQLite asks Python whether a pattern means a model",
+    "tokens": "beside SQLite's files they are in a file of their own",
+}
+TYPES = {"bigint": "INTEGER", "numeric": "INTEGER", "text": "TEXT", "bytea": "BLOB"}
+"""PostgreSQL's type → SQLite's. Amounts are NUMERIC, so that no sum of them overflows."""
+
+
+def test_both_databases_have_the_same_columns(home):
+    with closing(SqliteStore(home / "p.db", "p")) as store, new_database() as url:
+        store.create_budget("alice", BudgetChange(amount=CENT), if_exists="error")
+        with closing(open_store(url, "p")) as other:
+            other.exists()
+        with closing(sqlite3.connect(home / "p.db")) as connection:
+            in_sqlite = connection.execute(
+                'SELECT t.name, c.name, c.type, c."notnull" OR c.pk > 0'
+                " FROM sqlite_schema t, pragma_table_info(t.name) c"
+                " WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+            ).fetchall()
+        with psycopg.connect(url) as connection:
+            in_postgresql = connection.execute(
+                "SELECT table_name, column_name, data_type, is_nullable = 'NO' FROM information_schema.columns"
+                " WHERE table_schema = 'budgetctl'"
+            ).fetchall()
+    assert {table for table, *_ in in_postgresql} - {table for table, *_ in in_sqlite} == set(POSTGRESQL_ALONE)
+    assert sorted(
+        (table, column, TYPES.get(kind), bool(needed))
+        for table, column, kind, needed in in_postgresql
+        if table not in POSTGRESQL_ALONE
+    ) == sorted((table, column, kind, bool(needed)) for table, column, kind, needed in in_sqlite)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_before(request, home, clock):
+    """Open a project in a store that was made when PostgreSQL's functions were a part of its fifth step."""
+    clock.advance(days=1)
+    script = (BEFORE / f"{request.param}.sql").read_text()
+    if request.param == "sqlite":
+        with closing(sqlite3.connect(home / "before.db")) as connection:
+            connection.executescript(script)
+        yield lambda project: closing(SqliteStore(home / "before.db", project, clock=clock))
+        return
+    from budgetctl.stores.postgres import PostgresStore
+
+    with new_database() as url:
+        with psycopg.connect(url) as connection:
+            connection.execute(script)
+        yield lambda project: closing(PostgresStore(url, project, clock=clock))
+
+
+@pytest.mark.parametrize("project", ["p", "q"])
+def test_a_store_that_was_made_before_opens_and_is_sound_and_goes_on(open_before, project):
+    with open_before(project) as store:
+        assert list(store.verify()) == []
+        assert_sound(store)
+        known = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
+        assert store.charge(ChargeRequest("alice", CENT, key=known)).replayed
+        newest = next(store.history("bob")).number
+        assert store.charge(ChargeRequest("bob", CENT, "m")).entry.number == newest + 1
+        assert [hold.hold_id for hold in store.holds()] == ["open"]
+        (answer,) = store.apply([CommitRequest("open", ChargeRequest("", CENT, "gpt-4o"))])
+        assert answer.entry.amount == CENT
+        assert list(store.verify()) == []
+        assert_sound(store)
