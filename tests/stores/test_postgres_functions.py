@@ -18,10 +18,10 @@ from soundness import assert_sound
 
 import budgetctl
 from budgetctl.errors import StoreUnavailableError
+from budgetctl.ledger.holds import HoldRequest
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
 from budgetctl.money import parse_amount
-from budgetctl.permission import HoldRequest
 from budgetctl.stores import open_store
-from budgetctl.stores.base import PROJECT, BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
 from budgetctl.stores.postgres import PostgresStore
 from budgetctl.stores.postgres_functions import functions_schema
 
@@ -180,9 +180,9 @@ SERVE = """
 import sys
 from contextlib import closing
 from budgetctl.money import parse_amount
-from budgetctl.permission import HoldRequest
+from budgetctl.ledger.holds import HoldRequest
 from budgetctl.stores import open_store
-from budgetctl.stores.base import ChargeRequest, CommitRequest
+from budgetctl.ledger.store import ChargeRequest, CommitRequest
 from budgetctl.stores.postgres_functions import functions_schema
 
 url, me = sys.argv[1:]

@@ -11,9 +11,9 @@ import pytest
 from postgres import new_database
 from soundness import assert_sound
 
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store
-from budgetctl.stores.base import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey
 
 CENT = parse_amount("0.01")
 BEFORE = Path(__file__).with_name("before")
