@@ -27,9 +27,9 @@ from postgres import Server
 from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.stores.postgres import PostgresStore
-from budgetctl.stores.postgres_connections import FAST
-from budgetctl.stores.postgres_functions import SCHEMA, functions_schema
+from budgetctl.stores.postgres.connections import FAST
+from budgetctl.stores.postgres.functions import SCHEMA, functions_schema
+from budgetctl.stores.postgres.store import PostgresStore
 
 CLIENTS, FEW, MANY, BATCH, GROUP = 16, 1_000, 1_000_000, 300, 64
 TERMS = BudgetChange(amount=parse_amount("100000000"), duration="yearly")

@@ -218,6 +218,6 @@ def _hosted_store(project: str, api_base: str | None, headers: Mapping[str, str]
         raise InvalidValueError(
             "client_type='hosted' needs a server's address: pass api_base='https://…', or set BUDGETCTL_STORE to it"
         )
-    from budgetctl.stores.http import open_http_store
+    from budgetctl.stores.remote.store import open_http_store
 
     return open_http_store(str(address), project, headers=headers)

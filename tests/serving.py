@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from budgetctl.server.serving import Server, Settings
 from budgetctl.server.tokens import new_token
-from budgetctl.stores.http import HttpStore, open_http_store
+from budgetctl.stores.remote.store import HttpStore, open_http_store
 
 
 class Answer(NamedTuple):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from budgetctl.pricing.own_prices import OwnPrice
     from budgetctl.pricing.quotes import Quote, Sources, Trust
     from budgetctl.server.tokens import Token
-    from budgetctl.stores.backups import Backup
+    from budgetctl.stores.sqlite.backups import Backup
 
 BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"

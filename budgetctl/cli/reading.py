@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetctl.errors import InvalidResponseError, InvalidValueError
-from budgetctl.files import read_regular
+from budgetctl.files.opening import read_regular
 
 _JSON = re.compile(r"\s*[{\[]")
 """How JSON begins, and no name of a file."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from budgetctl.directories import cache_directory, make_private
-from budgetctl.files import open_regular
+from budgetctl.files.opening import open_regular
 from budgetctl.pricing import price_files, price_map
 
 _PROVEN = Path(__file__).with_name("proven_rules.json")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from budgetctl.errors import CannotPriceError, InvalidValueError
-from budgetctl.files import read_regular
+from budgetctl.files.opening import read_regular
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import Picodollars, divide_half_even, from_number, to_float, to_text
 from budgetctl.pricing import price_files

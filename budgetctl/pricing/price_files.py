@@ -14,8 +14,8 @@ from pathlib import Path
 
 from budgetctl.directories import config_directory, data_directory, make_private
 from budgetctl.errors import StoreBusyError
-from budgetctl.files import require_regular
-from budgetctl.stores.filelock import FileLock
+from budgetctl.files.lock import FileLock
+from budgetctl.files.opening import require_regular
 
 _WAIT_S = 10.0
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from budgetctl.files import open_regular, read_regular
+from budgetctl.files.opening import open_regular, read_regular
 from budgetctl.pricing import price_files
 from budgetctl.pricing.price_files import PriceFiles
 

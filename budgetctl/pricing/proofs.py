@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from budgetctl.directories import cache_directory, make_private
-from budgetctl.files import open_regular
+from budgetctl.files.opening import open_regular
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map
 from budgetctl.pricing.catalog import Listing

@@ -21,7 +21,7 @@ from budgetctl.server.logs import Log
 from budgetctl.server.pages import page_routes
 from budgetctl.server.problems import RefusedError, document_of, headers_of, status_of
 from budgetctl.server.projects import Projects
-from budgetctl.stores.calls import CALLS
+from budgetctl.wire.calls import CALLS
 
 MAX_UNDER_WAY = 500
 """Requests that may wait for their answers; more are told to come again."""

@@ -26,7 +26,7 @@ from budgetctl.server.http import (
     respond,
 )
 from budgetctl.server.projects import Project, Projects
-from budgetctl.stores.calls import Call
+from budgetctl.wire.calls import Call
 
 PROJECT_PARAMETER = "project"
 SIZE_PARAMETER = "limit"

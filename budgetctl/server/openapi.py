@@ -9,8 +9,8 @@ from typing import Any
 
 from budgetctl import __version__
 from budgetctl.server.problems import STATUSES
-from budgetctl.stores.calls import CALLS, Call
-from budgetctl.wire import ErrorShape
+from budgetctl.wire.calls import CALLS, Call
+from budgetctl.wire.values import ErrorShape
 
 _INTRODUCTION = """\
 Budgets over HTTP. Amounts are integers of picodollars (10^12 are a US dollar; beyond 2^53 read them with an exact

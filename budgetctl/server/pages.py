@@ -13,7 +13,7 @@ from budgetctl.server.endpoints import NOW_HEADER, PROJECT_PARAMETER
 from budgetctl.server.http import Receive, Route, Scope, encoded, read_query, respond
 from budgetctl.server.openapi import describe, page
 from budgetctl.server.projects import Projects
-from budgetctl.stores.calls import PATH
+from budgetctl.wire.calls import PATH
 
 Answer = Callable[[Identity], Awaitable[Response]]
 

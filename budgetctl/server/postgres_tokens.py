@@ -6,9 +6,9 @@ import os
 
 from budgetctl.errors import NotFoundError
 from budgetctl.server.tokens import Token
-from budgetctl.stores.postgres_connections import Connections
-from budgetctl.stores.postgres_schema import migrate
-from budgetctl.stores.postgres_url import ServerAddress
+from budgetctl.stores.postgres.connections import Connections
+from budgetctl.stores.postgres.schema import migrate
+from budgetctl.stores.postgres.url import ServerAddress
 
 _COLUMNS = "id, project, digest, read_only, created_us, expires_us, revoked_us"
 

@@ -19,7 +19,7 @@ from budgetctl.errors import (
     StoreBusyError,
     StoreUnavailableError,
 )
-from budgetctl.wire import ErrorShape
+from budgetctl.wire.values import ErrorShape
 
 RETRY_AFTER_S = 1
 

@@ -27,7 +27,7 @@ from budgetctl.server.projects import OpenStore, Projects
 from budgetctl.server.protocol import IDLE_TIMEOUT_S, BoundedProtocol
 from budgetctl.server.tokens import TokenStore
 from budgetctl.stores import open_store, project_stores
-from budgetctl.stores.sqlite import system_clock
+from budgetctl.stores.sqlite.store import system_clock
 
 UPKEEP_S = 60.0
 """How often windows that have passed are rolled."""

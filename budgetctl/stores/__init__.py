@@ -19,7 +19,7 @@ from budgetctl.stores.location import (
     project_files,
     store_path,
 )
-from budgetctl.stores.sqlite import DEFAULT_WAIT_S, SqliteStore
+from budgetctl.stores.sqlite.store import DEFAULT_WAIT_S, SqliteStore
 
 __all__ = ["DEFAULT_WAIT_S", "SqliteStore", "Store", "open_store", "project_stores"]
 
@@ -31,7 +31,7 @@ def open_store(location: str | os.PathLike[str] | None, project: str, *, wait_s:
     """
     project = check_project(project)
     if is_server(location):
-        from budgetctl.stores.http import open_http_store
+        from budgetctl.stores.remote.store import open_http_store
 
         return open_http_store(str(location), project, wait_s=wait_s)
     if is_database(location):
@@ -45,7 +45,7 @@ def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = D
     A server tells of those that the token is for.
     """
     if is_server(location):
-        from budgetctl.stores.http import http_stores
+        from budgetctl.stores.remote.store import http_stores
 
         yield from http_stores(str(location), wait_s=wait_s)
         return
@@ -68,7 +68,7 @@ def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = D
 def _postgres_store(url: str, project: str, wait_s: float) -> Store:
     """The driver for PostgreSQL is there if psycopg is."""
     try:
-        from budgetctl.stores.postgres import PostgresStore
+        from budgetctl.stores.postgres.store import PostgresStore
     except ImportError as error:
         raise InvalidValueError(
             "a PostgreSQL store needs psycopg, which is not installed", hint="pip install 'budgetctl[postgres]'"

@@ -13,7 +13,7 @@ from soundness import assert_sound
 
 from budgetctl.ledger.store import ChargeRequest
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.backups import back_up, restore
+from budgetctl.stores.sqlite.backups import back_up, restore
 
 often = pytest.mark.parametrize("times", [3, pytest.param(60, marks=pytest.mark.long)])
 """A few times wherever tests are run, and many where only attacks are."""
@@ -24,7 +24,7 @@ from itertools import cycle
 from pathlib import Path
 from budgetctl.errors import StoreBusyError
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.backups import back_up, restore
+from budgetctl.stores.sqlite.backups import back_up, restore
 
 command, path, *files = sys.argv[1:]
 store = SqliteStore(Path(path), "p")
@@ -46,7 +46,7 @@ import resource, signal, sys
 from pathlib import Path
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.backups import back_up, restore
+from budgetctl.stores.sqlite.backups import back_up, restore
 
 command, path, file, bound = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

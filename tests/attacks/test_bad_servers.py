@@ -17,7 +17,7 @@ from budgetctl import BudgetManager
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.pricing import map_update
 from budgetctl.stores import open_store
-from budgetctl.stores.calls import CALLS
+from budgetctl.wire.calls import CALLS
 
 INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
 

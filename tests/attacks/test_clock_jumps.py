@@ -28,7 +28,7 @@ def open_new(request: pytest.FixtureRequest, home: Path) -> Iterator[Open]:
         if request.param == "sqlite":
             store: Any = SqliteStore(home / f"{len(opened)}.db", "p", clock=clock)
         else:
-            from budgetctl.stores.postgres import PostgresStore
+            from budgetctl.stores.postgres.store import PostgresStore
 
             store = PostgresStore(server_url(), new_project(), clock=clock)
         opened.append(BudgetManager(store.project, store=store))

@@ -15,7 +15,7 @@ from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.names import MAX_DEPTH
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores.postgres.store import PostgresStore
 
 CENT = parse_amount("0.01")
 LEFT_OUT = "nested too deeply to show"

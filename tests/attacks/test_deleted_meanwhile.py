@@ -16,7 +16,7 @@ from budgetctl import BudgetManager
 from budgetctl.errors import UnknownUserError
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores.postgres.store import PostgresStore
 
 CENT = parse_amount("0.01")
 

@@ -13,7 +13,7 @@ from soundness import assert_sound
 
 from budgetctl.errors import BudgetctlError, CorruptStoreError
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.backups import back_up, restore
+from budgetctl.stores.sqlite.backups import back_up, restore
 
 PAGE = 4096
 

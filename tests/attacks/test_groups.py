@@ -20,8 +20,8 @@ from budgetctl.ledger.holds import Hold, HoldRequest
 from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.account import Account
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores.postgres.store import PostgresStore
+from budgetctl.stores.sql.account import Account
 
 CENT = parse_amount("0.01")
 USERS = [f"user-{number}" for number in range(8)]

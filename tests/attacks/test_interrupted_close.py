@@ -23,7 +23,7 @@ def budgets(request: pytest.FixtureRequest, home: Path) -> Iterator[BudgetManage
     if request.param == "postgres":
         from postgres import new_project, server_url
 
-        from budgetctl.stores.postgres import PostgresStore
+        from budgetctl.stores.postgres.store import PostgresStore
 
         store = PostgresStore(server_url(), new_project(), wait_s=1)
     elif request.param == "http":

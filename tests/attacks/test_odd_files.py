@@ -13,9 +13,9 @@ import pytest
 
 from budgetctl.directories import cache_directory, config_directory, data_directory
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
-from budgetctl.files import read_regular
+from budgetctl.files.opening import read_regular
 from budgetctl.pricing import own_prices, price_files, price_map
-from budgetctl.stores.credentials import find_token, token_path
+from budgetctl.stores.remote.credentials import find_token, token_path
 
 
 def is_pipe(path: Path) -> None:

@@ -18,7 +18,7 @@ from soundness import assert_sound
 from budgetctl import BudgetManager
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.money import parse_amount
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores.postgres.store import PostgresStore
 
 _NO_ENCRYPTION = (80877103, 80877104)
 """What a client asks first: https://www.postgresql.org/docs/current/protocol-message-formats.html"""

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-from budgetctl.stores.filelock import FileLock
+from budgetctl.files.lock import FileLock
 
 NEVER_CAUGHT = {signal.SIGKILL, signal.SIGSTOP}
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS}

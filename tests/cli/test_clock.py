@@ -10,7 +10,7 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.sqlite import system_clock
+from budgetctl.stores.sqlite.store import system_clock
 
 from .conftest import Cli
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from postgres import new_database
 
-from budgetctl.stores.postgres_functions import functions_schema
+from budgetctl.stores.postgres.functions import functions_schema
 
 from .conftest import Cli
 

@@ -11,7 +11,7 @@ from serving import Running
 
 from budgetctl.server.tokens import FileTokens
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.calls import CALLS
+from budgetctl.wire.calls import CALLS
 
 DIGEST = "0" * 32
 LIMIT = {

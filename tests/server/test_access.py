@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from budgetctl.stores.calls import CALLS
+from budgetctl.wire.calls import CALLS
 
 from .conftest import ask, fill
 

@@ -11,7 +11,7 @@ import pytest
 
 from budgetctl.server import app, bodies, protocol
 from budgetctl.server.http import MAX_BODY
-from budgetctl.stores.calls import CALLS
+from budgetctl.wire.calls import CALLS
 
 from .conftest import REQUESTS, ask
 

@@ -14,8 +14,10 @@ from budgetctl.ledger.keys import caller_key
 from budgetctl.ledger.store import ChargeRequest
 from budgetctl.ledger.values import Charge
 from budgetctl.money import Picodollars
-from budgetctl.stores import calls, http, requests
-from budgetctl.stores.calls import CALLS
+from budgetctl.stores.remote import store as http
+from budgetctl.stores.sql import requests
+from budgetctl.wire import calls
+from budgetctl.wire.calls import CALLS
 
 from .conftest import ask, change, fill
 

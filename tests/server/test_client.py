@@ -20,8 +20,8 @@ from budgetctl.errors import (
     StoreUnavailableError,
 )
 from budgetctl.stores import open_store
-from budgetctl.stores.credentials import find_token, store_token
-from budgetctl.stores.http import open_http_store
+from budgetctl.stores.remote.credentials import find_token, store_token
+from budgetctl.stores.remote.store import open_http_store
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from soundness import assert_sound
 from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.server.committer import WORTH_ANOTHER
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores.postgres.store import PostgresStore
 
 USERS = ["alice", *(f"user-{number}" for number in range(WORTH_ANOTHER))]
 PATIENCE_S = 0.5

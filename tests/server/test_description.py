@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from budgetctl.server.openapi import describe
-from budgetctl.stores.calls import CALLS
+from budgetctl.wire.calls import CALLS
 
 from .conftest import ask, fill
 

@@ -17,7 +17,7 @@ from budgetctl.stores import SqliteStore
 def make_store(request, home, clock):
     """Open another connection to the same project, or to a server of it. In the end, the project must be sound."""
     if request.param.endswith("postgres"):
-        from budgetctl.stores.postgres import PostgresStore
+        from budgetctl.stores.postgres.store import PostgresStore
 
         project, open_kept = new_project(), partial(PostgresStore, server_url(), clock=clock)
     else:
@@ -43,7 +43,7 @@ def make_store(request, home, clock):
 def make_database(request, home, clock):
     """Open another connection to the same project in a database of this machine. In the end, it must be sound."""
     if request.param == "postgres":
-        from budgetctl.stores.postgres import PostgresStore
+        from budgetctl.stores.postgres.store import PostgresStore
 
         project, open_store = new_project(), partial(PostgresStore, server_url(), clock=clock)
     else:

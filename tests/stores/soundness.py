@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from budgetctl.stores.sql import SqlStore
+from budgetctl.stores.sql.store import SqlStore
 
 COUNTERS = """
     SELECT l.limit_id, l.spent, COALESCE(SUM(e.amount), 0) FROM limits l

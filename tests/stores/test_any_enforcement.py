@@ -19,7 +19,7 @@ from budgetctl.errors import HoldResolvedError, InvalidValueError, KeyConflictEr
 from budgetctl.ledger.values import PRIMARY
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores.postgres.store import PostgresStore
 
 NOON_US = 1_795_348_800_000_000
 CENT = 10**10

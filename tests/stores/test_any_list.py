@@ -17,7 +17,7 @@ from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitR
 from budgetctl.ledger.values import Charge
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores.postgres.store import PostgresStore
 
 NOON_US = 1_795_348_800_000_000
 HOUR_US = 3_600_000_000

@@ -23,8 +23,8 @@ from budgetctl.errors import (
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store
-from budgetctl.stores.backups import back_up, restore
-from budgetctl.stores.migrations import VERSION
+from budgetctl.stores.sqlite.backups import back_up, restore
+from budgetctl.stores.sqlite.schema import VERSION
 
 CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("10"))

@@ -11,8 +11,9 @@ import pytest
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
-from budgetctl.stores import SqliteStore, sqlite_file
-from budgetctl.stores.migrations import MIGRATIONS, VERSION
+from budgetctl.stores import SqliteStore
+from budgetctl.stores.sqlite import file
+from budgetctl.stores.sqlite.schema import MIGRATIONS, VERSION
 
 CENT = parse_amount("0.01")
 GOOD = ("more", "CREATE TABLE more (x INTEGER) STRICT; INSERT INTO more VALUES (7);")
@@ -33,8 +34,8 @@ def next_version(monkeypatch):
     """Make this the budgetctl of the next version, with one step more."""
 
     def release(step):
-        monkeypatch.setattr(sqlite_file, "MIGRATIONS", (*MIGRATIONS, step))
-        monkeypatch.setattr(sqlite_file, "VERSION", VERSION + 1)
+        monkeypatch.setattr(file, "MIGRATIONS", (*MIGRATIONS, step))
+        monkeypatch.setattr(file, "VERSION", VERSION + 1)
 
     return release
 

@@ -7,7 +7,8 @@ import pytest
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.ledger.top_ups import TopUpRequest
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.stores import listing, rollover, sql
+from budgetctl.stores.sql import listing, rollover
+from budgetctl.stores.sql import store as sql
 
 CENT = parse_amount("0.01")
 TEN = parse_amount("10")

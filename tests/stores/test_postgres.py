@@ -18,8 +18,9 @@ from budgetctl.errors import InvalidValueError, KeyConflictError, NewerStoreErro
 from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.stores import open_store, postgres_schema, project_stores
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.stores import open_store, project_stores
+from budgetctl.stores.postgres import schema
+from budgetctl.stores.postgres.store import PostgresStore
 
 CENT = parse_amount("0.01")
 TEN = BudgetChange(amount=parse_amount("10"))
@@ -132,7 +133,7 @@ def test_two_that_make_the_schema_at_once_make_it_once(database):
 
 def test_a_database_of_an_older_version_goes_on_with_what_is_in_it(database, monkeypatch):
     with monkeypatch.context() as older, closing(open_store(database, "p")) as store:
-        older.setattr(postgres_schema, "VERSION", postgres_schema.VERSION - 1)
+        older.setattr(schema, "VERSION", schema.VERSION - 1)
         store.create_budget("alice", TEN, if_exists="error")
         store.charge(ChargeRequest("alice", CENT))
     with closing(open_store(database, "p")) as store:
@@ -140,7 +141,7 @@ def test_a_database_of_an_older_version_goes_on_with_what_is_in_it(database, mon
             store.charge(ChargeRequest("alice", CENT))
         with store.read() as tx:
             assert tx.one("SELECT COUNT(DISTINCT posting_set), COUNT(*) FROM entries") == (1, 3)
-            assert tx.one("SELECT MAX(version) FROM migrations") == (postgres_schema.VERSION,)
+            assert tx.one("SELECT MAX(version) FROM migrations") == (schema.VERSION,)
         assert_sound(store)
 
 
@@ -148,7 +149,7 @@ def test_a_newer_schema_is_refused_and_left_alone(database):
     with closing(open_store(database, "p")) as store:
         store.create_budget("alice", TEN, if_exists="error")
     with psycopg.connect(database) as connection:
-        connection.execute("INSERT INTO budgetctl.migrations VALUES (%s, 'later')", [postgres_schema.VERSION + 1])
+        connection.execute("INSERT INTO budgetctl.migrations VALUES (%s, 'later')", [schema.VERSION + 1])
     with closing(open_store(database, "p")) as store, pytest.raises(NewerStoreError):
         store.budget("alice")
 

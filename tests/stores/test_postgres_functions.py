@@ -22,8 +22,8 @@ from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import open_store
-from budgetctl.stores.postgres import PostgresStore
-from budgetctl.stores.postgres_functions import functions_schema
+from budgetctl.stores.postgres.functions import functions_schema
+from budgetctl.stores.postgres.store import PostgresStore
 
 CENT = parse_amount("0.01")
 TEN = BudgetChange(amount=parse_amount("10"), duration="monthly")
@@ -183,7 +183,7 @@ from budgetctl.money import parse_amount
 from budgetctl.ledger.holds import HoldRequest
 from budgetctl.stores import open_store
 from budgetctl.ledger.store import ChargeRequest, CommitRequest
-from budgetctl.stores.postgres_functions import functions_schema
+from budgetctl.stores.postgres.functions import functions_schema
 
 url, me = sys.argv[1:]
 cent = parse_amount("0.01")
@@ -207,7 +207,7 @@ def another_version(tmp_path):
     """The directory of a budgetctl whose functions are others: `release` answers with another note."""
     package = Path(budgetctl.__file__).parent
     shutil.copytree(package, tmp_path / "budgetctl", ignore=shutil.ignore_patterns("__pycache__"))
-    file = tmp_path / "budgetctl" / "stores" / "postgres_functions.sql"
+    file = tmp_path / "budgetctl" / "stores" / "postgres" / "sql" / "functions.sql"
     text = file.read_text()
     assert text.count("hold.of_model, hold.note)") == 1
     file.write_text(text.replace("hold.of_model, hold.note)", "hold.of_model, 'another')"))

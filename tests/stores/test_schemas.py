@@ -62,7 +62,7 @@ def open_before(request, home, clock):
             connection.executescript(script)
         yield lambda project: closing(SqliteStore(home / "before.db", project, clock=clock))
         return
-    from budgetctl.stores.postgres import PostgresStore
+    from budgetctl.stores.postgres.store import PostgresStore
 
     with new_database() as url:
         with psycopg.connect(url) as connection:

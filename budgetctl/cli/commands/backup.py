@@ -18,8 +18,8 @@ from budgetctl.errors import AlreadyExistsError, BudgetctlError, InvalidValueErr
 from budgetctl.pricing.price_files import replace
 from budgetctl.server.tokens import FileTokens, open_tokens
 from budgetctl.stores import project_stores
-from budgetctl.stores.backups import Backup, back_up, sqlite_store
 from budgetctl.stores.location import is_directory
+from budgetctl.stores.sqlite.backups import Backup, back_up, sqlite_store
 
 
 def backup(

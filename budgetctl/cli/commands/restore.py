@@ -10,8 +10,8 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.stores.backups import Restored, sqlite_store
-from budgetctl.stores.backups import restore as put_back
+from budgetctl.stores.sqlite.backups import Restored, sqlite_store
+from budgetctl.stores.sqlite.backups import restore as put_back
 
 
 def restore(

@@ -92,7 +92,7 @@ def serve(
 def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:
     """A token for whoever has started the server, kept where a client on this machine looks for it."""
     from budgetctl.server.tokens import new_token
-    from budgetctl.stores.credentials import store_token
+    from budgetctl.stores.remote.credentials import store_token
 
     token, text = new_token(project, time.time_ns() // 1000)
     path = store_token(address, project, text)

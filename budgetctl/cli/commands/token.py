@@ -82,7 +82,7 @@ def save(session: Session) -> None:
     It is for the project, and sent to that address and to no other. BUDGETCTL_TOKEN and BUDGETCTL_TOKEN_FILE go
     before it.
     """
-    from budgetctl.stores.credentials import store_token
+    from budgetctl.stores.remote.credentials import store_token
 
     if not is_server(session.location):
         raise InvalidValueError("a token is kept for a server", hint="budgetctl token save --store https://…")

@@ -1,0 +1,1 @@
+"""Files that others may replace, lock or make odd: opening, locking, replacing them."""

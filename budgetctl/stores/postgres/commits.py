@@ -1,0 +1,99 @@
+"""Committing so that it is known afterwards, even by who was cut off while it waited to hear so; and trying again.
+
+A transaction leaves a mark, a row of its own. `pg_xact_status` would not do: a server that crashes before the
+transaction is on its disk may give the number of it to another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+from uuid import uuid4
+
+import psycopg
+
+from budgetctl.errors import StoreUnavailableError
+from budgetctl.stores.patience import Patience
+from budgetctl.stores.postgres.connections import Connections, LostError, Session
+from budgetctl.stores.postgres.functions import qualified
+
+_LASTS_US = 3_600_000_000
+
+
+class Patient(Protocol):
+    """What knows how long to go on trying."""
+
+    def patience(self) -> Patience:
+        """Begin to try."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+def retried(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """The method, done again when the server was lost and nothing had been changed."""
+
+    @wraps(method)
+    def again(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        patience = cast("Patient", self).patience()
+        while True:
+            try:
+                return method(self, *args, **kwargs)
+            except LostError as error:
+                patience.wait(error)
+
+    return again
+
+
+class CutOffError(Exception):
+    """The server was lost while it was told to commit."""
+
+
+class Mark(NamedTuple):
+    """That a transaction of a project has committed."""
+
+    project: int
+    made_us: int
+    mark: str
+
+    @classmethod
+    def new(cls, project: int, now_us: int) -> Mark:
+        """A mark that no other transaction has."""
+        return cls(project, now_us, uuid4().hex)
+
+
+def commit(session: Session, mark: Mark, *, sweep: bool) -> None:
+    """Leave the mark and commit, in one round trip. `sweep` removes old marks: only who has the project alone does."""
+    old = f"DELETE FROM marks WHERE project = {mark.project} AND made_us < {mark.made_us - _LASTS_US};"
+    try:
+        session.script(
+            f"{old if sweep else ''} INSERT INTO marks VALUES ({mark.project}, {mark.made_us}, '{mark.mark}'); COMMIT"
+        )
+    except psycopg.OperationalError as error:
+        if session.connection.closed:
+            raise CutOffError from error
+        raise
+
+
+def settle(connections: Connections, mark: Mark) -> None:
+    """Return if the transaction has committed.
+
+    Raises `LostError` if it has not, and `StoreUnavailableError` if nobody knows.
+    """
+    try:
+        with connections.session("BEGIN") as (session, _):
+            # Whatever has become of the transaction, it still has this lock if it is not over.
+            session.execute(f"SELECT {qualified('lock_project')}(:project, NULL)", mark._asdict())
+            row = session.execute(
+                "SELECT 1 FROM marks WHERE project = :project AND made_us = :made_us AND mark = :mark", mark._asdict()
+            ).fetchone()
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(
+            f"{connections.address} was lost while a change was committed: it may have been made, or not",
+            hint="look whether it was before you try again",
+        ) from error
+    if row is None:
+        raise LostError(f"{connections.address} was lost before a change was committed; nothing was changed")

@@ -1,0 +1,353 @@
+"""The PostgreSQL driver: many machines, one database, one round trip for each of the operations that have to be fast.
+
+Those are functions in the database (`sql/functions.sql`, which also says in which order locks are taken). They do
+the common case; for the rest they answer that it is the slow way's, which is the shared code under the same locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
+from budgetctl.ledger import windows
+from budgetctl.ledger.matching import means, names_of_call
+from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.ledger.values import Charge, Reset
+from budgetctl.stores.patience import Patience
+from budgetctl.stores.postgres.calls import answered, standings_from, statement, with_key
+from budgetctl.stores.postgres.changes import FINISHED, OwnTransactions
+from budgetctl.stores.postgres.commits import CutOffError, Mark, commit, retried, settle
+from budgetctl.stores.postgres.connections import ORDINARY, Connections, Session, StatementError
+from budgetctl.stores.postgres.functions import SCHEMA, qualified, upgrade
+from budgetctl.stores.postgres.schema import migrate
+from budgetctl.stores.postgres.url import ServerAddress
+from budgetctl.stores.sql import operations
+from budgetctl.stores.sql.clock import MAX_PAUSE_US
+from budgetctl.stores.sql.rows import decided, unknown_user
+from budgetctl.stores.sql.store import SqlStore
+from budgetctl.stores.sql.transaction import Transaction, WholeProjectNeededError
+
+if TYPE_CHECKING:
+    from budgetctl.ledger.holds import Decision, Hold, HoldRequest
+    from budgetctl.ledger.values import Budget
+    from budgetctl.money import Picodollars
+
+
+_REFUSALS = (InvalidValueError, StatementError)
+"""What the database says of one request, and would say again, however the others are done."""
+
+
+class PostgresStore(SqlStore):
+    """A project's store in a PostgreSQL database, whose tables are made on the first use."""
+
+    is_near = False
+    concurrent_writes = 4
+
+    def __init__(self, url: str, project: str, *, wait_s: float = 10.0, clock: Callable[[], int] | None = None) -> None:
+        self.project = project
+        self._address = ServerAddress(url)
+        self._wait_s = wait_s
+        self._clock = clock
+        self._connections = Connections(self._address, wait_s, migrate)
+        self._own = OwnTransactions()
+        self._joined = threading.local()
+
+    def patience(self) -> Patience:
+        """How long to go on when the server is lost: within a transaction, whoever began it decides."""
+        return Patience(0 if self._transaction_of_thread() else self._wait_s)
+
+    def location(self) -> str:
+        """The database, without a password."""
+        return str(self._address)
+
+    def close(self) -> None:
+        """Close the connections. They are opened again on the next use."""
+        self._connections.close()
+
+    # Transactions
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A snapshot."""
+        if joined := self._transaction_of_thread():
+            yield joined
+            return
+        begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY; {ORDINARY}; {_clock()}"
+        with self._connections.session(begin) as (session, (now_us,)):
+            yield self._transaction(session, now_us)
+
+    @contextlib.contextmanager
+    def write(self, *, create: bool = False, user: str | None = None) -> Iterator[Transaction]:
+        """A transaction, durable when the outermost block has ended.
+
+        It locks the rows of a user and of those above, or without one the whole project.
+        """
+        if joined := self._transaction_of_thread():
+            yield joined
+            return
+        with self._own.transaction() as own:
+            try:
+                with self._connections.session(f"BEGIN; {ORDINARY}; {_clock()}") as (session, (now_us,)):
+                    tx = self._transaction(session, now_us)
+                    if tx.project is None and create:
+                        tx.project = _create_project(tx, self.project)
+                    if tx.project is not None:
+                        tx.now_us = _lock(tx, user, self._now())
+                        tx.has_whole_project = user is None
+                    self._joined.tx = tx
+                    try:
+                        yield tx
+                    finally:
+                        self._joined.tx = None
+                    if tx.project is not None:
+                        mark = Mark.new(tx.project, now_us)
+                        commit(session, mark, sweep=user is None)
+                    session.project = tx.project
+            except CutOffError:
+                settle(self._connections, mark)
+            own.finished = 0 if tx.project is None else 1
+
+    def _transaction_of_thread(self) -> Transaction | None:
+        """The write transaction that this thread is in."""
+        joined: Transaction | None = getattr(self._joined, "tx", None)
+        return joined
+
+    def _transaction(self, session: Session, now_us: int) -> Transaction:
+        if session.project is None:
+            row = session.execute("SELECT project FROM projects WHERE name = :name", {"name": self.project}).fetchone()
+            session.project = row and row[0]
+        return Transaction(session, session.project, self._clock() if self._clock else now_us)
+
+    # What the shared code does, done again when the server was lost
+
+    exists = retried(SqlStore.exists)
+    once = retried(SqlStore.once)
+    create_budget = retried(SqlStore.create_budget)
+    create_budgets = retried(SqlStore.create_budgets)
+    change_budget = retried(SqlStore.change_budget)
+    add_limit = retried(SqlStore.add_limit)
+    remove_limit = retried(SqlStore.remove_limit)
+    delete_budget = retried(SqlStore.delete_budget)
+    budget = retried(SqlStore.budget)
+    correct = retried(SqlStore.correct)
+    reset = retried(SqlStore.reset)
+    report_resets = retried(SqlStore.report_resets)
+    refund = retried(SqlStore.refund)
+    top_up = retried(SqlStore.top_up)
+    top_ups = retried(SqlStore.top_ups)
+    reset_next = retried(SqlStore.reset_next)
+    accept = retried(SqlStore.accept)
+    settle = retried(SqlStore.settle)
+    tell = retried(SqlStore.tell)
+    forget = retried(SqlStore.forget)
+    repair = retried(SqlStore.repair)
+    summary = retried(SqlStore.summary)
+
+    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
+        """Every recorded reset since the last `report_resets`, oldest first.
+
+        An entry may have a lower place than one that was committed before it. While nobody else writes, none is left
+        out below the highest.
+        """
+        with self.write() as tx:
+            row = tx.one("SELECT MAX(entry) FROM entries WHERE project = :project")
+        highest = row[0] if row else None
+        for place, reset in super().unreported_resets(after=after):
+            if highest is None or place > highest:
+                return
+            yield place, reset
+
+    # What is PostgreSQL's own
+
+    def _plan_for_all(self, tx: Transaction) -> None:
+        """A project that the statistics do not know yet looks empty: its sums would be made again for each limit."""
+        tx.run("SET LOCAL enable_nestloop = off")
+
+    @retried
+    def now_us(self) -> int:
+        """The database's clock."""
+        if self._clock:
+            return self._clock()
+        with self._connections.session(_clock()) as (_, (now_us,)):
+            return int(now_us)
+
+    @retried
+    def change_token(self) -> object:
+        """Another connection's commit changes it, this store's own do not."""
+        state = self._own.state()
+        with self._connections.session(FINISHED) as (_, (finished,)):
+            epoch, own, is_quiet = self._own.state()
+            return (epoch, finished - own) if (epoch, own, is_quiet) == state and is_quiet else object()
+
+    @retried
+    def size_bytes(self) -> int:
+        """All tables, whatever their projects."""
+        sizes = (
+            f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
+        )
+        with self._connections.session(sizes + " AND c.relkind = 'r'") as (_, (size,)):
+            return int(size)
+
+    @retried
+    def upgrade(self, *, prune: bool = False) -> list[str]:
+        """Bring the database up to date, and let all who may use its tables use the functions of this version.
+
+        With `prune`, drop the functions of all other versions. Returns the names of the schemas that were dropped.
+        """
+        with self._connections.session() as (session, _):
+            return upgrade(session.connection, prune=prune)
+
+    @retried
+    def projects(self) -> list[str]:
+        """The projects that the database holds, by name."""
+        with self.read() as tx:
+            return [name for (name,) in tx.all("SELECT name FROM projects ORDER BY name")]
+
+    @retried
+    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
+        """Whether all limits would allow a cost now."""
+        names = names_of_call(called, model)
+        with self._connections.session() as (session, _):
+            project = self._transaction(session, 0).project
+            values = {"project": project, "now": self._now(), "user": user}
+            row = session.execute(f"SELECT {qualified('look')}(:project, :now, :user)", values).fetchone()
+        ((now_us, rows, updated_us),) = row or ((0, None, 0),)
+        if rows is None:
+            raise unknown_user(user)
+        standings = standings_from(rows)
+        is_unclear = any(windows.is_unsettled(standing.limit, now_us) for standing in standings)
+        if is_unclear or now_us - updated_us > MAX_PAUSE_US:
+            with self.read() as tx:
+                return decided(tx, user, cost, names)
+        standings = tuple(each._replace(limit=windows.rolled(each.limit, now_us)) for each in standings)
+        return windows.decide(user, standings, cost, names, now_us)
+
+    def charge(self, request: ChargeRequest) -> Charge:
+        """Record a cost, once for each key."""
+        return cast("Charge", self._perform(with_key(request)))
+
+    def reserve(self, request: HoldRequest) -> Hold:
+        """Set money aside, if all limits allow it."""
+        return cast("Hold", self._perform(request))
+
+    def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
+        """Record what a call did cost, and let go of what was set aside for it."""
+        return cast("Charge", self._perform(with_key(CommitRequest(hold_id, request))))
+
+    def release(self, hold_id: str) -> Hold:
+        """Let go of what was set aside."""
+        return cast("Hold", self._perform(ReleaseRequest(hold_id)))
+
+    def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
+        """Do all that is asked for, in as few transactions as have to be.
+
+        A request that is slow has a transaction of its own, between one for those before it and one for those after:
+        so that all are done in their order, and all of them are durable before any is answered.
+        """
+        return self._perform_all([with_key(request) for request in requests])
+
+    def _perform(self, request: Request) -> Answer:
+        if joined := self._transaction_of_thread():
+            return operations.perform(joined, self.project, request)
+        (answer,) = self._perform_all([request])
+        if isinstance(answer, BudgetctlError):
+            raise answer
+        return answer
+
+    @retried
+    def _perform_all(self, requests: list[Request]) -> list[Answer | BudgetctlError]:
+        """Do a list. One that the database refuses is halved until it is clear which of the requests is to blame."""
+        done: list[Answer | BudgetctlError] = []
+        most = len(requests)
+        while left := requests[len(done) : len(done) + most]:
+            sql, asked = statement(left)
+            budgets: dict[str, Budget] = {}
+            try:
+                answers = self._call(sql, **asked) or [["slow", None]]
+            except _REFUSALS as error:
+                if len(left) == 1:
+                    done.append(error)
+                most = len(left) // 2 or len(requests)
+                continue
+            for what, *values in answers:
+                request = requests[len(done)]
+                try:
+                    if what == "unmatched":
+                        self._match(*values)
+                    elif what == "slow":
+                        done.append(self._perform_slowly(request, *values))
+                    else:
+                        done.append(answered(self.project, request, [what, *values], budgets))
+                except BudgetctlError as error:
+                    if isinstance(error, StoreUnavailableError) and not isinstance(error, _REFUSALS):
+                        raise
+                    done.append(error)
+        return done
+
+    def _call(self, sql: str, **values: Any) -> list[Any]:
+        """The answers of a function in the database, which is a transaction by itself; none without a project."""
+        with self._own.transaction() as own, self._connections.session() as (session, _):
+            values |= {"project": self._transaction(session, 0).project, "now": self._now()}
+            if values["project"] is None:
+                own.finished = 0
+                return []
+            rows = session.execute(f"{sql}, pg_current_xact_id_if_assigned() IS NOT NULL", values).fetchall()
+            own.finished = int(any(has_written for _, has_written in rows))
+            return [answer for answer, _ in rows]
+
+    def _perform_slowly(self, request: Request, user: str | None) -> Answer:
+        """The same by the shared code, under the lock of the user's chain or, without one, the project's."""
+        try:
+            with self.write(user=user) as tx:
+                answer = operations.perform(tx, self.project, request)
+        except WholeProjectNeededError:
+            return self._perform_slowly(request, None)
+        key = request.key if isinstance(request, ChargeRequest) else None
+        if isinstance(answer, Charge) and key and key.kind == "operation":
+            return answer._replace(replayed=False)  # nobody but this store asked before
+        return answer
+
+    def _match(self, names: str, patterns: Sequence[str]) -> None:
+        """Say whether these mean a model of these names, as the database cannot."""
+        with self._own.transaction() as own, self._connections.session() as (session, _):
+            for pattern in sorted({pattern for pattern in patterns if pattern is not None}):
+                session.execute(
+                    "INSERT INTO model_matches (project, key, matches)"
+                    f" VALUES (:project, {qualified('match_key')}(:pattern, :names), :matches) ON CONFLICT DO NOTHING",
+                    {
+                        "project": session.project,
+                        "pattern": pattern,
+                        "names": names,
+                        "matches": means(pattern, names),
+                    },
+                )
+            own.finished = None
+
+    def _now(self) -> int | None:
+        return self._clock() if self._clock else None
+
+
+def _clock() -> str:
+    return f"SELECT {qualified('clock_us')}()"
+
+
+def _create_project(tx: Transaction, name: str) -> int:
+    row = tx.one(
+        "INSERT INTO projects (name, created_us) VALUES (:name, :now) ON CONFLICT DO NOTHING RETURNING project",
+        name=name,
+    ) or tx.one("SELECT project FROM projects WHERE name = :name", name=name)
+    if row is None:
+        raise ValueError("a project that was there is gone")
+    return int(row[0])
+
+
+def _lock(tx: Transaction, user: str | None, now_us: int | None) -> int:
+    """Lock the project, or the chain of a user, and return the time."""
+    function = "lock_project" if user is None else "share_project"
+    row = tx.one(f"SELECT {qualified(function)}(:project, :stated)", stated=now_us)
+    if user is not None:
+        tx.one(f"SELECT {qualified('lock_chain')}(:project, :user)", user=user)
+    return int(row[0]) if row else tx.now_us

@@ -1,0 +1,1 @@
+"""A store behind a server, budgetctl's own or litellm's."""

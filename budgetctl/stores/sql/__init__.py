@@ -1,0 +1,1 @@
+"""The operations that SQLite and PostgreSQL share, in SQL that both understand."""

@@ -1,0 +1,281 @@
+"""One user's budget inside a write transaction.
+
+An account is opened, its elapsed windows are rolled, its terms are changed or entries are posted, and it is saved.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError, UnknownUserError
+from budgetctl.ledger import windows
+from budgetctl.ledger.store import BudgetChange
+from budgetctl.ledger.values import PRIMARY, Budget, Entry, Limit, Reset
+from budgetctl.money import ZERO, Picodollars
+from budgetctl.stores.sql import clock
+from budgetctl.stores.sql.counters import Counters
+from budgetctl.stores.sql.documents import to_json
+from budgetctl.stores.sql.entries import insert_reset, model_key
+from budgetctl.stores.sql.limits import (
+    MAX_LIMITS,
+    check_terms,
+    delete_limit,
+    duration_after,
+    insert_limit,
+    new_limit,
+    settled,
+    swept,
+)
+from budgetctl.stores.sql.rows import Holder, find_holder, holders_above, limits_of, spent_by_model
+from budgetctl.stores.sql.structure import placed
+from budgetctl.stores.sql.transaction import Transaction
+
+if TYPE_CHECKING:
+    from budgetctl.ledger.top_ups import TopUpRequest
+
+
+class Account(Counters):
+    """One user's budget: its counters, and whatever changes what they are kept for."""
+
+    @classmethod
+    def open(
+        cls, tx: Transaction, user: str, opened: dict[int, Account] | None = None, *, is_told: bool = False
+    ) -> Account:
+        """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`.
+
+        `opened` are those that are open already, by holder, and those that this one opens. Raises `ClockError`; but
+        where `is_told`, to record what has happened, the time stands still instead.
+        """
+        return cls.of(tx, find_holder(tx, user), opened, is_told=is_told)
+
+    @classmethod
+    def of(
+        cls, tx: Transaction, holder: Holder, opened: dict[int, Account] | None = None, *, is_told: bool = False
+    ) -> Account:
+        """The same of a holder, which may be deleted."""
+        (clock.hold_still if is_told else clock.check)(tx, holder.updated_us)
+        chain = [holder, *holders_above(tx, holder)]
+        accounts = {} if opened is None else opened
+        for place in reversed(range(len(chain))):
+            key = chain[place].holder
+            if key not in accounts:
+                accounts[key] = cls._current(tx, chain[place], [accounts[each.holder] for each in chain[place + 1 :]])
+        return accounts[holder.holder]
+
+    @classmethod
+    def find(cls, tx: Transaction, user: str) -> Account | None:
+        """The same, or None for a user without a budget."""
+        try:
+            return cls.open(tx, user)
+        except UnknownUserError:
+            return None
+
+    @classmethod
+    def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:
+        account = cls(tx, holder, limits_of(tx, holder), above)
+        if holder.deleted_us:  # its windows have come to an end: what is yet to be counted is of the last ones
+            return account
+        for index, limit in enumerate(account._limits):
+            if limit.held:
+                account._limits[index] = limit = swept(tx, limit)
+            if windows.is_due(limit, tx.now_us):
+                account._advance(index)
+            elif limit.extra_until_us is not None and limit.extra_until_us <= tx.now_us:
+                account._limits[index] = settled(tx, limit)
+        return account
+
+    @classmethod
+    def create(cls, tx: Transaction, user: str, change: BudgetChange) -> Account:
+        """A new account with the primary limit that `change` describes."""
+        created_us = tx.now_us if change.created_us is None else min(change.created_us, tx.now_us)
+        holder_id = tx.insert(
+            "INSERT INTO holders (project, name, created_us, updated_us)"
+            " VALUES (:project, :name, :created, :now) RETURNING holder",
+            name=user,
+            created=created_us,
+        )
+        limit = insert_limit(tx, holder_id, new_limit(tx, PRIMARY, change, None, created_us))
+        holder = Holder(holder_id, user, 0, created_us, tx.now_us, None)
+        account = cls(tx, holder, [limit], [])
+        account._move(change.parent or "")
+        if change.window_start_us is not None:
+            account._reanchor(change.window_start_us)
+        account._adjust(change)
+        return account
+
+    def budget(self, project: str) -> Budget:
+        """The budget as the account has it now."""
+        self._save_models()
+        budget = self.holder.budget(project, self.primary, spent_by_model(self._tx, self.primary))
+        return budget._replace(standings=self.standings())
+
+    def change(self, change: BudgetChange) -> None:
+        """Apply what `change` states to the primary limit and to what was spent against it."""
+        index = self._primary
+        limit = self._limits[index]
+        if change.amount is not None:
+            limit = self._limits[index] = limit._replace(amount=change.amount)
+        if change.warn_at is not None:
+            limit = self._limits[index] = limit._replace(warn_at=change.warn_at)
+        terms = limit._replace(
+            duration=duration_after(change.duration, limit.duration),
+            align=change.align or limit.align,
+            zone=change.zone or limit.zone,
+        )
+        check_terms(self._tx, terms)
+        if terms != limit:
+            self._reopen(terms)
+        if change.window_start_us is not None:
+            self._reanchor(change.window_start_us)
+        if change.parent is not None:
+            self._move(change.parent)
+        if change.created_us is not None:
+            self._changed = True
+            self.holder = self.holder._replace(created_us=min(change.created_us, self._tx.now_us))
+        self._adjust(change)
+
+    def add_limit(self, name: str, change: BudgetChange, models: str | None) -> None:
+        """Give the user another limit. What was spent before does not count against it."""
+        if any(limit.name == name for limit in self._limits):
+            raise AlreadyExistsError(
+                f"{self.holder.name} has a limit {name!r} already",
+                hint=f"budgetctl limit remove {shlex.quote(self.holder.name)} {shlex.quote(name)}",
+            )
+        if len(self._limits) >= MAX_LIMITS:
+            raise InvalidValueError(f"{self.holder.name} has {MAX_LIMITS} limits already, which are as many as one may")
+        terms = new_limit(self._tx, name, change, models, self._tx.now_us)
+        limit = insert_limit(self._tx, self.holder.holder, terms)
+        self._limits.append(limit)
+        self._saved.append(limit)
+        self._changed = True
+
+    def remove_limit(self, name: str) -> None:
+        """Take a limit away. Its entries stay."""
+        index = self._index(name)
+        if index == self._primary:
+            user = self.holder.name
+            raise InvalidValueError(
+                f"the limit {name!r} is the budget of {user} itself, which cannot be without one",
+                hint=f"budgetctl set {shlex.quote(user)} --budget 10",
+            )
+        limit = self._limits.pop(index)
+        self._saved.pop(index)
+        self._primary = next(index for index, each in enumerate(self._limits) if each.name == PRIMARY)
+        self._changed = True
+        delete_limit(self._tx, self.holder.holder, limit)
+
+    def _move(self, parent: str) -> None:
+        """Put the user under another parent, or none. What was spent before stays where it was counted."""
+        self.holder, above = placed(self._tx, self.holder, parent)
+        for account in self.above:
+            account._save()  # they were rolled when this one was opened, and may be opened again as the new ones
+        self.above = [Account._current(self._tx, each, []) for each in above]
+        self._changed = True
+
+    def top_up(self, request: TopUpRequest) -> Entry:
+        """Add to what a limit allows."""
+        from budgetctl.stores.sql.top_ups import insert_top_up
+
+        index = self._index(request.limit)
+        entry = self._record("top-up", request.amount, [], model=None, key=None, note=request.note)
+        limit = insert_top_up(self._tx, self._limits[index], entry.number, request)
+        check_terms(self._tx, limit)
+        self._limits[index] = limit
+        return entry
+
+    def _index(self, name: str) -> int:
+        """Where a limit stands. Raises `NotFoundError`."""
+        for index, limit in enumerate(self._limits):
+            if limit.name == name:
+                return index
+        raise NotFoundError(
+            f"{self.holder.name} has no limit {name!r}", hint=f"budgetctl show {shlex.quote(self.holder.name)}"
+        )
+
+    def reset(self) -> Reset:
+        """Close the current generation of every limit, and open one that holds now. Returns the primary limit's."""
+        index = self._primary
+        closed = windows.closed_window(self._limits[index], self._tx.now_us)
+        for each in range(len(self._limits)):
+            self._advance(each)
+        return Reset(self.holder.name, closed, self._tx.now_us)
+
+    def _advance(self, index: int) -> None:
+        """Close a limit's generation and open the next one, with what is left of its top-ups."""
+        limit = self._limits[index]
+        left = settled(self._tx, limit, closes=True) if limit.extra else limit
+        self._close(index, windows.next_generation(left, self._tx.now_us))
+
+    def _close(self, index: int, opened: Limit) -> None:
+        """Replace a limit by its next generation. One that spent nothing leaves no entry."""
+        self._save_models()
+        limit = self._limits[index]
+        if limit.spent:
+            closed = windows.closed_window(limit, self._tx.now_us)
+            self._number += 1
+            insert_reset(self._tx, self.holder.holder, self._number, limit.limit_id, closed)
+        self._limits[index] = opened
+
+    def _reopen(self, terms: Limit) -> None:
+        """Open a generation of the primary limit under new terms, and carry what was spent into it, model by model."""
+        spent = self._spent_by_model(self.primary)
+        if terms.extra:
+            from budgetctl.stores.sql.top_ups import carry
+
+            carry(self._tx, terms, terms.generation + 1)
+        opened = windows.reopened(terms, self._tx.now_us, duration=terms.duration, align=terms.align, zone=terms.zone)
+        self._close(self._primary, opened)
+        for model, amount in spent:
+            key = self._key(model)
+            if amount:
+                self._record("carry", amount, [opened], model=model, key=key)
+            if amount or model is not None:
+                self._count_in_primary(key, amount)
+
+    def _reanchor(self, start_us: int) -> None:
+        index = self._primary
+        self._limits[index] = windows.reanchored(self._limits[index], min(start_us, self._tx.now_us))
+
+    def _adjust(self, change: BudgetChange) -> None:
+        """Make the current generation's spend what `change` states, by entries for the differences."""
+        if change.extra is not None:
+            self._changed = True
+            self.holder = self.holder._replace(extra=to_json(change.extra))
+        if change.spent is None and change.models is None:
+            return
+        limit = self.primary
+        differences: dict[str | None, int] = {}
+        if change.models is not None:
+            current = dict(self._spent_by_model(limit))
+            for name in [*filter(None, current), *change.models]:
+                differences[name] = change.models.get(name, ZERO) - current.get(name, ZERO)
+        target = limit.spent if change.spent is None else change.spent
+        differences[None] = target - limit.spent - sum(differences.values())
+        # Downward first: on the way, the counter must not pass its maximum.
+        for model, difference in sorted(differences.items(), key=lambda item: item[1]):
+            if difference:
+                self.post_to_primary("adjustment", Picodollars(difference), model=model, note=change.note)
+        if change.models is not None:
+            self._show_models(change.models)
+
+    def _show_models(self, models: Mapping[str, Picodollars]) -> None:
+        """Have a total for each of these models, also where nothing is spent, and for no other."""
+        for model in models:
+            self._count_in_primary(model_key(self._tx, model), ZERO)
+        self._save_models()
+        for model in spent_by_model(self._tx, self.primary).keys() - models.keys():
+            self._tx.run(
+                "DELETE FROM model_totals WHERE project = :project AND limit_id = :limit_id"
+                " AND generation = :generation AND model = :model",
+                limit_id=self.primary.limit_id,
+                generation=self.primary.generation,
+                model=model_key(self._tx, model),
+            )
+
+    def _spent_by_model(self, limit: Limit) -> list[tuple[str | None, Picodollars]]:
+        self._save_models()
+        named = spent_by_model(self._tx, limit)
+        rest = Picodollars(limit.spent - sum(named.values()))
+        return [*named.items(), (None, rest)]

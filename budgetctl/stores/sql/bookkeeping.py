@@ -1,0 +1,244 @@
+"""The ledger of a store, in SQL that both databases understand: what was recorded, closed, told and corrected."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from budgetctl.ledger.values import Charge, Entry, Reset
+from budgetctl.money import Picodollars
+from budgetctl.stores.sql.rows import (
+    ENTRY_COLUMNS,
+    ENTRY_JOINS,
+    entry_from_row,
+    find_holder,
+    reset_from_row,
+    unknown_user,
+)
+from budgetctl.stores.sql.transaction import Transaction
+
+if TYPE_CHECKING:
+    from budgetctl.ledger.corrections import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
+    from budgetctl.ledger.top_ups import Left, TopUpRequest
+
+_PAGE = 1_000
+
+
+class SqlLedger(ABC):
+    """The ledger of a store on a SQL database."""
+
+    project: str
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A snapshot to read from."""
+
+    @abstractmethod
+    def write(self, *, create: bool = False, user: str | None = None) -> AbstractContextManager[Transaction]:
+        """A transaction that commits at the end of the block, or leaves nothing behind.
+
+        `create` makes the store and the project, should they not be there. Otherwise there is nothing to change, and
+        nothing is made. `user` is whose budget alone is changed, with what counts it above: others may be changed
+        meanwhile.
+        Within a block, another one of the same thread joins its transaction.
+        """
+
+    @abstractmethod
+    def now_us(self) -> int:
+        """The store's time."""
+
+    def charges(
+        self, model: str, *, user: str | None = None, since_us: int | None = None, after: tuple[str, int] | None = None
+    ) -> Iterator[tuple[str, Entry, Picodollars]]:
+        """Entries of charges that have a usage, for models of that pattern."""
+        from budgetctl.stores.sql.corrections import charges_of
+
+        return charges_of(self.read, model, user, since_us, after)
+
+    def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
+        """Make up the differences by entries that count where the corrected ones do."""
+        from budgetctl.stores.sql.corrections import correct
+
+        with self.write() as tx:
+            return correct(tx, requests)
+
+    def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
+        """What `reset_due` would reset now."""
+        from budgetctl.stores.sql.rollover import due_resets
+
+        return due_resets(self.read, after)
+
+    def reset_due(self, *, clock_is_right: bool = False) -> int:
+        """Roll every window that has passed."""
+        from budgetctl.stores.sql import clock
+        from budgetctl.stores.sql.rollover import roll_due
+
+        if clock_is_right:
+            with self.write() as tx:
+                clock.confirm(tx)
+        return roll_due(self.read, self.write)
+
+    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
+        """Every recorded reset since the last `report_resets`, oldest first."""
+        while True:
+            with self.read() as tx:
+                if after is None:
+                    row = tx.one("SELECT reported_entry FROM projects WHERE project = :project")
+                    after = row[0] if row else 0
+                rows = tx.all(
+                    f"SELECT e.entry, h.name, {ENTRY_COLUMNS} FROM entries e JOIN holders h ON h.project = e.project"
+                    " AND h.holder = e.holder JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+                    " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
+                    " WHERE e.project = :project AND e.closed_limit IS NOT NULL AND e.entry > :after"
+                    " ORDER BY e.entry LIMIT :page",
+                    after=after,
+                    page=_PAGE,
+                )
+            for entry, user, *columns in rows:
+                yield entry, reset_from_row(user, tuple(columns))
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+    def report_resets(self, place: int) -> None:
+        """Take resets up to that place as reported."""
+        with self.write() as tx:
+            tx.run(
+                "UPDATE projects SET reported_entry = :place WHERE project = :project AND reported_entry < :place",
+                place=place,
+            )
+
+    def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
+        """Take a cost back."""
+        from budgetctl.stores.sql.account import Account
+        from budgetctl.stores.sql.corrections import refund
+
+        with self.write() as tx:
+            account = Account.open(tx, user)
+            entry = refund(account, number, amount, note)
+            account.save()
+            return Charge(entry, account.budget(self.project))
+
+    def top_up(self, request: TopUpRequest) -> Charge:
+        """Add to what a limit allows, once for each key."""
+        from budgetctl.stores.sql.account import Account
+        from budgetctl.stores.sql.operations import once
+
+        with self.write(user=request.user) as tx:
+            account = Account.open(tx, request.user)
+            entry, is_new = once(tx, account, request.key, lambda: account.top_up(request))
+            account.save()
+            return Charge(entry, account.budget(self.project), replayed=not is_new)
+
+    def top_ups(self, user: str) -> list[Left]:
+        """What is left of the user's own top-ups."""
+        from budgetctl.stores.sql.top_ups import left_of
+
+        with self.read() as tx:
+            return left_of(tx, find_holder(tx, user))
+
+    def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
+        """The soft limits that are crossed, and were not told in this window."""
+        from budgetctl.stores.sql import thresholds
+
+        place: int | None = after
+        while place is not None:
+            with self.read() as tx:
+                found, place = thresholds.crossed(tx, place)
+            yield from found
+
+    def claim(self, crossing: Crossing) -> bool:
+        """Have a crossing for oneself while one tells of it, and say whether nobody else has it."""
+        from budgetctl.stores.sql import thresholds
+
+        with self.write() as tx:
+            return thresholds.claim(tx, crossing)
+
+    def tell(self, crossing: Crossing) -> bool:
+        """Note that it was told, and say whether it was not yet."""
+        from budgetctl.stores.sql import thresholds
+
+        with self.write() as tx:
+            return thresholds.tell(tx, crossing)
+
+    def forget(self, crossing: Crossing) -> None:
+        """Take back that it was told, or claimed."""
+        from budgetctl.stores.sql import thresholds
+
+        with self.write() as tx:
+            thresholds.forget(tx, crossing)
+
+    def verify(self) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings, in one snapshot."""
+        from budgetctl.stores.sql.verifying import differences
+
+        with self.read() as tx:
+            self._refuse_damaged(tx)
+            self._plan_for_all(tx)
+            found = list(differences(tx))
+        yield from found
+
+    def repair(self) -> list[Difference]:
+        """Set all counters to the sums of their postings, and say which were not."""
+        from budgetctl.stores.sql.verifying import repair
+
+        list(self.verify())  # which refuses what is damaged: sums of that are no repair
+        with self.write() as tx:
+            self._plan_for_all(tx)
+            return repair(tx)
+
+    def _refuse_damaged(self, tx: Transaction) -> None:  # noqa: B027  # as far as a database has a check of its own
+        """Raise `CorruptStoreError` for damage that the database's own check finds."""
+
+    def _plan_for_all(self, tx: Transaction) -> None:  # noqa: B027  # not every database needs it
+        """Tell the database, if that helps it, that what follows reads all of the project."""
+
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
+        """The user's entries, newest first, those of a deleted budget too."""
+        holder: int | None = None
+        where, values = _wanted(wanted)
+        pattern = None if wanted is None else wanted.model
+        while True:
+            with self.read() as tx:
+                if holder is None:
+                    row = tx.one(
+                        "SELECT holder FROM holders WHERE project = :project AND name = :user"
+                        " ORDER BY holder DESC LIMIT 1",
+                        user=user,
+                    )
+                    if row is None:
+                        raise unknown_user(user)
+                    holder = row[0]
+                rows = tx.all(
+                    f"SELECT {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}"
+                    " WHERE e.project = :project AND e.holder = :holder"
+                    + (" AND e.number < :before" if before is not None else "")
+                    + where
+                    + " ORDER BY e.number DESC LIMIT :page",
+                    holder=holder,
+                    before=before,
+                    page=_PAGE,
+                    **values,
+                )
+            for entry in map(entry_from_row, rows):
+                if pattern is None or (entry.model is not None and fnmatchcase(entry.model, pattern)):
+                    yield entry
+            if len(rows) < _PAGE:
+                return
+            before = rows[-1][0]
+
+
+def _wanted(wanted: HistoryFilter | None) -> tuple[str, dict[str, Any]]:
+    """The conditions of a filter that a database can check."""
+    if wanted is None:
+        return "", {}
+    conditions = {
+        "since": (" AND e.at_us >= :since", wanted.since_us),
+        "until": (" AND e.at_us < :until", wanted.until_us),
+        "kind": (" AND e.kind = :kind", wanted.kind),
+    }
+    given = {name: condition for name, condition in conditions.items() if condition[1] is not None}
+    return "".join(sql for sql, _ in given.values()), {name: value for name, (_, value) in given.items()}

@@ -1,0 +1,126 @@
+"""Entries that may have been charged at a wrong price, and the entries that make up the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from fnmatch import fnmatchcase
+from itertools import groupby
+
+from budgetctl.errors import InvalidValueError, NotFoundError
+from budgetctl.ledger.corrections import Correction, CorrectionRequest
+from budgetctl.ledger.values import Entry
+from budgetctl.money import ZERO, Picodollars, format_usd
+from budgetctl.stores.sql.account import Account
+from budgetctl.stores.sql.limits import check_counter
+from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, entry_from_row
+from budgetctl.stores.sql.transaction import Transaction
+
+_PAGE = 1_000
+
+
+def charges_of(
+    read: Callable[[], AbstractContextManager[Transaction]],
+    model: str,
+    user: str | None,
+    since_us: int | None,
+    behind: tuple[str, int] | None,
+) -> Iterator[tuple[str, Entry, Picodollars]]:
+    """Entries of charges that have a usage, page by page: those of `Store.charges`."""
+    after: int | None = None
+    while True:
+        with read() as tx:
+            if after is None:
+                after = 0 if behind is None else _place(tx, *behind)
+            models = [
+                row[0]
+                for row in tx.all("SELECT model, name FROM models WHERE project = :project")
+                if fnmatchcase(row[1], model)
+            ]
+            rows = tx.all(
+                f"SELECT e.entry, h.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e"
+                " JOIN holders h ON h.project = e.project AND h.holder = e.holder AND h.deleted_us = 0"
+                " JOIN models m ON m.project = e.project AND m.model = e.model"
+                " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+                " WHERE e.project = :project AND e.entry > :after AND e.kind = 'spend' AND e.usage IS NOT NULL"
+                f" AND e.model IN ({','.join(map(str, models)) or 'NULL'})"
+                + (" AND h.name = :user" if user is not None else "")
+                + (" AND e.at_us >= :since_us" if since_us is not None else "")
+                + " ORDER BY e.entry LIMIT :page",
+                after=after,
+                user=user,
+                since_us=since_us,
+                page=_PAGE,
+            )
+        for _, name, corrections, *columns in rows:
+            entry = entry_from_row(tuple(columns))
+            yield name, entry, Picodollars(entry.amount + corrections)
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1][0]
+
+
+def _place(tx: Transaction, user: str, number: int) -> int:
+    """The place of a user's entry in the ledger; behind it are those that are to come."""
+    row = tx.one(
+        "SELECT MAX(e.entry) FROM entries e JOIN holders h ON h.project = e.project AND h.holder = e.holder"
+        " WHERE h.project = :project AND h.name = :user AND e.number = :number",
+        user=user,
+        number=number,
+    )
+    return (row[0] if row else None) or 0
+
+
+def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Correction]:
+    """Make up the differences. Whose budget was deleted in the meantime is left out."""
+    corrections = []
+    # One account at a time: two of them may have a parent in common, which each would save as if it were alone.
+    for user, of_user in groupby(requests, key=lambda request: request.user):
+        account = Account.find(tx, user)
+        if account is None:
+            continue
+        corrections += [each for request in of_user if (each := _corrected(tx, account, request)) is not None]
+        account.save()
+    return corrections
+
+
+def _corrected(tx: Transaction, account: Account, request: CorrectionRequest) -> Correction | None:
+    """Make up what an entry lacks. One whose price was unknown is told it also when it lacks nothing."""
+    recorded = account.find_entry(request.number)
+    if recorded is None or (recorded.cost == request.amount and not recorded.entry.is_unpriced):
+        return None
+    difference = Picodollars(check_counter(tx, request.amount) - recorded.cost)
+    added, is_counted = account.post_again(
+        "adjustment", recorded, difference, pricing=request.pricing, note=request.note
+    )
+    entry = recorded.entry
+    return Correction(
+        request.user, entry.number, entry.at_us, entry.model, recorded.cost, request.amount, added.number, is_counted
+    )
+
+
+def refund(account: Account, number: int | None, amount: Picodollars | None, note: str | None) -> Entry:
+    """Take back what an entry cost, all that is left of it or less; or, without an entry, an amount of this window.
+
+    Raises `NotFoundError` and `InvalidValueError`.
+    """
+    if number is None:
+        spent = account.primary.spent
+        if amount is None or amount > spent:
+            raise InvalidValueError(
+                f"{account.holder.name} has spent {format_usd(spent)} in this window: no more can be refunded"
+            )
+        return account.post_to_primary("refund", Picodollars(-amount), note=note)
+    recorded = account.find_entry(number)
+    if recorded is None:
+        raise NotFoundError(f"{account.holder.name} has no entry {number}")
+    if recorded.entry.kind != "spend":
+        raise InvalidValueError(f"entry {number} is no charge, but of the kind {recorded.entry.kind!r}")
+    left = Picodollars(recorded.cost - recorded.refunded)
+    wanted = left if amount is None else amount
+    if left <= 0 or wanted > left:
+        raise InvalidValueError(
+            f"entry {number} cost {format_usd(recorded.cost)}, of which {format_usd(recorded.refunded)} was refunded:"
+            f" {format_usd(max(left, ZERO))} is left"
+        )
+    return account.post_again("refund", recorded, Picodollars(-wanted), note=note)[0]

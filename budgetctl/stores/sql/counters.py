@@ -1,0 +1,253 @@
+"""What one user's limits have counted, inside a write transaction: every entry and every counter is written here.
+
+Entries are posted against the limits that they match, the user's own and those above, and `save` writes the counters
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from budgetctl.ledger import windows
+from budgetctl.ledger.values import PRIMARY, Entry, EntryKind, Limit, Standing
+from budgetctl.money import Picodollars
+from budgetctl.stores.sql.entries import count_model, insert_entry, model_key, posting_set
+from budgetctl.stores.sql.limits import check_counter, update_limit
+from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, ENTRY_JOINS, REFUNDS, Holder, entry_from_row
+from budgetctl.stores.sql.transaction import Transaction
+
+
+class Recorded(NamedTuple):
+    """An entry, the keys of its model and postings, what it costs with its corrections, and what was refunded."""
+
+    entry: Entry
+    model: int | None
+    postings: int | None
+    cost: Picodollars
+    refunded: Picodollars
+
+
+class Counters:
+    """The limits of one user, and the entries that count against them.
+
+    `above` are those whose limits count what the user spends too.
+    """
+
+    def __init__(self, tx: Transaction, holder: Holder, limits: list[Limit], above: Sequence[Counters]) -> None:
+        self._tx = tx
+        self.holder = holder
+        self.above = above
+        self._number = holder.last_number
+        self._limits = limits
+        self._saved = list(limits)
+        self._primary = next(index for index, limit in enumerate(limits) if limit.name == PRIMARY)
+        self._changed = False
+        self._by_model: dict[int | None, int] = {}
+
+    @property
+    def primary(self) -> Limit:
+        """The limit that every budget has."""
+        return self._limits[self._primary]
+
+    def post(
+        self,
+        kind: EntryKind,
+        amount: Picodollars,
+        *,
+        model: str | None = None,
+        usage: Mapping[str, Any] | None = None,
+        pricing: Mapping[str, Any] | None = None,
+        note: str | None = None,
+        names: str | None = None,
+        held: Collection[int] = (),
+    ) -> Entry:
+        """Add an entry, and count it against every limit that it matches, the user's own and those above.
+
+        `names` is all that the model is called, by default its name alone. Limits in `held` count it in any case.
+        """
+        key = self._key(model)
+        counted: list[Limit] = []
+        for account in (self, *self.above):
+            counted += account._count(amount, names or model, held, key)
+        return self._record(kind, amount, counted, model=model, key=key, usage=usage, pricing=pricing, note=note)
+
+    def _count(self, amount: Picodollars, names: str | None, held: Collection[int], key: int | None) -> list[Limit]:
+        """Count an amount against the limits that it matches, and say which those are."""
+        counted = []
+        for index, limit in enumerate(self._limits):
+            if limit.limit_id in held or windows.counts_against(limit, names):
+                self._limits[index] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
+                counted.append(limit)
+                if index == self._primary:
+                    self._count_in_primary(key, amount)
+        return counted
+
+    def standings(self) -> tuple[Standing, ...]:
+        """All limits that the user's charges may count against, the user's own first."""
+        return tuple(
+            Standing(account.holder.name, limit) for account in (self, *self.above) for limit in account._limits
+        )
+
+    def hold(self, amount: Picodollars, names: str | None) -> list[int]:
+        """Set money aside in every limit that a charge for a model of these names counts against, and say which."""
+        counted = []
+        for account in (self, *self.above):
+            for index, limit in enumerate(account._limits):
+                if windows.counts_against(limit, names):
+                    account._limits[index] = limit._replace(held=check_counter(self._tx, limit.held + amount))
+                    counted.append(limit.limit_id)
+        return counted
+
+    def let_go(self, limit_id: int, amount: Picodollars) -> None:
+        """Set less money aside in a limit."""
+        for account in (self, *self.above):
+            for index, limit in enumerate(account._limits):
+                if limit.limit_id == limit_id:
+                    account._limits[index] = limit._replace(held=Picodollars(limit.held - amount))
+                    return
+        self._tx.run(  # of somebody who is no parent any more
+            "UPDATE limits SET held = held - :amount WHERE project = :project AND limit_id = :limit_id",
+            limit_id=limit_id,
+            amount=amount,
+        )
+
+    def find_entry(self, number: int) -> Recorded | None:
+        """An entry of the user's, with what counts for its correction."""
+        row = self._tx.one(
+            f"SELECT {ENTRY_COLUMNS}, e.model, e.posting_set, {CORRECTIONS}, {REFUNDS} FROM entries e {ENTRY_JOINS}"
+            " WHERE e.project = :project AND e.holder = :holder AND e.number = :number",
+            holder=self.holder.holder,
+            number=number,
+        )
+        if row is None:
+            return None
+        *columns, model, postings, corrections, refunds = row
+        entry = entry_from_row(tuple(columns))
+        return Recorded(entry, model, postings, Picodollars(entry.amount + corrections), Picodollars(-refunds))
+
+    def post_again(
+        self,
+        kind: EntryKind,
+        original: Recorded,
+        amount: Picodollars,
+        *,
+        pricing: Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> tuple[Entry, bool]:
+        """Add an entry that counts where an earlier one does, and say whether any of that is open."""
+        counted = self._count_again(amount, original.postings, original.model)
+        refers_to = original.entry.number
+        number = self._insert(
+            kind, amount, model=original.model, postings=original.postings, pricing=pricing, note=note,
+            refers_to=refers_to,
+        )  # fmt: skip
+        entry = Entry(
+            number, kind, self._tx.now_us, amount, original.entry.model, None, pricing, note, refers_to=refers_to
+        )
+        return entry, counted
+
+    def save(self) -> None:
+        """Write the counters and windows, the user's and those above, where anything has changed."""
+        for account in (*self.above, self):
+            account._save()
+
+    def _save(self) -> None:
+        tx = self._tx
+        self._save_models()
+        if not self._changed and self._number == self.holder.last_number and self._limits == self._saved:
+            return
+        for limit, saved in zip(self._limits, self._saved, strict=True):
+            if limit is not saved:
+                update_limit(tx, limit, saved)
+        self._saved, self._changed = list(self._limits), False
+        tx.run(
+            "UPDATE holders SET last_number = :number, created_us = :created, updated_us = :now,"
+            " extra = :extra, parent = :parent WHERE project = :project AND holder = :holder",
+            number=self._number,
+            created=self.holder.created_us,
+            extra=self.holder.extra,
+            parent=self.holder.parent,
+            holder=self.holder.holder,
+        )
+        self.holder = self.holder._replace(last_number=self._number, updated_us=tx.now_us)
+
+    def post_to_primary(
+        self, kind: EntryKind, amount: Picodollars, *, model: str | None = None, note: str | None = None
+    ) -> Entry:
+        """Add an entry that counts in the primary limit only: it is of that one's window that an amount was stated.
+
+        Other limits may have been reset since, and would be left with less than nothing spent.
+        """
+        limit, key = self.primary, self._key(model)
+        self._limits[self._primary] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
+        self._count_in_primary(key, amount)
+        return self._record(kind, amount, [limit], model=model, key=key, note=note)
+
+    def _record(
+        self,
+        kind: EntryKind,
+        amount: Picodollars,
+        limits: list[Limit],
+        *,
+        model: str | None,
+        key: int | None,
+        usage: Mapping[str, Any] | None = None,
+        pricing: Mapping[str, Any] | None = None,
+        note: str | None = None,
+    ) -> Entry:
+        """Add an entry that counts against these limits. `key` is that of the model."""
+        postings = posting_set(self._tx, limits)
+        number = self._insert(kind, amount, model=key, postings=postings, usage=usage, pricing=pricing, note=note)
+        return Entry(number, kind, self._tx.now_us, amount, model, usage, pricing, note)
+
+    def _key(self, model: str | None) -> int | None:
+        return None if model is None else model_key(self._tx, model)
+
+    def _insert(self, kind: EntryKind, amount: Picodollars, **fields: Any) -> int:
+        """Write an entry of the user's, and return its number."""
+        self._number += 1
+        insert_entry(self._tx, self.holder.holder, self._number, kind, amount, **fields)
+        return self._number
+
+    def _count_again(self, amount: Picodollars, postings: int | None, model: int | None) -> bool:
+        """Add to what a set of postings counts against, and say whether any of that is open."""
+        own = {
+            limit.limit_id: (account, index)
+            for account in (self, *self.above)
+            for index, limit in enumerate(account._limits)
+        }
+        is_counted = False
+        for limit_id, generation, name in self._tx.all(
+            "SELECT p.limit_id, p.generation, l.name FROM postings p"
+            " JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id"
+            " WHERE p.project = :project AND p.posting_set = :postings",
+            postings=postings,
+        ):
+            if name == PRIMARY:
+                count_model(self._tx, limit_id, generation, model, amount)
+            if limit_id not in own:  # of somebody who is no parent any more
+                self._tx.run(
+                    "UPDATE limits SET spent = spent + :amount"
+                    " WHERE project = :project AND limit_id = :limit_id AND generation = :generation",
+                    limit_id=limit_id,
+                    generation=generation,
+                    amount=amount,
+                )
+                continue
+            account, index = own[limit_id]
+            limit = account._limits[index]
+            if limit.generation == generation:
+                account._limits[index] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
+                is_counted = True
+        return is_counted
+
+    def _count_in_primary(self, model: int | None, amount: Picodollars) -> None:
+        self._by_model[model] = self._by_model.get(model, 0) + amount
+
+    def _save_models(self) -> None:
+        """Write what the primary limit's generation has spent by model since this was done last."""
+        limit = self.primary
+        for model, amount in self._by_model.items():
+            count_model(self._tx, limit.limit_id, limit.generation, model, Picodollars(amount))
+        self._by_model.clear()

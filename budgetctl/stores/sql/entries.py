@@ -1,0 +1,120 @@
+"""Rows of the ledger: entries, what they count against, totals by model. The counters of limits are the account's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from budgetctl.ledger.values import ClosedWindow, EntryKind, Limit
+from budgetctl.money import Picodollars
+from budgetctl.stores.sql.documents import to_json
+from budgetctl.stores.sql.transaction import Transaction
+
+
+def insert_entry(
+    tx: Transaction,
+    holder: int,
+    number: int,
+    kind: EntryKind,
+    amount: Picodollars,
+    *,
+    model: int | None = None,
+    postings: int | None = None,
+    refers_to: int | None = None,
+    usage: Mapping[str, Any] | None = None,
+    pricing: Mapping[str, Any] | None = None,
+    note: str | None = None,
+) -> None:
+    """Write an entry. `postings` is the key of the set of what it counts against."""
+    tx.run(
+        "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, refers_to, usage,"
+        " pricing, note) VALUES (:project, :holder, :number, :kind, :now, :amount, :model, :postings,"
+        " :refers_to, :usage, :pricing, :note)",
+        holder=holder,
+        number=number,
+        kind=kind,
+        amount=amount,
+        model=model,
+        postings=postings,
+        refers_to=refers_to,
+        usage=to_json(usage),
+        pricing=to_json(pricing),
+        note=note,
+    )
+
+
+def insert_reset(tx: Transaction, holder: int, number: int, limit_id: int, closed: ClosedWindow) -> None:
+    """Write the entry that keeps what a closed window has spent."""
+    tx.run(
+        "INSERT INTO entries (project, holder, number, kind, at_us, amount,"
+        " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
+        " VALUES (:project, :holder, :number, 'reset', :now, 0, :limit_id, :generation, :start, :end, :spent)",
+        holder=holder,
+        number=number,
+        limit_id=limit_id,
+        generation=closed.generation,
+        start=closed.start_us,
+        end=closed.end_us,
+        spent=closed.spent,
+    )
+
+
+def posting_set(tx: Transaction, limits: Sequence[Limit]) -> int | None:
+    """The key of the interned set of the limits' current generations; None for no limits."""
+    if not limits:
+        return None
+    members = ",".join(f"{limit.limit_id}:{limit.generation}" for limit in limits)
+    known = tx.keys.get(("postings", members))
+    if known is None:
+        known = tx.keys["postings", members] = _posting_set(tx, members, limits)
+    return known
+
+
+def _posting_set(tx: Transaction, members: str, limits: Sequence[Limit]) -> int:
+    row = tx.one(
+        "SELECT posting_set FROM posting_sets WHERE project = :project AND members = :members",
+        members=members,
+    )
+    if row is not None:
+        return int(row[0])
+    key = tx.insert(
+        "INSERT INTO posting_sets (project, members) VALUES (:project, :members) RETURNING posting_set",
+        members=members,
+    )
+    for limit in limits:
+        tx.run(
+            "INSERT INTO postings (project, posting_set, limit_id, generation)"
+            " VALUES (:project, :key, :limit_id, :generation)",
+            key=key,
+            limit_id=limit.limit_id,
+            generation=limit.generation,
+        )
+    return key
+
+
+def count_model(tx: Transaction, limit_id: int, generation: int, model: int | None, amount: Picodollars) -> None:
+    """Add to what a primary limit's generation has spent on a model; None stands for no model."""
+    tx.run(
+        "INSERT INTO model_totals (project, limit_id, generation, model, spent)"
+        " VALUES (:project, :limit_id, :generation, :model, :amount)"
+        " ON CONFLICT (limit_id, generation, model) DO UPDATE SET spent = model_totals.spent + excluded.spent",
+        limit_id=limit_id,
+        generation=generation,
+        model=model or 0,
+        amount=amount,
+    )
+
+
+def model_key(tx: Transaction, name: str) -> int:
+    """The key of a model's name, which is made when it is new."""
+    known = tx.keys.get(("model", name))
+    if known is None:
+        known = tx.keys["model", name] = _model_key(tx, name)
+    return known
+
+
+def _model_key(tx: Transaction, name: str) -> int:
+    row = tx.one("SELECT model FROM models WHERE project = :project AND name = :name", name=name)
+    if row is not None:
+        return int(row[0])
+    return tx.insert("INSERT INTO models (project, name) VALUES (:project, :name) RETURNING model", name=name)

@@ -1,0 +1,144 @@
+"""Rows of limits, and what a limit may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgetctl.errors import InvalidValueError
+from budgetctl.ledger import windows
+from budgetctl.ledger.store import BudgetChange
+from budgetctl.ledger.values import DEFAULT_WARN_AT, Limit
+from budgetctl.money import ZERO, Picodollars, format_usd
+from budgetctl.periods import check_alignment, parse_duration
+from budgetctl.stores.sql.transaction import Transaction
+
+MAX_COUNTER = Picodollars(9_000_000 * 10**12)
+"""What a 64-bit counter of picodollars can hold, with room to spare: $9,000,000."""
+
+MAX_LIMITS = 100
+"""How many limits a user may have: each is looked at by every charge."""
+
+
+def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | None, anchor_us: int) -> Limit:
+    """A limit of these terms, whose windows count from the anchor. Raises `InvalidValueError`."""
+    limit = Limit(
+        limit_id=0,
+        name=name,
+        amount=ZERO if change.amount is None else change.amount,
+        duration=duration_after(change.duration, None),
+        align=change.align or "rolling",
+        zone=change.zone or "UTC",
+        models=models,
+        anchor_us=anchor_us,
+        generation=1,
+        window_start_us=anchor_us,
+        window_end_us=None,
+        spent=ZERO,
+        warn_at=DEFAULT_WARN_AT if change.warn_at is None else change.warn_at,
+    )
+    check_terms(tx, limit)
+    return limit
+
+
+def insert_limit(tx: Transaction, holder: int, limit: Limit) -> Limit:
+    """Write a new limit in the window of now."""
+    window = windows.limit_window(limit, tx.now_us)
+    limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
+    limit_id = tx.insert(
+        "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us,"
+        " generation, window_start_us, window_end_us, warn_at)"
+        " VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
+        " :generation, :window_start_us, :window_end_us, :warn_at) RETURNING limit_id",
+        holder=holder,
+        **_columns(limit),
+    )
+    return limit._replace(limit_id=limit_id)
+
+
+def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
+    """Write what has changed of a limit since it was saved: seldom more than its counters."""
+    counters = {"limit_id": limit.limit_id, "spent": limit.spent, "held": limit.held}
+    if limit == saved._replace(spent=limit.spent, held=limit.held):
+        tx.run(
+            "UPDATE limits SET spent = :spent, held = :held WHERE project = :project AND limit_id = :limit_id",
+            **counters,
+        )
+        return
+    tx.run(
+        "UPDATE limits SET amount = :amount, warn_at = :warn_at, duration = :duration, align = :align, zone = :zone,"
+        " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
+        " window_end_us = :window_end_us, spent = :spent, held = :held, extra = :extra,"
+        " extra_until_us = :extra_until_us"
+        " WHERE project = :project AND limit_id = :limit_id",
+        **counters,
+        **_columns(limit),
+    )
+
+
+def delete_limit(tx: Transaction, holder: int, limit: Limit) -> None:
+    """Take a limit away, and what is set aside in it. Its entries stay, and its name is free for a new one."""
+    row = tx.one(
+        "SELECT MAX(deleted_us) FROM limits WHERE project = :project AND holder = :holder AND name = :name",
+        holder=holder,
+        name=limit.name,
+    )
+    tx.run("DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id", limit_id=limit.limit_id)
+    tx.run(
+        "UPDATE limits SET held = 0, deleted_us = :deleted_us WHERE project = :project AND limit_id = :limit_id",
+        limit_id=limit.limit_id,
+        deleted_us=max(tx.now_us, row[0] + 1 if row else 1),
+    )
+
+
+def swept(tx: Transaction, limit: Limit) -> Limit:
+    """The limit without what holds set aside that have expired. They stay so, should the clock go back."""
+    gone = tx.all(
+        "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id AND expires_us <= :now"
+        " RETURNING hold, amount",
+        limit_id=limit.limit_id,
+    )
+    for hold, _ in gone:
+        tx.run(
+            "UPDATE holds SET state = 'expired' WHERE project = :project AND hold = :hold AND state = 'open'",
+            hold=hold,
+        )
+    return limit._replace(held=Picodollars(limit.held - sum(amount for _, amount in gone)))
+
+
+def settled(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
+    """The limit with what its top-ups add to it now, or to its next generation when this one closes."""
+    from budgetctl.stores.sql.top_ups import settle  # seldom needed, and a common command starts without it
+
+    return settle(tx, limit, closes=closes)
+
+
+def _columns(limit: Limit) -> dict[str, Any]:
+    columns = {name: value for name, value in limit._asdict().items() if name not in ("limit_id", "spent", "held")}
+    return columns | {"warn_at": ",".join(map(str, limit.warn_at))}
+
+
+def duration_after(stated: str | None, current: str | None) -> str | None:
+    """The duration after a change, in its canonical text."""
+    if stated is None:
+        return current
+    duration = parse_duration(stated)
+    return str(duration) if duration else None
+
+
+def check_terms(tx: Transaction, limit: Limit) -> None:
+    check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
+    if tx.most is not None and limit.allowance > tx.most:
+        raise InvalidValueError(
+            f"a budget of {format_usd(limit.allowance)} is too large for a SQLite store,"
+            f" which holds {format_usd(tx.most)}",
+            hint="a PostgreSQL store holds larger amounts",
+        )
+
+
+def check_counter(tx: Transaction, value: int) -> Picodollars:
+    if tx.most is not None and value > tx.most:
+        raise InvalidValueError(
+            f"what is spent would come to {format_usd(value)}: a SQLite store counts up to {format_usd(tx.most)}",
+            hint="a PostgreSQL store holds larger amounts",
+        )
+    return Picodollars(value)

@@ -1,0 +1,263 @@
+"""What is selected from the tables, and the values that the rows become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from budgetctl.errors import AlreadyExistsError, UnknownUserError
+from budgetctl.ledger.store import PROJECT
+from budgetctl.ledger.values import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
+from budgetctl.ledger.windows import decide, is_unsettled, rolled
+from budgetctl.money import ZERO, Picodollars, to_text
+from budgetctl.stores.sql import clock
+from budgetctl.stores.sql.documents import from_json
+from budgetctl.stores.sql.transaction import Row, Transaction
+
+if TYPE_CHECKING:
+    from budgetctl.ledger.holds import Decision
+
+LIMIT_COLUMNS = (
+    "l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,"
+    " l.window_start_us, l.window_end_us, l.spent, l.held, l.warn_at, l.extra, l.extra_until_us"
+)
+
+HOLDER_COLUMNS = (
+    "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra, h.parent,"
+    " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent), h.deleted_us"
+)
+HOLDER_WIDTH = 9
+
+SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
+"""What a limit has spent in its current window."""
+
+PRIMARY_LIMITS = (
+    "holders h JOIN limits l ON l.project = h.project AND l.holder = h.holder"
+    f" AND l.name = '{PRIMARY}' AND l.deleted_us = 0"
+)
+
+MAX_DEPTH = 8
+"""How many parents may stand above each other."""
+
+
+ENTRY_COLUMNS = (
+    "e.number, e.kind, e.at_us, e.amount, m.name, e.usage, e.pricing, e.note,"
+    " l.name, e.closed_generation, e.closed_start_us, e.closed_end_us, e.closed_spent, e.refers_to,"
+    " EXISTS (SELECT 1 FROM entries c WHERE c.project = e.project AND c.holder = e.holder AND c.refers_to = e.number"
+    "  AND c.kind = 'adjustment')"
+)
+
+ENTRY_JOINS = (
+    "LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
+    " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+)
+"""The tables that `ENTRY_COLUMNS` are selected from, beside `entries e`."""
+
+_LATER = (
+    "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.holder = e.holder"
+    " AND c.refers_to = e.number AND c.kind = '{}')"
+)
+CORRECTIONS, REFUNDS = _LATER.format("adjustment"), _LATER.format("refund")
+"""By how much later entries correct an entry, and refund it (which is negative)."""
+
+
+class Holder(NamedTuple):
+    """A user's row: `last_number` is that of the newest entry, `deleted_us` is 0 unless it is deleted."""
+
+    holder: int
+    name: str
+    last_number: int
+    created_us: int
+    updated_us: int
+    extra: str | None
+    parent: int | None = None
+    parent_name: str | None = None
+    deleted_us: int = 0
+
+    def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
+        """The user's budget, with its primary limit as it stands now."""
+        extra = from_json(self.extra) or {}
+        return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra, self.parent_name)
+
+
+def find_holder(tx: Transaction, user: str) -> Holder:
+    """The user's holder. Raises `UnknownUserError`, with the command that would create it."""
+    row = tx.one(
+        f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.name = :user AND h.deleted_us = 0",
+        user=user,
+    )
+    if row is None:
+        raise unknown_user(user)
+    return Holder(*row)
+
+
+def holders_above(tx: Transaction, holder: Holder, *, stop_at: int | None = None) -> list[Holder]:
+    """Those whose limits also count what the holder spends: its parents, the nearest first, then the project.
+
+    Goes no further than `stop_at`: while a place is only tried, the parents may be a circle.
+    """
+    above: list[Holder] = []
+    parent = holder.parent
+    while parent is not None:
+        row = tx.one(
+            f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.holder = :parent", parent=parent
+        )
+        if row is None:
+            break
+        above.append(Holder(*row))
+        parent = above[-1].parent if above[-1].holder != stop_at else None
+    if holder.name != PROJECT:
+        row = tx.one(
+            f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.name = :name"
+            " AND h.deleted_us = 0",
+            name=PROJECT,
+        )
+        above += [Holder(*row)] if row is not None else []
+    return above
+
+
+def limits_of(tx: Transaction, holder: Holder) -> list[Limit]:
+    """The holder's limits as they are stored: of a deleted one, those that it had in the end."""
+    rows = tx.all(
+        f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.holder = :holder"
+        " AND l.deleted_us = :deleted_us ORDER BY l.limit_id",
+        holder=holder.holder,
+        deleted_us=holder.deleted_us,
+    )
+    return [limit_from_row(row) for row in rows]
+
+
+def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
+    """All limits that the holder's charges may count against as they stand now, the holder's own first."""
+    owners = [holder, *holders_above(tx, holder)]
+    stored = [(owner.name, limit) for owner in owners for limit in limits_of(tx, owner)]
+    limits = as_of_now(tx, [limit for _, limit in stored])
+    return tuple(Standing(name, limit) for (name, _), limit in zip(stored, limits, strict=True))
+
+
+def decided(tx: Transaction, user: str, cost: Picodollars | None, names: str | None) -> Decision:
+    """Whether all limits of a user would allow a cost now. Raises `UnknownUserError` and `ClockError`."""
+    holder = find_holder(tx, user)
+    clock.check(tx, holder.updated_us)
+    return decide(user, standings_of(tx, holder), cost, names, tx.now_us)
+
+
+def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
+    """The limits as a read shows them: without expired holds and top-ups, and rolled where a window has passed."""
+    if any(is_unsettled(limit, tx.now_us) for limit in limits):
+        from budgetctl.stores.sql.top_ups import with_current
+
+        limits = [with_current(tx, limit) if is_unsettled(limit, tx.now_us) else limit for limit in limits]
+    return [rolled(limit, tx.now_us) for limit in _without_expired_holds(tx, limits)]
+
+
+def _without_expired_holds(tx: Transaction, limits: Sequence[Limit]) -> Sequence[Limit]:
+    held = {f"id_{index}": limit.limit_id for index, limit in enumerate(limits) if limit.held}
+    if not held:
+        return limits
+    expired: dict[int, int] = dict(
+        tx.all(
+            "SELECT limit_id, SUM(amount) FROM hold_postings WHERE project = :project AND expires_us <= :now"
+            f" AND limit_id IN ({','.join(f':{name}' for name in held)}) GROUP BY limit_id",
+            **held,
+        )
+    )
+    return [limit._replace(held=Picodollars(limit.held - expired.get(limit.limit_id, 0))) for limit in limits]
+
+
+def unknown_user(user: str) -> UnknownUserError:
+    """The error for a user without a budget."""
+    import shlex
+
+    return UnknownUserError(f"no budget for {user!r}", hint=f"budgetctl create {shlex.quote(user)} --budget 10")
+
+
+def already_exists(user: str, amount: Picodollars | None) -> AlreadyExistsError:
+    """The error for a user who has a budget, with the command that would change it."""
+    import shlex
+
+    return AlreadyExistsError(
+        f"{user} has a budget already (--if-not-exists accepts it)",
+        hint=f"budgetctl set {shlex.quote(user)} --budget {to_text(amount or ZERO)}",
+    )
+
+
+def limit_from_row(row: Row) -> Limit:
+    """A limit from `LIMIT_COLUMNS`."""
+    limit_id, name, amount, duration, align, zone, models, anchor_us, generation, *window = row
+    start_us, end_us, spent, held, warn_at, extra, extra_until_us = window
+    return Limit(
+        limit_id,
+        name,
+        Picodollars(amount),
+        duration,
+        align,
+        zone,
+        models,
+        anchor_us,
+        generation,
+        start_us,
+        end_us,
+        Picodollars(spent),
+        Picodollars(held),
+        DEFAULT_WARN_AT if warn_at is None else tuple(map(int, warn_at.split(","))),
+        Picodollars(extra),
+        extra_until_us,
+    )
+
+
+def entry_from_row(row: Row) -> Entry:
+    """An entry from `ENTRY_COLUMNS`."""
+    number, kind, at_us, amount, model, usage, pricing, note, *closed, refers_to, is_corrected = row
+    limit, generation, start_us, end_us, spent = closed
+    return Entry(
+        number=number,
+        kind=kind,
+        at_us=at_us,
+        amount=Picodollars(amount),
+        model=model,
+        usage=from_json(usage),
+        pricing=from_json(pricing),
+        note=note,
+        closed=ClosedWindow(limit, generation, start_us, end_us, Picodollars(spent)) if limit else None,
+        refers_to=refers_to,
+        is_corrected=bool(is_corrected),
+    )
+
+
+def reset_from_row(user: str, row: Row) -> Reset:
+    """A recorded reset from `ENTRY_COLUMNS`."""
+    entry = entry_from_row(row)
+    if entry.closed is None:
+        raise TypeError(f"entry {entry.number} of {user!r} is no reset")
+    return Reset(user, entry.closed, entry.at_us)
+
+
+def spent_by_model(tx: Transaction, limit: Limit) -> dict[str, Picodollars]:
+    """What the limit's generation has spent by model, the most expensive model first."""
+    rows = tx.all(
+        "SELECT m.name, t.spent FROM model_totals t JOIN models m ON m.project = t.project AND m.model = t.model"
+        " WHERE t.project = :project AND t.limit_id = :limit_id AND t.generation = :generation"
+        " ORDER BY t.spent DESC, m.name",
+        limit_id=limit.limit_id,
+        generation=limit.generation,
+    )
+    return {model: Picodollars(spent) for model, spent in rows}
+
+
+def stored_model_totals(tx: Transaction, limit_ids: Sequence[int]) -> dict[int, dict[str, Picodollars]]:
+    """The same for many limits, in the generations that are stored."""
+    if not limit_ids:
+        return {}
+    ids = {f"id_{index}": limit_id for index, limit_id in enumerate(limit_ids)}
+    totals: dict[int, dict[str, Picodollars]] = {}
+    for limit_id, model, spent in tx.all(
+        "SELECT t.limit_id, m.name, t.spent FROM limits l"
+        " JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation"
+        " JOIN models m ON m.project = t.project AND m.model = t.model"
+        f" WHERE l.project = :project AND l.limit_id IN ({','.join(f':{name}' for name in ids)})"
+        " ORDER BY l.limit_id, t.spent DESC, m.name",
+        **ids,
+    ):
+        totals.setdefault(limit_id, {})[model] = Picodollars(spent)
+    return totals

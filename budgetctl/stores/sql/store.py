@@ -1,0 +1,262 @@
+"""Reads and administration of a store, in SQL that both databases understand.
+
+A driver subclasses `SqlStore`: it provides `read` and `write` transactions and the operations that have to be fast.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from budgetctl.errors import InvalidValueError, UnknownUserError
+from budgetctl.ledger.store import PROJECT, BudgetChange, IfExists, SortKey, sort_value
+from budgetctl.ledger.values import PRIMARY, Budget, ProjectSummary, Reset
+from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
+from budgetctl.stores.sql import clock
+from budgetctl.stores.sql.bookkeeping import SqlLedger
+from budgetctl.stores.sql.rows import PRIMARY_LIMITS, SPENT, already_exists, find_holder, spent_by_model, standings_of
+
+if TYPE_CHECKING:
+    from budgetctl.ledger.holds import Hold
+    from budgetctl.ledger.hosted_saves import Posted
+
+_PAGE = 1_000
+_DOLLARS = f"(({SPENT}) - ({SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database
+
+
+class SqlStore(SqlLedger):
+    """A store on a SQL database."""
+
+    is_near = True
+    concurrent_writes = 1
+
+    def exists(self) -> bool:
+        """Whether anything was ever stored for the project."""
+        with self.read() as tx:
+            return tx.project is not None
+
+    def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
+        """Create the user's budget, and say whether it is new."""
+        from budgetctl.stores.sql.account import Account
+
+        with self.write(create=True) as tx:
+            try:
+                account = Account.open(tx, user)
+            except UnknownUserError:
+                clock.check(tx)
+                account = Account.create(tx, user, change)
+                account.save()
+                return account.budget(self.project), True
+            if if_exists == "error":
+                raise already_exists(user, change.amount)
+            if if_exists == "change":
+                account.change(change._replace(created_us=None))
+            account.save()
+            return account.budget(self.project), False
+
+    def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
+        """Create budgets for those who have none, all in one transaction, and say who was new."""
+        from budgetctl.stores.sql.account import Account
+
+        created = []
+        with self.write(create=True) as tx:
+            clock.check(tx)
+            for user, change in changes:
+                is_new = not tx.one(
+                    "SELECT 1 FROM holders WHERE project = :project AND name = :user AND deleted_us = 0",
+                    user=user,
+                )
+                if is_new:
+                    Account.create(tx, user, change).save()
+                created.append(is_new)
+        return created
+
+    def change_budget(self, user: str, change: BudgetChange) -> Budget:
+        """Change what `change` states."""
+        from budgetctl.stores.sql.account import Account
+
+        with self.write(user=user if change.parent is None else None) as tx:
+            account = Account.open(tx, user)
+            account.change(change)
+            account.save()
+            return account.budget(self.project)
+
+    def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
+        """Give the user another limit."""
+        from budgetctl.stores.sql.account import Account
+
+        with self.write() as tx:
+            account = Account.open(tx, user)
+            account.add_limit(name, change, models)
+            account.save()
+            return account.budget(self.project)
+
+    def remove_limit(self, user: str, name: str) -> Budget:
+        """Take a limit away. Its entries stay."""
+        from budgetctl.stores.sql.account import Account
+
+        with self.write() as tx:
+            account = Account.open(tx, user)
+            account.remove_limit(name)
+            account.save()
+            return account.budget(self.project)
+
+    def delete_budget(self, user: str) -> None:
+        """Delete the budget, and keep its entries."""
+        from budgetctl.stores.sql.holds import expire_all
+        from budgetctl.stores.sql.structure import has_children
+
+        with self.write() as tx:
+            found = find_holder(tx, user)
+            if has_children(tx, found):
+                raise InvalidValueError(f"{user} is the parent of others, and cannot be deleted before they are moved")
+            expire_all(tx, found)
+            holder = found.holder
+            # It tells the deleted of one name apart, also where the clock stands still or goes back.
+            row = tx.one("SELECT MAX(deleted_us) FROM holders WHERE project = :project AND name = :user", user=user)
+            deleted_us = max(tx.now_us, row[0] + 1 if row else 1)
+            for table in ("holders", "limits"):
+                tx.run(
+                    f"UPDATE {table} SET deleted_us = :deleted_us WHERE project = :project AND holder = :holder"
+                    " AND deleted_us = 0",
+                    deleted_us=deleted_us,
+                    holder=holder,
+                )
+
+    def budget(self, user: str) -> Budget:
+        """The user's budget as it stands now."""
+        with self.read() as tx:
+            holder = find_holder(tx, user)
+            clock.hold_still(tx, holder.updated_us)
+            standings = standings_of(tx, holder)
+            limit = next(each for owner, each in standings if owner == user and each.name == PRIMARY)
+            budget = holder.budget(self.project, limit, spent_by_model(tx, limit))
+            return budget._replace(standings=standings)
+
+    def budgets(
+        self,
+        *,
+        after: str | None = None,
+        after_value: int | None = None,
+        sort: SortKey = "user",
+        over: bool = False,
+        due: bool = False,
+    ) -> Iterator[Budget]:
+        """All budgets, page by page."""
+        from budgetctl.stores.sql.listing import list_budgets
+
+        if sort != "user" and after is not None and after_value is None:
+            after_value = sort_value(sort, self.budget(after))
+        return list_budgets(self.read, self.project, (after, after_value), sort, over=over, due=due)
+
+    def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
+        """The holds that count now, oldest first; with `resolved` all that there ever were."""
+        from budgetctl.stores.sql.holds import hold_key, holds_of
+
+        place: int | None = None
+        while True:
+            with self.read() as tx:
+                if place is None:
+                    place = 0 if after is None else hold_key(tx, after)
+                holder = None if user is None else find_holder(tx, user)
+                page = holds_of(tx, holder, resolved=resolved, after=place, page=_PAGE)
+            yield from (hold for _, hold in page)
+            if len(page) < _PAGE:
+                return
+            place = page[-1][0]
+
+    def reset(self, user: str) -> Reset:
+        """Close the current generation of each of the user's limits."""
+        from budgetctl.stores.sql.account import Account
+
+        with self.write(user=user) as tx:
+            account = Account.open(tx, user)
+            reset = account.reset()
+            account.save()
+            return reset
+
+    def reset_all(self) -> Iterator[Reset]:
+        """Reset every user, in batches of a transaction each."""
+        after: str | None = None
+        while resets := self.reset_next(after):
+            yield from resets
+            after = resets[-1].user
+
+    def reset_next(self, after: str | None) -> list[Reset]:
+        """Reset the next users behind that one, by name, in one transaction."""
+        from budgetctl.stores.sql.account import Account
+
+        resets = []
+        with self.write() as tx:
+            for (user,) in tx.all(
+                "SELECT name FROM holders WHERE project = :project AND deleted_us = 0 AND name > :after"
+                " ORDER BY name LIMIT :page",
+                after=after or PROJECT,
+                page=_PAGE,
+            ):
+                account = Account.open(tx, user)
+                resets.append(account.reset())
+                account.save()
+        return resets
+
+    def once(self, key: bytes, request: bytes, act: Callable[[], str], *, create: bool = False) -> str:
+        """Do what `act` does, and keep its answer in the same transaction. The same request again answers that.
+
+        `key` and `request` are digests of 16 bytes. What `act` raises takes everything back, and is not kept.
+        """
+        from budgetctl.stores.sql import requests
+
+        with self.write(create=create) as tx:
+            answer = requests.remembered(tx, key, request)
+            if answer is None:
+                answer = act()
+                requests.remember(tx, key, request, answer)
+        return answer
+
+    def forget_requests(self) -> None:
+        """Forget the answers of requests that nobody repeats any more."""
+        from budgetctl.stores.sql import requests
+
+        if self.exists():
+            with self.write() as tx:
+                clock.check(tx)
+                requests.prune(tx)
+
+    def accept(self, records: Sequence[Posted]) -> None:
+        """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
+        from budgetctl.stores.sql import hosted_saves
+
+        with self.write(create=any(record.incarnation is None for record in records)) as tx:
+            hosted_saves.accept(tx, records)
+
+    def settle(self) -> int:
+        """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
+        from budgetctl.stores.sql import hosted_saves
+
+        with self.read() as tx:
+            if not hosted_saves.is_unsettled(tx):
+                return 0
+        with self.write() as tx:
+            clock.check(tx)
+            return hosted_saves.settle(tx)
+
+    def summary(self) -> ProjectSummary:
+        """How many users there are and what they have spent in their current windows."""
+        with self.read() as tx:
+            # Summed as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million.
+            row = tx.one(
+                f"SELECT COUNT(*), SUM(CAST({_DOLLARS} AS BIGINT)), SUM(({SPENT}) % {PICODOLLARS_PER_USD})"
+                f" FROM {PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}'"
+            )
+        users, dollars, rest = row or (0, 0, 0)
+        spent = Picodollars((dollars or 0) * PICODOLLARS_PER_USD + (rest or 0))
+        return ProjectSummary(self.project, users, spent, self.size_bytes(), self.location())
+
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """What the store takes on disk."""
+
+    @abstractmethod
+    def location(self) -> str:
+        """Where the store is, for a person; never with a password."""

@@ -1,0 +1,1 @@
+"""Values as JSON and back, for stores and servers that talk over a network."""
