@@ -8,7 +8,7 @@ import json
 import threading
 from typing import Any, NamedTuple
 
-from budgetctl.server.serving import Server, Settings
+from budgetctl.server.running import Server, Settings
 from budgetctl.server.tokens import new_token
 from budgetctl.stores.remote.store import HttpStore, open_http_store
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 
-from budgetctl.enforcement import new_hold_id
 from budgetctl.errors import (
     BudgetctlError,
     CannotPriceError,
@@ -20,6 +19,7 @@ from budgetctl.errors import (
 from budgetctl.integrations.litellm_answers import is_cached, price_answer
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.manager import BudgetManager
+from budgetctl.manager.enforcement import new_hold_id
 from budgetctl.pricing import price_usage, without_price
 
 if TYPE_CHECKING:

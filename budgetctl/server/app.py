@@ -12,13 +12,13 @@ from starlette.responses import Response
 from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
 from budgetctl.server.access import Access
+from budgetctl.server.api.endpoints import Endpoint
+from budgetctl.server.api.pages import page_routes
 from budgetctl.server.bodies import Bodies
-from budgetctl.server.endpoints import Endpoint
-from budgetctl.server.hosted import hosted_routes
+from budgetctl.server.hosted.routes import hosted_routes
 from budgetctl.server.hosts import check_host, host_of
 from budgetctl.server.http import WHOLE, Receive, Route, Scope, Send, encoded, respond
 from budgetctl.server.logs import Log
-from budgetctl.server.pages import page_routes
 from budgetctl.server.problems import RefusedError, document_of, headers_of, status_of
 from budgetctl.server.projects import Projects
 from budgetctl.wire.calls import CALLS

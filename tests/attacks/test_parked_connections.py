@@ -16,7 +16,8 @@ import pytest
 from outages import free_port
 from serving import Running
 
-from budgetctl.server import app, connections, protocol, serving
+from budgetctl.server import app, connections, protocol
+from budgetctl.server import running as serving
 from budgetctl.server.tokens import FileTokens
 from budgetctl.stores import SqliteStore
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from soundness import assert_sound
 
 from budgetctl.money import from_number
-from budgetctl.server.litellm_protocol import get_budget, set_budget
+from budgetctl.server.hosted.rules import get_budget, set_budget
 from budgetctl.stores import SqliteStore
 
 NOON_US = 1_795_348_800_000_000

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from budgetctl.server.openapi import describe
+from budgetctl.server.api.openapi import describe
 from budgetctl.wire.calls import CALLS
 
 from .conftest import ask, fill

@@ -11,7 +11,7 @@ import pytest
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest
 from budgetctl.money import from_number, parse_amount
-from budgetctl.server.litellm_protocol import get_budget, set_budget
+from budgetctl.server.hosted.rules import get_budget, set_budget
 
 CENT = 10**10
 CREATED = {"total_budget": 10, "duration": 28, "created_at": 1_795_348_000.5, "last_updated_at": 1_795_348_000.5}

@@ -34,7 +34,7 @@ def reserve(
     It counts against the limits until commit or release, or until it expires, so that however many ask at once, no
     limit is passed: hold=$(budgetctl reserve alice 0.05) || exit
     """
-    from budgetctl.enforcement import DEFAULT_TTL
+    from budgetctl.manager.enforcement import DEFAULT_TTL
 
     hold = session.manager.reserve(user, amount, hold_id=key, ttl=ttl or DEFAULT_TTL, model=model, note=note)
     session.output.document(hold_document(hold), lambda: hold.hold_id)

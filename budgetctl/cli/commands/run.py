@@ -135,8 +135,8 @@ def _allow(
     key: str | None,
 ) -> Hold | None:
     """The hold of the amount. Without one, none: then it is enough that something is left."""
-    from budgetctl.enforcement import DEFAULT_TTL
     from budgetctl.ledger.windows import refusal
+    from budgetctl.manager.enforcement import DEFAULT_TTL
     from budgetctl.names import check_note
 
     if amount is None:

@@ -64,7 +64,7 @@ def serve(
     if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
         raise InvalidValueError("this system does not share a port among servers", hint="budgetctl serve --port 8485")
     try:
-        from budgetctl.server.serving import Server, Settings
+        from budgetctl.server.running import Server, Settings
     except ModuleNotFoundError as error:
         raise BudgetctlError(
             f"the server needs {error.name}, which is not installed", hint="pip install 'budgetctl[server]'"

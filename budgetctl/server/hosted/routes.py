@@ -10,8 +10,8 @@ from starlette.responses import Response
 from budgetctl.errors import InvalidValueError
 from budgetctl.server.access import Access
 from budgetctl.server.bodies import Bodies
+from budgetctl.server.hosted.rules import get_budget, set_budget
 from budgetctl.server.http import MAX_BULK_BODY, MAX_SMALL_BODY, Receive, Route, Scope, encoded, respond
-from budgetctl.server.litellm_protocol import get_budget, set_budget
 from budgetctl.server.projects import Project, Projects
 
 _ANYBODY = "anybody"

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from budgetctl.server import metrics
 from budgetctl.server.access import Access, Identity
-from budgetctl.server.endpoints import NOW_HEADER, PROJECT_PARAMETER
+from budgetctl.server.api.endpoints import NOW_HEADER, PROJECT_PARAMETER
+from budgetctl.server.api.openapi import describe, page
 from budgetctl.server.http import Receive, Route, Scope, encoded, read_query, respond
-from budgetctl.server.openapi import describe, page
 from budgetctl.server.projects import Projects
 from budgetctl.wire.calls import PATH
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from budgetctl.bookkeeping import Bookkeeping
-from budgetctl.enforcement import other_names
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
 from budgetctl.ledger.keys import caller_key, response_key
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 from budgetctl.ledger.values import Align, Budget, Charge, Price, Reset, Usage
+from budgetctl.manager.bookkeeping import Bookkeeping
+from budgetctl.manager.enforcement import other_names
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_document, check_model, check_name, check_note, check_percents, check_user
 
@@ -257,7 +257,7 @@ class Budgets(Bookkeeping):
         ones, which count where the corrected ones do, make up the differences. What was stated or billed is left alone.
         Raises `CannotPriceError`, once all else is corrected, when there are charges that still have no price.
         """
-        from budgetctl.repricing import reprice
+        from budgetctl.manager.repricing import reprice
 
         who = None if user is None else self.budget(user).user
         if note is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from budgetctl.enforcement import Enforcement
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.keys import caller_key
 from budgetctl.ledger.values import PRIMARY, Charge, Entry, ProjectSummary
+from budgetctl.manager.enforcement import Enforcement
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_name, check_note, check_user
 from budgetctl.periods import parse_expiry

@@ -153,7 +153,7 @@ def open_tokens(location: str | os.PathLike[str] | None) -> TokenStore:
     """The tokens for the stores at a location as `--store` names it."""
     if is_database(location):
         open_store(location, "default")  # which says it when psycopg is not there
-        from budgetctl.server.postgres_tokens import PostgresTokens
+        from budgetctl.server.tokens.postgres import PostgresTokens
 
         return PostgresTokens(str(location))
     if location is not None and not is_directory(location):

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from budgetctl.budgets import Budgets
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.store import NEVER, BudgetChange
 from budgetctl.ledger.values import Align, Budget
+from budgetctl.manager.budgets import Budgets
 from budgetctl.money import from_number, to_float
 from budgetctl.names import check_user, is_user
 from budgetctl.periods import from_timestamp
@@ -21,7 +21,7 @@ from budgetctl.stores.location import is_server
 
 if TYPE_CHECKING:
     from budgetctl.ledger.records import Record
-    from budgetctl.user_dict import UserDict
+    from budgetctl.manager.user_dict import UserDict
 
 LITELLM_FILE = "user_cost.json"
 """Where litellm's own local manager keeps its dictionary: in the current directory, whatever the project."""
@@ -179,7 +179,7 @@ class BudgetManager(Budgets):
     @property
     def user_dict(self) -> UserDict:
         """`{user: record}`, live: it shows what is stored now, and what is written to it is stored."""
-        from budgetctl.user_dict import UserDict
+        from budgetctl.manager.user_dict import UserDict
 
         with self._lock:
             if self._user_dict is None:

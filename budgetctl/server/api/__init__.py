@@ -1,0 +1,1 @@
+"""The server's own interface: its endpoints, its pages, and their description."""

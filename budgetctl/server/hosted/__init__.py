@@ -1,0 +1,1 @@
+"""litellm's hosted protocol: its routes, and by which rules records of clients become charges."""
