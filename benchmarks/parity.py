@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 from budgetctl.errors import CannotPriceError
 from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, litellm_pricing, price_map
+from budgetctl.pricing.litellm import asking
+from budgetctl.pricing.prices import catalog, price_map
 
 PLAIN = Usage(uncached_input=12_345, text_output=678)
 EXPLICIT = Usage(uncached_input=1_201, explicit_cache_read=7_003, text_output=19)
@@ -188,7 +189,7 @@ def _compared(usage: Usage, differing: list[str]) -> str:
 def _compare_counts(usage: Usage, listing: catalog.Listing, report: Report) -> None:
     """Plain numbers of tokens, which litellm prices by another function than responses."""
     try:
-        there = litellm_pricing.price_counts(usage).amount
+        there = asking.price_counts(usage).amount
     except CannotPriceError:
         there = None
     here = listing.at(usage, None).price(usage, as_counts=True)
@@ -199,7 +200,7 @@ def _compare_counts(usage: Usage, listing: catalog.Listing, report: Report) -> N
 
 def _by_litellm(usage: Usage) -> Picodollars | None:
     try:
-        return litellm_pricing.price_usage(usage).amount
+        return asking.price_usage(usage).amount
     except CannotPriceError:
         return None
 

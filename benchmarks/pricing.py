@@ -31,7 +31,7 @@ ANSWER = "Coins in a thin purse / each one counted, none to waste / spring costs
 THROUGH_LITELLM = """
 import sys
 from budgetctl.cli import main
-from budgetctl.pricing import catalog
+from budgetctl.pricing.prices import catalog
 catalog.find_in = lambda files, model, provider: None
 main(sys.argv[1:])
 """
@@ -58,7 +58,7 @@ def in_process() -> None:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # not one from the network
     import litellm
 
-    from budgetctl.pricing.litellm_pricing import price_usage as price_by_litellm
+    from budgetctl.pricing.litellm.asking import price_usage as price_by_litellm
 
     body = json.loads(EXAMPLE.read_text())
     plain = Usage(model="gpt-4o", uncached_input=1204, text_output=87)

@@ -26,9 +26,10 @@ from pathlib import Path
 from budgetctl.errors import CannotPriceError
 from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, litellm_pricing, litellm_rules, price_files, price_map, probes, proofs, proving
-from budgetctl.pricing.cost import prices
-from budgetctl.pricing.proofs import Said
+from budgetctl.pricing.litellm import asking, litellm_rules
+from budgetctl.pricing.prices import catalog, price_files, price_map, probes, proofs, proving
+from budgetctl.pricing.prices.proofs import Said
+from budgetctl.pricing.rules.cost import prices
 
 WORDS = (None, None, "default", "standard", "batch", "flex", "priority", "fast", "scale")
 PLACES = (None, None, None, None, "us", "global", "not_available")
@@ -155,7 +156,7 @@ def random_usages(dice: random.Random, ends: list[int]) -> Iterator[Usage]:
 def by_litellm(usage: Usage) -> Picodollars | None:
     """What litellm itself says."""
     try:
-        return litellm_pricing.price_usage(usage).amount
+        return asking.price_usage(usage).amount
     except CannotPriceError:
         return None
 

@@ -7,7 +7,7 @@ For each version an environment is made in ENVIRONMENTS (the variable; by defaul
 has one there already is not installed again), and in it are compared, with litellm's own answers: the prices of an
 entry of each group that is priced alike by every usage of parity.py, those of all other entries by a plain one, and
 the tokens of texts and messages for every model. Where nothing differs, the digest of that litellm goes into
-budgetctl/pricing/proven_rules.json, with the rules that hold for it; versions with equal files share a row. A version
+budgetctl/pricing/litellm/proven_rules.json, with the rules that hold for it; versions with equal files share a row. A version
 whose rules are not in HISTORY is tried with the newest ones. The second form compares the tokens of some models with
 those of the litellm that is installed here.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-TABLE = ROOT / "budgetctl" / "pricing" / "proven_rules.json"
+TABLE = ROOT / "budgetctl" / "pricing" / "litellm" / "proven_rules.json"
 
 HISTORY: tuple[tuple[str, str, dict[str, bool]], ...] = (
     ("1.106.2", "1.108.0", {"audio_by_length": False, "bedrock_has_places": False}),
@@ -86,7 +86,9 @@ def prove(version: str, place: Path) -> bool:
 _LOOK = """
 import json, os
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-from budgetctl.pricing import catalog, litellm_rules, price_map, rates
+from budgetctl.pricing.litellm import litellm_rules
+from budgetctl.pricing.prices import catalog, price_map
+from budgetctl.pricing.rules import rates
 fields = {name for entry in price_map.shipped().load().values() for name in entry if "token" in name and "cost" in name}
 names = sorted(rates.known_names() | {name for name in fields if rates.is_rate(name) or name.endswith("_batches")})
 import litellm
@@ -113,7 +115,7 @@ def _proven_here() -> dict[str, Any]:
     """What differs between this budgetctl and this litellm."""
     import parity
 
-    from budgetctl.pricing import litellm_rules
+    from budgetctl.pricing.litellm import litellm_rules
 
     assert litellm_rules.is_trusted(), "the row that is to be proven is not in force"
     different, left, asked = _tokens()
@@ -132,7 +134,8 @@ def _tokens(seed: str | None = None) -> list[list[str]]:
 
     They are counted here before litellm is imported, as it is asked once it is.
     """
-    from budgetctl.pricing import price_map, tokens
+    from budgetctl.pricing.counting import tokens
+    from budgetctl.pricing.prices import price_map
 
     os.environ.update(LITELLM_LOCAL_MODEL_COST_MAP="True", HF_HUB_OFFLINE="1")
     shipped = price_map.shipped()

@@ -3,7 +3,7 @@
     python benchmarks/retired.py 1.80.17 … 1.110.2
 
 Fetches each version with pip and takes its map. Models with prices per token that the newest of them does not have go
-into budgetctl/pricing/retired_models.json, as they stood in the last one that had them; `retired` is the next of the
+into budgetctl/pricing/prices/retired_models.json, as they stood in the last one that had them; `retired` is the next of the
 given versions. A map may be given as the path of a file that is named by its version, in place of a version.
 """
 
@@ -19,10 +19,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from budgetctl.pricing.cost import prices
-from budgetctl.pricing.price_map import MAP_NAME, NOT_MODELS
+from budgetctl.pricing.prices.price_map import MAP_NAME, NOT_MODELS
+from budgetctl.pricing.rules.cost import prices
 
-FILE = Path(__file__).parents[1] / "budgetctl" / "pricing" / "retired_models.json"
+FILE = Path(__file__).parents[1] / "budgetctl" / "pricing" / "prices" / "retired_models.json"
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from budgetctl.pricing import price_files
+from budgetctl.pricing.prices import price_files
 
 # Before anything imports litellm: otherwise it asks the network for its price map.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from budgetctl.pricing import price_map
+from budgetctl.pricing.prices import price_map
 
 ROOT = Path(__file__).parents[1]
 TELLING = """

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from budgetctl.ledger.matching import means
-from budgetctl.pricing import price_map
+from budgetctl.pricing.prices import price_map
 
 SPELLINGS = [
     ("gpt-4o", "openai/gpt-4o"),

@@ -93,7 +93,7 @@ def _price_of(given: CostOptions) -> Price:
 def _price_of_response(given: CostOptions, source: str) -> Price:
     """The price of a saved response; of one that does not say what was used, by its text and the one that was sent."""
     from budgetctl.pricing import price_partial, price_response, read_usage
-    from budgetctl.pricing.partial import UncountedStreamError
+    from budgetctl.pricing.reading.partial import UncountedStreamError
 
     has_input = given.input_text is not None or given.input_file is not None
     try:

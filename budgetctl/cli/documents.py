@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from budgetctl.ledger.corrections import Correction, Crossing, Difference
     from budgetctl.ledger.holds import Decision, Hold
     from budgetctl.ledger.top_ups import Left
-    from budgetctl.pricing.own_prices import OwnPrice
-    from budgetctl.pricing.quotes import Quote, Sources, Trust
+    from budgetctl.pricing.prices.own_prices import OwnPrice
+    from budgetctl.pricing.prices.quotes import Quote, Sources, Trust
     from budgetctl.server.tokens import Token
     from budgetctl.stores.sqlite.backups import Backup
 

@@ -20,7 +20,7 @@ _DOCUMENT = re.compile(r"\s*(?:\{|\[\s*\{|data:|event:)")
 
 def read_text(source: str) -> str:
     """The text of a file, or of stdin for `-`. Raises `InvalidValueError` when it cannot be read."""
-    from budgetctl.pricing.saved import decode_text
+    from budgetctl.pricing.reading.saved import decode_text
 
     return _decoded(source, decode_text)
 
@@ -30,7 +30,7 @@ def read_report(path: Path) -> str:
 
     Raises `InvalidValueError` when it is no file either: a pipe would be waited for, and a device read without end.
     """
-    from budgetctl.pricing.saved import MAX_BYTES, decode_text
+    from budgetctl.pricing.reading.saved import MAX_BYTES, decode_text
 
     try:
         content = read_regular(path, MAX_BYTES)
@@ -44,7 +44,7 @@ def read_report(path: Path) -> str:
 def read_response(source: str) -> Any:
     """A provider's response or saved stream: of a file, of stdin for `-`, or the text itself when it is one."""
     from budgetctl.pricing import read_document
-    from budgetctl.pricing.saved import decode
+    from budgetctl.pricing.reading.saved import decode
 
     if _DOCUMENT.match(source):
         return read_document(source)
@@ -68,7 +68,7 @@ def _text(source: str, content: bytes, decode: Callable[[bytes], str]) -> str:
 
 
 def _content(source: str) -> bytes:
-    from budgetctl.pricing.saved import MAX_BYTES
+    from budgetctl.pricing.reading.saved import MAX_BYTES
 
     try:
         if source == "-":

@@ -14,9 +14,9 @@ from budgetctl.periods import load_zone, to_datetime
 
 if TYPE_CHECKING:
     from budgetctl.ledger.holds import Hold
-    from budgetctl.pricing.map_update import Changes
-    from budgetctl.pricing.own_prices import OwnPrice
-    from budgetctl.pricing.quotes import Quote, Sources, Trust
+    from budgetctl.pricing.prices.map_update import Changes
+    from budgetctl.pricing.prices.own_prices import OwnPrice
+    from budgetctl.pricing.prices.quotes import Quote, Sources, Trust
 
 _FEW = 5
 _SOON_US = 48 * 3600 * 10**6

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from budgetctl.ledger.values import Price
-from budgetctl.pricing import price_response, price_usage, prompts
-from budgetctl.pricing.partial import UncountedStreamError
+from budgetctl.pricing import price_response, price_usage
+from budgetctl.pricing.counting import prompts
+from budgetctl.pricing.reading.partial import UncountedStreamError
 
 
 def price_answer(response: Any, *, messages: Sequence[Any] | None, provider: str | None) -> Price:

@@ -123,7 +123,7 @@ def _count(value: Any) -> int:
 
 
 def _listed_maximum(model: str, provider: str | None) -> int | None:
-    from budgetctl.pricing.litellm_pricing import find_entry
+    from budgetctl.pricing.litellm.asking import find_entry
 
     try:
         maximum = find_entry(model, provider)[1].get("max_output_tokens")

@@ -93,7 +93,7 @@ class BudgetManager(Budgets):
 
     def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> float:
         """What the user will have spent, in USD, once this prompt is paid for."""
-        from budgetctl.pricing.prompts import text_of
+        from budgetctl.pricing.counting.prompts import text_of
 
         spent = self.budget(user).limit.spent
         return to_float(spent + self.estimate(model, text_of(messages)).amount)

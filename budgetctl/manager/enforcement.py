@@ -158,7 +158,7 @@ def other_names(model: Any, provider: str | None = None, called: Sequence[str] =
     if provider and not model.startswith(f"{provider}/"):
         names.append(f"{provider}/{model}")
     if model.endswith("latest"):
-        from budgetctl.pricing.catalog import target_of
+        from budgetctl.pricing.prices.catalog import target_of
 
         names.append(target_of(model, provider) or model)
     others = [name for name in dict.fromkeys(names) if name != model and is_model(name)]

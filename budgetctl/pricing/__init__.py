@@ -12,19 +12,12 @@ from typing import Any
 from budgetctl.errors import CannotPriceError, InvalidResponseError, InvalidValueError
 from budgetctl.ledger.values import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars, to_float
-from budgetctl.pricing import (
-    catalog,
-    litellm_pricing,
-    litellm_rules,
-    own_prices,
-    price_files,
-    prompts,
-    proofs,
-    recorded,
-)
-from budgetctl.pricing.partial import PartialAnswer
-from budgetctl.pricing.recorded import recorded_usage
-from budgetctl.pricing.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
+from budgetctl.pricing.counting import prompts
+from budgetctl.pricing.litellm import asking, litellm_rules
+from budgetctl.pricing.prices import catalog, own_prices, price_files, proofs, recorded
+from budgetctl.pricing.prices.recorded import recorded_usage
+from budgetctl.pricing.reading.partial import PartialAnswer
+from budgetctl.pricing.reading.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
 
 __all__ = [
     "is_reproduced",
@@ -54,7 +47,7 @@ def price_response(body: Any, *, model: str | None = None, provider: str | None 
     if isinstance(body, (dict, Mapping)):  # a dict is told faster
         return price_usage(read_usage(body, model=model, provider=provider))
     if _is_of_litellm(body):
-        return _noted(litellm_pricing.price_object(body, model=model, provider=provider))
+        return _noted(asking.price_object(body, model=model, provider=provider))
     if hasattr(body, "model_dump"):  # the objects of the providers' own libraries
         return price_usage(read_usage(body.model_dump(warnings=False), model=model, provider=provider))
     raise InvalidResponseError(

@@ -15,7 +15,7 @@ from bad_server import CHUNKED, HEAD, bad_server, body, drips, floods, is_silent
 
 from budgetctl import BudgetManager
 from budgetctl.errors import StoreUnavailableError
-from budgetctl.pricing import map_update
+from budgetctl.pricing.prices import map_update
 from budgetctl.stores import open_store
 from budgetctl.wire.calls import CALLS
 

@@ -14,7 +14,7 @@ import pytest
 from budgetctl.directories import cache_directory, config_directory, data_directory
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
 from budgetctl.files.opening import read_regular
-from budgetctl.pricing import own_prices, price_files, price_map
+from budgetctl.pricing.prices import own_prices, price_files, price_map
 from budgetctl.stores.remote.credentials import find_token, token_path
 
 

@@ -16,7 +16,8 @@ import pytest
 from budgetctl import BudgetManager
 from budgetctl.ledger.values import Usage
 from budgetctl.money import ZERO
-from budgetctl.pricing import own_prices, without_price
+from budgetctl.pricing import without_price
+from budgetctl.pricing.prices import own_prices
 
 from .conftest import Cli
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from budgetctl import BudgetManager
-from budgetctl.pricing import map_update
+from budgetctl.pricing.prices import map_update
 
 from .conftest import Cli
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import litellm_copies
 import pytest
 
-from budgetctl.pricing import litellm_rules
+from budgetctl.pricing.litellm import litellm_rules
 
 from .conftest import EXAMPLES, Cli
 

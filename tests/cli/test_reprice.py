@@ -11,7 +11,7 @@ import pytest
 from budgetctl import BudgetManager
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import own_prices
+from budgetctl.pricing.prices import own_prices
 
 from .conftest import Cli
 

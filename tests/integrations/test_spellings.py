@@ -12,7 +12,7 @@ import pytest
 from budgetctl import BudgetManager
 from budgetctl.errors import OverBudgetError
 from budgetctl.ledger.matching import means
-from budgetctl.pricing.catalog import target_of
+from budgetctl.pricing.prices.catalog import target_of
 
 MESSAGES = [{"role": "user", "content": "hi"}]
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from budgetctl.pricing import price_map
+from budgetctl.pricing.prices import price_map
 
 _HERE = Path(__file__).parent
 _FILES = [*sorted((_HERE / "bodies").iterdir()), *sorted((_HERE.parents[1] / "examples").iterdir())]

@@ -22,9 +22,10 @@ from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.errors import BudgetctlError
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import litellm_rules, price_map
-from budgetctl.pricing.fence import fenced
-from budgetctl.pricing.rates import RATES
+from budgetctl.pricing.litellm import litellm_rules
+from budgetctl.pricing.litellm.fence import fenced
+from budgetctl.pricing.prices import price_map
+from budgetctl.pricing.rules.rates import RATES
 
 COUNTS = [name for name, default in Usage._field_defaults.items() if type(default) is int]
 _LONGEST_MESSAGE = 1_000

@@ -10,7 +10,8 @@ import pytest
 
 from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import catalog, price_map, price_tokens, price_usage
+from budgetctl.pricing import price_tokens, price_usage
+from budgetctl.pricing.prices import catalog, price_map
 
 PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
 

@@ -3,8 +3,9 @@
 import pytest
 
 from budgetctl.ledger.values import Usage
-from budgetctl.pricing import litellm_pricing, price_recorded, price_usage
-from budgetctl.pricing.pieces import unpriced_components
+from budgetctl.pricing import price_recorded, price_usage
+from budgetctl.pricing.litellm import asking
+from budgetctl.pricing.prices.pieces import unpriced_components
 
 PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
 GEMINI = Usage(model="gemini/gemini-2.5-pro", uncached_input=1_000, text_output=100)
@@ -50,7 +51,7 @@ def test_what_perplexity_cites_is_billed():
     usage = Usage(model="perplexity/sonar-deep-research", uncached_input=1_000, text_output=100)
     cited = usage._replace(citations=1_000)
     assert price_usage(cited).amount - price_usage(usage).amount == 2 * 10**9
-    assert price_usage(cited).amount == litellm_pricing.price_usage(cited).amount
+    assert price_usage(cited).amount == asking.price_usage(cited).amount
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_search_is_unpriced_where_neither_the_entry_nor_the_seller_has_a_price
 
 def test_unexplained_tokens_cost_the_same_here_and_through_litellm():
     usage = PLAIN._replace(unexplained=100)
-    assert price_usage(usage).amount == litellm_pricing.price_usage(usage).amount
+    assert price_usage(usage).amount == asking.price_usage(usage).amount
     assert price_usage(usage).amount == price_usage(PLAIN._replace(text_output=200)).amount
 
 
@@ -102,7 +103,7 @@ def test_a_model_that_the_map_has_dropped_keeps_its_last_known_price():
 def test_a_disputed_price_is_litellms_and_says_by_how_much_the_list_is_higher():
     usage = Usage(model="gemini-2.5-flash", provider="vertex_ai", audio_input=250_000, text_output=1)
     price = price_usage(usage)
-    assert price.amount == litellm_pricing.price_usage(usage).amount
+    assert price.amount == asking.price_usage(usage).amount
     if "disputed" in price.pricing:  # until litellm's map has Google's price
         assert price.pricing["disputed"] == pytest.approx(0.175)
     assert "disputed" not in price_usage(usage._replace(audio_input=250)).pricing

@@ -7,9 +7,9 @@ import pytest
 
 from budgetctl import money
 from budgetctl.ledger.values import Usage
-from budgetctl.pricing.cost import tariff
-from budgetctl.pricing.litellm_rules import NEWEST
-from budgetctl.pricing.rates import Rates
+from budgetctl.pricing.litellm.litellm_rules import NEWEST
+from budgetctl.pricing.rules.cost import tariff
+from budgetctl.pricing.rules.rates import Rates
 
 FLAT = {"litellm_provider": "openai", "input_cost_per_token": 2e-6, "output_cost_per_token": 8e-6}
 LONG = FLAT | {"input_cost_per_token_above_200k_tokens": 4e-6, "output_cost_per_token_above_200k_tokens": 1e-5}

@@ -11,7 +11,7 @@ import pytest
 
 from budgetctl.errors import CannotPriceError
 from budgetctl.pricing import price_prompt, price_text, price_tokens
-from budgetctl.pricing.fence import fenced
+from budgetctl.pricing.litellm.fence import fenced
 
 
 def run(code):

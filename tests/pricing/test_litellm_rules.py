@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from budgetctl.ledger.values import Usage
-from budgetctl.pricing import catalog, litellm_rules, price_map, price_usage, prompts, tokens
+from budgetctl.pricing import price_usage
+from budgetctl.pricing.counting import prompts, tokens
+from budgetctl.pricing.litellm import litellm_rules
+from budgetctl.pricing.prices import catalog, price_map
 
 PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
 

@@ -10,7 +10,8 @@ import pytest
 
 from budgetctl.errors import InvalidValueError, StoreUnavailableError
 from budgetctl.money import parse_amount
-from budgetctl.pricing import map_update, price_map, price_tokens
+from budgetctl.pricing import price_tokens
+from budgetctl.pricing.prices import map_update, price_map
 
 
 @pytest.fixture
@@ -61,9 +62,10 @@ def test_what_changes_is_known_before(entries):
 LITELLM_PRICES = """
 import json
 from budgetctl.ledger.values import Usage
-from budgetctl.pricing import litellm_pricing, price_usage
+from budgetctl.pricing import price_usage
+from budgetctl.pricing.litellm import asking
 usage = Usage(model="gpt-4o", uncached_input=1_000_000)
-print(litellm_pricing.price_usage(usage).amount, price_usage(usage).amount)
+print(asking.price_usage(usage).amount, price_usage(usage).amount)
 """
 
 

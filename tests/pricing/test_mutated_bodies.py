@@ -9,7 +9,7 @@ import pytest
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.pricing import read_document, read_usage
-from budgetctl.pricing.own_prices import own_price
+from budgetctl.pricing.prices.own_prices import own_price
 
 HERE = Path(__file__).parent
 FILES = [

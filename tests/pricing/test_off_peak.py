@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from budgetctl.ledger.values import Usage
 from budgetctl.periods import from_datetime
-from budgetctl.pricing import price_map, price_recorded, price_usage
-from budgetctl.pricing.off_peak import off_peak
+from budgetctl.pricing import price_recorded, price_usage
+from budgetctl.pricing.prices import price_map
+from budgetctl.pricing.rules.off_peak import off_peak
 
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)  # a Monday
 NOON_US = from_datetime(NOON)

@@ -8,7 +8,8 @@ import pytest
 from budgetctl.errors import CannotPriceError, InvalidValueError
 from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.pricing import own_prices, price_files, price_response, price_tokens, price_usage
+from budgetctl.pricing import price_response, price_tokens, price_usage
+from budgetctl.pricing.prices import own_prices, price_files
 
 
 @pytest.fixture

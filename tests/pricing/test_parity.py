@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from budgetctl.ledger.values import Usage
-from budgetctl.pricing import catalog, litellm_pricing, price_tokens, price_usage
+from budgetctl.pricing import price_tokens, price_usage
+from budgetctl.pricing.litellm import asking
+from budgetctl.pricing.prices import catalog
 
 SECONDS = 15
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -104,6 +106,6 @@ def test_a_name_is_the_same_model_here_and_there(litellm, model, provider):
     if listing is None:
         pytest.skip(f"{model} is not in this version's map")
     usage = Usage(model=model, provider=provider, uncached_input=12_345, cache_read=999, text_output=678)
-    assert price_usage(usage).amount == litellm_pricing.price_usage(usage).amount > 0
+    assert price_usage(usage).amount == asking.price_usage(usage).amount > 0
     plain = Usage(model=model, provider=provider, uncached_input=1_000, text_output=100)
-    assert price_tokens(model, 1_000, 100, provider=provider).amount == litellm_pricing.price_counts(plain).amount
+    assert price_tokens(model, 1_000, 100, provider=provider).amount == asking.price_counts(plain).amount

@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from budgetctl.errors import InvalidResponseError
-from budgetctl.pricing import own_prices, price_partial, price_tokens, read_document
-from budgetctl.pricing.partial import UncountedStreamError
-from budgetctl.pricing.prompts import count_text
+from budgetctl.pricing import price_partial, price_tokens, read_document
+from budgetctl.pricing.counting.prompts import count_text
+from budgetctl.pricing.prices import own_prices
+from budgetctl.pricing.reading.partial import UncountedStreamError
 
 WORDS = "Coins in a thin purse, each one counted."
 

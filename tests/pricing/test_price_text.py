@@ -5,7 +5,7 @@ import pytest
 from budgetctl import money
 from budgetctl.errors import CannotPriceError, InvalidValueError
 from budgetctl.pricing import price_prompt, price_text, price_tokens
-from budgetctl.pricing.prompts import text_of
+from budgetctl.pricing.counting.prompts import text_of
 
 MODELS = ["gpt-4o", "gpt-3.5-turbo", "claude-sonnet-4-5", "gemini/gemini-2.5-flash", "perplexity/perplexity/sonar"]
 

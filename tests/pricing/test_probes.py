@@ -6,8 +6,8 @@ import pytest
 
 from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing import probes
-from budgetctl.pricing.probes import KINDS, LONGEST
+from budgetctl.pricing.prices import probes
+from budgetctl.pricing.prices.probes import KINDS, LONGEST
 
 RATES = dict(zip(KINDS, (3, 1, 4, 5, 9, 2, 6, 53, 58, 97, 93, 23, 84, 62, 64, 33), strict=True))
 NOTHING = (None, None, None)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import litellm_copies
 import pytest
 
-from budgetctl.pricing import price_map
+from budgetctl.pricing.prices import price_map
 
 RATES = "litellm_core_utils/llm_cost_calc/utils.py"
 BODY = {
@@ -124,7 +124,7 @@ class TestSecondCharge:
 
 
 PROVEN = """
-from budgetctl.pricing import price_files, proofs
+from budgetctl.pricing.prices import price_files, proofs
 print(json.dumps(proofs.proof_of(price_files.seen(), "gpt-4o", None) is not None))
 """
 
@@ -266,8 +266,8 @@ def test_processes_that_prove_at_once_lose_nothing(ask: Ask) -> None:
     one = "for n in range(50): proofs.save(proofs.Proof(f'{sys.argv[1]}{n}', None, {}, (True,)))"
     code = f"""
 import subprocess
-from budgetctl.pricing import proofs
-program = "import sys; from budgetctl.pricing import proofs\\n" {one!r}
+from budgetctl.pricing.prices import proofs
+program = "import sys; from budgetctl.pricing.prices import proofs\\n" {one!r}
 for process in [subprocess.Popen([sys.executable, "-c", program, name]) for name in "abcdef"]:
     process.wait()
 print(proofs.proven_models())

@@ -7,7 +7,7 @@ import pytest
 from budgetctl.errors import InvalidResponseError
 from budgetctl.ledger.values import Usage
 from budgetctl.pricing import read_document, read_usage
-from budgetctl.pricing.partial import UncountedStreamError
+from budgetctl.pricing.reading.partial import UncountedStreamError
 
 
 def chat(prompt=100, completion=20, **usage):

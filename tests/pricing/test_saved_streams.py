@@ -9,7 +9,7 @@ from budgetctl.cli.reading import read_response
 from budgetctl.errors import InvalidResponseError
 from budgetctl.ledger.values import Usage
 from budgetctl.pricing import read_document, read_usage
-from budgetctl.pricing.partial import UncountedStreamError
+from budgetctl.pricing.reading.partial import UncountedStreamError
 
 BODIES = Path(__file__).parent / "bodies"
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -13,7 +13,7 @@ import pytest
 from budgetctl.cli.reading import read_response
 from budgetctl.errors import BudgetctlError
 from budgetctl.pricing import read_usage
-from budgetctl.pricing.partial import UncountedStreamError
+from budgetctl.pricing.reading.partial import UncountedStreamError
 
 SHAPES = [json.loads(line) for line in Path(__file__).with_name("shapes.jsonl").read_text().splitlines()]
 

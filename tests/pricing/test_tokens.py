@@ -13,8 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from budgetctl.errors import CannotPriceError
-from budgetctl.pricing import price_map, price_prompt, price_text
-from budgetctl.pricing.litellm_pricing import count_message_tokens, count_text_tokens
+from budgetctl.pricing import price_prompt, price_text
+from budgetctl.pricing.litellm.asking import count_message_tokens, count_text_tokens
+from budgetctl.pricing.prices import price_map
 
 O200K, CL100K, ANTHROPIC = "gpt-4o", "gpt-4", "claude-sonnet-4-5"
 MODELS = [
@@ -58,7 +59,7 @@ LONG = [
 
 WORKER = """
 import ast, sys
-from budgetctl.pricing import tokens
+from budgetctl.pricing.counting import tokens
 for line in sys.stdin:
     if line.startswith("as if none had been counted"):
         tokens._encoding.cache_clear()
@@ -298,7 +299,7 @@ def test_a_program_that_has_imported_litellm_counts_by_the_models_that_it_regist
 
 @pytest.mark.parametrize("setting", ["TIKTOKEN_ENCODE_CHUNK_SIZE_CHARS", "TOKEN_COUNTER_MAX_EXACT_CHARS"])
 def test_settings_that_change_how_litellm_counts_are_left_to_it(setting):
-    code = "from budgetctl.pricing.tokens import count_text; print(count_text('gpt-4o', 'Hi'))"
+    code = "from budgetctl.pricing.counting.tokens import count_text; print(count_text('gpt-4o', 'Hi'))"
     assert run(code).stdout == "1\n"
     assert run(code, **{setting: "1"}).stdout == "None\n"
 
@@ -318,7 +319,7 @@ def test_an_installation_without_a_vocabulary_is_left_to_litellm(litellm, tmp_pa
     code = f"""
 import sys
 sys.path.insert(0, {str(tmp_path)!r})
-from budgetctl.pricing.tokens import count_text
+from budgetctl.pricing.counting.tokens import count_text
 print([count_text(model, "Hi") for model in {[O200K, CL100K, ANTHROPIC]}])
 """
     assert json.loads(run(code).stdout.replace("None", "null")) == [None, None, None]

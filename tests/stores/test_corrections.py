@@ -7,7 +7,8 @@ import pytest
 from budgetctl import BudgetManager
 from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.pricing import own_prices, without_price
+from budgetctl.pricing import without_price
+from budgetctl.pricing.prices import own_prices
 
 USAGE = Usage(model="m", uncached_input=1_000_000)
 

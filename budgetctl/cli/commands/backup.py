@@ -15,7 +15,7 @@ from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
 from budgetctl.directories import config_directory
 from budgetctl.errors import AlreadyExistsError, BudgetctlError, InvalidValueError
-from budgetctl.pricing.price_files import replace
+from budgetctl.pricing.prices.price_files import replace
 from budgetctl.server.tokens import FileTokens, open_tokens
 from budgetctl.stores import project_stores
 from budgetctl.stores.location import is_directory

@@ -76,7 +76,7 @@ def set_price(
     It goes before litellm's, in place of all that was set for the model before. PROVIDER/MODEL is for calls with
     that --provider. Charges that were made keep their prices: budgetctl reprice corrects them.
     """
-    from budgetctl.pricing import own_prices, quotes
+    from budgetctl.pricing.prices import own_prices, quotes
 
     given = {
         "input": input, "output": output, "cache_read": cache_read, "cache_write": cache_write,
@@ -101,7 +101,7 @@ def remove(session: Session, model: ModelName) -> None:
 
     litellm's holds again, where there is one.
     """
-    from budgetctl.pricing import own_prices
+    from budgetctl.pricing.prices import own_prices
 
     before = own_prices.remove(model)
     if before is None:
@@ -129,7 +129,7 @@ def update(
     """
     if sum((file is not None, url is not None, shipped)) > 1:
         raise InvalidValueError("give one of --file, --url and --shipped")
-    from budgetctl.pricing import map_update, price_map
+    from budgetctl.pricing.prices import map_update, price_map
 
     if shipped:
         entries = map_update.shipped()
@@ -153,7 +153,7 @@ def path(session: Session) -> None:
 
     $ budgetctl prices path
     """
-    from budgetctl.pricing.quotes import sources
+    from budgetctl.pricing.prices.quotes import sources
 
     found = sources()
     session.output.document(price_sources_document(found), lambda: price_sources(found))
@@ -180,16 +180,17 @@ def prove(
     if bool(model) == all_:
         raise InvalidValueError("say which models: give --model MODEL, or --all")
     named = [check_model(name) for name in model or ()]
-    from budgetctl.pricing import quotes
+    from budgetctl.pricing.prices import quotes
 
     before = quotes.trust()
     proven: list[str] = []
     asked: list[str] = []
     if before.by != "digest":
-        from budgetctl.pricing import litellm_pricing, proving
+        from budgetctl.pricing.litellm import asking
+        from budgetctl.pricing.prices import proving
 
         for name in named:
-            litellm_pricing.find_entry(name, None)  # says so of an unknown one
+            asking.find_entry(name, None)  # says so of an unknown one
         names = named or proving.provable()
         for name in session.progress(names, "proving"):
             (proven if proving.prove_usual(name) else asked).append(name)
@@ -202,7 +203,7 @@ def show(session: Session, model: ModelName, provider: options.Provider = None) 
 
     $ budgetctl prices show gpt-4o
     """
-    from budgetctl.pricing.quotes import quote
+    from budgetctl.pricing.prices.quotes import quote
 
     found = quote(model, provider)
     session.output.document(quote_document(found), lambda: quoted(found))
@@ -223,7 +224,7 @@ def list_prices(
     """
     import itertools
 
-    from budgetctl.pricing.quotes import quotes
+    from budgetctl.pricing.prices.quotes import quotes
 
     found = itertools.islice(quotes(search or ""), max_)
     if not session.output.documents(map(quote_document, found), PRICE_COLUMNS, PRICE_FIELDS):

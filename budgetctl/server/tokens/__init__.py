@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from budgetctl.directories import data_directory
 from budgetctl.errors import CorruptStoreError, NotFoundError
-from budgetctl.pricing.price_files import locked, replace
+from budgetctl.pricing.prices.price_files import locked, replace
 from budgetctl.stores import open_store
 from budgetctl.stores.location import is_database, is_directory, store_path
 

@@ -1,0 +1,160 @@
+"""The price map in force: the one that litellm's package ships, or a newer one that `prices update` has installed.
+
+Read without importing litellm, which takes seconds. One entry is found in the text in about a millisecond, where
+parsing all of it takes 25. The name of litellm's file is private to it (a test guards it): without the file, prices are
+litellm's to say.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import mmap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from budgetctl.files.opening import open_regular, read_regular
+from budgetctl.pricing.prices import price_files
+from budgetctl.pricing.prices.price_files import PriceFiles
+
+MAP_NAME = "model_prices_and_context_window_backup.json"
+
+MAX_BYTES = 64 * 2**20
+"""The largest map that is read whole, many times what one takes."""
+
+NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
+"""The keys of the map that are no names of models."""
+
+_ALIAS = "alias_of"
+"""The field by which an entry says that another one stands for it: `gpt-astra-latest`."""
+
+_OUTER_INDENT = 4
+"""Spaces at most before a key of the outermost object: most have as many, some none. Inner keys have more."""
+
+_LONGEST_ENTRY = 1 << 15
+"""Bytes, several times what the longest entry of a model takes."""
+
+
+class PriceMap(NamedTuple):
+    """A map, the version of the litellm whose rules apply to it, and when it was installed, if it was."""
+
+    path: Path
+    version: str
+    installed_us: int | None = None
+
+    @property
+    def has_known_rules(self) -> bool:
+        """Whether it can be told which rules hold for it: then they are the proven ones, or the newest."""
+        from budgetctl.pricing.litellm import litellm_rules
+
+        return litellm_rules.digest() is not None
+
+    @contextmanager
+    def entries(self) -> Iterator[Entries]:
+        """The map's entries, to be looked up. Raises `OSError`, and `ValueError` for an empty file."""
+        with open_regular(self.path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+            yield Entries(text)
+
+    def load(self) -> dict[str, dict[str, Any]]:
+        """All models of the map. Raises `OSError`, and `ValueError` for what is not JSON."""
+        entries = json.loads(read_regular(self.path, MAX_BYTES))
+        return {key: _resolved(entry, entries) for key, entry in entries.items() if key not in NOT_MODELS}
+
+
+class UnclearError(LookupError):
+    """The map is not written as it was when this was."""
+
+
+class Entries:
+    """The text of a map: an object of entries by model, one field to a line. Entries are decoded when asked for."""
+
+    def __init__(self, text: bytes | mmap.mmap) -> None:
+        self._text = text
+        self._known: dict[str, Mapping[str, Any] | None] = {}
+
+    def get(self, key: str) -> Mapping[str, Any] | None:
+        """What stands under a key of the outermost object; None if the key is not there. Raises `UnclearError`."""
+        if key not in self._known:
+            entry = self._found(key)
+            other = (entry or {}).get(_ALIAS)
+            self._known[key] = entry if other is None else self._found(other) or entry
+        return self._known[key]
+
+    def target(self, key: str) -> str | None:
+        """The key that an alias stands for, as `claude-opus-latest`; None for what is none. Raises `UnclearError`."""
+        other = (self._found(key) or {}).get(_ALIAS)
+        return other if isinstance(other, str) else None
+
+    def has_aliases(self) -> bool:
+        """Whether entries stand under further keys, which litellm adds when it is imported."""
+        return self._text.find(b'"aliases":') >= 0
+
+    def _found(self, key: str) -> Mapping[str, Any] | None:
+        name = json.dumps(key).encode() + b":"
+        found = self._text.rfind(name)  # of equal keys, a parser takes the last
+        while found >= 0:
+            line = self._text.rfind(b"\n", 0, found) + 1
+            indent = self._text[line:found]
+            if indent.strip():
+                raise UnclearError(key)
+            if len(indent) <= _OUTER_INDENT:
+                return self._decoded(key, found + len(name))
+            found = self._text.rfind(name, 0, found)
+        return None
+
+    def _decoded(self, key: str, start: int) -> Mapping[str, Any]:
+        value = self._text[start : start + _LONGEST_ENTRY].decode(errors="replace").lstrip()
+        try:
+            entry, _ = json.JSONDecoder().raw_decode(value)
+        except ValueError:
+            raise UnclearError(key) from None
+        if not isinstance(entry, dict):
+            raise UnclearError(key)
+        return entry
+
+
+def _resolved(entry: dict[str, Any], entries: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    other = entry.get(_ALIAS)
+    return entry if other is None else entries.get(other, entry)
+
+
+def in_force(files: PriceFiles | None = None) -> PriceMap | None:
+    """The map by which models are priced; None where only litellm itself knows."""
+    files = files or price_files.seen()
+    ours = shipped()
+    if ours is None or not ours.has_known_rules or files.map_state is None:
+        return ours
+    return PriceMap(files.map, ours.version, files.map_state[0] // 1000)
+
+
+@functools.cache
+def shipped() -> PriceMap | None:
+    """The map of the litellm that an import would find."""
+    package = package_directory()
+    if package is None or not (package / MAP_NAME).is_file():
+        return None
+    version = _version(package)
+    return None if version is None else PriceMap(package / MAP_NAME, version)
+
+
+@functools.cache
+def package_directory() -> Path | None:
+    """Where the litellm is that an import would find."""
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec("litellm")
+    except (ImportError, ValueError):
+        return None
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
+
+
+def _version(package: Path) -> str | None:
+    """The version of an installed package.
+
+    By the name of the directory that installers write beside it, as importlib.metadata takes long to import.
+    """
+    found = [name.partition("-")[2] for name in (path.stem for path in package.parent.glob("litellm-*.dist-info"))]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,1 @@
+"""What answers of providers say was used, in any format that people save."""

@@ -1,0 +1,1 @@
+"""What usage costs by an entry's prices: rates, tiers, batches, off-peak hours."""
