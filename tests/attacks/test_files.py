@@ -11,6 +11,7 @@ import pytest
 from filing import PROJECT, Charger, beside, charge_of, make_store, spent
 from soundness import assert_sound
 
+from budgetctl import BudgetManager
 from budgetctl.errors import BudgetctlError, CorruptStoreError
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.sqlite.backups import back_up, restore
@@ -96,6 +97,22 @@ def test_whatever_is_damaged_only_budgetctls_own_errors_come_out(path, chance, t
             ):
                 with contextlib.suppress(BudgetctlError):
                     use()
+
+
+def test_a_pattern_that_has_become_a_number_is_damage(path):
+    store = make_store(path)
+    with closing(store):
+        BudgetManager(PROJECT, store=store).add_limit("alice", "1", models="gpt-4o*")
+    for change in (
+        "UPDATE sqlite_master SET sql = replace(sql, 'models TEXT', 'models ANY')",
+        "UPDATE limits SET models = 4 WHERE models IS NOT NULL",
+        "UPDATE sqlite_master SET sql = replace(sql, 'models ANY', 'models TEXT')",
+    ):
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(change)
+    with closing(store), pytest.raises(CorruptStoreError):
+        store.charge(charge_of(1))
 
 
 # Cut

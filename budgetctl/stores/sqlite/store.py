@@ -52,7 +52,7 @@ MAX_AMOUNT = Picodollars(1_000_000 * PICODOLLARS_PER_USD)
 
 DEFAULT_WAIT_S = 10.0
 
-_UNREADABLE = (ArithmeticError, LookupError, StopIteration, TypeError, ValueError)
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 """What Python says of values that are not what was written: numbers for texts, names that are gone."""
 
 
