@@ -7,9 +7,9 @@ For each version an environment is made in ENVIRONMENTS (the variable; by defaul
 has one there already is not installed again), and in it are compared, with litellm's own answers: the prices of an
 entry of each group that is priced alike by every usage of parity.py, those of all other entries by a plain one, and
 the tokens of texts and messages for every model. Where nothing differs, the digest of that litellm goes into
-budgetctl/pricing/litellm/proven_rules.json, with the rules that hold for it; versions with equal files share a row. A version
-whose rules are not in HISTORY is tried with the newest ones. The second form compares the tokens of some models with
-those of the litellm that is installed here.
+budgetctl/pricing/litellm/proven_rules.json, with the rules that hold for it; versions with equal files share a row. A
+version whose rules are not in HISTORY is tried with the newest ones. The second form compares the tokens of some models
+with those of the litellm that is installed here.
 """
 
 from __future__ import annotations

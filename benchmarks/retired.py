@@ -3,8 +3,8 @@
     python benchmarks/retired.py 1.80.17 … 1.110.2
 
 Fetches each version with pip and takes its map. Models with prices per token that the newest of them does not have go
-into budgetctl/pricing/prices/retired_models.json, as they stood in the last one that had them; `retired` is the next of the
-given versions. A map may be given as the path of a file that is named by its version, in place of a version.
+into budgetctl/pricing/prices/retired_models.json, as they stood in the last one that had them; `retired` is the next of
+the given versions. A map may be given as the path of a file that is named by its version, in place of a version.
 """
 
 from __future__ import annotations
