@@ -30,6 +30,11 @@ def test_who_is_past_a_threshold_is_told_once(cli: Cli) -> None:
     assert cli("warn") == (0, "", "")
 
 
+def test_a_store_is_sound_after_something_was_told(cli: Cli) -> None:
+    told(cli)
+    assert cli("verify")[0] == 0
+
+
 def test_each_threshold_is_told(cli: Cli, budgets: BudgetManager) -> None:
     told(cli)
     budgets.charge("alice", "3")

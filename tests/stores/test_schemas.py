@@ -1,22 +1,18 @@
-"""Both databases have the same tables, and stores that were made before go on."""
+"""Both databases have the same tables."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import psycopg
-import pytest
 from postgres import new_database
-from soundness import assert_sound
 
-from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey
+from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store
 
 CENT = parse_amount("0.01")
-BEFORE = Path(__file__).with_name("before")
 
 POSTGRESQL_ALONE = {
     "migrations": "SQLite keeps the number of its last step in the file's header",
@@ -50,37 +46,3 @@ def test_both_databases_have_the_same_columns(home):
         for table, column, kind, needed in in_postgresql
         if table not in POSTGRESQL_ALONE
     ) == sorted((table, column, kind, bool(needed)) for table, column, kind, needed in in_sqlite)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def open_before(request, home, clock):
-    """Open a project in a store that was made when PostgreSQL's functions were a part of its fifth step."""
-    clock.advance(days=1)
-    script = (BEFORE / f"{request.param}.sql").read_text()
-    if request.param == "sqlite":
-        with closing(sqlite3.connect(home / "before.db")) as connection:
-            connection.executescript(script)
-        yield lambda project: closing(SqliteStore(home / "before.db", project, clock=clock))
-        return
-    from budgetctl.stores.postgres.store import PostgresStore
-
-    with new_database() as url:
-        with psycopg.connect(url) as connection:
-            connection.execute(script)
-        yield lambda project: closing(PostgresStore(url, project, clock=clock))
-
-
-@pytest.mark.parametrize("project", ["p", "q"])
-def test_a_store_that_was_made_before_opens_and_is_sound_and_goes_on(open_before, project):
-    with open_before(project) as store:
-        assert list(store.verify()) == []
-        assert_sound(store)
-        known = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
-        assert store.charge(ChargeRequest("alice", CENT, key=known)).replayed
-        newest = next(store.history("bob")).number
-        assert store.charge(ChargeRequest("bob", CENT, "m")).entry.number == newest + 1
-        assert [hold.hold_id for hold in store.holds()] == ["open"]
-        (answer,) = store.apply([CommitRequest("open", ChargeRequest("", CENT, "gpt-4o"))])
-        assert answer.entry.amount == CENT
-        assert list(store.verify()) == []
-        assert_sound(store)

@@ -6,8 +6,7 @@ budgets with calendar windows, zones, thresholds, parents, a cap and limits on p
 and usage, a refund, a corrected price, top-ups; holds that are open, expired, committed (one of them late) and
 released, and one of a deleted budget; a budget created again; one taken over from litellm, and shadows of two of its
 hosted clients, one of them undecided; the answer of a request; windows that were rolled and reported, a carry, and a
-clock that was confirmed. Only the database has tokens of a server, and a threshold that was told: the check of SQLite
-3.40 takes such a row for damage.
+clock that was confirmed. Only the database has tokens of a server, and a threshold that was told.
 
 The file was vacuumed with pages of 1,024 bytes, so that it is small. The other one is `pg_dump --schema=budgetctl
 --no-owner --no-privileges --column-inserts`, with the functions of its day, without comments and lines for psql.
@@ -29,11 +28,13 @@ from postgres import new_database
 from soundness import assert_sound
 
 from budgetctl import BudgetManager
+from budgetctl.ledger.store import ChargeRequest
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.server.litellm_protocol import set_budget
-from budgetctl.server.postgres_tokens import PostgresTokens
-from budgetctl.stores import SqliteStore, migrations
-from budgetctl.stores.postgres import PostgresStore
+from budgetctl.server.hosted.rules import set_budget
+from budgetctl.server.tokens.postgres import PostgresTokens
+from budgetctl.stores import SqliteStore
+from budgetctl.stores.postgres.store import PostgresStore
+from budgetctl.stores.sqlite.schema import VERSION
 
 DATA = Path(__file__).parent / "data"
 USERS = ("alice", "bob", "carol", "dave", "erin", "hosted", "team")
@@ -168,6 +169,21 @@ def test_a_hosted_client_that_goes_on_is_charged_for_what_is_new(kept, now):
     assert kept.budget("hosted").limit.spent == parse_amount("0.75")
 
 
+def test_a_threshold_that_was_told_then_is_not_told_again(file, home, now):
+    much = ChargeRequest("alice", parse_amount("1000"))
+    with closing(SqliteStore(Path(shutil.copy(file, home / "copy.db")), "p", clock=now)) as store:
+        store.charge(much)
+        first, *others = store.crossings()
+    limit = first.standing.limit
+    with closing(sqlite3.connect(file)) as connection, connection:
+        told = (limit.limit_id, limit.generation, first.percent)
+        connection.execute("INSERT INTO told_thresholds VALUES (1, ?, ?, ?)", told)
+    with closing(SqliteStore(file, "p", clock=now)) as store:
+        store.charge(much)
+        assert [crossing.percent for crossing in store.crossings()] == [crossing.percent for crossing in others]
+        assert list(store.verify()) == []
+
+
 def test_the_file_ends_at_the_schema_of_a_new_one(file, home, now):
     for path in (file, home / "new.db"):
         with opened(SqliteStore(path, "p", clock=now)) as manager:
@@ -179,7 +195,7 @@ def test_the_file_ends_at_the_schema_of_a_new_one(file, home, now):
             return version, connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
     assert schema(file) == schema(home / "new.db")
-    assert schema(file)[0] == (migrations.VERSION,)
+    assert schema(file)[0] == (VERSION,)
 
 
 def test_the_database_ends_at_the_tables_of_a_new_one(url, now):

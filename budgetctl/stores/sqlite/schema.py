@@ -228,6 +228,21 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         "when somebody said that the clock is right",
         "ALTER TABLE projects ADD COLUMN confirmed_us INTEGER NOT NULL DEFAULT 0;",
     ),
+    (
+        "told thresholds with their project last: SQLite 3.40 checks a file as if it were NULL where it is first",
+        """
+        CREATE TABLE told (
+            limit_id INTEGER NOT NULL REFERENCES limits,
+            generation INTEGER NOT NULL,
+            percent INTEGER NOT NULL,
+            project INTEGER NOT NULL,
+            PRIMARY KEY (limit_id, generation, percent)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO told SELECT limit_id, generation, percent, project FROM told_thresholds;
+        DROP TABLE told_thresholds;
+        ALTER TABLE told RENAME TO told_thresholds;
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)
