@@ -9,7 +9,7 @@ import threading
 from typing import Any, NamedTuple
 
 from budgetctl.server.running import Server, Settings
-from budgetctl.server.tokens import new_token
+from budgetctl.server.tokens.token import new_token
 from budgetctl.stores.remote.store import HttpStore, open_http_store
 
 

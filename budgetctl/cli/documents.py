@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from budgetctl.ledger.top_ups import Left
     from budgetctl.pricing.prices.own_prices import OwnPrice
     from budgetctl.pricing.prices.quotes import Quote, Sources, Trust
-    from budgetctl.server.tokens import Token
+    from budgetctl.server.tokens.token import Token
     from budgetctl.stores.sqlite.backups import Backup
 
 BUDGET_FIELDS = (

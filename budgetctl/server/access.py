@@ -11,7 +11,7 @@ from budgetctl.errors import NotAuthorisedError
 from budgetctl.names import check_project
 from budgetctl.server.http import CONNECTION, Scope, header
 from budgetctl.server.problems import UnknownTokenError
-from budgetctl.server.tokens import TokenStore, parse_token
+from budgetctl.server.tokens.token import TokenStore, parse_token
 
 DEFAULT_PROJECT = "default"
 

@@ -25,7 +25,7 @@ from budgetctl.server.hosts import host_names
 from budgetctl.server.logs import Log, LogHandler
 from budgetctl.server.projects import OpenStore, Projects
 from budgetctl.server.protocol import IDLE_TIMEOUT_S, BoundedProtocol
-from budgetctl.server.tokens import TokenStore
+from budgetctl.server.tokens.token import TokenStore
 from budgetctl.stores import open_store, project_stores
 from budgetctl.stores.sqlite.store import system_clock
 

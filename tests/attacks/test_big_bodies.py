@@ -20,7 +20,7 @@ from serving import Running
 from budgetctl.server import bodies, protocol
 from budgetctl.server.bodies import AT_ONCE, decode_slowly
 from budgetctl.server.http import MAX_BULK_BODY, MAX_SMALL_BODY
-from budgetctl.server.tokens import FileTokens
+from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
 
 NOBODY = "POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer none\r\n"

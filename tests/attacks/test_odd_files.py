@@ -14,6 +14,7 @@ import pytest
 from budgetctl.directories import cache_directory, config_directory, data_directory
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
 from budgetctl.files.opening import read_regular
+from budgetctl.files.replacing import replace
 from budgetctl.pricing.prices import own_prices, price_files, price_map
 from budgetctl.stores.remote.credentials import find_token, token_path
 
@@ -88,14 +89,14 @@ def test_what_is_no_file_is_not_replaced_by_one(tmp_path: Path) -> None:
     is_pipe(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     with pytest.raises(OSError, match="it is a pipe or a device"):
-        price_files.replace(tmp_path / "link", b"text")
+        replace(tmp_path / "link", b"text")
     assert ((tmp_path / "pipe").is_fifo(), len(list(tmp_path.glob("pipe*")))) == (True, 1)
 
 
 def test_a_file_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
     (tmp_path / "link").symlink_to("file")
-    price_files.replace(tmp_path / "link", b"new")
+    replace(tmp_path / "link", b"new")
     assert ((tmp_path / "file").read_text(), (tmp_path / "link").is_symlink()) == ("new", True)
 
 

@@ -18,7 +18,7 @@ from serving import Running
 
 from budgetctl.server import app, connections, protocol
 from budgetctl.server import running as serving
-from budgetctl.server.tokens import FileTokens
+from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
 
 ROOM = 40

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from budgetctl import BudgetManager
-from budgetctl.server.tokens import new_token, open_tokens
+from budgetctl.server.tokens import open_tokens
+from budgetctl.server.tokens.token import new_token
 
 from .conftest import Cli
 

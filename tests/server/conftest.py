@@ -9,7 +9,7 @@ import pytest
 from hosting import Client
 from serving import Running
 
-from budgetctl.server.tokens import FileTokens
+from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
 from budgetctl.wire.calls import CALLS
 

@@ -21,7 +21,7 @@ from soundness import assert_sound
 
 from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
-from budgetctl.server.tokens import FileTokens
+from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
 
 DAY_US = 86_400_000_000

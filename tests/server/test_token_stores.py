@@ -8,7 +8,8 @@ import pytest
 from postgres import server_url
 
 from budgetctl.errors import NotFoundError
-from budgetctl.server.tokens import new_token, open_tokens
+from budgetctl.server.tokens import open_tokens
+from budgetctl.server.tokens.token import new_token
 
 
 @pytest.fixture(params=["file", "postgres"])

@@ -15,8 +15,9 @@ from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
 from budgetctl.directories import config_directory
 from budgetctl.errors import AlreadyExistsError, BudgetctlError, InvalidValueError
-from budgetctl.pricing.prices.price_files import replace
-from budgetctl.server.tokens import FileTokens, open_tokens
+from budgetctl.files.replacing import replace
+from budgetctl.server.tokens import open_tokens
+from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import project_stores
 from budgetctl.stores.location import is_directory
 from budgetctl.stores.sqlite.backups import Backup, back_up, sqlite_store

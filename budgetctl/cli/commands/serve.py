@@ -14,7 +14,7 @@ from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.stores.location import is_server
 
 if TYPE_CHECKING:
-    from budgetctl.server.tokens import TokenStore
+    from budgetctl.server.tokens.token import TokenStore
 
 _MAX_PORT = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -91,7 +91,7 @@ def serve(
 
 def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:
     """A token for whoever has started the server, kept where a client on this machine looks for it."""
-    from budgetctl.server.tokens import new_token
+    from budgetctl.server.tokens.token import new_token
     from budgetctl.stores.remote.credentials import store_token
 
     token, text = new_token(project, time.time_ns() // 1000)

@@ -37,7 +37,7 @@ def create(
 
     Whoever has it may use that project, and no other. What is kept of it here cannot be used in its place.
     """
-    from budgetctl.server.tokens import new_token
+    from budgetctl.server.tokens.token import new_token
 
     now_us = time.time_ns() // 1000
     expires_us = None if expires is None else now_us + _days_us(expires)

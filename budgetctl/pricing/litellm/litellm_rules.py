@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from budgetctl.directories import cache_directory, make_private
 from budgetctl.files.opening import open_regular
-from budgetctl.pricing.prices import price_files, price_map
+from budgetctl.files.replacing import is_own, replace
+from budgetctl.pricing.prices import price_map
 
 _PROVEN = Path(__file__).with_name("proven_rules.json")
 
@@ -160,7 +161,7 @@ def _remembered(identity: str) -> str | None:
     """The digest that was computed of files in this state. Only a file that nobody else can write is believed."""
     try:
         with open_regular(_memory()) as file:
-            if not price_files.is_own(os.fstat(file.fileno())):
+            if not is_own(os.fstat(file.fileno())):
                 return None
             then, _, known = file.read(_LONGEST_MEMORY).decode().rpartition("\n")
     except (OSError, ValueError, RuntimeError):  # RuntimeError: there is no home directory
@@ -172,7 +173,7 @@ def _remember(identity: str, known: str) -> None:
     with suppress(OSError, RuntimeError):  # a home that is read-only has it computed each time
         path = _memory()
         make_private(path.parent)
-        price_files.replace(path, f"{identity}\n{known}".encode())
+        replace(path, f"{identity}\n{known}".encode())
 
 
 def _memory() -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
+from budgetctl.files.replacing import replace
 from budgetctl.pricing.prices import price_files, price_map
 from budgetctl.pricing.prices.map_doubts import amounts, doubts
 from budgetctl.pricing.prices.price_map import NOT_MODELS, PriceMap
@@ -121,7 +122,7 @@ def install(entries: Entries) -> None:
     path = price_files.seen().map
     with price_files.locked(path):
         # As litellm's own file is written, so that one entry is found without parsing the rest.
-        price_files.replace(path, json.dumps(entries, indent=4).encode())
+        replace(path, json.dumps(entries, indent=4).encode())
 
 
 def shipped() -> dict[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from budgetctl.errors import CannotPriceError, InvalidValueError
 from budgetctl.files.opening import read_regular
+from budgetctl.files.replacing import replace
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import Picodollars, divide_half_even, from_number, to_float, to_text
 from budgetctl.pricing.prices import price_files
@@ -184,7 +185,7 @@ def _write(path: Path, prices: Mapping[str, OwnPrice]) -> None:
         model: {"per": price.per, **{name: Decimal(to_text(rate)) for name, rate in price.stated().items()}}
         for model, price in sorted(prices.items())
     }
-    price_files.replace(path, _HEADER + tomli_w.dumps({"models": tables}).encode())
+    replace(path, _HEADER + tomli_w.dumps({"models": tables}).encode())
 
 
 @functools.lru_cache(maxsize=1)

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from budgetctl.directories import cache_directory, make_private
 from budgetctl.files.opening import open_regular
+from budgetctl.files.replacing import is_own
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.pricing.litellm import asking, litellm_rules
 from budgetctl.pricing.prices import catalog, price_files, price_map
@@ -209,7 +210,7 @@ def _read() -> bytes | None:
     if where is None:
         return None
     with suppress(OSError), open_regular(where, more_flags=getattr(os, "O_NOFOLLOW", 0)) as file:
-        return file.read(_LONGEST_FILE) if price_files.is_own(os.fstat(file.fileno())) else None
+        return file.read(_LONGEST_FILE) if is_own(os.fstat(file.fileno())) else None
     return None
 
 
@@ -219,7 +220,7 @@ def _appended(where: Path, line: bytes) -> bool:
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would wait for a reader
     descriptor = os.open(where, flags, 0o600)
     try:
-        return price_files.is_own(os.fstat(descriptor)) and os.write(descriptor, line) == len(line)
+        return is_own(os.fstat(descriptor)) and os.write(descriptor, line) == len(line)
     finally:
         os.close(descriptor)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from budgetctl.errors import NotFoundError
-from budgetctl.server.tokens import Token
+from budgetctl.server.tokens.token import Token
 from budgetctl.stores.postgres.connections import Connections
 from budgetctl.stores.postgres.schema import migrate
 from budgetctl.stores.postgres.url import ServerAddress
