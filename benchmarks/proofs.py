@@ -26,7 +26,7 @@ from pathlib import Path
 from budgetctl.errors import CannotPriceError
 from budgetctl.ledger.values import Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing.litellm import asking, litellm_rules
+from budgetctl.pricing.litellm import asking, installed, litellm_rules
 from budgetctl.pricing.prices import catalog, price_files, price_map, probes, proofs, proving
 from budgetctl.pricing.prices.proofs import Said
 from budgetctl.pricing.rules.cost import prices
@@ -179,7 +179,7 @@ def changed_copy(package: Path, name: str, text: str, directory: Path) -> None:
 
 def run_changed(pairs: int) -> int:
     """Run the check in a process of its own for each change, and count failures."""
-    package = price_map.package_directory()
+    package = installed.directory()
     failures = 0
     for what, (name, before, old, new, model, words) in CHANGES.items():
         print(f"--- {what}", flush=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from budgetctl.pricing.prices import price_map
+from budgetctl.pricing.litellm import installed
 
 ROOT = Path(__file__).parents[1]
 TELLING = """
@@ -22,7 +22,7 @@ def changed(directory: Path, name: str, edit: Callable[[str], str]) -> Path:
     spec = importlib.util.spec_from_file_location("benchmark_of_proofs", ROOT / "benchmarks" / "proofs.py")
     benchmark: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
-    package = price_map.package_directory()
+    package = installed.directory()
     benchmark.changed_copy(package, name, edit((package / name).read_text()), directory)
     return directory
 

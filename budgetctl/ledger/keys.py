@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.ledger.store import IdempotencyKey
-from budgetctl.ledger.values import Usage
+from budgetctl.ledger.values import IdempotencyKey, Usage
 from budgetctl.money import Picodollars, to_text
 
 _MAX_KEY_LENGTH = 1024

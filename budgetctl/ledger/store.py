@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from budgetctl.ledger.matching import names_of_call
-from budgetctl.ledger.values import Align, Budget, Charge, Entry, ProjectSummary, Reset
+from budgetctl.ledger.values import Align, Budget, Charge, Entry, IdempotencyKey, ProjectSummary, Reset
 from budgetctl.money import Picodollars
 
 if TYPE_CHECKING:
@@ -51,20 +51,6 @@ class BudgetChange(NamedTuple):
     note: str | None = None
     parent: str | None = None
     warn_at: tuple[int, ...] | None = None
-
-
-class IdempotencyKey(NamedTuple):
-    """Names a request, so that its repetition changes nothing.
-
-    `kind` separates keys that callers give from those that are derived from a saved response, from those of what a hold
-    was committed with, from those of a request over a network, and from those that a store gives itself to be able to
-    repeat. `digest` is of the key, `request` of what is asked for (16 bytes each): the same key for another request is
-    an error.
-    """
-
-    kind: Literal["caller", "response", "commit", "request", "operation"]
-    digest: bytes
-    request: bytes
 
 
 class ChargeRequest(NamedTuple):

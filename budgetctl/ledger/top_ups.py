@@ -15,7 +15,7 @@ from budgetctl.ledger.windows import is_due
 from budgetctl.money import ZERO, Picodollars
 
 if TYPE_CHECKING:
-    from budgetctl.ledger.store import IdempotencyKey
+    from budgetctl.ledger.values import IdempotencyKey
 
 _NEVER_US = 1 << 62
 

@@ -252,3 +252,17 @@ class ProjectSummary(NamedTuple):
     spent: Picodollars
     size_bytes: int
     location: str
+
+
+class IdempotencyKey(NamedTuple):
+    """Names a request, so that its repetition changes nothing.
+
+    `kind` separates keys that callers give from those that are derived from a saved response, from those of what a hold
+    was committed with, from those of a request over a network, and from those that a store gives itself to be able to
+    repeat. `digest` is of the key, `request` of what is asked for (16 bytes each): the same key for another request is
+    an error.
+    """
+
+    kind: Literal["caller", "response", "commit", "request", "operation"]
+    digest: bytes
+    request: bytes

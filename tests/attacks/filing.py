@@ -7,7 +7,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from budgetctl.ledger.store import BudgetChange, ChargeRequest, IdempotencyKey
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
+from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
 

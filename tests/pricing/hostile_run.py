@@ -22,9 +22,8 @@ from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.errors import BudgetctlError
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import Picodollars
-from budgetctl.pricing.litellm import litellm_rules
+from budgetctl.pricing.litellm import installed, litellm_rules
 from budgetctl.pricing.litellm.fence import fenced
-from budgetctl.pricing.prices import price_map
 from budgetctl.pricing.rules.rates import RATES
 
 COUNTS = [name for name, default in Usage._field_defaults.items() if type(default) is int]
@@ -147,7 +146,7 @@ def run(cases: Iterable[tuple[int, int]], watch: Watch) -> dict[str, Any]:
         if wrong:
             faults.append({"seed": seed, "number": number, "wrong": wrong, "case": repr(given)[:3_000]})
 
-    price_map.package_directory()  # looks for litellm's module, without importing it
+    installed.directory()  # looks for litellm's module, without importing it
     sys.meta_path.insert(0, _NotYet())
     for one in cases:
         try:

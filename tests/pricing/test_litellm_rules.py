@@ -9,7 +9,7 @@ import pytest
 from budgetctl.ledger.values import Usage
 from budgetctl.pricing import price_usage
 from budgetctl.pricing.counting import prompts, tokens
-from budgetctl.pricing.litellm import litellm_rules
+from budgetctl.pricing.litellm import installed, litellm_rules
 from budgetctl.pricing.prices import catalog, price_map
 
 PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
@@ -18,14 +18,14 @@ PLAIN = Usage(model="gpt-4o", uncached_input=1_000, text_output=100)
 @pytest.fixture
 def package(tmp_path, litellm, monkeypatch):
     """A copy of the installed litellm, which is the one that is found."""
-    installed = Path(litellm.__file__).parent
+    package = Path(litellm.__file__).parent
     copy = tmp_path / "site" / "litellm"
     names = [*litellm_rules._NEEDED, *litellm_rules._LOOKED_AT, price_map.MAP_NAME]
     for name in names:
-        if (installed / name).exists():
+        if (package / name).exists():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(installed / name, copy / name)
-    monkeypatch.setattr(price_map, "package_directory", lambda: copy)
+            shutil.copy(package / name, copy / name)
+    monkeypatch.setattr(installed, "directory", lambda: copy)
     forget()
     yield copy
     monkeypatch.undo()

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from soundness import assert_sound
 
 from budgetctl.errors import KeyConflictError, UnknownUserError
-from budgetctl.ledger.store import BudgetChange, ChargeRequest, IdempotencyKey
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
+from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
 

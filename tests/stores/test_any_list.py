@@ -13,8 +13,8 @@ from soundness import assert_sound
 
 from budgetctl.errors import BudgetctlError
 from budgetctl.ledger.holds import HoldRequest
-from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
-from budgetctl.ledger.values import Charge
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
+from budgetctl.ledger.values import Charge, IdempotencyKey
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres.store import PostgresStore

@@ -15,8 +15,8 @@ from budgetctl.errors import (
     UnknownUserError,
 )
 from budgetctl.ledger.holds import Hold, HoldRequest
-from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
-from budgetctl.ledger.values import Charge
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
+from budgetctl.ledger.values import Charge, IdempotencyKey
 from budgetctl.money import ZERO, Picodollars, parse_amount
 
 DAY_US = 86_400_000_000

@@ -8,7 +8,8 @@ from contextlib import closing
 import pytest
 
 from budgetctl.ledger.holds import HoldRequest
-from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IdempotencyKey
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest
+from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
 

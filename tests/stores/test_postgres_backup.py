@@ -14,7 +14,8 @@ from postgres import Server
 from soundness import assert_sound
 
 from budgetctl.errors import CorruptStoreError
-from budgetctl.ledger.store import BudgetChange, ChargeRequest, IdempotencyKey
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
+from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import open_store, project_stores
 

@@ -19,7 +19,8 @@ from soundness import assert_sound
 import budgetctl
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.ledger.holds import HoldRequest
-from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest
+from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
+from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import open_store
 from budgetctl.stores.postgres.functions import functions_schema

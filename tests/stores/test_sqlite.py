@@ -22,7 +22,8 @@ from budgetctl.errors import (
     StoreUnavailableError,
     UnknownUserError,
 )
-from budgetctl.ledger.store import BudgetChange, ChargeRequest, IdempotencyKey
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
+from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store, project_stores
 from budgetctl.stores.location import decode_project, encode_project

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetctl.pricing.counting import encodings
-from budgetctl.pricing.litellm import litellm_rules
-from budgetctl.pricing.prices import catalog, price_map, proofs
+from budgetctl.pricing.litellm import installed, litellm_rules
+from budgetctl.pricing.prices import catalog, proofs
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
@@ -151,7 +151,7 @@ def _count(model: str, texts: list[str], *, unproven: bool) -> int:
     # is paid for by then, so it is asked.
     if any(name in os.environ for name in _SETTINGS) or not (unproven or _is_as_litellm(model, texts)):
         raise _UndecidedError
-    package, provider = price_map.package_directory(), catalog.provider_of(model)
+    package, provider = installed.directory(), catalog.provider_of(model)
     if package is None or provider is None or any(len(text) > _LONGEST for text in texts):
         raise _UndecidedError
     directory, rules = package / _DIRECTORY, litellm_rules.rules_in_force()[0]

@@ -19,7 +19,7 @@ from typing import NamedTuple
 from budgetctl.directories import cache_directory, make_private
 from budgetctl.files.opening import open_regular
 from budgetctl.files.replacing import is_own, replace
-from budgetctl.pricing.prices import price_map
+from budgetctl.pricing.litellm import installed
 
 _PROVEN = Path(__file__).with_name("proven_rules.json")
 
@@ -111,7 +111,7 @@ def digest() -> str | None:
     takes some milliseconds, so the digest is remembered in the cache directory until a file's times, size or number
     change.
     """
-    package = price_map.package_directory()
+    package = installed.directory()
     if package is None:
         return None
     states = dict(_states(package))
@@ -180,4 +180,4 @@ def _memory() -> Path:
     """Where digests are remembered: a file for each environment's litellm."""
     from binascii import crc32
 
-    return cache_directory() / f"litellm-{crc32(str(price_map.package_directory()).encode()):08x}"
+    return cache_directory() / f"litellm-{crc32(str(installed.directory()).encode()):08x}"

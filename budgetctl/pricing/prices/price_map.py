@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from budgetctl.files.opening import open_regular, read_regular
+from budgetctl.pricing.litellm import installed
 from budgetctl.pricing.prices import price_files
 from budgetctl.pricing.prices.price_files import PriceFiles
 
@@ -132,29 +133,8 @@ def in_force(files: PriceFiles | None = None) -> PriceMap | None:
 @functools.cache
 def shipped() -> PriceMap | None:
     """The map of the litellm that an import would find."""
-    package = package_directory()
-    if package is None or not (package / MAP_NAME).is_file():
+    litellm = installed.directory()
+    if litellm is None or not (litellm / MAP_NAME).is_file():
         return None
-    version = _version(package)
-    return None if version is None else PriceMap(package / MAP_NAME, version)
-
-
-@functools.cache
-def package_directory() -> Path | None:
-    """Where the litellm is that an import would find."""
-    from importlib.util import find_spec
-
-    try:
-        spec = find_spec("litellm")
-    except (ImportError, ValueError):
-        return None
-    return Path(spec.origin).parent if spec is not None and spec.origin else None
-
-
-def _version(package: Path) -> str | None:
-    """The version of an installed package.
-
-    By the name of the directory that installers write beside it, as importlib.metadata takes long to import.
-    """
-    found = [name.partition("-")[2] for name in (path.stem for path in package.parent.glob("litellm-*.dist-info"))]
-    return found[0] if len(found) == 1 else None
+    version = installed.version_of(litellm)
+    return None if version is None else PriceMap(litellm / MAP_NAME, version)

@@ -19,7 +19,7 @@ from typing import Any
 from budgetctl.directories import cache_directory, make_private
 from budgetctl.errors import CannotPriceError
 from budgetctl.pricing.counting import tokens
-from budgetctl.pricing.litellm import asking, litellm_rules
+from budgetctl.pricing.litellm import asking, installed, litellm_rules
 from budgetctl.pricing.litellm.fence import fenced
 from budgetctl.pricing.prices import catalog, price_files, price_map, probes, proofs
 from budgetctl.pricing.prices.catalog import Listing
@@ -219,7 +219,7 @@ def _consulted(litellm: Any) -> Iterator[set[str]]:
 
 def is_plain(litellm: Any) -> bool:
     """Whether the functions that price are those of the files of the litellm that is installed."""
-    package = price_map.package_directory()
+    package = installed.directory()
     if package is None or os.path.dirname(litellm.__file__ or "") != str(package):  # noqa: PTH120 - at each price
         return False
     modules = ((sys.modules.get(module), names) for module, names in _NAMES)

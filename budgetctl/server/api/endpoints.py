@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.ledger.keys import commit_key
-from budgetctl.ledger.store import ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
+from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.names import MAX_LENGTH, check_note
 from budgetctl.server.access import Access
 from budgetctl.server.bodies import Bodies

@@ -9,8 +9,8 @@ from typing import Any
 
 from budgetctl.ledger import windows
 from budgetctl.ledger.holds import Hold, HoldRequest
-from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, IdempotencyKey, ReleaseRequest, Request
-from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, Standing
+from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Standing
 from budgetctl.money import Picodollars
 from budgetctl.stores.postgres.functions import qualified
 from budgetctl.stores.sql.documents import to_json

@@ -26,7 +26,8 @@ from budgetctl.stores.postgres.schema import migrate
 from budgetctl.stores.postgres.url import ServerAddress
 from budgetctl.stores.sql import operations
 from budgetctl.stores.sql.clock import MAX_PAUSE_US
-from budgetctl.stores.sql.rows import decided, unknown_user
+from budgetctl.stores.sql.rows import unknown_user
+from budgetctl.stores.sql.standings import decided
 from budgetctl.stores.sql.store import SqlStore
 from budgetctl.stores.sql.transaction import Transaction, WholeProjectNeededError
 

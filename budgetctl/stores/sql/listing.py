@@ -17,10 +17,10 @@ from budgetctl.stores.sql.rows import (
     PRIMARY_LIMITS,
     SPENT,
     Holder,
-    as_of_now,
     limit_from_row,
     stored_model_totals,
 )
+from budgetctl.stores.sql.standings import as_of_now
 from budgetctl.stores.sql.transaction import Transaction
 
 _PAGE = 1_000

@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from budgetctl.errors import KeyConflictError
 from budgetctl.ledger.holds import Hold, HoldRequest
-from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, IdempotencyKey, Request
-from budgetctl.ledger.values import Charge, Entry
+from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, Request
+from budgetctl.ledger.values import Charge, Entry, IdempotencyKey
 from budgetctl.money import format_usd
 from budgetctl.stores.sql import holds
 from budgetctl.stores.sql.account import Account

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger.store import PROJECT
-from budgetctl.ledger.values import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset, Standing
-from budgetctl.ledger.windows import decide, is_unsettled, rolled
+from budgetctl.ledger.values import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset
 from budgetctl.money import ZERO, Picodollars, to_text
-from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.documents import from_json
 from budgetctl.stores.sql.transaction import Row, Transaction
 
 if TYPE_CHECKING:
-    from budgetctl.ledger.holds import Decision
+    pass
 
 LIMIT_COLUMNS = (
     "l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,"
@@ -125,44 +123,6 @@ def limits_of(tx: Transaction, holder: Holder) -> list[Limit]:
         deleted_us=holder.deleted_us,
     )
     return [limit_from_row(row) for row in rows]
-
-
-def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
-    """All limits that the holder's charges may count against as they stand now, the holder's own first."""
-    owners = [holder, *holders_above(tx, holder)]
-    stored = [(owner.name, limit) for owner in owners for limit in limits_of(tx, owner)]
-    limits = as_of_now(tx, [limit for _, limit in stored])
-    return tuple(Standing(name, limit) for (name, _), limit in zip(stored, limits, strict=True))
-
-
-def decided(tx: Transaction, user: str, cost: Picodollars | None, names: str | None) -> Decision:
-    """Whether all limits of a user would allow a cost now. Raises `UnknownUserError` and `ClockError`."""
-    holder = find_holder(tx, user)
-    clock.check(tx, holder.updated_us)
-    return decide(user, standings_of(tx, holder), cost, names, tx.now_us)
-
-
-def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
-    """The limits as a read shows them: without expired holds and top-ups, and rolled where a window has passed."""
-    if any(is_unsettled(limit, tx.now_us) for limit in limits):
-        from budgetctl.stores.sql.top_ups import with_current
-
-        limits = [with_current(tx, limit) if is_unsettled(limit, tx.now_us) else limit for limit in limits]
-    return [rolled(limit, tx.now_us) for limit in _without_expired_holds(tx, limits)]
-
-
-def _without_expired_holds(tx: Transaction, limits: Sequence[Limit]) -> Sequence[Limit]:
-    held = {f"id_{index}": limit.limit_id for index, limit in enumerate(limits) if limit.held}
-    if not held:
-        return limits
-    expired: dict[int, int] = dict(
-        tx.all(
-            "SELECT limit_id, SUM(amount) FROM hold_postings WHERE project = :project AND expires_us <= :now"
-            f" AND limit_id IN ({','.join(f':{name}' for name in held)}) GROUP BY limit_id",
-            **held,
-        )
-    )
-    return [limit._replace(held=Picodollars(limit.held - expired.get(limit.limit_id, 0))) for limit in limits]
 
 
 def unknown_user(user: str) -> UnknownUserError:

@@ -15,7 +15,8 @@ from budgetctl.ledger.values import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.bookkeeping import SqlLedger
-from budgetctl.stores.sql.rows import PRIMARY_LIMITS, SPENT, already_exists, find_holder, spent_by_model, standings_of
+from budgetctl.stores.sql.rows import PRIMARY_LIMITS, SPENT, already_exists, find_holder, spent_by_model
+from budgetctl.stores.sql.standings import standings_of
 
 if TYPE_CHECKING:
     from budgetctl.ledger.holds import Hold

@@ -7,7 +7,8 @@ from hashlib import blake2b
 from budgetctl.ledger import windows
 from budgetctl.ledger.corrections import Crossing
 from budgetctl.ledger.values import Standing
-from budgetctl.stores.sql.rows import LIMIT_COLUMNS, as_of_now, limit_from_row
+from budgetctl.stores.sql.rows import LIMIT_COLUMNS, limit_from_row
+from budgetctl.stores.sql.standings import as_of_now
 from budgetctl.stores.sql.transaction import Transaction
 
 PAGE = 1_000

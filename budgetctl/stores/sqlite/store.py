@@ -23,7 +23,7 @@ from budgetctl.ledger.matching import names_of_call
 from budgetctl.ledger.store import CommitRequest
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars, format_usd
 from budgetctl.stores.sql.limits import MAX_COUNTER
-from budgetctl.stores.sql.rows import decided
+from budgetctl.stores.sql.standings import decided
 from budgetctl.stores.sql.store import SqlStore
 from budgetctl.stores.sql.transaction import Transaction
 from budgetctl.stores.sqlite.file import (

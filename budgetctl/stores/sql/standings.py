@@ -1,0 +1,51 @@
+"""What stands between a user and a cost: all limits that count, as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from budgetctl.ledger.holds import Decision
+from budgetctl.ledger.values import Limit, Standing
+from budgetctl.ledger.windows import decide, is_unsettled, rolled
+from budgetctl.money import Picodollars
+from budgetctl.stores.sql import clock
+from budgetctl.stores.sql.rows import Holder, find_holder, holders_above, limits_of
+from budgetctl.stores.sql.transaction import Transaction
+
+
+def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
+    """All limits that the holder's charges may count against as they stand now, the holder's own first."""
+    owners = [holder, *holders_above(tx, holder)]
+    stored = [(owner.name, limit) for owner in owners for limit in limits_of(tx, owner)]
+    limits = as_of_now(tx, [limit for _, limit in stored])
+    return tuple(Standing(name, limit) for (name, _), limit in zip(stored, limits, strict=True))
+
+
+def decided(tx: Transaction, user: str, cost: Picodollars | None, names: str | None) -> Decision:
+    """Whether all limits of a user would allow a cost now. Raises `UnknownUserError` and `ClockError`."""
+    holder = find_holder(tx, user)
+    clock.check(tx, holder.updated_us)
+    return decide(user, standings_of(tx, holder), cost, names, tx.now_us)
+
+
+def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
+    """The limits as a read shows them: without expired holds and top-ups, and rolled where a window has passed."""
+    if any(is_unsettled(limit, tx.now_us) for limit in limits):
+        from budgetctl.stores.sql.top_ups import with_current
+
+        limits = [with_current(tx, limit) if is_unsettled(limit, tx.now_us) else limit for limit in limits]
+    return [rolled(limit, tx.now_us) for limit in _without_expired_holds(tx, limits)]
+
+
+def _without_expired_holds(tx: Transaction, limits: Sequence[Limit]) -> Sequence[Limit]:
+    held = {f"id_{index}": limit.limit_id for index, limit in enumerate(limits) if limit.held}
+    if not held:
+        return limits
+    expired: dict[int, int] = dict(
+        tx.all(
+            "SELECT limit_id, SUM(amount) FROM hold_postings WHERE project = :project AND expires_us <= :now"
+            f" AND limit_id IN ({','.join(f':{name}' for name in held)}) GROUP BY limit_id",
+            **held,
+        )
+    )
+    return [limit._replace(held=Picodollars(limit.held - expired.get(limit.limit_id, 0))) for limit in limits]
