@@ -210,8 +210,8 @@ def another_version(tmp_path):
     shutil.copytree(package, tmp_path / "budgetctl", ignore=shutil.ignore_patterns("__pycache__"))
     file = tmp_path / "budgetctl" / "stores" / "postgres" / "sql" / "functions.sql"
     text = file.read_text()
-    assert text.count("hold.of_model, hold.note)") == 1
-    file.write_text(text.replace("hold.of_model, hold.note)", "hold.of_model, 'another')"))
+    assert text.count("'note', hold.note)") == 1
+    file.write_text(text.replace("'note', hold.note)", "'note', 'another')"))
     return tmp_path
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from budgetctl.ledger import windows
 from budgetctl.ledger.holds import Hold, HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Standing
@@ -43,34 +44,53 @@ def statement(requests: list[Request]) -> tuple[str, dict[str, Any]]:
     """The call that does them, and its parameters: one by its own function, which takes half as long to begin."""
     calls = [_call(request) for request in requests]
     if len(calls) > 1:
-        runs = _encode([list(run) for _, run in itertools.groupby(calls, key=itemgetter(0))])
-        return f"SELECT {qualified('apply')}(:project, :now, :asked, :users, :holds, :models)", {
-            "asked": runs,
-            **_named(requests),
-        }
-    what, *values = calls[0]
-    function = "charge" if what == "commit" else what
-    names = [f"v{index}" for index in range(len(values))]
+        given = [{name: value for name, value in call.items() if value is not None} for call in calls]
+        runs = _encode([list(run) for _, run in itertools.groupby(given, key=itemgetter("what"))])
+        sql = f"SELECT {qualified('apply')}(:project, :now, :asked, :users, :holds, :models)"
+        return sql, {"asked": runs, **_named(requests)}
+    (call,) = calls
+    what = call.pop("what")
+    return _single("charge" if what == "commit" else what, *call), call
+
+
+@cache
+def _single(function: str, *names: str) -> str:
     at_us = f"{qualified('share_project')}(:project, :now)"
-    sql = f"SELECT {qualified(function)}(:project, {at_us}, {', '.join(map(':{}'.format, names))})"
-    return sql, dict(zip(names, values, strict=True))
+    given = ", ".join(f"{name} => :{name}" for name in names)
+    return f"SELECT {qualified(function)}(of_project => :project, at_us => {at_us}, {given})"
 
 
-def _call(request: Request) -> list[Any]:
+def _call(request: Request) -> dict[str, Any]:
+    """What to do, and then the arguments by the names of the parameters of the function that does it."""
     if isinstance(request, ChargeRequest):
-        return ["charge", request.user, None, *_charge(request)]
+        return {"what": "charge", "of_user": request.user, "hold_name": None, **_charge(request)}
     if isinstance(request, HoldRequest):
-        hold_id, user, amount, ttl_us, _, note, _ = request
-        return ["reserve", user, hold_id, amount, request.names, ttl_us, note]
+        return {
+            "what": "reserve",
+            "of_user": request.user,
+            "hold_name": request.hold_id,
+            "cost": request.amount,
+            "of_model": request.names,
+            "ttl_us": request.ttl_us,
+            "note": request.note,
+        }
     if isinstance(request, CommitRequest):
-        return ["commit", None, request.hold_id, *_charge(request.charge)]
-    return ["release", request.hold_id]
+        return {"what": "commit", "of_user": None, "hold_name": request.hold_id, **_charge(request.charge)}
+    return {"what": "release", "hold_name": request.hold_id}
 
 
-def _charge(request: ChargeRequest) -> list[Any]:
+def _charge(request: ChargeRequest) -> dict[str, Any]:
     kind, digest, key_request = request.key or _operation_key()
-    given = [to_json(request.usage), to_json(request.pricing), request.note]
-    return [request.amount, request.names, kind, f"\\x{digest.hex()}", f"\\x{key_request.hex()}", *given]
+    return {
+        "cost": request.amount,
+        "of_model": request.names,
+        "key_kind": kind,
+        "key_digest": f"\\x{digest.hex()}",
+        "key_request": f"\\x{key_request.hex()}",
+        "usage": to_json(request.usage),
+        "pricing": to_json(request.pricing),
+        "note": request.note,
+    }
 
 
 def _named(requests: list[Request]) -> dict[str, list[str]]:
@@ -87,46 +107,52 @@ def _named(requests: list[Request]) -> dict[str, list[str]]:
     return {"users": sorted(users), "holds": sorted(holds), "models": sorted(models)}
 
 
-def answered(project: str, request: Request, answer: list[Any], budgets: dict[str, Budget]) -> Answer:
+def answered(project: str, request: Request, answer: Mapping[str, Any], budgets: dict[str, Budget]) -> Answer:
     """What the request's own method returns. Raises `OverBudgetError`.
 
     `budgets` are what earlier answers of the same list have said, by user: for several charges that is said once.
     """
-    _, *values = answer
+    at_us = answer["at_us"]
     if isinstance(request, HoldRequest):
-        return _held(request, answer)
+        if answer["what"] == "denied":
+            standings = standings_from(answer["standings"])
+            decision = windows.decide(request.user, standings, request.amount, request.names, at_us)
+            raise windows.refusal(decision)
+        hold_id, user, amount, _, model, note, _ = request
+        return Hold(hold_id, user, amount, "open", at_us, answer["expires_us"], None, model, note)
     if isinstance(request, ReleaseRequest):
-        at_us, user, amount, created_us, expires_us, model, note = values
-        amount = Picodollars(amount)
-        return Hold(request.hold_id, user, amount, "released", created_us, expires_us, at_us, model, note)
-    number, at_us, model, about, *found = values
-    user = about[0]
-    if found:
-        budgets[user] = _budget(project, about, *found)
+        amount = Picodollars(answer["amount"])
+        created_us, expires_us = answer["created_us"], answer["expires_us"]
+        model, note = answer["model"], answer["note"]
+        return Hold(request.hold_id, answer["user"], amount, "released", created_us, expires_us, at_us, model, note)
+    user = answer["user"]
+    if "budget" in answer:
+        budgets[user] = _budget(project, user, **answer["budget"])
     asked = request.charge if isinstance(request, CommitRequest) else request
+    number, model = answer["number"], answer["model"]
     entry = Entry(number, "spend", at_us, asked.amount, model, asked.usage, asked.pricing, asked.note)
     return Charge(entry, budgets[user])
 
 
-def _held(request: HoldRequest, answer: list[Any]) -> Hold:
-    what, at_us, found = answer
-    if what == "denied":
-        decision = windows.decide(request.user, standings_from(found), request.amount, request.names, at_us)
-        raise windows.refusal(decision)
-    hold_id, user, amount, _, model, note, _ = request
-    return Hold(hold_id, user, amount, "open", at_us, found, None, model, note)
-
-
-def _budget(project: str, about: list[Any], rows: list[list[Any]], models: dict[str, int] | None) -> Budget:
-    user, created_us, updated_us, extra, parent = about
-    standings = standings_from(rows)
-    primary = next(limit for owner, limit in standings if owner == user and limit.name == PRIMARY)
+def _budget(
+    project: str,
+    user: str,
+    *,
+    created_us: int,
+    updated_us: int,
+    extra: str | None,
+    parent: str | None,
+    standings: list[list[Any]],
+    models: dict[str, int] | None,
+) -> Budget:
+    limits = standings_from(standings)
+    primary = next(limit for owner, limit in limits if owner == user and limit.name == PRIMARY)
     most_first = sorted((models or {}).items(), key=lambda item: (-item[1], item[0]))
     by_model = {name: Picodollars(spent) for name, spent in most_first}
     holder = Holder(0, user, 0, created_us, updated_us, extra, parent_name=parent)
-    return holder.budget(project, primary, by_model)._replace(standings=standings)
+    return holder.budget(project, primary, by_model)._replace(standings=limits)
 
 
-def standings_from(rows: list[list[Any]]) -> tuple[Standing, ...]:
+def standings_from(found: list[list[Any]]) -> tuple[Standing, ...]:
     """The limits of a user and of those above, as they are stored."""
-    return tuple(Standing(row[0], limit_from_row(tuple(row[1:]))) for row in rows)
+    return tuple(Standing(owner, limit_from_row(columns)) for owner, *columns in found)

@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 
 from budgetctl.errors import StoreUnavailableError
+from budgetctl.ledger.values import Limit
 
 SCHEMA = "budgetctl"
 """The schema that the tables are in, beside whatever else the database holds."""
@@ -39,7 +40,9 @@ def qualified(function: str) -> str:
 
 
 def _text() -> bytes:
-    return b"\n".join(Path(__file__).with_name("sql").joinpath(file).read_bytes() for file in _FILES)
+    files = "\n".join(Path(__file__).with_name("sql").joinpath(file).read_text("utf-8") for file in _FILES)
+    told = {"spent": "spent", "held": "l.held - let_go"}  # not as it is stored
+    return files.replace("{limit}", ", ".join(told.get(column, f"l.{column}") for column in Limit._fields)).encode()
 
 
 def state() -> str:

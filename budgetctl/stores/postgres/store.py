@@ -215,10 +215,10 @@ class PostgresStore(SqlStore):
             project = self._transaction(session, 0).project
             values = {"project": project, "now": self._now(), "user": user}
             row = session.execute(f"SELECT {qualified('look')}(:project, :now, :user)", values).fetchone()
-        ((now_us, rows, updated_us),) = row or ((0, None, 0),)
-        if rows is None:
+        found = row[0] if row else {}
+        if not found.get("standings"):
             raise unknown_user(user)
-        standings = standings_from(rows)
+        now_us, updated_us, standings = found["at_us"], found["updated_us"], standings_from(found["standings"])
         is_unclear = any(windows.is_unsettled(standing.limit, now_us) for standing in standings)
         if is_unclear or now_us - updated_us > MAX_PAUSE_US:
             with self.read() as tx:
@@ -267,21 +267,21 @@ class PostgresStore(SqlStore):
             sql, asked = statement(left)
             budgets: dict[str, Budget] = {}
             try:
-                answers = self._call(sql, **asked) or [["slow", None]]
+                answers = self._call(sql, **asked) or [{"what": "slow", "user": None}]
             except _REFUSALS as error:
                 if len(left) == 1:
                     done.append(error)
                 most = len(left) // 2 or len(requests)
                 continue
-            for what, *values in answers:
+            for answer in answers:
                 request = requests[len(done)]
                 try:
-                    if what == "unmatched":
-                        self._match(*values)
-                    elif what == "slow":
-                        done.append(self._perform_slowly(request, *values))
+                    if answer["what"] == "unmatched":
+                        self._match(answer["names"], answer["patterns"])
+                    elif answer["what"] == "slow":
+                        done.append(self._perform_slowly(request, answer["user"]))
                     else:
-                        done.append(answered(self.project, request, [what, *values], budgets))
+                        done.append(answered(self.project, request, answer, budgets))
                 except BudgetctlError as error:
                     if isinstance(error, StoreUnavailableError) and not isinstance(error, _REFUSALS):
                         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger.store import PROJECT
@@ -15,10 +15,9 @@ from budgetctl.stores.sql.transaction import Row, Transaction
 if TYPE_CHECKING:
     pass
 
-LIMIT_COLUMNS = (
-    "l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,"
-    " l.window_start_us, l.window_end_us, l.spent, l.held, l.warn_at, l.extra, l.extra_until_us"
-)
+LIMIT_COLUMNS = ", ".join(f"l.{column}" for column in Limit._fields)
+"""A limit's fields have the names of its columns."""
+_WARN_AT = Limit._fields.index("warn_at")
 
 HOLDER_COLUMNS = (
     "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra, h.parent,"
@@ -142,28 +141,12 @@ def already_exists(user: str, amount: Picodollars | None) -> AlreadyExistsError:
     )
 
 
-def limit_from_row(row: Row) -> Limit:
+def limit_from_row(row: Sequence[Any]) -> Limit:
     """A limit from `LIMIT_COLUMNS`."""
-    limit_id, name, amount, duration, align, zone, models, anchor_us, generation, *window = row
-    start_us, end_us, spent, held, warn_at, extra, extra_until_us = window
-    return Limit(
-        limit_id,
-        name,
-        Picodollars(amount),
-        duration,
-        align,
-        zone,
-        models,
-        anchor_us,
-        generation,
-        start_us,
-        end_us,
-        Picodollars(spent),
-        Picodollars(held),
-        DEFAULT_WARN_AT if warn_at is None else tuple(map(int, warn_at.split(","))),
-        Picodollars(extra),
-        extra_until_us,
-    )
+    columns = list(row)
+    warn_at = columns[_WARN_AT]
+    columns[_WARN_AT] = DEFAULT_WARN_AT if warn_at is None else tuple(map(int, warn_at.split(",")))
+    return Limit(*columns)
 
 
 def entry_from_row(row: Row) -> Entry:

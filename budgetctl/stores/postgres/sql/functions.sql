@@ -89,11 +89,16 @@ BEGIN
         SELECT a.chain FROM lock_above(of_project, own.holder, of_user, own.parent, own.cap) a) END;
 END $$;
 
--- What an answer says of a limit, with what it has spent, and what it holds but for what is let go.
+-- What an answer says of a limit, with what it has spent, and what it holds but for what is let go: whose it is, and then the
+-- fields of Python's Limit, which stand here when the functions are made. With their names in each answer, those of long lists
+-- would take a tenth longer.
 CREATE FUNCTION standing(owner text, l limits, spent numeric, let_go numeric) RETURNS json LANGUAGE sql STABLE AS $$
-    SELECT json_build_array(
-        owner, l.limit_id, l.name, l.amount, l.duration, l.align, l.zone, l.models, l.anchor_us, l.generation,
-        l.window_start_us, l.window_end_us, spent, l.held - let_go, l.warn_at, l.extra, l.extra_until_us)
+    SELECT json_build_array(owner, {limit})
+$$;
+
+-- The answer to what the shared code has to do, under the lock of that user's chain, or for none of the whole project.
+CREATE FUNCTION slowly(of_user text) RETURNS json LANGUAGE sql IMMUTABLE AS $$
+    SELECT json_build_object('what', 'slow', 'user', of_user)
 $$;
 
 -- Whether a window or a top-up has passed.
@@ -159,8 +164,9 @@ CREATE FUNCTION counting_any(
     FROM (
         SELECT
             CASE
-                WHEN bool_or(l.is_due) THEN json_build_array('slow', names[1])
-                WHEN bool_or(l.counts IS NULL) THEN json_build_array('unmatched', of_model, array_agg(l.models))
+                WHEN bool_or(l.is_due) THEN slowly(names[1])
+                WHEN bool_or(l.counts IS NULL) THEN json_build_object(
+                    'what', 'unmatched', 'names', of_model, 'patterns', array_agg(l.models))
             END AS slow,
             array_agg(l.limit_id) FILTER (WHERE l.counts) AS counted,
             string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts) AS members,
@@ -184,7 +190,7 @@ CREATE FUNCTION counting(
     SELECT c.slow, c.counted, c.members, false, c.is_allowed, c.standings, s.posting_set, m.model, c.is_plain
     FROM (
         SELECT
-            CASE WHEN bool_or(o.is_due) THEN json_build_array('slow', names[1]) END AS slow,
+            CASE WHEN bool_or(o.is_due) THEN slowly(names[1]) END AS slow,
             array_agg(o.limit_id) AS counted,
             string_agg(o.member, ',') AS members,
             bool_and(o.is_allowed) AS is_allowed,
@@ -290,9 +296,9 @@ BEGIN
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
 END $$;
 
--- What follows answers with JSON, in which the first element says what the others are: 'charged', 'held', 'released';
--- 'denied', with what stands; or, and then nothing was changed, 'unmatched' or 'slow', whose other element is the user
--- whose chain has to be locked, or none for the whole project. The caller shares the project, which gives it the time.
+-- What follows answers with a JSON object, whose 'what' says what has been done: 'charged', 'held', 'released'; 'denied',
+-- with what stands; or, and then nothing was changed, 'unmatched' or 'slow'. The caller shares the project, which gives it
+-- the time. The names of parameters are those of what lists have in their requests (perform).
 
 -- Records a cost: of a user, or by the commit of an open hold.
 CREATE FUNCTION charge(
@@ -320,7 +326,7 @@ BEGIN
         FROM holders h LEFT JOIN cap_of(of_project) c ON true
         WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
     IF NOT FOUND OR is_doubtful(own.updated_us, at_us) THEN
-        RETURN json_build_array('slow', of_user);
+        RETURN slowly(of_user);
     END IF;
     chain := ARRAY[own.holder];
     names := ARRAY[of_user];
@@ -329,9 +335,9 @@ BEGIN
     END IF;
     IF hold_name IS NOT NULL THEN
         IF hold.holder <> own.holder OR NOT hold.owners <@ chain THEN -- somebody else has the name by now, or it has moved
-            RETURN json_build_array('slow', NULL);
+            RETURN slowly(NULL);
         ELSIF NOT hold.is_open OR hold.expires_us <= at_us THEN
-            RETURN json_build_array('slow', of_user);
+            RETURN slowly(of_user);
         END IF;
     END IF;
     SELECT * INTO counts FROM counting(of_project, chain, names, at_us, of_model, cost, freed, held_amount);
@@ -344,7 +350,7 @@ BEGIN
     INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
         VALUES (of_project, own.holder, key_kind, key_digest, key_request, own.number) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        RETURN json_build_array('slow', of_user);
+        RETURN slowly(of_user);
     END IF;
     IF counts.posting_set IS NULL THEN
         counts.posting_set := posting_set_key(of_project, counts.members);
@@ -373,16 +379,18 @@ BEGIN
     IF hold_name IS NOT NULL THEN
         PERFORM resolve(of_project, hold.hold, at_us, 'committed', own.number);
     END IF;
-    SELECT json_build_array('charged', own.number, at_us, model_of(of_model),
-            json_build_array(of_user, own.created_us, at_us, own.extra, CASE WHEN own.parent IS NOT NULL THEN names[2] END),
-            counts.standings, t.models)
+    SELECT json_build_object('what', 'charged', 'user', of_user, 'number', own.number, 'at_us', at_us,
+            'model', model_of(of_model), 'budget', json_build_object(
+                'created_us', own.created_us, 'updated_us', at_us, 'extra', own.extra,
+                'parent', CASE WHEN own.parent IS NOT NULL THEN names[2] END,
+                'standings', counts.standings, 'models', t.models))
         INTO answer FROM spent_by_model(of_project, own.holder) t;
     RETURN answer;
 END $$;
 
 -- Sets money aside.
 CREATE FUNCTION reserve(
-    of_project bigint, at_us bigint, of_user text, hold_name text, wanted numeric, of_model text, ttl_us bigint, note text
+    of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text, ttl_us bigint, note text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     own record;
@@ -396,7 +404,7 @@ BEGIN
         FROM holders h LEFT JOIN cap_of(of_project) c ON true
         WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
     IF NOT FOUND OR is_doubtful(own.updated_us, at_us) THEN
-        RETURN json_build_array('slow', of_user);
+        RETURN slowly(of_user);
     END IF;
     chain := ARRAY[own.holder];
     names := ARRAY[of_user];
@@ -404,19 +412,19 @@ BEGIN
         SELECT * INTO chain, names FROM lock_above(of_project, own.holder, of_user, own.parent, own.cap);
     END IF;
     SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model, c.is_plain INTO counts
-        FROM counting(of_project, chain, names, at_us, of_model, wanted, '{}', 0) c;
+        FROM counting(of_project, chain, names, at_us, of_model, cost, '{}', 0) c;
     IF NOT counts.is_plain THEN
         SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model INTO counts
-            FROM counting_any(of_project, chain, names, at_us, of_model, wanted, '{}', 0) c;
+            FROM counting_any(of_project, chain, names, at_us, of_model, cost, '{}', 0) c;
     END IF;
     IF counts.slow IS NOT NULL THEN
         RETURN counts.slow;
     END IF;
     IF NOT counts.is_allowed THEN
         IF EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN -- allowed before
-            RETURN json_build_array('slow', of_user);
+            RETURN slowly(of_user);
         END IF;
-        SELECT json_build_array('denied', at_us, c.standings) INTO answer
+        SELECT json_build_object('what', 'denied', 'at_us', at_us, 'standings', c.standings) INTO answer
             FROM counting_any(of_project, chain, names, at_us, of_model, 0, '{}', 0) c;
         RETURN answer;
     END IF;
@@ -424,22 +432,22 @@ BEGIN
         counts.model := model_key(of_project, model_of(of_model));
     END IF;
     INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
-        VALUES (of_project, hold_name, own.holder, wanted, counts.model, 'open', note, at_us, at_us + ttl_us)
+        VALUES (of_project, hold_name, own.holder, cost, counts.model, 'open', note, at_us, at_us + ttl_us)
         ON CONFLICT DO NOTHING RETURNING hold INTO made;
     IF NOT FOUND THEN
-        RETURN json_build_array('slow', of_user);
+        RETURN slowly(of_user);
     END IF;
     IF counts.any_expired THEN
         PERFORM sweep(of_project, chain, at_us);
     END IF;
     WITH postings AS (
         INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
-        SELECT of_project, c.limit_id, at_us + ttl_us, made, wanted FROM unnest(counts.counted) AS c (limit_id)
+        SELECT of_project, c.limit_id, at_us + ttl_us, made, cost FROM unnest(counts.counted) AS c (limit_id)
     ), owners AS (
         UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (chain)
     )
-    UPDATE limits l SET held = l.held + wanted WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
-    RETURN json_build_array('held', at_us, at_us + ttl_us);
+    UPDATE limits l SET held = l.held + cost WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
+    RETURN json_build_object('what', 'held', 'at_us', at_us, 'expires_us', at_us + ttl_us);
 END $$;
 
 -- Lets go of what was set aside.
@@ -452,17 +460,17 @@ BEGIN
     SELECT * INTO hold FROM hold_named(of_project, hold_name); -- before the lock, as in charge()
     chain := lock_chain(of_project, hold.of_user);
     IF (hold.holder = chain[1] AND hold.owners <@ chain) IS NOT TRUE THEN
-        RETURN json_build_array('slow', NULL);
+        RETURN slowly(NULL);
     END IF;
     SELECT c.slow INTO slow FROM counting(of_project, chain, ARRAY[hold.of_user], at_us, NULL, 0, '{}', 0) c;
     IF slow IS NOT NULL OR NOT hold.is_open OR hold.expires_us <= at_us THEN
-        RETURN json_build_array('slow', hold.of_user);
+        RETURN slowly(hold.of_user);
     END IF;
     UPDATE limits l SET held = l.held - hold.amount WHERE l.project = of_project AND l.limit_id = ANY (hold.freed);
     UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (chain);
     PERFORM resolve(of_project, hold.hold, at_us, 'released', NULL);
-    RETURN json_build_array('released', at_us, hold.of_user, hold.amount, hold.created_us, hold.expires_us,
-        hold.of_model, hold.note);
+    RETURN json_build_object('what', 'released', 'at_us', at_us, 'user', hold.of_user, 'amount', hold.amount,
+        'created_us', hold.created_us, 'expires_us', hold.expires_us, 'model', hold.of_model, 'note', hold.note);
 END $$;
 
 -- What check() looks at, with the time, and when the user's row was last written; without limits for an unknown user.
@@ -475,6 +483,6 @@ BEGIN
     SELECT chain_of(of_project, h.holder, h.parent, c.holder), h.updated_us INTO chain, updated_us
         FROM holders h LEFT JOIN cap_of(of_project) c ON true
         WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0;
-    RETURN json_build_array(at_us, (
-        SELECT c.standings FROM counting_any(of_project, chain, ARRAY[of_user], at_us, NULL, 0, '{}', 0) c), updated_us);
+    RETURN json_build_object('at_us', at_us, 'updated_us', updated_us, 'standings', (
+        SELECT c.standings FROM counting_any(of_project, chain, ARRAY[of_user], at_us, NULL, 0, '{}', 0) c));
 END $$;

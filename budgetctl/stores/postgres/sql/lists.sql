@@ -3,8 +3,8 @@
 --
 -- All rows of holders are locked before a list is begun.
 
--- A request of a list, while it is done in a run of its kind. number is what its entry gets, is_first says that the user has none before it in the run; hold, freed
--- and held_amount are of the hold that it commits.
+-- A request of a list, while it is done in a run of its kind. number is what its entry gets, is_first says that the user has
+-- none before it in the run; hold, freed and held_amount are of the hold that it commits.
 CREATE TYPE listed AS (
     place bigint, asked jsonb, holder bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
     counted bigint[], members text, posting_set bigint, model bigint,
@@ -24,16 +24,16 @@ BEGIN
         SELECT CASE
             WHEN bool_and((r.h).holder IS NOT NULL AND NOT is_doubtful((r.h).updated_us, at_us) AND c.slow IS NULL)
             THEN array_agg(
-            ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 3)::numeric,
-                r.asked ->> 4, c.counted, c.members, c.posting_set, c.model, NULL, '{}', 0)::listed
+            ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 'cost')::numeric,
+                r.asked ->> 'of_model', c.counted, c.members, c.posting_set, c.model, NULL, '{}', 0)::listed
             ORDER BY r.place) END
         FROM (
             SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
                 row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
             FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
-            LEFT JOIN holders h ON h.project = of_project AND h.name = a.asked ->> 1 AND h.deleted_us = 0
+            LEFT JOIN holders h ON h.project = of_project AND h.name = a.asked ->> 'of_user' AND h.deleted_us = 0
         ) r
-        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.asked ->> 4, 0, '{}', 0) c);
+        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.asked ->> 'of_model', 0, '{}', 0) c);
 END $$;
 
 -- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there, or slow.
@@ -43,19 +43,20 @@ BEGIN
     RETURN (
         SELECT CASE WHEN bool_and(r.is_open AND p.owners <@ r.chain AND c.slow IS NULL) AND COUNT(DISTINCT r.hold) = COUNT(*)
             THEN array_agg(
-                ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 3)::numeric,
+                ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 'cost')::numeric,
                     r.of_model, c.counted, c.members, c.posting_set, c.model,
                     r.hold, p.freed, r.held_amount)::listed
                 ORDER BY r.place) END
         FROM (
             SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
                 NULLIF(concat_ws(E'\n', (
-                    SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model), a.asked ->> 4), '') AS of_model,
+                    SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model),
+                    a.asked ->> 'of_model'), '') AS of_model,
                 o.hold, o.amount AS held_amount,
                 COALESCE(o.state = 'open' AND o.expires_us > at_us AND h.deleted_us = 0, false) AS is_open,
                 row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
             FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
-            LEFT JOIN holds o ON o.project = of_project AND o.name = a.asked ->> 2
+            LEFT JOIN holds o ON o.project = of_project AND o.name = a.asked ->> 'hold_name'
             LEFT JOIN holders h ON h.project = of_project AND h.holder = o.holder
         ) r
         CROSS JOIN LATERAL held_in(of_project, r.hold) p
@@ -68,10 +69,10 @@ END $$;
 CREATE FUNCTION post_all(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
     IF (
-        SELECT bool_or(k.number IS NOT NULL) OR COUNT(DISTINCT int8send(c.holder) || (c.asked ->> 6)::bytea) < COUNT(*)
+        SELECT bool_or(k.number IS NOT NULL) OR COUNT(DISTINCT int8send(c.holder) || (c.asked ->> 'key_digest')::bytea) < COUNT(*)
         FROM each_of(charges) c
         LEFT JOIN idempotency_keys k ON k.project = of_project AND k.holder = c.holder
-            AND k.kind = c.asked ->> 5 AND k.digest = (c.asked ->> 6)::bytea
+            AND k.kind = c.asked ->> 'key_kind' AND k.digest = (c.asked ->> 'key_digest')::bytea
     ) THEN
         RETURN;
     END IF;
@@ -79,11 +80,14 @@ BEGIN
         SELECT * FROM each_of(charges)
     ), keys AS (
         INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
-        SELECT of_project, c.holder, c.asked ->> 5, (c.asked ->> 6)::bytea, (c.asked ->> 7)::bytea, c.number FROM c
+        SELECT of_project, c.holder, c.asked ->> 'key_kind', (c.asked ->> 'key_digest')::bytea,
+            (c.asked ->> 'key_request')::bytea, c.number
+        FROM c
     ), made AS (
         INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
         SELECT of_project, c.holder, c.number, 'spend', at_us, c.cost, c.model,
-            COALESCE(c.posting_set, posting_set_key(of_project, c.members)), c.asked ->> 8, c.asked ->> 9, c.asked ->> 10
+            COALESCE(c.posting_set, posting_set_key(of_project, c.members)), 
+            c.asked ->> 'usage', c.asked ->> 'pricing', c.asked ->> 'note'
         FROM c
     ), totals AS (
         INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
@@ -118,12 +122,15 @@ BEGIN
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
     RETURN QUERY
         SELECT CASE
-            WHEN NOT c.is_first THEN json_build_array('charged', c.number, at_us, model_of(c.of_model), json_build_array(h.name))
-            ELSE json_build_array('charged', c.number, at_us, model_of(c.of_model),
-                json_build_array(h.name, h.created_us, at_us, h.extra, (
-                    SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent)),
-                (SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
-                (SELECT t.models FROM spent_by_model(of_project, c.holder) t)) END
+            WHEN NOT c.is_first THEN json_build_object('what', 'charged', 'user', h.name, 'number', c.number, 'at_us', at_us,
+                'model', model_of(c.of_model))
+            ELSE json_build_object('what', 'charged', 'user', h.name, 'number', c.number, 'at_us', at_us,
+                'model', model_of(c.of_model), 'budget', json_build_object(
+                    'created_us', h.created_us, 'updated_us', at_us, 'extra', h.extra,
+                    'parent', (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent),
+                    'standings', (
+                        SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
+                    'models', (SELECT t.models FROM spent_by_model(of_project, c.holder) t))) END
         FROM each_of(charges) c JOIN holders h ON h.project = of_project AND h.holder = c.holder
         ORDER BY c.place;
 END $$;
@@ -148,16 +155,19 @@ END $$;
 CREATE FUNCTION reserve_all(of_project bigint, at_us bigint, asked listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
     IF (
-        SELECT bool_or(o.hold IS NOT NULL) OR COUNT(DISTINCT (m.asked ->> 2) COLLATE "C") < COUNT(*)
-        FROM each_of(asked) m LEFT JOIN holds o ON o.project = of_project AND o.name = m.asked ->> 2
+        SELECT bool_or(o.hold IS NOT NULL) OR COUNT(DISTINCT (m.asked ->> 'hold_name') COLLATE "C") < COUNT(*)
+        FROM each_of(asked) m LEFT JOIN holds o ON o.project = of_project AND o.name = m.asked ->> 'hold_name'
     ) OR NOT fit(of_project, at_us, asked) THEN
         RETURN;
     END IF;
     WITH m AS MATERIALIZED (
-        SELECT nextval('holds_hold_seq') AS key, at_us + (r.asked ->> 5)::bigint AS expires_us, r.* FROM each_of(asked) r
+        SELECT nextval('holds_hold_seq') AS key, at_us + (r.asked ->> 'ttl_us')::bigint AS expires_us, r.*
+        FROM each_of(asked) r
     ), made AS (
         INSERT INTO holds (project, hold, name, holder, amount, model, state, note, created_us, expires_us)
-        SELECT of_project, m.key, m.asked ->> 2, m.holder, m.cost, m.model, 'open', m.asked ->> 6, at_us, m.expires_us FROM m
+        SELECT of_project, m.key, m.asked ->> 'hold_name', m.holder, m.cost, m.model, 'open', m.asked ->> 'note',
+            at_us, m.expires_us
+        FROM m
     ), postings AS (
         INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
         SELECT of_project, c.limit_id, m.expires_us, m.key, m.cost FROM m CROSS JOIN unnest(m.counted) AS c (limit_id)
@@ -171,28 +181,33 @@ BEGIN
         SELECT c.limit_id, SUM(m.cost) AS wanted FROM m CROSS JOIN unnest(m.counted) AS c (limit_id) GROUP BY c.limit_id
     ) s
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
-    RETURN QUERY SELECT json_build_array('held', at_us, at_us + (m.asked ->> 5)::bigint) FROM each_of(asked) m;
+    RETURN QUERY SELECT json_build_object(
+        'what', 'held', 'at_us', at_us, 'expires_us', at_us + (m.asked ->> 'ttl_us')::bigint) FROM each_of(asked) m;
 END $$;
 
--- One request of the list that apply() takes: what to do, and the arguments of the function that does it.
+-- One request of the list that apply() takes: what to do, and by their names the arguments of the function that does it.
 CREATE FUNCTION perform(of_project bigint, at_us bigint, asked jsonb) RETURNS json LANGUAGE plpgsql AS $$
 BEGIN
-    CASE asked ->> 0
+    CASE asked ->> 'what'
         WHEN 'charge', 'commit' THEN
-            RETURN charge(of_project, at_us, asked ->> 1, asked ->> 2, (asked ->> 3)::numeric, asked ->> 4,
-                asked ->> 5, (asked ->> 6)::bytea, (asked ->> 7)::bytea, asked ->> 8, asked ->> 9, asked ->> 10);
+            RETURN charge(of_project => of_project, at_us => at_us, of_user => asked ->> 'of_user',
+                hold_name => asked ->> 'hold_name', cost => (asked ->> 'cost')::numeric, of_model => asked ->> 'of_model',
+                key_kind => asked ->> 'key_kind', key_digest => (asked ->> 'key_digest')::bytea,
+                key_request => (asked ->> 'key_request')::bytea, usage => asked ->> 'usage',
+                pricing => asked ->> 'pricing', note => asked ->> 'note');
         WHEN 'reserve' THEN
-            RETURN reserve(of_project, at_us, asked ->> 1, asked ->> 2, (asked ->> 3)::numeric, asked ->> 4,
-                (asked ->> 5)::bigint, asked ->> 6);
+            RETURN reserve(of_project => of_project, at_us => at_us, of_user => asked ->> 'of_user',
+                hold_name => asked ->> 'hold_name', cost => (asked ->> 'cost')::numeric, of_model => asked ->> 'of_model',
+                ttl_us => (asked ->> 'ttl_us')::bigint, note => asked ->> 'note');
         WHEN 'release' THEN
-            RETURN release(of_project, at_us, asked ->> 1);
+            RETURN release(of_project => of_project, at_us => at_us, hold_name => asked ->> 'hold_name');
     END CASE;
 END $$;
 
 -- A run of them: all its answers, or none, having done nothing.
 CREATE FUNCTION perform_all(of_project bigint, at_us bigint, run jsonb, cap bigint) RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
-    kind text := run #>> '{0,0}';
+    kind text := run #>> '{0,what}';
     requests listed[];
 BEGIN
     IF jsonb_array_length(run) = 1 OR kind = 'release' THEN -- releases are rare
@@ -272,7 +287,7 @@ BEGIN
         FOR asked IN SELECT value FROM jsonb_array_elements(run) LOOP
             answer := perform(of_project, at_us, asked);
             RETURN NEXT answer;
-            IF answer ->> 0 IN ('slow', 'unmatched') THEN
+            IF answer ->> 'what' IN ('slow', 'unmatched') THEN
                 RETURN;
             END IF;
         END LOOP;
