@@ -9,6 +9,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
+from budgetctl.ledger import windows
 from budgetctl.ledger.holds import Hold, HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Standing
