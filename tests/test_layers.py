@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,35 @@ def test_imports_point_down(path: Path) -> None:
         if level(room(module)) < level(own) and (own, ".".join(module.split(".")[:2])) not in VALUES
     }
     assert not up
+
+
+KNOT = {"budgetctl.errors", "budgetctl.money", "budgetctl.ledger.values", "budgetctl.ledger.holds"}
+"""Errors carry amounts, amounts raise errors, values have both: for types, or inside functions."""
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    modules = {name_of(path): path for path in PACKAGE.rglob("*.py")}
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        needed = {"the knot" if each in KNOT else each for each in imported_modules(path, modules)}
+        around = {package for package in needed if f"{module}.".startswith(f"{package}.")}  # for a constant of theirs
+        graph.setdefault("the knot" if module in KNOT else module, set()).update(needed - around)
+    graph["the knot"].remove("the knot")
+    TopologicalSorter(graph).prepare()  # whose error names the circle
+
+
+def imported_modules(path: Path, modules: dict[str, Path]) -> Iterator[str]:
+    """The modules that a file imports, where `from package import module` is that module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for name in node.names:
+                whole = f"{node.module}.{name.name}"
+                yield whole if whole in modules else node.module
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)

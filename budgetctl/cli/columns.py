@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from budgetctl.cli.output import Column, Document
+from budgetctl.cli.cells import Column, Document
 from budgetctl.money import format_exact, format_usd
 
 STATUS_STYLES = {"ok": "green", "warning": "yellow", "exceeded": "red"}

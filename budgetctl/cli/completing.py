@@ -15,7 +15,7 @@ _MAX_USERS = 100
 
 def users(context: typer.Context, incomplete: str) -> Iterator[str]:
     """The users of the project whose names begin so; none where the project cannot be read."""
-    from budgetctl.cli.output import printable
+    from budgetctl.cli.cells import printable
     from budgetctl.cli.session import open_session
 
     before = context.parent.params if context.parent else {}

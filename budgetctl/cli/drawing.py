@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from budgetctl.cli.cells import Column, Document, printable
 from budgetctl.cli.columns import STATUS_STYLES
-from budgetctl.cli.output import Column, Document, printable
 from budgetctl.cli.wording import extra, moment, resets
 from budgetctl.ledger import windows
 from budgetctl.ledger.values import Budget

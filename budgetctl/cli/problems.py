@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from typer._click.exceptions import ClickException
 
-from budgetctl.cli.output import dumps, printable
+from budgetctl.cli.cells import dumps, printable
 from budgetctl.errors import BudgetctlError, StoreUnavailableError
 
 

@@ -17,7 +17,8 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from budgetctl.cli.output import Format, Output, printable
+from budgetctl.cli.cells import printable
+from budgetctl.cli.output import Format, Output
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.manager import BudgetManager
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from budgetctl.cli.output import dumps
+from budgetctl.cli.cells import dumps
 from budgetctl.ledger import windows
 from budgetctl.ledger.values import Budget, Charge, Entry, Limit, Price, Reset, Usage
 from budgetctl.money import Picodollars, format_exact, format_usd, from_number

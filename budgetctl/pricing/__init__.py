@@ -14,7 +14,7 @@ from budgetctl.ledger.values import UNKNOWN_PRICE, Price, Usage
 from budgetctl.money import Picodollars, to_float
 from budgetctl.pricing.counting import prompts
 from budgetctl.pricing.litellm import asking, litellm_rules
-from budgetctl.pricing.prices import catalog, own_prices, price_files, proofs, recorded
+from budgetctl.pricing.prices import asked, catalog, own_prices, price_files, proofs, recorded
 from budgetctl.pricing.prices.recorded import recorded_usage
 from budgetctl.pricing.reading.partial import PartialAnswer
 from budgetctl.pricing.reading.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
@@ -63,7 +63,7 @@ def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
     """
     if usage.cost is not None:
         return _noted(Price(usage.cost, usage, usage.model, {"source": "provider"}))
-    price = _price_here(usage, at_us=at_us) or proofs.ask(usage)
+    price = _price_here(usage, at_us=at_us) or asked.ask(usage)
     return _noted(_with_others(price, at_us) if usage.also else price)
 
 
@@ -179,7 +179,7 @@ def price_prompt(
 
 
 def _price_counts(usage: Usage, *, at_us: int | None = None) -> Price:
-    price = _price_here(usage, as_counts=True, at_us=at_us) or proofs.ask(usage, as_counts=True)
+    price = _price_here(usage, as_counts=True, at_us=at_us) or asked.ask(usage, as_counts=True)
     return price._replace(pricing={**price.pricing, "calculator": _OF_COUNTS})
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
+from budgetctl.cli.cells import Document
 from budgetctl.cli.columns import PROJECT_COLUMNS
 from budgetctl.cli.documents import PROJECT_FIELDS, project_document
-from budgetctl.cli.output import Document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
 from budgetctl.errors import BudgetctlError

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from budgetctl.cli import options, problems
+from budgetctl.cli.cells import Document, dumps
 from budgetctl.cli.columns import CROSSING_COLUMNS
 from budgetctl.cli.documents import CROSSING_FIELDS, crossing_document
-from budgetctl.cli.output import Document, dumps
 from budgetctl.cli.session import Session
 from budgetctl.errors import InvalidValueError
 

@@ -8,7 +8,7 @@ from typing import Any
 from budgetctl.errors import InvalidValueError
 from budgetctl.pricing.counting import tokens
 from budgetctl.pricing.litellm import asking
-from budgetctl.pricing.prices import proofs
+from budgetctl.pricing.prices import asked
 from budgetctl.pricing.reading.counts import shown
 
 
@@ -18,7 +18,7 @@ def count_text(model: str, text: str) -> int:
         return 0
     count = tokens.count_text(model, text)
     if count is None:
-        return proofs.ask_for_tokens(model, lambda: asking.count_text_tokens(model, text))
+        return asked.ask_for_tokens(model, lambda: asking.count_text_tokens(model, text))
     return count
 
 
@@ -33,7 +33,7 @@ def count_messages(model: str, messages: Iterable[Any]) -> int:
             pass  # litellm has worse words for what is none
     count = tokens.count_messages(model, plain)
     if count is None:
-        return proofs.ask_for_tokens(model, lambda: asking.count_message_tokens(model, plain))
+        return asked.ask_for_tokens(model, lambda: asking.count_message_tokens(model, plain))
     return count
 
 

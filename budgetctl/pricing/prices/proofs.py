@@ -15,7 +15,7 @@ import os
 import sys
 from binascii import crc32
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,8 +23,8 @@ from typing import Any, NamedTuple
 from budgetctl.directories import cache_directory, make_private
 from budgetctl.files.opening import open_regular
 from budgetctl.files.replacing import is_own
-from budgetctl.ledger.values import Price, Usage
-from budgetctl.pricing.litellm import asking, litellm_rules
+from budgetctl.ledger.values import Usage
+from budgetctl.pricing.litellm import installed, litellm_rules
 from budgetctl.pricing.prices import catalog, price_files, price_map
 from budgetctl.pricing.prices.catalog import Listing
 from budgetctl.pricing.prices.price_files import PriceFiles
@@ -52,36 +52,6 @@ class Proof(NamedTuple):
     counts: Sequence[bool] = ()
     cells: Mapping[Said, Sequence[int]] = {}
     tokens: bool | None = None
-
-
-def ask(usage: Usage, *, as_counts: bool = False) -> Price:
-    """The price by litellm. Under rules that this release does not know, the cell of the usage is proven by the way.
-
-    That is done once, in a process that has imported litellm for a price: the import takes longer than all the
-    questions. Programs that have imported litellm themselves do not wait for it. Raises `CannotPriceError`.
-    """
-    price = (asking.price_counts if as_counts else asking.price_usage)(usage)
-    if not litellm_rules.is_trusted() and asking.is_imported_here():
-        from budgetctl.pricing.prices import proving
-
-        files, model = price_files.seen(), usage.model or ""
-        proving.prove_once(files, model, usage.provider, None if as_counts else said_by(usage))
-        listing = catalog.find_in(files, model, usage.provider)
-        if listing is None or listing.off_peak is not None or listing.price(usage, as_counts=as_counts) is None:
-            return price  # which no release works out
-        if not covers(files, listing, usage, as_counts=as_counts):
-            proving.warn_once_a_day()
-    return price
-
-
-def ask_for_tokens(model: str, question: Callable[[], int]) -> int:
-    """The answer of litellm to how many tokens there are. How it counts for the model is proven by the way."""
-    count = question()
-    if not litellm_rules.is_trusted() and asking.is_imported_here():
-        from budgetctl.pricing.prices import proving
-
-        proving.prove_tokens_once(price_files.seen(), model)
-    return count
 
 
 def covers_tokens(model: str, length: int) -> bool:
@@ -194,11 +164,7 @@ def hash_of(entry: Mapping[str, Any] | None) -> str | None:
 def _is_plain() -> bool:
     """Whether litellm is not imported here, or is as it is installed."""
     litellm = catalog.imported_litellm()
-    if litellm is None:
-        return True
-    from budgetctl.pricing.prices import proving
-
-    return proving.is_plain(litellm)
+    return litellm is None or installed.is_plain(litellm)
 
 
 # The file

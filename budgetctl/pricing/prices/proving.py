@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
-import sys
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,14 +39,6 @@ _WORDS = {
 
 _PLACES = ("global", "not_available")
 
-_REPLACEABLE = (
-    ("litellm", "completion_cost cost_per_token get_model_info get_llm_provider token_counter"),
-    ("litellm.cost_calculator", "completion_cost cost_per_token batch_cost_calculator generic_cost_per_token"),
-    ("litellm.litellm_core_utils.llm_cost_calc.utils", "generic_cost_per_token get_model_info"),
-    ("litellm.utils", "get_model_info get_llm_provider token_counter"),
-)
-"""Functions of litellm in whose place programs put others."""
-
 
 @functools.lru_cache(maxsize=4096)
 def prove_once(files: PriceFiles, model: str, provider: str | None, said: Said | None) -> None:
@@ -70,7 +60,7 @@ def prove(model: str, provider: str | None, said: Iterable[Said]) -> Proof | Non
     if listing is None or listing.off_peak is not None or litellm_rules.digest() is None:
         return None
     litellm = asking.imported()
-    if not is_plain(litellm) or not listing.holds_in(litellm):
+    if not installed.is_plain(litellm) or not listing.holds_in(litellm):
         return None
     before = proofs.proof_of(files, model, provider) or Proof(model, provider)
     with _consulted(litellm) as keys:
@@ -98,7 +88,11 @@ def prove_tokens(model: str) -> Proof | None:
     None where that cannot be proven, as in `prove`.
     """
     litellm = asking.imported()
-    if litellm_rules.digest() is None or not is_plain(litellm) or getattr(litellm, "disable_token_counter", False):
+    if (
+        litellm_rules.digest() is None
+        or not installed.is_plain(litellm)
+        or getattr(litellm, "disable_token_counter", False)
+    ):
         return None
     files = price_files.seen()
     before = proofs.proof_of(files, model, None) or Proof(model, None)
@@ -217,25 +211,6 @@ def _consulted(litellm: Any) -> Iterator[set[str]]:
         litellm.model_cost = known
 
 
-def is_plain(litellm: Any) -> bool:
-    """Whether the functions that price are those of the files of the litellm that is installed."""
-    package = installed.directory()
-    if package is None or os.path.dirname(litellm.__file__ or "") != str(package):  # noqa: PTH120 - at each price
-        return False
-    modules = ((sys.modules.get(module), names) for module, names in _NAMES)
-    return _are_of(str(package), tuple(getattr(module, name, None) for module, names in modules for name in names))
-
-
-_NAMES = tuple((module, tuple(names.split())) for module, names in _REPLACEABLE)
-
-
-@functools.lru_cache(maxsize=4)
-def _are_of(package: str, functions: tuple[Any, ...]) -> bool:
-    """Whether functions are written in files of the package. Versions that lack one have it nowhere else."""
-    codes = [getattr(function, "__code__", None) for function in functions if function is not None]
-    return all(code is not None and code.co_filename.startswith(package) for code in codes)
-
-
 def warn_once_a_day() -> None:
     """Warn that litellm is asked, as its rules are others than this release has: once a day, in whatever process."""
     marker = cache_directory() / "litellm-was-asked"
@@ -246,9 +221,9 @@ def warn_once_a_day() -> None:
         marker.touch()
     except OSError:  # where nothing can be kept, that would be said each time
         return
-    installed = price_map.shipped()
+    ours = price_map.shipped()
     warnings.warn(
-        f"litellm {installed.version if installed else ''} prices in ways that this release of budgetctl does not know:"
+        f"litellm {ours.version if ours else ''} prices in ways that this release of budgetctl does not know:"
         " there litellm is asked, which takes seconds; a newer budgetctl is due",
         stacklevel=2,
     )

@@ -1,0 +1,74 @@
+"""What is printed, piece by piece: documents, columns of tables of them, texts that do nothing to a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from budgetctl.money import Picodollars, to_text
+
+Document = Mapping[str, Any]
+
+_ACTING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff"
+    # What has no look of its own makes a name seem another: it turns the order of letters, or hides among them.
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str) -> str:
+    """The text without characters that would act on a terminal, or hide: names come from files and responses too."""
+    return _without_acting(text, lambda _: "\N{REPLACEMENT CHARACTER}")
+
+
+def _without_acting(text: str, instead: Callable[[str], str]) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return _ACTING.sub(lambda found: found[0] if _joins(found) else instead(found[0]), text)
+
+
+def _joins(found: re.Match[str]) -> bool:
+    """Whether it stands among letters or pictures that are written with it: in ASCII nothing is."""
+    before, after = found.string[found.start() - 1 : found.start()], found.string[found.end() : found.end() + 1]
+    return found[0] in _JOINERS and before > "\x7f" and after > "\x7f"
+
+
+def dumps(value: Any, indent: str | None = None) -> str:
+    """JSON in which amounts are numbers that print exactly: `json` itself would pass them through a float."""
+    if isinstance(value, Picodollars):
+        return to_text(value)
+    if isinstance(value, Mapping):
+        items = [f"{dumps(str(key))}: {dumps(item, _deeper(indent))}" for key, item in value.items()]
+        return _enclose("{}", items, indent)
+    if isinstance(value, (list, tuple)):
+        return _enclose("[]", [dumps(item, _deeper(indent)) for item in value], indent)
+    # `json` leaves some as they are, though a terminal acts on them or no encoding has them.
+    return _without_acting(json.dumps(value, ensure_ascii=False), lambda character: json.dumps(character)[1:-1])
+
+
+def _deeper(indent: str | None) -> str | None:
+    return None if indent is None else indent + "  "
+
+
+def _enclose(brackets: str, items: list[str], indent: str | None) -> str:
+    if indent is None or not items:
+        return brackets[0] + ", ".join(items) + brackets[1]
+    inner = f",\n{indent}  ".join(items)
+    return f"{brackets[0]}\n{indent}  {inner}\n{indent}{brackets[1]}"
+
+
+class Column(NamedTuple):
+    """A column of a table: its heading and the text of a document's cell.
+
+    A number is aligned to the right. A name may be cut where the terminal is too narrow; nothing else is.
+    """
+
+    heading: str
+    text: Callable[[Document], str]
+    is_number: bool = False
+    is_name: bool = False
+    style: Callable[[Document], str] | None = None
