@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 
 def _named(*names: str) -> frozenset[signal.Signals]:
@@ -96,15 +96,11 @@ class Relay:
 
     def _end(self, number: int) -> None:
         if self._ending is not None and number in {*_ENDING, signal.SIGALRM}:
-            _exit(self._ending)
+            raise SystemExit(128 + self._ending)
         if number in _ENDING:
             self._ending = number
             self._before.setdefault(signal.SIGALRM, signal.signal(signal.SIGALRM, self._receive))
             signal.setitimer(signal.ITIMER_REAL, _GRACE_S)
-
-
-def _exit(number: int) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 def _is_foreground() -> bool:

@@ -55,18 +55,21 @@ def doubts(before: Entries, after: Entries) -> Doubts:
             scaled.append(f"{key} ({moved[0]} {stated[moved[0]]:g} → {now[moved[0]]:g})")
     reasons = []
     if free:
-        reasons.append(f"{_models(free)} would be free that {'is' if len(free) == 1 else 'are'} not now, {_as(free)}")
+        reasons.append(
+            f"{_models(free)} would be free that {'is' if len(free) == 1 else 'are'} not now, as {_few(free)}"
+        )
     if len(gone) > len(priced) * _MAX_GONE:
         kept = len(priced) - len(gone)
         reasons.append(
-            f"it has a price of {kept:,} of the {len(priced):,} models that are priced now, and none {_of(gone)}:"
+            f"it has a price of {kept:,} of the {len(priced):,} models that are priced now, and none of {_few(gone)}:"
             " it is not whole"
         )
     else:
         reasons += _sellers(before, priced, gone)
     if len(scaled) > len(priced) * _MAX_SCALED:
         reasons.append(
-            f"{_models(scaled)} would cost a hundred times more or less, {_as(scaled)}: its prices are in another unit"
+            f"{_models(scaled)} would cost a hundred times more or less, as {_few(scaled)}:"
+            " its prices are in another unit"
         )
     return Doubts(reasons, sorted(scaled, key=_known_first))
 
@@ -102,19 +105,16 @@ def _sellers(before: Entries, priced: Mapping[str, Any], gone: Sequence[str]) ->
     for seller, count in lost.items():
         if seller and had[seller] >= _SELLER and count > had[seller] / 2:
             names = [key for key in gone if before[key].get("litellm_provider") == seller]
-            yield f"{count:,} of the {had[seller]:,} models of {seller} would have no price any more, {_as(names)}"
+            yield f"{count:,} of the {had[seller]:,} models of {seller} would have no price any more, as {_few(names)}"
 
 
 def _models(names: Sequence[str]) -> str:
     return f"{len(names):,} {'model' if len(names) == 1 else 'models'}"
 
 
-def _as(names: Sequence[str]) -> str:
-    return f"as {', '.join(sorted(names, key=_known_first)[:_FEW])}"
-
-
-def _of(names: Sequence[str]) -> str:
-    return f"of {', '.join(sorted(names, key=_known_first)[:_FEW])}"
+def _few(names: Sequence[str]) -> str:
+    """Some of the models, those first that people know."""
+    return ", ".join(sorted(names, key=_known_first)[:_FEW])
 
 
 def _known_first(name: str) -> tuple[bool, int, str]:

@@ -38,12 +38,12 @@ from budgetctl.stores.sqlite.file import (
     is_damage,
     lock_of,
     migrate,
-    open_file,
     refuse_damaged,
     translate_errors,
     version,
 )
-from budgetctl.stores.sqlite.log import BACKUP_ID, beside, check_log
+from budgetctl.stores.sqlite.log import beside, check_log
+from budgetctl.stores.sqlite.opening import BACKUP_ID, open_file
 from budgetctl.stores.sqlite.store import SqliteStore
 
 _PAGES = 2_000

@@ -21,7 +21,8 @@ from budgetctl.errors import (
 )
 from budgetctl.stores.location import network_filesystem
 from budgetctl.stores.sql.transaction import Row
-from budgetctl.stores.sqlite.log import BACKUP_ID, beside, check_log
+from budgetctl.stores.sqlite.log import beside, check_log
+from budgetctl.stores.sqlite.opening import BACKUP_ID, is_backup, open_file
 from budgetctl.stores.sqlite.schema import MIGRATIONS, VERSION
 
 APPLICATION_ID = 0x62646774
@@ -120,23 +121,6 @@ def connect(path: Path, wait_s: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def open_file(path: Path, mode: str, wait_s: float = 0) -> sqlite3.Connection:
-    """A connection to a file, as SQLite makes it."""
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{mode}",
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-        timeout=wait_s,
-    )
-
-
-def is_backup(connection: sqlite3.Connection) -> bool:
-    """Whether the file is a backup, which becomes a store with the first write."""
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    return bool(application_id == BACKUP_ID)
 
 
 def adopt(connection: sqlite3.Connection) -> None:

@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from budgetctl.errors import CorruptStoreError, StoreUnavailableError
-
-BACKUP_ID = 0x62646762
-"""Says in a file's header that it is a backup ("bdgb"), to which no log belongs: it becomes a store when written."""
+from budgetctl.stores.sqlite.opening import is_backup, open_file
 
 _HEADER = struct.Struct(">8I")  # https://sqlite.org/fileformat2.html#the_write_ahead_log
 _FRAME = struct.Struct(">6I")
@@ -97,8 +95,7 @@ class LogInUse:
 
 def _is_used(path: Path) -> bool:
     """Whether another connection has the store open."""
-    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=0)) as alone:
-        alone.isolation_level = None
+    with contextlib.closing(open_file(path, "mode=rw")) as alone:
         try:
             alone.execute("PRAGMA locking_mode = EXCLUSIVE")  # which needs no index
             alone.execute("BEGIN EXCLUSIVE")
@@ -119,12 +116,8 @@ def _refuse_foreign(path: Path, log: Path) -> None:
 
 def _is_backup(path: Path) -> bool:
     """Whether the file itself, without its log, is a backup."""
-    with (
-        contextlib.suppress(sqlite3.Error),
-        contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as file,
-    ):
-        (application_id,) = file.execute("PRAGMA application_id").fetchone()
-        return bool(application_id == BACKUP_ID)
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(open_file(path, "mode=ro&immutable=1")) as file:
+        return is_backup(file)
     return False
 
 

@@ -33,13 +33,13 @@ from budgetctl.stores.sqlite.file import (
     connect_empty,
     create_file,
     find_file,
-    is_backup,
     lock_of,
     refuse_damaged,
     remember_store,
     translate_errors,
 )
 from budgetctl.stores.sqlite.log import LogInUse, beside
+from budgetctl.stores.sqlite.opening import is_backup
 
 if TYPE_CHECKING:
     from budgetctl.ledger.corrections import Difference
