@@ -32,13 +32,13 @@ def raw_charge(connection: sqlite3.Connection, user: str) -> None:
     """The statements of a charge, without anything around them."""
     run = connection.execute
     run("BEGIN IMMEDIATE")
-    holder, number = run(
-        "SELECT holder, last_number FROM holders WHERE project = 1 AND name = ? AND deleted_us = 0", (user,)
+    account, number = run(
+        "SELECT account, last_number FROM accounts WHERE project = 1 AND name = ? AND deleted_us = 0", (user,)
     ).fetchone()
     limit_id, generation, spent, *_ = run(
         "SELECT limit_id, generation, spent, amount, duration, align, zone, anchor_us, window_start_us, window_end_us"
-        " FROM limits WHERE project = 1 AND holder = ? AND deleted_us = 0",
-        (holder,),
+        " FROM limits WHERE project = 1 AND account = ? AND deleted_us = 0",
+        (account,),
     ).fetchone()
     (model,) = run("SELECT model FROM models WHERE project = 1 AND name = ?", (MODEL,)).fetchone()
     (posting_set,) = run(
@@ -46,9 +46,9 @@ def raw_charge(connection: sqlite3.Connection, user: str) -> None:
     ).fetchone()
     now_us = time.time_ns() // 1000
     run(
-        "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage)"
+        "INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, usage)"
         " VALUES (1, ?, ?, 'spend', ?, ?, ?, ?, ?)",
-        (holder, number + 1, now_us, AMOUNT, model, posting_set, '{"uncached_input":1204,"text_output":87}'),
+        (account, number + 1, now_us, AMOUNT, model, posting_set, '{"uncached_input":1204,"text_output":87}'),
     )
     run(
         "INSERT INTO model_totals (project, limit_id, generation, model, spent) VALUES (1, ?, ?, ?, ?)"
@@ -56,7 +56,7 @@ def raw_charge(connection: sqlite3.Connection, user: str) -> None:
         (limit_id, generation, model, AMOUNT),
     )
     run("UPDATE limits SET spent = ? WHERE limit_id = ?", (spent + AMOUNT, limit_id))
-    run("UPDATE holders SET last_number = ?, updated_us = ? WHERE holder = ?", (number + 1, now_us, holder))
+    run("UPDATE accounts SET last_number = ?, updated_us = ? WHERE account = ?", (number + 1, now_us, account))
     run(
         "SELECT m.name, t.spent FROM model_totals t JOIN models m ON m.model = t.model"
         " WHERE t.limit_id = ? AND t.generation = ?",

@@ -32,13 +32,14 @@ def fill(
         run = connection.execute
         run("INSERT INTO models (project, model, name) VALUES (1, 1, 'gpt-4o')")
         run(
-            f"{rows} INSERT INTO holders (project, holder, name, last_number, created_us, updated_us)"
+            f"{rows} INSERT INTO accounts (project, account, name, last_number, created_us, updated_us)"
             f" SELECT 1, value + 1, printf('user-%07d', value), 1, {created}, {now_us} FROM row"
         )
         run(
-            "INSERT INTO limits (project, limit_id, holder, name, amount, duration, align, zone, anchor_us, generation,"
-            " window_start_us, window_end_us, spent) SELECT 1, holder, holder, 'total', 1000000000000000, ?, ?, ?,"
-            " created_us, 1, created_us, created_us + ?, 10000000000 FROM holders",
+            "INSERT INTO limits (project, limit_id, account, name, amount, duration, align, zone, anchor_us,"
+            " generation, window_start_us, window_end_us, spent)"
+            " SELECT 1, account, account, 'total', 1000000000000000, ?, ?, ?, created_us, 1,"
+            " created_us, created_us + ?, 10000000000 FROM accounts",
             (duration, align, zone, DAY_US if duration else None),
         )
         run("INSERT INTO posting_sets (project, posting_set, members) SELECT 1, limit_id, limit_id || ':1' FROM limits")
@@ -51,8 +52,8 @@ def fill(
             " SELECT 1, limit_id, 1, 1, spent FROM limits"
         )
         run(
-            "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set)"
-            " SELECT 1, holder, 1, 'spend', created_us, 10000000000, 1, holder FROM holders"
+            "INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set)"
+            " SELECT 1, account, 1, 'spend', created_us, 10000000000, 1, account FROM accounts"
         )
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()

@@ -85,17 +85,18 @@ class Bench:
         """A project with so many users, all under one parent or none. Returns its key."""
         with closing(PostgresStore(self.url, name)) as store:
             store.create_budget("user-0", TERMS, if_exists="keep")
-            above = "(SELECT holder FROM holders WHERE project = :project AND name = 'user-0')" if parent else "NULL"
+            above = "(SELECT account FROM accounts WHERE project = :project AND name = 'user-0')" if parent else "NULL"
             with store.write() as tx:
                 tx.run(
-                    "INSERT INTO holders (project, name, parent, created_us, updated_us) SELECT :project, 'user-' || n,"
-                    f" {above}, :now, :now FROM generate_series(1, {users}) n"
+                    "INSERT INTO accounts (project, name, parent, created_us, updated_us)"
+                    f" SELECT :project, 'user-' || n, {above}, :now, :now FROM generate_series(1, {users}) n"
                 )
                 tx.run(
-                    "INSERT INTO limits (project, holder, name, amount, duration, align, zone, anchor_us, generation,"
-                    " window_start_us, window_end_us) SELECT h.project, h.holder, l.name, l.amount, l.duration,"
-                    " l.align, l.zone, l.anchor_us, 1, l.window_start_us, l.window_end_us FROM limits l JOIN holders h"
-                    " ON h.project = l.project AND h.holder <> l.holder WHERE l.project = :project"
+                    "INSERT INTO limits (project, account, name, amount, duration, align, zone, anchor_us, generation,"
+                    " window_start_us, window_end_us) SELECT acc.project, acc.account, l.name, l.amount, l.duration,"
+                    " l.align, l.zone, l.anchor_us, 1, l.window_start_us, l.window_end_us FROM limits l"
+                    " JOIN accounts acc ON acc.project = l.project AND acc.account <> l.account"
+                    " WHERE l.project = :project"
                 )
                 # Each was charged before, as in use: what the first charge of a window makes is there.
                 tx.run("INSERT INTO models (project, name) VALUES (:project, 'm')")

@@ -27,8 +27,8 @@ app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_com
 def show(user: str, store: str = typer.Option(...), as_json: bool = typer.Option(False, "--json")) -> None:
     """Show a row."""
     row = sqlite3.connect(store).execute(
-        "SELECT h.name, l.amount, l.spent, l.window_end_us FROM holders h JOIN limits l ON l.holder = h.holder"
-        " WHERE h.name = ?", (user,)
+        "SELECT acc.name, l.amount, l.spent, l.window_end_us FROM accounts acc JOIN limits l ON l.account = acc.account"
+        " WHERE acc.name = ?", (user,)
     ).fetchone()
     print(json.dumps(row))
 

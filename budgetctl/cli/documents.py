@@ -68,7 +68,7 @@ def budget_document(budget: Budget) -> dict[str, Any]:
         "created_at": rfc3339(budget.created_us),
         "updated_at": rfc3339(budget.updated_us),
         "parent": budget.parent,
-        "topped_up": limit.extra,
+        "topped_up": limit.topped_up,
         # Of a page of many budgets they are not read.
         **({"limits": [limit_document(standing) for standing in budget.standings]} if budget.standings else {}),
     }
@@ -81,8 +81,8 @@ def limit_document(standing: Standing) -> dict[str, Any]:
         "user": user or None,
         "name": limit.name,
         "amount": limit.amount,
-        "topped_up": limit.extra,
-        "topped_up_until": _time(limit.extra_until_us),
+        "topped_up": limit.topped_up,
+        "topped_up_until": _time(limit.topped_up_until_us),
         "spent": limit.spent,
         "held": limit.held,
         "remaining": limit.remaining,
@@ -220,7 +220,7 @@ def crossing_document(crossing: Crossing) -> dict[str, Any]:
         "used_percent": windows.used_percent(limit),
         "spent": limit.spent,
         "amount": limit.amount,
-        "topped_up": limit.extra,
+        "topped_up": limit.topped_up,
         "remaining": limit.remaining,
         "resets_at": _time(limit.window_end_us),
     }
@@ -244,7 +244,7 @@ def top_up_document(charge: Charge) -> dict[str, Any]:
         "added": not charge.replayed,
         "amount": charge.entry.amount,
         "entry_id": charge.entry.number,
-        "topped_up": charge.budget.limit.extra,
+        "topped_up": charge.budget.limit.topped_up,
         **_left(charge.budget),
     }
 

@@ -169,9 +169,10 @@ def topped_up(charge: Charge, now_us: int) -> str:
 
 def extra(limit: Limit) -> str:
     """What is on top of a limit's amount, and until when: `$5.00, until 29 Nov 2026 10:00 UTC`."""
-    if limit.extra_until_us is None:
-        return format_usd(limit.extra)
-    return f"{format_usd(limit.extra)}, the first of it until {moment(limit.extra_until_us, limit.zone)} {limit.zone}"
+    if limit.topped_up_until_us is None:
+        return format_usd(limit.topped_up)
+    until = moment(limit.topped_up_until_us, limit.zone)
+    return f"{format_usd(limit.topped_up)}, the first of it until {until} {limit.zone}"
 
 
 def unpriced(entry: Entry) -> str | None:
@@ -214,7 +215,7 @@ def description(budget: Budget, now_us: int) -> str:
         ("user", budget.user),
         ("project", budget.project),
         ("budget", format_usd(limit.amount)),
-        *([("topped up", extra(limit))] if limit.extra else []),
+        *([("topped up", extra(limit))] if limit.topped_up else []),
         ("spent", f"{format_usd(limit.spent)} ({windows.used_percent(limit):g} %)"),
         ("left", format_usd(budget.remaining)),
         ("status", windows.status(limit)),

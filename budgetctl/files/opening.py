@@ -1,4 +1,4 @@
-"""Reading files whose names others have settled: what stands there may be anything.
+"""Reading files whose names others have chosen: what stands there may be anything.
 
 A pipe blocks whoever opens it until somebody writes, and a device may have no end. So nothing is read here but a
 regular file, and no more of it than is wanted.

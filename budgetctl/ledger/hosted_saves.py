@@ -82,12 +82,12 @@ class Shadow(NamedTuple):
     before_us: int = 0
 
     @property
-    def settle_us(self) -> int | None:
+    def conclude_us(self) -> int | None:
         """When what is pending is a reset, unless a save comes before."""
         return None if self.pending is None else self.advanced_us + LATENESS_US
 
 
-class Decision(NamedTuple):
+class Meaning(NamedTuple):
     """What to do: keep this shadow, perhaps reset the budget, then charge these amounts by model.
 
     None stands for no model. Its amount is negative where an earlier save was of the moment between a client's
@@ -99,10 +99,10 @@ class Decision(NamedTuple):
     is_reset: bool = False
 
 
-def decide(shadow: Shadow, posted: State, now_us: int, *, is_new: bool = False) -> Decision:
+def interpret(shadow: Shadow, posted: State, now_us: int, *, is_new: bool = False) -> Meaning:
     """What a record in a save means, given its shadow."""
     if posted == shadow.state and shadow.pending is None:  # as most of a save's records are
-        return Decision(shadow)
+        return Meaning(shadow)
     order = _order(posted, shadow.state)
     if order < 0:
         return _of_window_before(shadow, posted, now_us, is_new=is_new)
@@ -111,16 +111,16 @@ def decide(shadow: Shadow, posted: State, now_us: int, *, is_new: bool = False) 
     return _of_same_window(shadow, posted, now_us, is_new=is_new)
 
 
-def settle(shadow: Shadow, now_us: int) -> Decision:
+def conclude(shadow: Shadow, now_us: int) -> Meaning:
     """What has become of the shadow without another save. It became so when it was due, whoever asks so late."""
-    if shadow.pending is None or shadow.settle_us is None or now_us < shadow.settle_us:
-        return Decision(shadow)
-    return _begun(shadow, shadow.pending, shadow.settle_us)._replace(is_reset=True)
+    if shadow.pending is None or shadow.conclude_us is None or now_us < shadow.conclude_us:
+        return Meaning(shadow)
+    return _begun(shadow, shadow.pending, shadow.conclude_us)._replace(is_reset=True)
 
 
-def created(posted: State, now_us: int) -> Decision:
+def created(posted: State, now_us: int) -> Meaning:
     """What the first record of a client's `create_budget` means: all that it has spent is new."""
-    return decide(Shadow(posted.spent_nothing()), posted, now_us)
+    return interpret(Shadow(posted.spent_nothing()), posted, now_us)
 
 
 def is_created_again(shadow: Shadow, posted: State, now_us: int) -> bool:
@@ -135,21 +135,21 @@ def is_created_again(shadow: Shadow, posted: State, now_us: int) -> bool:
     return is_other or _order(posted, state) < 0
 
 
-def _of_same_window(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Decision:
+def _of_same_window(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Meaning:
     """More was spent, or the record is late, or there was a reset."""
     accepted = _without_noise(posted, shadow.state)
     if _covers(accepted, shadow.state):
         charges = _differences(shadow.state, accepted)
         advanced_us = now_us if charges else shadow.advanced_us
-        return Decision(shadow._replace(state=accepted, advanced_us=advanced_us, pending=None), charges)
+        return Meaning(shadow._replace(state=accepted, advanced_us=advanced_us, pending=None), charges)
     if _is_recent(shadow.advanced_us, now_us):
         # The first record after a reset looks like another reset, and may be late as any other.
         may_be_reset = posted == posted.spent_nothing() and not is_new and not _is_recent(shadow.since_us, now_us)
-        return Decision(shadow._replace(pending=posted if may_be_reset else None))
+        return Meaning(shadow._replace(pending=posted if may_be_reset else None))
     return _begun(shadow, posted, now_us)._replace(is_reset=not is_new)
 
 
-def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Decision:
+def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Meaning:
     """A late save from before the client's window passed: what it adds to the last one of then was spent, too."""
     before = shadow.before
     if before is not None and posted.last_us == before.last_us and _is_recent(shadow.since_us, now_us):
@@ -157,22 +157,22 @@ def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: boo
         if _covers(accepted, before):
             charges = _differences(before, accepted)
         elif _is_recent(shadow.before_us, now_us):
-            return Decision(shadow)
+            return Meaning(shadow)
         else:  # there was a reset, and the window that passed next overtook it
             accepted, charges = _from_nothing(posted)
         before_us = now_us if charges else shadow.before_us
-        return Decision(shadow._replace(before=accepted, before_us=before_us), charges)
+        return Meaning(shadow._replace(before=accepted, before_us=before_us), charges)
     if is_new and not _is_recent(shadow.advanced_us, now_us):
         # Created again: litellm gives whatever a process creates the time when that began.
         return _begun(shadow, posted, now_us)
-    return Decision(shadow)
+    return Meaning(shadow)
 
 
-def _begun(shadow: Shadow, posted: State, now_us: int) -> Decision:
+def _begun(shadow: Shadow, posted: State, now_us: int) -> Meaning:
     """The client began to count from nothing again: all that is posted is new."""
     state, charges = _from_nothing(posted)
     began = Shadow(state, advanced_us=now_us, since_us=now_us, before=shadow.state, before_us=shadow.advanced_us)
-    return Decision(began, charges)
+    return Meaning(began, charges)
 
 
 def _from_nothing(posted: State) -> tuple[State, dict[str | None, int]]:

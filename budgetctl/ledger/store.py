@@ -272,7 +272,7 @@ class ServedStore(Store, Protocol):
     def accept(self, records: Sequence[Posted]) -> None:
         """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
 
-    def settle(self) -> int:
+    def conclude_saves(self) -> int:
         """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
 
     def once(self, key: bytes, request: bytes, act: Callable[[], str], *, create: bool = False) -> str:

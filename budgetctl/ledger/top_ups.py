@@ -59,7 +59,7 @@ class TopUpRequest(NamedTuple):
     key: IdempotencyKey | None = None
 
 
-def settled(limit: Limit, top_ups: Sequence[TopUp], now_us: int, *, closes: bool = False) -> tuple[Limit, list[TopUp]]:
+def current(limit: Limit, top_ups: Sequence[TopUp], now_us: int, *, closes: bool = False) -> tuple[Limit, list[TopUp]]:
     """The limit with what its top-ups add to it now, and the top-ups as they are then.
 
     If its generation closes, because its window has passed or by a reset (`closes`), that is for the next one. All
@@ -75,7 +75,7 @@ def settled(limit: Limit, top_ups: Sequence[TopUp], now_us: int, *, closes: bool
         elif each.ended_generation is None and closes:
             each = each._replace(counts=Picodollars(each.counts - each.burned), burned=ZERO, at_spent=ZERO)
         after.append(each)
-    return with_extra(limit, [each for each in after if each.ended_generation is None or not closes]), after
+    return topped_up(limit, [each for each in after if each.ended_generation is None or not closes]), after
 
 
 def _burned(limit: Limit, top_ups: Sequence[TopUp]) -> list[TopUp]:
@@ -103,10 +103,10 @@ def _burned(limit: Limit, top_ups: Sequence[TopUp]) -> list[TopUp]:
     ]
 
 
-def with_extra(limit: Limit, counting: Iterable[TopUp]) -> Limit:
+def topped_up(limit: Limit, counting: Iterable[TopUp]) -> Limit:
     """The limit with what these add to its allowance. None has ended before its current generation."""
     counting = list(counting)
     expiries = [each.expires_us for each in counting if each.ended_generation is None and each.expires_us is not None]
     return limit._replace(
-        extra=Picodollars(sum(each.counts for each in counting)), extra_until_us=min(expiries, default=None)
+        topped_up=Picodollars(sum(each.counts for each in counting)), topped_up_until_us=min(expiries, default=None)
     )

@@ -143,15 +143,15 @@ class Limit(NamedTuple):
     held: Picodollars = ZERO
     warn_at: tuple[int, ...] = DEFAULT_WARN_AT
     """From which percents of the allowance on somebody is told, lowest first."""
-    extra: Picodollars = ZERO
+    topped_up: Picodollars = ZERO
     """What top-ups add to the amount in this generation."""
-    extra_until_us: int | None = None
+    topped_up_until_us: int | None = None
     """When the first of these expires, if any does before it is used up or the window has passed."""
 
     @property
     def allowance(self) -> Picodollars:
         """What may be spent in this window in all."""
-        return Picodollars(self.amount + self.extra)
+        return Picodollars(self.amount + self.topped_up)
 
     @property
     def remaining(self) -> Picodollars:

@@ -26,10 +26,10 @@ def is_due(limit: Limit, now_us: int) -> bool:
     return limit.window_end_us is not None and now_us >= limit.window_end_us
 
 
-def is_unsettled(limit: Limit, now_us: int) -> bool:
+def has_ended_top_ups(limit: Limit, now_us: int) -> bool:
     """Whether some of what is on top of the amount has gone since that was written: see `budgetctl.ledger.top_ups`."""
-    has_expired = limit.extra_until_us is not None and limit.extra_until_us <= now_us
-    return has_expired or bool(limit.extra and is_due(limit, now_us))
+    has_expired = limit.topped_up_until_us is not None and limit.topped_up_until_us <= now_us
+    return has_expired or bool(limit.topped_up and is_due(limit, now_us))
 
 
 def rolled(limit: Limit, now_us: int) -> Limit:
@@ -175,7 +175,7 @@ def _described(user: str, standing: Standing) -> str:
     whose = "the " if owner == user else f"{owner}'s " if owner else "the project's "
     name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
     what = f"{whose}{name} of {format_usd(limit.amount)}{f' {limit.duration}' if limit.duration else ''}"
-    return f"{what} and {format_usd(limit.extra)} on top" if limit.extra else what
+    return f"{what} and {format_usd(limit.topped_up)} on top" if limit.topped_up else what
 
 
 def denial(decision: Decision) -> str:

@@ -28,7 +28,7 @@ class Project:
     """An open project, which stays so while it is used as a context.
 
     `users` counts the requests that are under way, `changes` those that have changed something.
-    `has_saves` says that one of litellm's clients has saved, so that there may be something to settle.
+    `has_saves` says that one of litellm's clients has saved, so that there may be something to conclude.
     """
 
     def __init__(self, name: str, open_store: OpenStore, executor: ThreadPoolExecutor) -> None:

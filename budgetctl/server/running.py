@@ -150,7 +150,7 @@ class Server(uvicorn.Server):
     async def _serve_and_close(self, taken: socket.socket) -> None:
         warnings = LogHandler(self.log)
         logging.getLogger().addHandler(warnings)
-        beside = (self._keep_up(), self._settle(), self._refresh(), self._tick())
+        beside = (self._keep_up(), self._conclude_saves(), self._refresh(), self._tick())
         tasks = [asyncio.create_task(task) for task in beside]
         try:
             await self.serve(sockets=[taken])
@@ -195,7 +195,7 @@ class Server(uvicorn.Server):
             with await self.projects.use(name) as project:
                 metrics.RESETS.inc(await project.call(project.writer.reset_due))
                 await project.call(project.writer.forget_requests)
-                await project.call(project.writer.settle)
+                await project.call(project.writer.conclude_saves)
         except BudgetctlError as error:
             self.log.event("upkeep", project=name, error=error.message)
 
@@ -215,13 +215,13 @@ class Server(uvicorn.Server):
                 self.log.event("refresh", error=error.message)
             await asyncio.sleep(REFRESH_S)
 
-    async def _settle(self) -> None:
+    async def _conclude_saves(self) -> None:
         """Decide what saves of litellm's clients have had no successor."""
         while True:
             await asyncio.sleep(SETTLE_S)
             try:
                 for project in self.projects:
                     if project.has_saves:
-                        await project.call(project.writer.settle)
+                        await project.call(project.writer.conclude_saves)
             except BudgetctlError as error:
                 self.log.event("settle", error=error.message)

@@ -15,9 +15,9 @@ from typing import Any, Literal, NamedTuple, cast
 
 from budgetctl.ledger.store import SortKey, Store, sort_value
 from budgetctl.ledger.values import Budget, Charge
-from budgetctl.wire.record_shapes import Field, Record
+from budgetctl.wire.record_shapes import Field, RecordShape
 from budgetctl.wire.shapes import Integer, Shape
-from budgetctl.wire.values import NAMESPACE, USER_OR_PROJECT, field_of, record_of, shape_of
+from budgetctl.wire.values import NAMESPACE, USER_OR_PROJECT, field_of, record_shape, shape_of
 
 Kind = Literal["read", "queue", "once", "repeat"]
 """How a call is made: it only reads; it waits in the line of those that share a transaction; its answer is remembered
@@ -67,7 +67,7 @@ class Call(NamedTuple):
         return inspect.cleandoc(getattr(Store, self.name).__doc__ or "")
 
     @property
-    def parameters(self) -> Record:
+    def parameters(self) -> RecordShape:
         """The shape of its parameters, as those of a method."""
         return _parameters(self.name)
 
@@ -137,7 +137,7 @@ class BatchCall(Call):
         kinds = schema["properties"]["items"]["items"]["oneOf"]
         charge = next(kind for kind in kinds if "charge" in kind["properties"])
         charge["properties"]["charge"] = _placed_charge().schema()
-        schema["properties"]["budgets"] = {"type": "array", "items": record_of(Budget).schema()}
+        schema["properties"]["budgets"] = {"type": "array", "items": record_shape(Budget).schema()}
         return {**schema, "required": [*schema["required"], "budgets"]}
 
     def write_answer(self, value: Any) -> dict[str, Any]:
@@ -153,11 +153,11 @@ class BatchCall(Call):
             if place == len(budgets):
                 budgets.append(answer.budget)
             items.append({"charge": _placed_charge().write(answer._replace(budget=cast(Budget, place)))})
-        return {"items": items, "budgets": [record_of(Budget).write(budget) for budget in budgets]}
+        return {"items": items, "budgets": [record_shape(Budget).write(budget) for budget in budgets]}
 
     def read_answer(self, document: Any) -> list[Any]:
         """What became of each request."""
-        budgets = [record_of(Budget).read(each, "a budget", strict=False) for each in document["budgets"]]
+        budgets = [record_shape(Budget).read(each, "a budget", strict=False) for each in document["budgets"]]
         answers = []
         for item in document["items"]:
             if "charge" in item:
@@ -169,8 +169,8 @@ class BatchCall(Call):
 
 
 @functools.cache
-def _placed_charge() -> Record:
-    return record_of(Charge).with_field("budget", Integer(0))
+def _placed_charge() -> RecordShape:
+    return record_shape(Charge).with_field("budget", Integer(0))
 
 
 class _Nothing(Shape):
@@ -222,10 +222,10 @@ def _named_tuple(hint: Any) -> Any:
 
 
 @functools.cache
-def _parameters(name: str) -> Record:
+def _parameters(name: str) -> RecordShape:
     hints = _hints(name)
     fields: list[Field] = []
-    embedded: dict[str, Record] = {}
+    embedded: dict[str, RecordShape] = {}
     defaults: dict[str, None] = {}
     for parameter in inspect.signature(getattr(Store, name)).parameters.values():
         if parameter.name == "self":
@@ -233,7 +233,7 @@ def _parameters(name: str) -> Record:
         hint = hints[parameter.name]
         kind = _named_tuple(hint)
         if kind is not None:
-            embedded[parameter.name] = record_of(kind).without(user="") if name == "commit" else record_of(kind)
+            embedded[parameter.name] = record_shape(kind).without(user="") if name == "commit" else record_shape(kind)
             continue
         is_optional = type(None) in typing.get_args(hint)
         if is_optional:
@@ -244,7 +244,7 @@ def _parameters(name: str) -> Record:
     def make(**values: Any) -> dict[str, Any]:
         return {**defaults, **values}
 
-    record = Record(name, make, fields, embedded)
+    record = RecordShape(name, make, fields, embedded)
     if name in _OF_PROJECT_TOO:
         return record.with_field("user", USER_OR_PROJECT)
     return record

@@ -26,14 +26,14 @@ class Field(NamedTuple):
     is_required: bool
 
 
-class Record(Shape):
+class RecordShape(Shape):
     """Named values: the fields of a named tuple, or the parameters of a method.
 
     `embedded` are records whose fields stand among the record's own.
     """
 
     def __init__(
-        self, title: str, make: Callable[..., Any], fields: Sequence[Field], embedded: Mapping[str, Record]
+        self, title: str, make: Callable[..., Any], fields: Sequence[Field], embedded: Mapping[str, RecordShape]
     ) -> None:
         self.title = title
         self.fields = fields
@@ -121,18 +121,19 @@ class Record(Shape):
             values[attribute] = record._make(**record._values(document, where, strict=strict))
         return values
 
-    def without(self, **fixed: Any) -> Record:
+    def without(self, **fixed: Any) -> RecordShape:
         """The record without these fields, which are always the same."""
 
         def make(**values: Any) -> Any:
             return self._make(**values, **fixed)
 
-        return Record(self.title, make, [each for each in self.fields if each.attribute not in fixed], self._embedded)
+        fields = [each for each in self.fields if each.attribute not in fixed]
+        return RecordShape(self.title, make, fields, self._embedded)
 
-    def with_field(self, attribute: str, shape: Shape) -> Record:
+    def with_field(self, attribute: str, shape: Shape) -> RecordShape:
         """The record, one field of which is of another shape."""
         fields = [each._replace(shape=shape) if each.attribute == attribute else each for each in self.fields]
-        return Record(self.title, self._make, fields, self._embedded)
+        return RecordShape(self.title, self._make, fields, self._embedded)
 
     def all_fields(self) -> Iterator[Field]:
         """The record's fields, and those of the records among them."""

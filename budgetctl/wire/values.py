@@ -18,7 +18,7 @@ from budgetctl.errors import BudgetctlError, OverBudgetError
 from budgetctl.ledger import corrections, holds, store, top_ups
 from budgetctl.ledger import values as models
 from budgetctl.money import Picodollars
-from budgetctl.wire.record_shapes import Field, Record
+from budgetctl.wire.record_shapes import Field, RecordShape
 from budgetctl.wire.shapes import (
     Array,
     Boolean,
@@ -138,7 +138,7 @@ def shape_of(hint: Any, name: str = "") -> Shape:
         return Free() if arguments[1] is Any else Names(shape_of(arguments[1], name))
     if origin in (tuple, list, Sequence):
         return _sequence_shape(origin, arguments, name)
-    return record_of(hint)
+    return record_shape(hint)
 
 
 def _scalar_shape(hint: Any, name: str) -> Shape | None:
@@ -166,12 +166,14 @@ def _union_shape(arguments: Sequence[Any], name: str) -> Shape:
 
 
 @functools.cache
-def record_of(kind: Any) -> Record:
+def record_shape(kind: Any) -> RecordShape:
     """The shape of a named tuple."""
     hints = typing.get_type_hints(kind, localns=NAMESPACE)
-    embedded = {each: record_of(hints.pop(each)).without(user="") for each in list(hints) if (kind, each) in _EMBEDDED}
+    embedded = {
+        each: record_shape(hints.pop(each)).without(user="") for each in list(hints) if (kind, each) in _EMBEDDED
+    }
     fields = [field_of(each, hint, is_required=each not in kind._field_defaults) for each, hint in hints.items()]
-    record = Record(kind.__name__, checked(kind), fields, embedded)
+    record = RecordShape(kind.__name__, checked(kind), fields, embedded)
     return record.with_field("user", USER_OR_PROJECT) if kind in _OF_PROJECT_TOO else record
 
 
@@ -203,7 +205,7 @@ class ErrorShape(Shape):
     def write(self, value: BudgetctlError) -> dict[str, Any]:
         """The document of an error."""
         decision = getattr(value, "decision", None)
-        more = {} if decision is None else {"decision": record_of(holds.Decision).write(decision)}
+        more = {} if decision is None else {"decision": record_shape(holds.Decision).write(decision)}
         return {"code": value.code, "message": value.message, "hint": value.hint, **more}
 
     def read(self, document: Any, where: str, *, strict: bool) -> BudgetctlError:
@@ -218,7 +220,7 @@ class ErrorShape(Shape):
         error: BudgetctlError = kind.__new__(kind)
         BudgetctlError.__init__(error, document["message"], hint=document.get("hint"))
         if document.get("decision") is not None:
-            decision = record_of(holds.Decision).read(document["decision"], f"{where}.decision", strict=strict)
+            decision = record_shape(holds.Decision).read(document["decision"], f"{where}.decision", strict=strict)
             vars(error)["decision"] = decision
         return error
 
@@ -230,7 +232,7 @@ class ErrorShape(Shape):
                 "code": {"type": "string"},
                 "message": {"type": "string"},
                 "hint": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-                "decision": record_of(holds.Decision).schema(),
+                "decision": record_shape(holds.Decision).schema(),
             },
             "required": ["code", "message", "hint"],
         }

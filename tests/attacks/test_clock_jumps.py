@@ -48,7 +48,7 @@ def open_new(request: pytest.FixtureRequest, home: Path) -> Iterator[Open]:
 def standing(manager: BudgetManager) -> list[tuple[Any, ...]]:
     """All that a wrong clock could have moved."""
     return [
-        (budget.user, each.user, limit.name, limit.spent, limit.held, limit.extra, limit.generation, *window(limit))
+        (budget.user, each.user, limit.name, limit.spent, limit.held, limit.topped_up, limit.generation, *window(limit))
         for budget in (manager.budget("alice"), manager.budget("bob"))
         for each in budget.standings
         for limit in [each.limit]

@@ -85,7 +85,7 @@ def test_whatever_is_damaged_only_budgetctls_own_errors_come_out(path, chance, t
     make_store(path, charges=100, users=10)
     whole = path.read_bytes()
     # The schema is text that SQLite repeats in its errors.
-    schema = [whole.replace(b"CREATE TABLE holders", b"CREATE TABLE hold\xcf\xcfs", 1)]
+    schema = [whole.replace(b"CREATE TABLE accounts", b"CREATE TABLE hold\xcf\xcfs", 1)]
     for damaged in schema + [flipped(whole, chance, bits=chance.choice((1, 8, 60))) for _ in range(times)]:
         put(path, damaged)
         with closing(SqliteStore(path, PROJECT)) as store:

@@ -125,9 +125,9 @@ def test_a_charge_counts_against_hundreds_of_limits(chance):
                 )
                 tx.run(
                     "UPDATE limits SET generation = 1 + limit_id * :prime % 5003"
-                    " WHERE project = :project AND holder = :holder",
+                    " WHERE project = :project AND account = :account",
                     prime=7919,
-                    holder=account.holder.holder,
+                    account=account.row.account_id,
                 )
         assert manager.charge(chain[-1], "0.01", model="m").budget.limit.spent == CENT
         both = store.apply([ChargeRequest(user, CENT, model="m") for user in (chain[-1], chain[0])])

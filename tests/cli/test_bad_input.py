@@ -266,7 +266,7 @@ class TestStores:
     @pytest.mark.parametrize("command", ["show alice", "create alice 10", "projects"])
     def test_the_database_of_another_program_is_left_as_it_is(self, cli: Cli, command: str) -> None:
         with closing(sqlite3.connect("budgets.db")) as connection:
-            connection.execute("CREATE TABLE holders (name TEXT)")
+            connection.execute("CREATE TABLE accounts (name TEXT)")
         before = Path("budgets.db").read_bytes()
         result = cli(*command.split(), "--store", "budgets.db", "--json")
         assert (result.returncode, result.stdout) == (1, "")

@@ -136,7 +136,7 @@ def spent(manager: BudgetManager, user: str = "alice") -> Picodollars:
     return manager.budget(user).limit.spent
 
 
-def is_settled(manager: BudgetManager, user: str = "alice") -> bool:
+def is_done(manager: BudgetManager, user: str = "alice") -> bool:
     """Whether something was charged, and nothing is set aside any more."""
     return spent(manager, user) > 0 and not list(manager.holds(user))
 
@@ -363,7 +363,7 @@ def test_a_forgotten_stream_is_charged(guard: Any, budgets: BudgetManager) -> No
     for _ in guard.completion("alice", **call(stream=True)):
         break
     gc.collect()
-    eventually(lambda: is_settled(budgets))
+    eventually(lambda: is_done(budgets))
 
 
 def test_an_asynchronous_stream_is_charged_at_its_end(guard: Any, budgets: BudgetManager) -> None:
@@ -391,7 +391,7 @@ def test_a_forgotten_asynchronous_stream_is_charged(guard: Any, budgets: BudgetM
 
     asyncio.run(read())
     gc.collect()
-    eventually(lambda: is_settled(budgets))
+    eventually(lambda: is_done(budgets))
 
 
 def test_a_stream_that_is_open_at_exit_is_charged(budgets: BudgetManager) -> None:
@@ -402,7 +402,7 @@ def test_a_stream_that_is_open_at_exit_is_charged(budgets: BudgetManager) -> Non
         "next(stream)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
-    assert is_settled(budgets)
+    assert is_done(budgets)
 
 
 # BudgetctlLogger

@@ -120,7 +120,7 @@ def test_less_spent_soon_after_more_is_late(store, records, clock):
     spend(late["alice"], -0.01)
     save(store, late)
     clock.advance(seconds=3)
-    store.settle()
+    store.conclude_saves()
     save(store, records)
     assert (spent(store), kinds(store)) == (7 * CENT, ["spend", "spend"])
 
@@ -139,7 +139,7 @@ def test_a_reset_that_may_be_late_counts_once_nothing_has_followed_also_after_a_
     assert spent(store) == 7 * CENT
     store.close()
     clock.advance(seconds=2)
-    assert (store.settle(), store.settle()) == (1, 0)
+    assert (store.conclude_saves(), store.conclude_saves()) == (1, 0)
     assert (spent(store), kinds(store)[0]) == (0, "reset")
 
 
@@ -149,7 +149,7 @@ def test_what_may_have_been_a_reset_was_late_when_more_follows(store, records, c
     save(store, late)
     save(store, records)
     clock.advance(seconds=3)
-    assert (store.settle(), spent(store)) == (0, 7 * CENT)
+    assert (store.conclude_saves(), spent(store)) == (0, 7 * CENT)
 
 
 def test_a_window_that_passes_for_each_of_two_clients_is_reset_once(store, alice, clock):
@@ -252,7 +252,7 @@ def save_reset(store, records):
 def test_nothing_spent_in_a_window_that_has_just_begun_is_late(store, renewed, clock):
     save_reset(store, renewed)
     clock.advance(seconds=3)
-    assert (store.settle(), spent(store)) == (0, 2 * CENT)
+    assert (store.conclude_saves(), spent(store)) == (0, 2 * CENT)
     spend(renewed["alice"], 0.01)
     save(store, renewed)
     assert spent(store) == 3 * CENT

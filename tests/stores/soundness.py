@@ -33,7 +33,7 @@ HELD = """
     WHERE l.project = :project GROUP BY l.project, l.limit_id
 """
 TOPPED_UP = """
-    SELECT l.limit_id, l.extra, COALESCE(SUM(t.counts), 0) FROM limits l
+    SELECT l.limit_id, l.topped_up, COALESCE(SUM(t.counts), 0) FROM limits l
     LEFT JOIN top_ups t ON t.project = l.project AND t.limit_id = l.limit_id
         AND COALESCE(t.ended_generation, l.generation) = l.generation
     WHERE l.project = :project GROUP BY l.project, l.limit_id
@@ -44,9 +44,9 @@ RESOLVED_AND_HELD = """
     AND (o.state NOT IN ('open', 'expired') OR o.amount <> p.amount OR o.expires_us <> p.expires_us)
 """
 NUMBERS = """
-    SELECT h.last_number, COUNT(e.entry), COALESCE(MIN(e.number), 1), COALESCE(MAX(e.number), 0)
-    FROM holders h LEFT JOIN entries e ON e.project = h.project AND e.holder = h.holder
-    WHERE h.project = :project GROUP BY h.project, h.holder
+    SELECT acc.last_number, COUNT(e.entry), COALESCE(MIN(e.number), 1), COALESCE(MAX(e.number), 0)
+    FROM accounts acc LEFT JOIN entries e ON e.project = acc.project AND e.account = acc.account
+    WHERE acc.project = :project GROUP BY acc.project, acc.account
 """
 
 

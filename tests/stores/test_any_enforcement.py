@@ -358,7 +358,7 @@ class AnyEnforcement(RuleBasedStateMachine):
             if owner == user:
                 assert (after[key].limit.spent, after[key].limit.generation) == (0, limit.generation + 1)
                 # What is on top is kept, but for what of it was burned.
-                assert limit.extra - limit.spent <= after[key].limit.extra <= limit.extra
+                assert limit.topped_up - limit.spent <= after[key].limit.topped_up <= limit.topped_up
             else:
                 assert after[key].limit == limit
 

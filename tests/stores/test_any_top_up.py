@@ -127,7 +127,7 @@ class AnyTopUp(RuleBasedStateMachine):
             self.spent * CENT,
             (self.own_left + sum(each.left for each in self.coins) - self.overspent) * CENT,
         )
-        assert limit.extra == sum(each.left + each.burned for each in self.coins) * CENT
+        assert limit.topped_up == sum(each.left + each.burned for each in self.coins) * CENT
         listed = sum(each.left for each in self.manager.top_ups("alice"))
         assert listed == sum(each.left for each in self.coins) * CENT
 

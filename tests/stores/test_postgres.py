@@ -300,7 +300,7 @@ def test_no_operation_on_one_user_reads_all_of_them(store):
     store.create_budget("bob", TEN._replace(parent="user-7"), if_exists="error")
     store.add_limit("bob", "m", TEN, "m*")
     with psycopg.connect(server_url(), autocommit=True) as watcher:
-        for table in ("holders", "limits"):
+        for table in ("accounts", "limits"):
             watcher.execute(f"ANALYZE budgetctl.{table}".encode())
         operations = [
             lambda: store.charge(ChargeRequest("bob", CENT, model="m1")),

@@ -94,7 +94,7 @@ def run(
             except (OSError, ValueError) as error:
                 _release(session, guard)
                 raise _cannot_run(command[0], error) from error
-            _settle(session, guard, report)
+            _charge_report(session, guard, report)
     raise typer.Exit(code)
 
 
@@ -200,7 +200,7 @@ def _release(session: Session, guard: _Guard) -> bool:
     return True
 
 
-def _settle(session: Session, guard: _Guard, report: Path) -> None:
+def _charge_report(session: Session, guard: _Guard, report: Path) -> None:
     """Charge what the command has reported; when it has reported nothing, let go of what was set aside."""
     from budgetctl.cli.costs import CostOptions, price_of
     from budgetctl.cli.reading import read_report

@@ -44,7 +44,7 @@ _DAY_US = 86_400_000_000
 
 def get_budget(store: ServedStore) -> Document:
     """All records of the project, each marked as loaded in a new session."""
-    store.settle()
+    store.conclude_saves()
     if not store.exists():
         return {"status": "error"}
     session = secrets.token_hex(16)

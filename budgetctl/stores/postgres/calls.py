@@ -16,7 +16,7 @@ from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyK
 from budgetctl.money import Picodollars
 from budgetctl.stores.postgres.functions import qualified
 from budgetctl.stores.sql.documents import to_json
-from budgetctl.stores.sql.rows import Holder, limit_from_row
+from budgetctl.stores.sql.rows import AccountRow, limit_from_row
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -150,8 +150,8 @@ def _budget(
     primary = next(limit for owner, limit in limits if owner == user and limit.name == PRIMARY)
     most_first = sorted((models or {}).items(), key=lambda item: (-item[1], item[0]))
     by_model = {name: Picodollars(spent) for name, spent in most_first}
-    holder = Holder(0, user, 0, created_us, updated_us, extra, parent_name=parent)
-    return holder.budget(project, primary, by_model)._replace(standings=limits)
+    account = AccountRow(0, user, 0, created_us, updated_us, extra, parent_name=parent)
+    return account.budget(project, primary, by_model)._replace(standings=limits)
 
 
 def standings_from(found: list[list[Any]]) -> tuple[Standing, ...]:

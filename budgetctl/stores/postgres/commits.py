@@ -78,7 +78,7 @@ def commit(session: Session, mark: Mark, *, sweep: bool) -> None:
         raise
 
 
-def settle(connections: Connections, mark: Mark) -> None:
+def require_committed(connections: Connections, mark: Mark) -> None:
     """Return if the transaction has committed.
 
     Raises `LostError` if it has not, and `StoreUnavailableError` if nobody knows.

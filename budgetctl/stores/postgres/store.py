@@ -19,7 +19,7 @@ from budgetctl.ledger.values import Charge, Reset
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres.calls import answered, standings_from, statement, with_key
 from budgetctl.stores.postgres.changes import FINISHED, OwnTransactions
-from budgetctl.stores.postgres.commits import CutOffError, Mark, commit, retried, settle
+from budgetctl.stores.postgres.commits import CutOffError, Mark, commit, require_committed, retried
 from budgetctl.stores.postgres.connections import ORDINARY, Connections, Session, StatementError
 from budgetctl.stores.postgres.functions import SCHEMA, qualified, upgrade
 from budgetctl.stores.postgres.schema import migrate
@@ -108,7 +108,7 @@ class PostgresStore(SqlStore):
                         commit(session, mark, sweep=user is None)
                     session.project = tx.project
             except CutOffError:
-                settle(self._connections, mark)
+                require_committed(self._connections, mark)
             own.finished = 0 if tx.project is None else 1
 
     def _transaction_of_thread(self) -> Transaction | None:
@@ -141,7 +141,7 @@ class PostgresStore(SqlStore):
     top_ups = retried(SqlStore.top_ups)
     reset_next = retried(SqlStore.reset_next)
     accept = retried(SqlStore.accept)
-    settle = retried(SqlStore.settle)
+    conclude_saves = retried(SqlStore.conclude_saves)
     tell = retried(SqlStore.tell)
     forget = retried(SqlStore.forget)
     repair = retried(SqlStore.repair)
@@ -219,7 +219,7 @@ class PostgresStore(SqlStore):
         if not found.get("standings"):
             raise unknown_user(user)
         now_us, updated_us, standings = found["at_us"], found["updated_us"], standings_from(found["standings"])
-        is_unclear = any(windows.is_unsettled(standing.limit, now_us) for standing in standings)
+        is_unclear = any(windows.has_ended_top_ups(standing.limit, now_us) for standing in standings)
         if is_unclear or now_us - updated_us > MAX_PAUSE_US:
             with self.read() as tx:
                 return decided(tx, user, cost, names)

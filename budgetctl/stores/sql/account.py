@@ -20,15 +20,15 @@ from budgetctl.stores.sql.documents import to_json
 from budgetctl.stores.sql.entries import insert_reset, model_key
 from budgetctl.stores.sql.limits import (
     MAX_LIMITS,
-    check_terms,
+    check_limit,
     delete_limit,
     duration_after,
     insert_limit,
     new_limit,
-    settled,
     swept,
+    topped_up,
 )
-from budgetctl.stores.sql.rows import Holder, find_holder, holders_above, limits_of, spent_by_model
+from budgetctl.stores.sql.rows import AccountRow, accounts_above, find_account, limits_of, spent_by_model
 from budgetctl.stores.sql.structure import placed
 from budgetctl.stores.sql.transaction import Transaction
 
@@ -45,24 +45,26 @@ class Account(Counters):
     ) -> Account:
         """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`.
 
-        `opened` are those that are open already, by holder, and those that this one opens. Raises `ClockError`; but
+        `opened` are those that are open already, by account, and those that this one opens. Raises `ClockError`; but
         where `is_told`, to record what has happened, the time stands still instead.
         """
-        return cls.of(tx, find_holder(tx, user), opened, is_told=is_told)
+        return cls.of(tx, find_account(tx, user), opened, is_told=is_told)
 
     @classmethod
     def of(
-        cls, tx: Transaction, holder: Holder, opened: dict[int, Account] | None = None, *, is_told: bool = False
+        cls, tx: Transaction, row: AccountRow, opened: dict[int, Account] | None = None, *, is_told: bool = False
     ) -> Account:
-        """The same of a holder, which may be deleted."""
-        (clock.hold_still if is_told else clock.check)(tx, holder.updated_us)
-        chain = [holder, *holders_above(tx, holder)]
+        """The same of an account, which may be deleted."""
+        (clock.hold_still if is_told else clock.check)(tx, row.updated_us)
+        chain = [row, *accounts_above(tx, row)]
         accounts = {} if opened is None else opened
         for place in reversed(range(len(chain))):
-            key = chain[place].holder
+            key = chain[place].account_id
             if key not in accounts:
-                accounts[key] = cls._current(tx, chain[place], [accounts[each.holder] for each in chain[place + 1 :]])
-        return accounts[holder.holder]
+                accounts[key] = cls._current(
+                    tx, chain[place], [accounts[each.account_id] for each in chain[place + 1 :]]
+                )
+        return accounts[row.account_id]
 
     @classmethod
     def find(cls, tx: Transaction, user: str) -> Account | None:
@@ -73,32 +75,31 @@ class Account(Counters):
             return None
 
     @classmethod
-    def _current(cls, tx: Transaction, holder: Holder, above: list[Account]) -> Account:
-        account = cls(tx, holder, limits_of(tx, holder), above)
-        if holder.deleted_us:  # its windows have come to an end: what is yet to be counted is of the last ones
+    def _current(cls, tx: Transaction, row: AccountRow, above: list[Account]) -> Account:
+        account = cls(tx, row, limits_of(tx, row), above)
+        if row.deleted_us:  # its windows have come to an end: what is yet to be counted is of the last ones
             return account
         for index, limit in enumerate(account._limits):
             if limit.held:
                 account._limits[index] = limit = swept(tx, limit)
             if windows.is_due(limit, tx.now_us):
                 account._advance(index)
-            elif limit.extra_until_us is not None and limit.extra_until_us <= tx.now_us:
-                account._limits[index] = settled(tx, limit)
+            elif limit.topped_up_until_us is not None and limit.topped_up_until_us <= tx.now_us:
+                account._limits[index] = topped_up(tx, limit)
         return account
 
     @classmethod
     def create(cls, tx: Transaction, user: str, change: BudgetChange) -> Account:
         """A new account with the primary limit that `change` describes."""
         created_us = tx.now_us if change.created_us is None else min(change.created_us, tx.now_us)
-        holder_id = tx.insert(
-            "INSERT INTO holders (project, name, created_us, updated_us)"
-            " VALUES (:project, :name, :created, :now) RETURNING holder",
+        account_id = tx.insert(
+            "INSERT INTO accounts (project, name, created_us, updated_us)"
+            " VALUES (:project, :name, :created, :now) RETURNING account",
             name=user,
             created=created_us,
         )
-        limit = insert_limit(tx, holder_id, new_limit(tx, PRIMARY, change, None, created_us))
-        holder = Holder(holder_id, user, 0, created_us, tx.now_us, None)
-        account = cls(tx, holder, [limit], [])
+        limit = insert_limit(tx, account_id, new_limit(tx, PRIMARY, change, None, created_us))
+        account = cls(tx, AccountRow(account_id, user, 0, created_us, tx.now_us, None), [limit], [])
         account._move(change.parent or "")
         if change.window_start_us is not None:
             account._reanchor(change.window_start_us)
@@ -108,7 +109,7 @@ class Account(Counters):
     def budget(self, project: str) -> Budget:
         """The budget as the account has it now."""
         self._save_models()
-        budget = self.holder.budget(project, self.primary, spent_by_model(self._tx, self.primary))
+        budget = self.row.budget(project, self.primary, spent_by_model(self._tx, self.primary))
         return budget._replace(standings=self.standings())
 
     def change(self, change: BudgetChange) -> None:
@@ -124,7 +125,7 @@ class Account(Counters):
             align=change.align or limit.align,
             zone=change.zone or limit.zone,
         )
-        check_terms(self._tx, terms)
+        check_limit(self._tx, terms)
         if terms != limit:
             self._reopen(terms)
         if change.window_start_us is not None:
@@ -133,20 +134,20 @@ class Account(Counters):
             self._move(change.parent)
         if change.created_us is not None:
             self._changed = True
-            self.holder = self.holder._replace(created_us=min(change.created_us, self._tx.now_us))
+            self.row = self.row._replace(created_us=min(change.created_us, self._tx.now_us))
         self._adjust(change)
 
     def add_limit(self, name: str, change: BudgetChange, models: str | None) -> None:
         """Give the user another limit. What was spent before does not count against it."""
         if any(limit.name == name for limit in self._limits):
             raise AlreadyExistsError(
-                f"{self.holder.name} has a limit {name!r} already",
-                hint=f"budgetctl limit remove {shlex.quote(self.holder.name)} {shlex.quote(name)}",
+                f"{self.row.name} has a limit {name!r} already",
+                hint=f"budgetctl limit remove {shlex.quote(self.row.name)} {shlex.quote(name)}",
             )
         if len(self._limits) >= MAX_LIMITS:
-            raise InvalidValueError(f"{self.holder.name} has {MAX_LIMITS} limits already, which are as many as one may")
+            raise InvalidValueError(f"{self.row.name} has {MAX_LIMITS} limits already, which are as many as one may")
         terms = new_limit(self._tx, name, change, models, self._tx.now_us)
-        limit = insert_limit(self._tx, self.holder.holder, terms)
+        limit = insert_limit(self._tx, self.row.account_id, terms)
         self._limits.append(limit)
         self._saved.append(limit)
         self._changed = True
@@ -155,7 +156,7 @@ class Account(Counters):
         """Take a limit away. Its entries stay."""
         index = self._index(name)
         if index == self._primary:
-            user = self.holder.name
+            user = self.row.name
             raise InvalidValueError(
                 f"the limit {name!r} is the budget of {user} itself, which cannot be without one",
                 hint=f"budgetctl set {shlex.quote(user)} --budget 10",
@@ -164,11 +165,11 @@ class Account(Counters):
         self._saved.pop(index)
         self._primary = next(index for index, each in enumerate(self._limits) if each.name == PRIMARY)
         self._changed = True
-        delete_limit(self._tx, self.holder.holder, limit)
+        delete_limit(self._tx, self.row.account_id, limit)
 
     def _move(self, parent: str) -> None:
         """Put the user under another parent, or none. What was spent before stays where it was counted."""
-        self.holder, above = placed(self._tx, self.holder, parent)
+        self.row, above = placed(self._tx, self.row, parent)
         for account in self.above:
             account._save()  # they were rolled when this one was opened, and may be opened again as the new ones
         self.above = [Account._current(self._tx, each, []) for each in above]
@@ -181,7 +182,7 @@ class Account(Counters):
         index = self._index(request.limit)
         entry = self._record("top-up", request.amount, [], model=None, key=None, note=request.note)
         limit = insert_top_up(self._tx, self._limits[index], entry.number, request)
-        check_terms(self._tx, limit)
+        check_limit(self._tx, limit)
         self._limits[index] = limit
         return entry
 
@@ -191,7 +192,7 @@ class Account(Counters):
             if limit.name == name:
                 return index
         raise NotFoundError(
-            f"{self.holder.name} has no limit {name!r}", hint=f"budgetctl show {shlex.quote(self.holder.name)}"
+            f"{self.row.name} has no limit {name!r}", hint=f"budgetctl show {shlex.quote(self.row.name)}"
         )
 
     def reset(self) -> Reset:
@@ -200,12 +201,12 @@ class Account(Counters):
         closed = windows.closed_window(self._limits[index], self._tx.now_us)
         for each in range(len(self._limits)):
             self._advance(each)
-        return Reset(self.holder.name, closed, self._tx.now_us)
+        return Reset(self.row.name, closed, self._tx.now_us)
 
     def _advance(self, index: int) -> None:
         """Close a limit's generation and open the next one, with what is left of its top-ups."""
         limit = self._limits[index]
-        left = settled(self._tx, limit, closes=True) if limit.extra else limit
+        left = topped_up(self._tx, limit, closes=True) if limit.topped_up else limit
         self._close(index, windows.next_generation(left, self._tx.now_us))
 
     def _close(self, index: int, opened: Limit) -> None:
@@ -215,13 +216,13 @@ class Account(Counters):
         if limit.spent:
             closed = windows.closed_window(limit, self._tx.now_us)
             self._number += 1
-            insert_reset(self._tx, self.holder.holder, self._number, limit.limit_id, closed)
+            insert_reset(self._tx, self.row.account_id, self._number, limit.limit_id, closed)
         self._limits[index] = opened
 
     def _reopen(self, terms: Limit) -> None:
         """Open a generation of the primary limit under new terms, and carry what was spent into it, model by model."""
         spent = self._spent_by_model(self.primary)
-        if terms.extra:
+        if terms.topped_up:
             from budgetctl.stores.sql.top_ups import carry
 
             carry(self._tx, terms, terms.generation + 1)
@@ -242,7 +243,7 @@ class Account(Counters):
         """Make the current generation's spend what `change` states, by entries for the differences."""
         if change.extra is not None:
             self._changed = True
-            self.holder = self.holder._replace(extra=to_json(change.extra))
+            self.row = self.row._replace(extra=to_json(change.extra))
         if change.spent is None and change.models is None:
             return
         limit = self.primary

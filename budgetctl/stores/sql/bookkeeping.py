@@ -14,7 +14,7 @@ from budgetctl.stores.sql.rows import (
     ENTRY_COLUMNS,
     ENTRY_JOINS,
     entry_from_row,
-    find_holder,
+    find_account,
     reset_from_row,
     unknown_user,
 )
@@ -89,8 +89,9 @@ class SqlLedger(ABC):
                     row = tx.one("SELECT reported_entry FROM projects WHERE project = :project")
                     after = row[0] if row else 0
                 rows = tx.all(
-                    f"SELECT e.entry, h.name, {ENTRY_COLUMNS} FROM entries e JOIN holders h ON h.project = e.project"
-                    " AND h.holder = e.holder JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+                    f"SELECT e.entry, acc.name, {ENTRY_COLUMNS} FROM entries e"
+                    " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account"
+                    " JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
                     " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
                     " WHERE e.project = :project AND e.closed_limit IS NOT NULL AND e.entry > :after"
                     " ORDER BY e.entry LIMIT :page",
@@ -138,7 +139,7 @@ class SqlLedger(ABC):
         from budgetctl.stores.sql.top_ups import left_of
 
         with self.read() as tx:
-            return left_of(tx, find_holder(tx, user))
+            return left_of(tx, find_account(tx, user))
 
     def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window."""
@@ -198,27 +199,27 @@ class SqlLedger(ABC):
 
     def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too."""
-        holder: int | None = None
+        account: int | None = None
         where, values = _wanted(wanted)
         pattern = None if wanted is None else wanted.model
         while True:
             with self.read() as tx:
-                if holder is None:
+                if account is None:
                     row = tx.one(
-                        "SELECT holder FROM holders WHERE project = :project AND name = :user"
-                        " ORDER BY holder DESC LIMIT 1",
+                        "SELECT account FROM accounts WHERE project = :project AND name = :user"
+                        " ORDER BY account DESC LIMIT 1",
                         user=user,
                     )
                     if row is None:
                         raise unknown_user(user)
-                    holder = row[0]
+                    account = row[0]
                 rows = tx.all(
                     f"SELECT {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}"
-                    " WHERE e.project = :project AND e.holder = :holder"
+                    " WHERE e.project = :project AND e.account = :account"
                     + (" AND e.number < :before" if before is not None else "")
                     + where
                     + " ORDER BY e.number DESC LIMIT :page",
-                    holder=holder,
+                    account=account,
                     before=before,
                     page=_PAGE,
                     **values,

@@ -38,13 +38,13 @@ def charges_of(
                 if fnmatchcase(row[1], model)
             ]
             rows = tx.all(
-                f"SELECT e.entry, h.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e"
-                " JOIN holders h ON h.project = e.project AND h.holder = e.holder AND h.deleted_us = 0"
+                f"SELECT e.entry, acc.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e"
+                " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
                 " JOIN models m ON m.project = e.project AND m.model = e.model"
                 " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
                 " WHERE e.project = :project AND e.entry > :after AND e.kind = 'spend' AND e.usage IS NOT NULL"
                 f" AND e.model IN ({','.join(map(str, models)) or 'NULL'})"
-                + (" AND h.name = :user" if user is not None else "")
+                + (" AND acc.name = :user" if user is not None else "")
                 + (" AND e.at_us >= :since_us" if since_us is not None else "")
                 + " ORDER BY e.entry LIMIT :page",
                 after=after,
@@ -63,8 +63,8 @@ def charges_of(
 def _place(tx: Transaction, user: str, number: int) -> int:
     """The place of a user's entry in the ledger; behind it are those that are to come."""
     row = tx.one(
-        "SELECT MAX(e.entry) FROM entries e JOIN holders h ON h.project = e.project AND h.holder = e.holder"
-        " WHERE h.project = :project AND h.name = :user AND e.number = :number",
+        "SELECT MAX(e.entry) FROM entries e JOIN accounts acc ON acc.project = e.project AND acc.account = e.account"
+        " WHERE acc.project = :project AND acc.name = :user AND e.number = :number",
         user=user,
         number=number,
     )
@@ -108,12 +108,12 @@ def refund(account: Account, number: int | None, amount: Picodollars | None, not
         spent = account.primary.spent
         if amount is None or amount > spent:
             raise InvalidValueError(
-                f"{account.holder.name} has spent {format_usd(spent)} in this window: no more can be refunded"
+                f"{account.row.name} has spent {format_usd(spent)} in this window: no more can be refunded"
             )
         return account.post_to_primary("refund", Picodollars(-amount), note=note)
     recorded = account.find_entry(number)
     if recorded is None:
-        raise NotFoundError(f"{account.holder.name} has no entry {number}")
+        raise NotFoundError(f"{account.row.name} has no entry {number}")
     if recorded.entry.kind != "spend":
         raise InvalidValueError(f"entry {number} is no charge, but of the kind {recorded.entry.kind!r}")
     left = Picodollars(recorded.cost - recorded.refunded)

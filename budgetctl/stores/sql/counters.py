@@ -14,7 +14,7 @@ from budgetctl.ledger.values import PRIMARY, Entry, EntryKind, Limit, Standing
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql.entries import count_model, insert_entry, model_key, posting_set
 from budgetctl.stores.sql.limits import check_counter, update_limit
-from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, ENTRY_JOINS, REFUNDS, Holder, entry_from_row
+from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, ENTRY_JOINS, REFUNDS, AccountRow, entry_from_row
 from budgetctl.stores.sql.transaction import Transaction
 
 
@@ -34,11 +34,11 @@ class Counters:
     `above` are those whose limits count what the user spends too.
     """
 
-    def __init__(self, tx: Transaction, holder: Holder, limits: list[Limit], above: Sequence[Counters]) -> None:
+    def __init__(self, tx: Transaction, row: AccountRow, limits: list[Limit], above: Sequence[Counters]) -> None:
         self._tx = tx
-        self.holder = holder
+        self.row = row
         self.above = above
-        self._number = holder.last_number
+        self._number = row.last_number
         self._limits = limits
         self._saved = list(limits)
         self._primary = next(index for index, limit in enumerate(limits) if limit.name == PRIMARY)
@@ -85,9 +85,7 @@ class Counters:
 
     def standings(self) -> tuple[Standing, ...]:
         """All limits that the user's charges may count against, the user's own first."""
-        return tuple(
-            Standing(account.holder.name, limit) for account in (self, *self.above) for limit in account._limits
-        )
+        return tuple(Standing(account.row.name, limit) for account in (self, *self.above) for limit in account._limits)
 
     def hold(self, amount: Picodollars, names: str | None) -> list[int]:
         """Set money aside in every limit that a charge for a model of these names counts against, and say which."""
@@ -116,8 +114,8 @@ class Counters:
         """An entry of the user's, with what counts for its correction."""
         row = self._tx.one(
             f"SELECT {ENTRY_COLUMNS}, e.model, e.posting_set, {CORRECTIONS}, {REFUNDS} FROM entries e {ENTRY_JOINS}"
-            " WHERE e.project = :project AND e.holder = :holder AND e.number = :number",
-            holder=self.holder.holder,
+            " WHERE e.project = :project AND e.account = :account AND e.number = :number",
+            account=self.row.account_id,
             number=number,
         )
         if row is None:
@@ -155,22 +153,22 @@ class Counters:
     def _save(self) -> None:
         tx = self._tx
         self._save_models()
-        if not self._changed and self._number == self.holder.last_number and self._limits == self._saved:
+        if not self._changed and self._number == self.row.last_number and self._limits == self._saved:
             return
         for limit, saved in zip(self._limits, self._saved, strict=True):
             if limit is not saved:
                 update_limit(tx, limit, saved)
         self._saved, self._changed = list(self._limits), False
         tx.run(
-            "UPDATE holders SET last_number = :number, created_us = :created, updated_us = :now,"
-            " extra = :extra, parent = :parent WHERE project = :project AND holder = :holder",
+            "UPDATE accounts SET last_number = :number, created_us = :created, updated_us = :now,"
+            " extra = :extra, parent = :parent WHERE project = :project AND account = :account",
             number=self._number,
-            created=self.holder.created_us,
-            extra=self.holder.extra,
-            parent=self.holder.parent,
-            holder=self.holder.holder,
+            created=self.row.created_us,
+            extra=self.row.extra,
+            parent=self.row.parent,
+            account=self.row.account_id,
         )
-        self.holder = self.holder._replace(last_number=self._number, updated_us=tx.now_us)
+        self.row = self.row._replace(last_number=self._number, updated_us=tx.now_us)
 
     def post_to_primary(
         self, kind: EntryKind, amount: Picodollars, *, model: str | None = None, note: str | None = None
@@ -207,7 +205,7 @@ class Counters:
     def _insert(self, kind: EntryKind, amount: Picodollars, **fields: Any) -> int:
         """Write an entry of the user's, and return its number."""
         self._number += 1
-        insert_entry(self._tx, self.holder.holder, self._number, kind, amount, **fields)
+        insert_entry(self._tx, self.row.account_id, self._number, kind, amount, **fields)
         return self._number
 
     def _count_again(self, amount: Picodollars, postings: int | None, model: int | None) -> bool:

@@ -13,7 +13,7 @@ from budgetctl.stores.sql.transaction import Transaction
 
 def insert_entry(
     tx: Transaction,
-    holder: int,
+    account: int,
     number: int,
     kind: EntryKind,
     amount: Picodollars,
@@ -27,10 +27,10 @@ def insert_entry(
 ) -> None:
     """Write an entry. `postings` is the key of the set of what it counts against."""
     tx.run(
-        "INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, refers_to, usage,"
-        " pricing, note) VALUES (:project, :holder, :number, :kind, :now, :amount, :model, :postings,"
+        "INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, refers_to, usage,"
+        " pricing, note) VALUES (:project, :account, :number, :kind, :now, :amount, :model, :postings,"
         " :refers_to, :usage, :pricing, :note)",
-        holder=holder,
+        account=account,
         number=number,
         kind=kind,
         amount=amount,
@@ -43,13 +43,13 @@ def insert_entry(
     )
 
 
-def insert_reset(tx: Transaction, holder: int, number: int, limit_id: int, closed: ClosedWindow) -> None:
+def insert_reset(tx: Transaction, account: int, number: int, limit_id: int, closed: ClosedWindow) -> None:
     """Write the entry that keeps what a closed window has spent."""
     tx.run(
-        "INSERT INTO entries (project, holder, number, kind, at_us, amount,"
+        "INSERT INTO entries (project, account, number, kind, at_us, amount,"
         " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
-        " VALUES (:project, :holder, :number, 'reset', :now, 0, :limit_id, :generation, :start, :end, :spent)",
-        holder=holder,
+        " VALUES (:project, :account, :number, 'reset', :now, 0, :limit_id, :generation, :start, :end, :spent)",
+        account=account,
         number=number,
         limit_id=limit_id,
         generation=closed.generation,

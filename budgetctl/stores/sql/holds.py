@@ -13,12 +13,12 @@ from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
 from budgetctl.stores.sql.account import Account
 from budgetctl.stores.sql.entries import model_key
-from budgetctl.stores.sql.rows import HOLDER_COLUMNS, Holder, find_holder
+from budgetctl.stores.sql.rows import ACCOUNT_COLUMNS, AccountRow, find_account
 from budgetctl.stores.sql.transaction import Row, Transaction
 
-_COLUMNS = "o.name, h.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
+_COLUMNS = "o.name, acc.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
 _FROM = (
-    "FROM holds o JOIN holders h ON h.project = o.project AND h.holder = o.holder"
+    "FROM holds o JOIN accounts acc ON acc.project = o.project AND acc.account = o.account"
     " LEFT JOIN models m ON m.project = o.project AND m.model = o.model"
 )
 
@@ -53,33 +53,34 @@ def hold_key(tx: Transaction, hold_id: str) -> int:
 
 def account_of(tx: Transaction, hold: Hold) -> Account:
     """The account that the hold was made for, also when that is deleted, whoever has its name by now."""
-    holder = _holder_of(tx, hold)
-    if holder.deleted_us:
+    account = _account_row(tx, hold)
+    if account.deleted_us:
         tx.require_whole_project()  # a deleted account is in nobody's chain of locks
-    return Account.of(tx, holder, is_told=True)
+    return Account.of(tx, account, is_told=True)
 
 
-def _holder_of(tx: Transaction, hold: Hold) -> Holder:
+def _account_row(tx: Transaction, hold: Hold) -> AccountRow:
     row = tx.one(
-        f"SELECT {HOLDER_COLUMNS} FROM holds o JOIN holders h ON h.project = o.project AND h.holder = o.holder"
+        f"SELECT {ACCOUNT_COLUMNS} FROM holds o"
+        " JOIN accounts acc ON acc.project = o.project AND acc.account = o.account"
         " WHERE o.project = :project AND o.name = :name",
         name=hold.hold_id,
     )
     if row is None:
         raise TypeError(f"the hold {hold.hold_id!r} is nobody's")
-    return Holder(*row)
+    return AccountRow(*row)
 
 
 def holds_of(
-    tx: Transaction, holder: Holder | None, *, resolved: bool, after: int, page: int
+    tx: Transaction, account: AccountRow | None, *, resolved: bool, after: int, page: int
 ) -> list[tuple[int, Hold]]:
     """A page of holds with their keys, oldest first: those that count now, or all of them."""
     rows = tx.all(
         f"SELECT o.hold, {_COLUMNS} {_FROM} WHERE o.project = :project AND o.hold > :after"
         + ("" if resolved else " AND o.state = 'open' AND o.expires_us > :now")
-        + ("" if holder is None else " AND o.holder = :holder")
+        + ("" if account is None else " AND o.account = :account")
         + " ORDER BY o.hold LIMIT :page",
-        holder=None if holder is None else holder.holder,
+        account=None if account is None else account.account_id,
         after=after,
         page=page,
     )
@@ -92,7 +93,7 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
     if earlier is not None:
         asked = (request.user, request.amount, request.model)
         is_same = (earlier.user, earlier.amount, earlier.model) == asked
-        if not is_same or _holder_of(tx, earlier).holder != find_holder(tx, request.user).holder:
+        if not is_same or _account_row(tx, earlier).account_id != find_account(tx, request.user).account_id:
             raise KeyConflictError(
                 f"the hold {request.hold_id!r} was made before, of {format_usd(earlier.amount)} for {earlier.user};"
                 " nothing was set aside",
@@ -105,10 +106,10 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
         raise windows.refusal(decision)
     expires_us = tx.now_us + request.ttl_us
     key = tx.insert(
-        "INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)"
-        " VALUES (:project, :name, :holder, :amount, :model, 'open', :note, :now, :expires) RETURNING hold",
+        "INSERT INTO holds (project, name, account, amount, model, state, note, created_us, expires_us)"
+        " VALUES (:project, :name, :account, :amount, :model, 'open', :note, :now, :expires) RETURNING hold",
         name=request.hold_id,
-        holder=account.holder.holder,
+        account=account.row.account_id,
         amount=request.amount,
         model=None if request.model is None else model_key(tx, request.model),
         note=request.note,
@@ -156,16 +157,16 @@ def limits_of_hold(tx: Transaction, hold: Hold) -> list[int]:
     return [limit_id for (limit_id,) in rows]
 
 
-def expire_all(tx: Transaction, holder: Holder) -> None:
-    """Let go of all that is set aside for a holder, without looking at its limits.
+def expire_all(tx: Transaction, account: AccountRow) -> None:
+    """Let go of all that is set aside for an account, without looking at its limits.
 
     As with a hold whose time is over, its call may be under way, and what that costs is still to be committed.
     """
     for limit_id, amount in tx.all(
         # A cross join keeps the tables in this order: from the postings on, all of them would be read.
         "SELECT p.limit_id, SUM(p.amount) FROM holds o CROSS JOIN hold_postings p"
-        " WHERE o.project = :project AND o.holder = :holder AND p.hold = o.hold GROUP BY p.limit_id",
-        holder=holder.holder,
+        " WHERE o.project = :project AND o.account = :account AND p.hold = o.hold GROUP BY p.limit_id",
+        account=account.account_id,
     ):
         tx.run(
             "UPDATE limits SET held = held - :amount WHERE project = :project AND limit_id = :limit_id",
@@ -174,13 +175,13 @@ def expire_all(tx: Transaction, holder: Holder) -> None:
         )
     tx.run(
         "DELETE FROM hold_postings WHERE (project, hold) IN"
-        " (SELECT o.project, o.hold FROM holds o WHERE o.project = :project AND o.holder = :holder)",
-        holder=holder.holder,
+        " (SELECT o.project, o.hold FROM holds o WHERE o.project = :project AND o.account = :account)",
+        account=account.account_id,
     )
     tx.run(
-        "UPDATE holds SET state = 'expired' WHERE project = :project AND holder = :holder"
+        "UPDATE holds SET state = 'expired' WHERE project = :project AND account = :account"
         " AND state NOT IN ('committed', 'released')",
-        holder=holder.holder,
+        account=account.account_id,
     )
 
 

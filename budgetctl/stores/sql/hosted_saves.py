@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from budgetctl.ledger import hosted_saves
-from budgetctl.ledger.hosted_saves import Decision, Posted, Shadow, State
+from budgetctl.ledger.hosted_saves import Meaning, Posted, Shadow, State
 from budgetctl.ledger.store import NEVER, BudgetChange
 from budgetctl.ledger.values import PRIMARY
 from budgetctl.money import Picodollars
@@ -16,7 +16,7 @@ from budgetctl.periods import duration_from_days
 from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.account import Account
 from budgetctl.stores.sql.documents import from_json
-from budgetctl.stores.sql.rows import HOLDER_COLUMNS, Holder
+from budgetctl.stores.sql.rows import ACCOUNT_COLUMNS, AccountRow
 from budgetctl.stores.sql.transaction import Transaction
 
 _PAGE = 1_000
@@ -35,7 +35,7 @@ class _Kept(NamedTuple):
 def accept(tx: Transaction, records: Sequence[Posted]) -> None:
     """Record what the records of a save mean."""
     clock.hold_still(tx)
-    while settle(tx) == _PAGE:  # a reset that is due must count before what follows it, which makes it look late
+    while conclude(tx) == _PAGE:  # a reset that is due must count before what follows it, which makes it look late
         pass
     kept = {identity: _kept_by(tx, identity) for identity in {record.identity for record in records}}
     for record in records:
@@ -48,31 +48,31 @@ def accept(tx: Transaction, records: Sequence[Posted]) -> None:
             _accept_known(tx, record, record.incarnation, shadow)
 
 
-def settle(tx: Transaction) -> int:
+def conclude(tx: Transaction) -> int:
     """Decide what has had no successor, the oldest page of it, and return how much that was: once is enough."""
     rows = tx.all(
-        "SELECT s.identity, s.limit_id, s.state, h.name FROM shadows s"
+        "SELECT s.identity, s.limit_id, s.state, acc.name FROM shadows s"
         " JOIN limits l ON l.project = s.project AND l.limit_id = s.limit_id"
-        " JOIN holders h ON h.project = l.project AND h.holder = l.holder"
-        " WHERE s.project = :project AND s.settle_us <= :now ORDER BY s.settle_us LIMIT :page",
+        " JOIN accounts acc ON acc.project = l.project AND acc.account = l.account"
+        " WHERE s.project = :project AND s.conclude_us <= :now ORDER BY s.conclude_us LIMIT :page",
         page=_PAGE,
     )
     for identity, limit_id, text, user in rows:
         shadow = _shadow(text)
-        decision = hosted_saves.settle(shadow, tx.now_us)
+        meaning = hosted_saves.conclude(shadow, tx.now_us)
         account = _account_with(tx, user, limit_id)
-        if account is not None and not account.holder.deleted_us:
-            _apply(account, decision, shadow.state)
+        if account is not None and not account.row.deleted_us:
+            _apply(account, meaning, shadow.state)
             account.save()
         else:  # a budget that is deleted has no reset, and what looks like one may be of its successor
-            decision = Decision(shadow._replace(pending=None))
-        _keep(tx, identity, limit_id, decision.shadow)
+            meaning = Meaning(shadow._replace(pending=None))
+        _keep(tx, identity, limit_id, meaning.shadow)
     return len(rows)
 
 
-def is_unsettled(tx: Transaction) -> bool:
-    """Whether there is anything to settle."""
-    return tx.one("SELECT 1 FROM shadows WHERE project = :project AND settle_us <= :now LIMIT 1") is not None
+def is_any_due(tx: Transaction) -> bool:
+    """Whether anything waits no longer for another save."""
+    return tx.one("SELECT 1 FROM shadows WHERE project = :project AND conclude_us <= :now LIMIT 1") is not None
 
 
 def _accept_known(tx: Transaction, record: Posted, limit_id: int, shadow: Shadow) -> None:
@@ -80,26 +80,27 @@ def _accept_known(tx: Transaction, record: Posted, limit_id: int, shadow: Shadow
     state, is_loaded = record.state, record.baseline is not None
     if is_loaded and record.is_new and state.last_us == shadow.state.last_us:  # it says nothing of what was spent
         state = state._replace(cost=shadow.state.cost, models=shadow.state.models)
-    decision = hosted_saves.decide(shadow, state, tx.now_us, is_new=record.is_new and not is_loaded)
-    if decision.shadow == shadow:
+    meaning = hosted_saves.interpret(shadow, state, tx.now_us, is_new=record.is_new and not is_loaded)
+    if meaning.shadow == shadow:
         return
     account = _account_with(tx, record.user, limit_id)
     if account is not None:
-        _apply(account, decision, shadow.state)
+        _apply(account, meaning, shadow.state)
         account.save()
-        _keep(tx, record.identity, limit_id, decision.shadow)
+        _keep(tx, record.identity, limit_id, meaning.shadow)
 
 
 def _account_with(tx: Transaction, user: str, limit_id: int) -> Account | None:
     """The account with that primary limit, deleted or not, if it is or was the user's."""
     row = tx.one(
-        f"SELECT {HOLDER_COLUMNS} FROM limits l JOIN holders h ON h.project = l.project AND h.holder = l.holder"
-        " WHERE l.project = :project AND l.limit_id = :limit_id AND l.name = :primary AND h.name = :user",
+        f"SELECT {ACCOUNT_COLUMNS} FROM limits l"
+        " JOIN accounts acc ON acc.project = l.project AND acc.account = l.account"
+        " WHERE l.project = :project AND l.limit_id = :limit_id AND l.name = :primary AND acc.name = :user",
         limit_id=limit_id,
         primary=PRIMARY,
         user=user,
     )
-    return None if row is None else Account.of(tx, Holder(*row))
+    return None if row is None else Account.of(tx, AccountRow(*row))
 
 
 def _accept_created(tx: Transaction, record: Posted, found: _Kept | None) -> None:
@@ -116,23 +117,23 @@ def _accept_created(tx: Transaction, record: Posted, found: _Kept | None) -> Non
         account = Account.create(tx, record.user, terms._replace(created_us=record.created_us))
     else:
         account.change(terms)
-    decision = hosted_saves.created(state, tx.now_us)
-    _apply(account, decision, state)
+    meaning = hosted_saves.created(state, tx.now_us)
+    _apply(account, meaning, state)
     account.save()
-    _keep(tx, record.identity, account.primary.limit_id, decision.shadow)
+    _keep(tx, record.identity, account.primary.limit_id, meaning.shadow)
 
 
-def _apply(account: Account, decision: Decision, state: State) -> None:
-    """Make of a decision what it says, in a budget whose shadow was `state` so far."""
-    if not account.holder.deleted_us:  # otherwise only what was spent is still of interest
-        _set_terms(account, decision, state)
-    for model, amount in decision.charges.items():
+def _apply(account: Account, meaning: Meaning, state: State) -> None:
+    """Make of a meaning what it says, in a budget whose shadow was `state` so far."""
+    if not account.row.deleted_us:  # otherwise only what was spent is still of interest
+        _set_terms(account, meaning, state)
+    for model, amount in meaning.charges.items():
         account.post("spend" if amount > 0 else "adjustment", Picodollars(amount), model=model)
 
 
-def _set_terms(account: Account, decision: Decision, state: State) -> None:
-    new = decision.shadow.state
-    if decision.is_reset:
+def _set_terms(account: Account, meaning: Meaning, state: State) -> None:
+    new = meaning.shadow.state
+    if meaning.is_reset:
         account.reset()
     if new.terms != state.terms:
         account.change(
@@ -151,9 +152,9 @@ def _duration(state: State) -> str:
 def _kept_by(tx: Transaction, identity: str) -> dict[str, _Kept]:
     """A client's shadows, by user: that of the newest budget for each."""
     rows = tx.all(
-        "SELECT h.name, s.limit_id, s.state, l.deleted_us FROM shadows s"
+        "SELECT acc.name, s.limit_id, s.state, l.deleted_us FROM shadows s"
         " JOIN limits l ON l.project = s.project AND l.limit_id = s.limit_id"
-        " JOIN holders h ON h.project = l.project AND h.holder = l.holder"
+        " JOIN accounts acc ON acc.project = l.project AND acc.account = l.account"
         " WHERE s.project = :project AND s.identity = :identity ORDER BY s.limit_id",
         identity=identity,
     )
@@ -162,14 +163,14 @@ def _kept_by(tx: Transaction, identity: str) -> dict[str, _Kept]:
 
 def _keep(tx: Transaction, identity: str, limit_id: int, shadow: Shadow) -> None:
     tx.run(
-        "INSERT INTO shadows (project, identity, limit_id, state, settle_us, updated_us)"
-        " VALUES (:project, :identity, :limit_id, :state, :settle_us, :now)"
+        "INSERT INTO shadows (project, identity, limit_id, state, conclude_us, updated_us)"
+        " VALUES (:project, :identity, :limit_id, :state, :conclude_us, :now)"
         " ON CONFLICT (project, identity, limit_id) DO UPDATE"
-        " SET state = excluded.state, settle_us = excluded.settle_us, updated_us = excluded.updated_us",
+        " SET state = excluded.state, conclude_us = excluded.conclude_us, updated_us = excluded.updated_us",
         identity=identity,
         limit_id=limit_id,
         state=_text(shadow),
-        settle_us=shadow.settle_us,
+        conclude_us=shadow.conclude_us,
     )
 
 

@@ -36,20 +36,20 @@ def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | No
         spent=ZERO,
         warn_at=DEFAULT_WARN_AT if change.warn_at is None else change.warn_at,
     )
-    check_terms(tx, limit)
+    check_limit(tx, limit)
     return limit
 
 
-def insert_limit(tx: Transaction, holder: int, limit: Limit) -> Limit:
+def insert_limit(tx: Transaction, account: int, limit: Limit) -> Limit:
     """Write a new limit in the window of now."""
     window = windows.limit_window(limit, tx.now_us)
     limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
     limit_id = tx.insert(
-        "INSERT INTO limits (project, holder, name, amount, duration, align, zone, models, anchor_us,"
+        "INSERT INTO limits (project, account, name, amount, duration, align, zone, models, anchor_us,"
         " generation, window_start_us, window_end_us, warn_at)"
-        " VALUES (:project, :holder, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
+        " VALUES (:project, :account, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
         " :generation, :window_start_us, :window_end_us, :warn_at) RETURNING limit_id",
-        holder=holder,
+        account=account,
         **_columns(limit),
     )
     return limit._replace(limit_id=limit_id)
@@ -67,19 +67,19 @@ def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
     tx.run(
         "UPDATE limits SET amount = :amount, warn_at = :warn_at, duration = :duration, align = :align, zone = :zone,"
         " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
-        " window_end_us = :window_end_us, spent = :spent, held = :held, extra = :extra,"
-        " extra_until_us = :extra_until_us"
+        " window_end_us = :window_end_us, spent = :spent, held = :held, topped_up = :topped_up,"
+        " topped_up_until_us = :topped_up_until_us"
         " WHERE project = :project AND limit_id = :limit_id",
         **counters,
         **_columns(limit),
     )
 
 
-def delete_limit(tx: Transaction, holder: int, limit: Limit) -> None:
+def delete_limit(tx: Transaction, account: int, limit: Limit) -> None:
     """Take a limit away, and what is set aside in it. Its entries stay, and its name is free for a new one."""
     row = tx.one(
-        "SELECT MAX(deleted_us) FROM limits WHERE project = :project AND holder = :holder AND name = :name",
-        holder=holder,
+        "SELECT MAX(deleted_us) FROM limits WHERE project = :project AND account = :account AND name = :name",
+        account=account,
         name=limit.name,
     )
     tx.run("DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id", limit_id=limit.limit_id)
@@ -105,11 +105,11 @@ def swept(tx: Transaction, limit: Limit) -> Limit:
     return limit._replace(held=Picodollars(limit.held - sum(amount for _, amount in gone)))
 
 
-def settled(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
+def topped_up(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
     """The limit with what its top-ups add to it now, or to its next generation when this one closes."""
-    from budgetctl.stores.sql.top_ups import settle  # seldom needed, and a common command starts without it
+    from budgetctl.stores.sql.top_ups import update  # seldom needed, and a common command starts without it
 
-    return settle(tx, limit, closes=closes)
+    return update(tx, limit, closes=closes)
 
 
 def _columns(limit: Limit) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def duration_after(stated: str | None, current: str | None) -> str | None:
     return str(duration) if duration else None
 
 
-def check_terms(tx: Transaction, limit: Limit) -> None:
+def check_limit(tx: Transaction, limit: Limit) -> None:
     check_alignment(parse_duration(limit.duration) if limit.duration else None, limit.align)
     if tx.most is not None and limit.allowance > tx.most:
         raise InvalidValueError(

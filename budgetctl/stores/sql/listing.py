@@ -11,12 +11,12 @@ from budgetctl.ledger import windows
 from budgetctl.ledger.store import PROJECT, SortKey, sort_value
 from budgetctl.ledger.values import Budget
 from budgetctl.stores.sql.rows import (
-    HOLDER_COLUMNS,
-    HOLDER_WIDTH,
+    ACCOUNT_COLUMNS,
+    ACCOUNT_WIDTH,
     LIMIT_COLUMNS,
     PRIMARY_LIMITS,
     SPENT,
-    Holder,
+    AccountRow,
     limit_from_row,
     stored_model_totals,
 )
@@ -28,17 +28,17 @@ _SORTED_PAGE = 20_000
 """Each sorted page scans all budgets, so that nothing is held open between two: few large pages."""
 
 _SORT_EXPRESSIONS: dict[SortKey, str] = {
-    "user": "h.name",
+    "user": "acc.name",
     "spent": SPENT,
     "budget": "l.amount",
     "remaining": (
-        f"{SPENT} + l.held - l.amount - l.extra - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
+        f"{SPENT} + l.held - l.amount - l.topped_up - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
         " WHERE x.project = l.project AND x.limit_id = l.limit_id AND x.expires_us <= :now)"
     ),
 }
 """What `sort_value` gives for a budget."""
 
-_UNSETTLED = "(l.extra <> 0 AND (l.window_end_us <= :now OR l.extra_until_us <= :now))"
+_ENDED_TOP_UPS = "(l.topped_up <> 0 AND (l.window_end_us <= :now OR l.topped_up_until_us <= :now))"
 """Of whose top-ups no database can tell what is left."""
 
 Place = tuple[str | None, int | None]
@@ -67,9 +67,9 @@ def list_budgets(
     where = tuple(condition for condition, is_wanted in filters if is_wanted)
     if sort == "remaining":
         # Where the other is NULL, nothing expires.
-        settled = _pages(read, _Query(project, sort, (*where, f"COALESCE(NOT {_UNSETTLED}, TRUE)")), after)
-        others = _unsettled(read, _Query(project, "user", (*where, _UNSETTLED)), after)
-        found: Iterable[Budget] = heapq.merge(settled, others, key=_by_remaining)
+        stored = _pages(read, _Query(project, sort, (*where, f"COALESCE(NOT {_ENDED_TOP_UPS}, TRUE)")), after)
+        others = _with_ended_top_ups(read, _Query(project, "user", (*where, _ENDED_TOP_UPS)), after)
+        found: Iterable[Budget] = heapq.merge(stored, others, key=_by_remaining)
     else:
         found = _pages(read, _Query(project, sort, where), after)
     return (budget for budget in found if not over or windows.status(budget.limit) == "exceeded")
@@ -88,28 +88,30 @@ def _pages(read: Callable[[], AbstractContextManager[Transaction]], query: _Quer
 
 def _page(tx: Transaction, query: _Query, after: Place, size: int) -> list[Budget]:
     key = _SORT_EXPRESSIONS[query.sort]
-    where = ["h.project = :project", "h.deleted_us = 0", f"h.name <> '{PROJECT}'", *query.where]
+    where = ["acc.project = :project", "acc.deleted_us = 0", f"acc.name <> '{PROJECT}'", *query.where]
     user, value = after
     if user is not None:
-        behind = "h.name > :after_user"
+        behind = "acc.name > :after_user"
         where.append(behind if query.sort == "user" else f"({key} < :after_key OR ({key} = :after_key AND {behind}))")
     rows = tx.all(
-        f"SELECT {HOLDER_COLUMNS}, {LIMIT_COLUMNS} FROM {PRIMARY_LIMITS} WHERE {' AND '.join(where)}"
-        f" ORDER BY {'' if query.sort == 'user' else f'{key} DESC, '}h.name LIMIT :page",
+        f"SELECT {ACCOUNT_COLUMNS}, {LIMIT_COLUMNS} FROM {PRIMARY_LIMITS} WHERE {' AND '.join(where)}"
+        f" ORDER BY {'' if query.sort == 'user' else f'{key} DESC, '}acc.name LIMIT :page",
         page=size,
         after_user=user,
         after_key=value,
     )
-    stored = [limit_from_row(row[HOLDER_WIDTH:]) for row in rows]
+    stored = [limit_from_row(row[ACCOUNT_WIDTH:]) for row in rows]
     totals = stored_model_totals(tx, [limit.limit_id for limit in stored if not windows.is_due(limit, tx.now_us)])
     return [
-        Holder(*row[:HOLDER_WIDTH]).budget(query.project, limit, totals.get(limit.limit_id, {}))
+        AccountRow(*row[:ACCOUNT_WIDTH]).budget(query.project, limit, totals.get(limit.limit_id, {}))
         for row, limit in zip(rows, as_of_now(tx, stored), strict=True)
     ]
 
 
-def _unsettled(read: Callable[[], AbstractContextManager[Transaction]], query: _Query, after: Place) -> list[Budget]:
-    """Those who sort by what is worked out here. They are few: to write to one, or to reset it, settles it."""
+def _with_ended_top_ups(
+    read: Callable[[], AbstractContextManager[Transaction]], query: _Query, after: Place
+) -> list[Budget]:
+    """Those who sort by what is worked out here. They are few: to write to one, or to reset it, ends that."""
     user, value = after
     behind = None if user is None or value is None else (-value, user)
     found = [each for each in _pages(read, query, (None, None)) if behind is None or _by_remaining(each) > behind]

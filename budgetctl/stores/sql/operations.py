@@ -116,15 +116,15 @@ def once(
     """The entry that `make` makes, and whether it is new: the same key again answers the one that it made."""
     if key is None:
         return make(), True
-    holder = account.holder.holder
-    earlier = _replayed(tx, holder, key)
+    account_id = account.row.account_id
+    earlier = _replayed(tx, account_id, key)
     if earlier is not None:
         return earlier, False
     entry = make()
     tx.run(
-        "INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)"
-        " VALUES (:project, :holder, :kind, :digest, :request, :number)",
-        holder=holder,
+        "INSERT INTO idempotency_keys (project, account, kind, digest, request, number)"
+        " VALUES (:project, :account, :kind, :digest, :request, :number)",
+        account=account_id,
         kind=key.kind,
         digest=key.digest,
         request=key.request,
@@ -133,14 +133,14 @@ def once(
     return entry, True
 
 
-def _replayed(tx: Transaction, holder: int, key: IdempotencyKey) -> Entry | None:
+def _replayed(tx: Transaction, account_id: int, key: IdempotencyKey) -> Entry | None:
     """The entry that the key made before. Raises `KeyConflictError` when it was for another request."""
     row = tx.one(
         f"SELECT k.request, {ENTRY_COLUMNS} FROM idempotency_keys k"
-        " JOIN entries e ON e.project = k.project AND e.holder = k.holder AND e.number = k.number"
+        " JOIN entries e ON e.project = k.project AND e.account = k.account AND e.number = k.number"
         f" {ENTRY_JOINS}"
-        " WHERE k.project = :project AND k.holder = :holder AND k.kind = :kind AND k.digest = :digest",
-        holder=holder,
+        " WHERE k.project = :project AND k.account = :account AND k.kind = :kind AND k.digest = :digest",
+        account=account_id,
         kind=key.kind,
         digest=key.digest,
     )

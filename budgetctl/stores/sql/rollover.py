@@ -15,7 +15,7 @@ from budgetctl.ledger.values import Align, Limit, Reset
 from budgetctl.ledger.windows import closed_window, fixed_length_us
 from budgetctl.periods import Duration, Window, parse_duration, window_at
 from budgetctl.stores.sql import clock
-from budgetctl.stores.sql.limits import settled
+from budgetctl.stores.sql.limits import topped_up
 from budgetctl.stores.sql.rows import LIMIT_COLUMNS, limit_from_row
 from budgetctl.stores.sql.transaction import Row, Transaction
 
@@ -55,10 +55,10 @@ def due_resets(read: Begin, behind: tuple[str, str] | None) -> Iterator[Reset]:
         with read() as tx:
             if after is None:
                 after = 0 if behind is None else _place(tx, *behind)
-            # A cross join keeps the tables in this order: from the holders on, each batch would read all of them.
+            # A cross join keeps the tables in this order: from the accounts on, each batch would read all of them.
             rows = tx.all(
-                f"SELECT h.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN holders h"
-                f" WHERE {_DUE} AND l.limit_id > :after AND h.project = l.project AND h.holder = l.holder"
+                f"SELECT acc.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN accounts acc"
+                f" WHERE {_DUE} AND l.limit_id > :after AND acc.project = l.project AND acc.account = l.account"
                 " ORDER BY l.limit_id LIMIT :size",
                 after=after,
                 size=_PAGE,
@@ -73,8 +73,8 @@ def due_resets(read: Begin, behind: tuple[str, str] | None) -> Iterator[Reset]:
 
 def _place(tx: Transaction, user: str, name: str) -> int:
     row = tx.one(
-        "SELECT MAX(l.limit_id) FROM limits l JOIN holders h ON h.project = l.project AND h.holder = l.holder"
-        " WHERE h.project = :project AND h.name = :user AND l.name = :name",
+        "SELECT MAX(l.limit_id) FROM limits l JOIN accounts acc ON acc.project = l.project AND acc.account = l.account"
+        " WHERE acc.project = :project AND acc.name = :user AND l.name = :name",
         user=user,
         name=name,
     )
@@ -116,9 +116,9 @@ def _roll(tx: Transaction, batch: _Batch) -> int:
         " GROUP BY l.name, l.duration, l.align, l.zone",
         **batch._asdict(),
     )
-    topped_up = f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE {_DUE_IN_BATCH} AND l.extra <> 0"
-    for row in tx.all(topped_up, **batch._asdict()):
-        _settle(tx, limit_from_row(row))
+    with_top_ups = f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE {_DUE_IN_BATCH} AND l.topped_up <> 0"
+    for row in tx.all(with_top_ups, **batch._asdict()):
+        _update(tx, limit_from_row(row))
     for name in {row[0] for row in groups}:
         _record(tx, batch, name)
     for terms in {_Terms(*row[1:4]) for row in groups}:
@@ -126,32 +126,33 @@ def _roll(tx: Transaction, batch: _Batch) -> int:
     return sum(row[4] for row in groups)
 
 
-def _settle(tx: Transaction, limit: Limit) -> None:
+def _update(tx: Transaction, limit: Limit) -> None:
     """Note what is left of a limit's top-ups, which are few."""
-    limit = settled(tx, limit)
+    limit = topped_up(tx, limit)
     tx.run(
-        "UPDATE limits SET extra = :extra, extra_until_us = :until WHERE project = :project AND limit_id = :limit_id",
+        "UPDATE limits SET topped_up = :topped_up, topped_up_until_us = :until"
+        " WHERE project = :project AND limit_id = :limit_id",
         limit_id=limit.limit_id,
-        extra=limit.extra,
-        until=limit.extra_until_us,
+        topped_up=limit.topped_up,
+        until=limit.topped_up_until_us,
     )
 
 
 def _record(tx: Transaction, batch: _Batch, name: str) -> None:
-    """Record the resets of the limits of a name. A holder has at most one of that name, and gets at most one entry."""
+    """Record the resets of the limits of a name. An account has at most one of it, and so gets at most one entry."""
     spent = f"{_DUE_IN_BATCH} AND l.name = :name AND l.spent <> 0"
     tx.run(
-        "INSERT INTO entries (project, holder, number, kind, at_us, amount,"
+        "INSERT INTO entries (project, account, number, kind, at_us, amount,"
         " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
-        " SELECT l.project, l.holder, h.last_number + 1, 'reset', :now, 0,"
+        " SELECT l.project, l.account, acc.last_number + 1, 'reset', :now, 0,"
         " l.limit_id, l.generation, l.window_start_us, l.window_end_us, l.spent"
-        f" FROM limits l CROSS JOIN holders h WHERE {spent} AND h.project = l.project AND h.holder = l.holder",
+        f" FROM limits l CROSS JOIN accounts acc WHERE {spent} AND acc.project = l.project AND acc.account = l.account",
         name=name,
         **batch._asdict(),
     )
     tx.run(
-        "UPDATE holders SET last_number = last_number + 1, updated_us = :now"
-        f" WHERE (project, holder) IN (SELECT l.project, l.holder FROM limits l WHERE {spent})",
+        "UPDATE accounts SET last_number = last_number + 1, updated_us = :now"
+        f" WHERE (project, account) IN (SELECT l.project, l.account FROM limits l WHERE {spent})",
         name=name,
         **batch._asdict(),
     )

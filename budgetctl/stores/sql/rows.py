@@ -19,17 +19,17 @@ LIMIT_COLUMNS = ", ".join(f"l.{column}" for column in Limit._fields)
 """A limit's fields have the names of its columns."""
 _WARN_AT = Limit._fields.index("warn_at")
 
-HOLDER_COLUMNS = (
-    "h.holder, h.name, h.last_number, h.created_us, h.updated_us, h.extra, h.parent,"
-    " (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent), h.deleted_us"
+ACCOUNT_COLUMNS = (
+    "acc.account, acc.name, acc.last_number, acc.created_us, acc.updated_us, acc.extra, acc.parent,"
+    " (SELECT p.name FROM accounts p WHERE p.project = acc.project AND p.account = acc.parent), acc.deleted_us"
 )
-HOLDER_WIDTH = 9
+ACCOUNT_WIDTH = 9
 
 SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
 """What a limit has spent in its current window."""
 
 PRIMARY_LIMITS = (
-    "holders h JOIN limits l ON l.project = h.project AND l.holder = h.holder"
+    "accounts acc JOIN limits l ON l.project = acc.project AND l.account = acc.account"
     f" AND l.name = '{PRIMARY}' AND l.deleted_us = 0"
 )
 
@@ -40,7 +40,7 @@ MAX_DEPTH = 8
 ENTRY_COLUMNS = (
     "e.number, e.kind, e.at_us, e.amount, m.name, e.usage, e.pricing, e.note,"
     " l.name, e.closed_generation, e.closed_start_us, e.closed_end_us, e.closed_spent, e.refers_to,"
-    " EXISTS (SELECT 1 FROM entries c WHERE c.project = e.project AND c.holder = e.holder AND c.refers_to = e.number"
+    " EXISTS (SELECT 1 FROM entries c WHERE c.project = e.project AND c.account = e.account AND c.refers_to = e.number"
     "  AND c.kind = 'adjustment')"
 )
 
@@ -51,17 +51,17 @@ ENTRY_JOINS = (
 """The tables that `ENTRY_COLUMNS` are selected from, beside `entries e`."""
 
 _LATER = (
-    "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.holder = e.holder"
+    "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.account = e.account"
     " AND c.refers_to = e.number AND c.kind = '{}')"
 )
 CORRECTIONS, REFUNDS = _LATER.format("adjustment"), _LATER.format("refund")
 """By how much later entries correct an entry, and refund it (which is negative)."""
 
 
-class Holder(NamedTuple):
+class AccountRow(NamedTuple):
     """A user's row: `last_number` is that of the newest entry, `deleted_us` is 0 unless it is deleted."""
 
-    holder: int
+    account_id: int
     name: str
     last_number: int
     created_us: int
@@ -77,49 +77,51 @@ class Holder(NamedTuple):
         return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra, self.parent_name)
 
 
-def find_holder(tx: Transaction, user: str) -> Holder:
-    """The user's holder. Raises `UnknownUserError`, with the command that would create it."""
+def find_account(tx: Transaction, user: str) -> AccountRow:
+    """The user's account. Raises `UnknownUserError`, with the command that would create it."""
     row = tx.one(
-        f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.name = :user AND h.deleted_us = 0",
+        f"SELECT {ACCOUNT_COLUMNS} FROM accounts acc"
+        " WHERE acc.project = :project AND acc.name = :user AND acc.deleted_us = 0",
         user=user,
     )
     if row is None:
         raise unknown_user(user)
-    return Holder(*row)
+    return AccountRow(*row)
 
 
-def holders_above(tx: Transaction, holder: Holder, *, stop_at: int | None = None) -> list[Holder]:
-    """Those whose limits also count what the holder spends: its parents, the nearest first, then the project.
+def accounts_above(tx: Transaction, account: AccountRow, *, stop_at: int | None = None) -> list[AccountRow]:
+    """Those whose limits also count what the account spends: its parents, the nearest first, then the project.
 
     Goes no further than `stop_at`: while a place is only tried, the parents may be a circle.
     """
-    above: list[Holder] = []
-    parent = holder.parent
+    above: list[AccountRow] = []
+    parent = account.parent
     while parent is not None:
         row = tx.one(
-            f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.holder = :parent", parent=parent
+            f"SELECT {ACCOUNT_COLUMNS} FROM accounts acc WHERE acc.project = :project AND acc.account = :parent",
+            parent=parent,
         )
         if row is None:
             break
-        above.append(Holder(*row))
-        parent = above[-1].parent if above[-1].holder != stop_at else None
-    if holder.name != PROJECT:
+        above.append(AccountRow(*row))
+        parent = above[-1].parent if above[-1].account_id != stop_at else None
+    if account.name != PROJECT:
         row = tx.one(
-            f"SELECT {HOLDER_COLUMNS} FROM holders h WHERE h.project = :project AND h.name = :name"
-            " AND h.deleted_us = 0",
+            f"SELECT {ACCOUNT_COLUMNS} FROM accounts acc WHERE acc.project = :project AND acc.name = :name"
+            " AND acc.deleted_us = 0",
             name=PROJECT,
         )
-        above += [Holder(*row)] if row is not None else []
+        above += [AccountRow(*row)] if row is not None else []
     return above
 
 
-def limits_of(tx: Transaction, holder: Holder) -> list[Limit]:
-    """The holder's limits as they are stored: of a deleted one, those that it had in the end."""
+def limits_of(tx: Transaction, account: AccountRow) -> list[Limit]:
+    """The account's limits as they are stored: of a deleted one, those that it had in the end."""
     rows = tx.all(
-        f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.holder = :holder"
+        f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.account = :account"
         " AND l.deleted_us = :deleted_us ORDER BY l.limit_id",
-        holder=holder.holder,
-        deleted_us=holder.deleted_us,
+        account=account.account_id,
+        deleted_us=account.deleted_us,
     )
     return [limit_from_row(row) for row in rows]
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from budgetctl.ledger.holds import Decision
 from budgetctl.ledger.values import Limit, Standing
-from budgetctl.ledger.windows import decide, is_unsettled, rolled
+from budgetctl.ledger.windows import decide, has_ended_top_ups, rolled
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql import clock
-from budgetctl.stores.sql.rows import Holder, find_holder, holders_above, limits_of
+from budgetctl.stores.sql.rows import AccountRow, accounts_above, find_account, limits_of
 from budgetctl.stores.sql.transaction import Transaction
 
 
-def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
-    """All limits that the holder's charges may count against as they stand now, the holder's own first."""
-    owners = [holder, *holders_above(tx, holder)]
+def standings_of(tx: Transaction, account: AccountRow) -> tuple[Standing, ...]:
+    """All limits that the account's charges may count against as they stand now, the account's own first."""
+    owners = [account, *accounts_above(tx, account)]
     stored = [(owner.name, limit) for owner in owners for limit in limits_of(tx, owner)]
     limits = as_of_now(tx, [limit for _, limit in stored])
     return tuple(Standing(name, limit) for (name, _), limit in zip(stored, limits, strict=True))
@@ -23,17 +23,17 @@ def standings_of(tx: Transaction, holder: Holder) -> tuple[Standing, ...]:
 
 def decided(tx: Transaction, user: str, cost: Picodollars | None, names: str | None) -> Decision:
     """Whether all limits of a user would allow a cost now. Raises `UnknownUserError` and `ClockError`."""
-    holder = find_holder(tx, user)
-    clock.check(tx, holder.updated_us)
-    return decide(user, standings_of(tx, holder), cost, names, tx.now_us)
+    account = find_account(tx, user)
+    clock.check(tx, account.updated_us)
+    return decide(user, standings_of(tx, account), cost, names, tx.now_us)
 
 
 def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
     """The limits as a read shows them: without expired holds and top-ups, and rolled where a window has passed."""
-    if any(is_unsettled(limit, tx.now_us) for limit in limits):
+    if any(has_ended_top_ups(limit, tx.now_us) for limit in limits):
         from budgetctl.stores.sql.top_ups import with_current
 
-        limits = [with_current(tx, limit) if is_unsettled(limit, tx.now_us) else limit for limit in limits]
+        limits = [with_current(tx, limit) if has_ended_top_ups(limit, tx.now_us) else limit for limit in limits]
     return [rolled(limit, tx.now_us) for limit in _without_expired_holds(tx, limits)]
 
 

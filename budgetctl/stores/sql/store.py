@@ -15,7 +15,7 @@ from budgetctl.ledger.values import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.bookkeeping import SqlLedger
-from budgetctl.stores.sql.rows import PRIMARY_LIMITS, SPENT, already_exists, find_holder, spent_by_model
+from budgetctl.stores.sql.rows import PRIMARY_LIMITS, SPENT, already_exists, find_account, spent_by_model
 from budgetctl.stores.sql.standings import standings_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class SqlStore(SqlLedger):
             clock.check(tx)
             for user, change in changes:
                 is_new = not tx.one(
-                    "SELECT 1 FROM holders WHERE project = :project AND name = :user AND deleted_us = 0",
+                    "SELECT 1 FROM accounts WHERE project = :project AND name = :user AND deleted_us = 0",
                     user=user,
                 )
                 if is_new:
@@ -109,30 +109,30 @@ class SqlStore(SqlLedger):
         from budgetctl.stores.sql.structure import has_children
 
         with self.write() as tx:
-            found = find_holder(tx, user)
+            found = find_account(tx, user)
             if has_children(tx, found):
                 raise InvalidValueError(f"{user} is the parent of others, and cannot be deleted before they are moved")
             expire_all(tx, found)
-            holder = found.holder
+            account = found.account_id
             # It tells the deleted of one name apart, also where the clock stands still or goes back.
-            row = tx.one("SELECT MAX(deleted_us) FROM holders WHERE project = :project AND name = :user", user=user)
+            row = tx.one("SELECT MAX(deleted_us) FROM accounts WHERE project = :project AND name = :user", user=user)
             deleted_us = max(tx.now_us, row[0] + 1 if row else 1)
-            for table in ("holders", "limits"):
+            for table in ("accounts", "limits"):
                 tx.run(
-                    f"UPDATE {table} SET deleted_us = :deleted_us WHERE project = :project AND holder = :holder"
+                    f"UPDATE {table} SET deleted_us = :deleted_us WHERE project = :project AND account = :account"
                     " AND deleted_us = 0",
                     deleted_us=deleted_us,
-                    holder=holder,
+                    account=account,
                 )
 
     def budget(self, user: str) -> Budget:
         """The user's budget as it stands now."""
         with self.read() as tx:
-            holder = find_holder(tx, user)
-            clock.hold_still(tx, holder.updated_us)
-            standings = standings_of(tx, holder)
+            account = find_account(tx, user)
+            clock.hold_still(tx, account.updated_us)
+            standings = standings_of(tx, account)
             limit = next(each for owner, each in standings if owner == user and each.name == PRIMARY)
-            budget = holder.budget(self.project, limit, spent_by_model(tx, limit))
+            budget = account.budget(self.project, limit, spent_by_model(tx, limit))
             return budget._replace(standings=standings)
 
     def budgets(
@@ -160,8 +160,8 @@ class SqlStore(SqlLedger):
             with self.read() as tx:
                 if place is None:
                     place = 0 if after is None else hold_key(tx, after)
-                holder = None if user is None else find_holder(tx, user)
-                page = holds_of(tx, holder, resolved=resolved, after=place, page=_PAGE)
+                account = None if user is None else find_account(tx, user)
+                page = holds_of(tx, account, resolved=resolved, after=place, page=_PAGE)
             yield from (hold for _, hold in page)
             if len(page) < _PAGE:
                 return
@@ -191,7 +191,7 @@ class SqlStore(SqlLedger):
         resets = []
         with self.write() as tx:
             for (user,) in tx.all(
-                "SELECT name FROM holders WHERE project = :project AND deleted_us = 0 AND name > :after"
+                "SELECT name FROM accounts WHERE project = :project AND deleted_us = 0 AND name > :after"
                 " ORDER BY name LIMIT :page",
                 after=after or PROJECT,
                 page=_PAGE,
@@ -231,16 +231,16 @@ class SqlStore(SqlLedger):
         with self.write(create=any(record.incarnation is None for record in records)) as tx:
             hosted_saves.accept(tx, records)
 
-    def settle(self) -> int:
+    def conclude_saves(self) -> int:
         """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
         from budgetctl.stores.sql import hosted_saves
 
         with self.read() as tx:
-            if not hosted_saves.is_unsettled(tx):
+            if not hosted_saves.is_any_due(tx):
                 return 0
         with self.write() as tx:
             clock.check(tx)
-            return hosted_saves.settle(tx)
+            return hosted_saves.conclude(tx)
 
     def summary(self) -> ProjectSummary:
         """How many users there are and what they have spent in their current windows."""
@@ -248,7 +248,8 @@ class SqlStore(SqlLedger):
             # Summed as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million.
             row = tx.one(
                 f"SELECT COUNT(*), SUM(CAST({_DOLLARS} AS BIGINT)), SUM(({SPENT}) % {PICODOLLARS_PER_USD})"
-                f" FROM {PRIMARY_LIMITS} WHERE h.project = :project AND h.deleted_us = 0 AND h.name <> '{PROJECT}'"
+                f" FROM {PRIMARY_LIMITS}"
+                f" WHERE acc.project = :project AND acc.deleted_us = 0 AND acc.name <> '{PROJECT}'"
             )
         users, dollars, rest = row or (0, 0, 0)
         spent = Picodollars((dollars or 0) * PICODOLLARS_PER_USD + (rest or 0))

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.store import PROJECT
-from budgetctl.stores.sql.rows import MAX_DEPTH, Holder, find_holder, holders_above
+from budgetctl.stores.sql.rows import MAX_DEPTH, AccountRow, accounts_above, find_account
 from budgetctl.stores.sql.transaction import Transaction
 
 
-def placed(tx: Transaction, holder: Holder, parent: str) -> tuple[Holder, list[Holder]]:
-    """The holder under another parent (none for an empty name), and those above it then.
+def placed(tx: Transaction, account: AccountRow, parent: str) -> tuple[AccountRow, list[AccountRow]]:
+    """The account under another parent (none for an empty name), and those above it then.
 
     Raises `UnknownUserError`, and `InvalidValueError` for a place that it cannot have.
     """
-    above_it = find_holder(tx, parent) if parent else None
-    moved = holder._replace(parent=above_it and above_it.holder, parent_name=above_it and above_it.name)
+    above_it = find_account(tx, parent) if parent else None
+    moved = account._replace(parent=above_it and above_it.account_id, parent_name=above_it and above_it.name)
     parents: list[int] = []
-    above = holders_above(tx, moved, stop_at=moved.holder)
+    above = accounts_above(tx, moved, stop_at=moved.account_id)
     for each in above:
-        if each.holder == holder.holder:
-            raise InvalidValueError(f"{parent} cannot be the parent of {holder.name}, under which it stands itself")
-        parents += [each.holder] if each.name != PROJECT else []
-    if len(parents) + _height(tx, holder) > MAX_DEPTH:
-        raise InvalidValueError(f"{holder.name} cannot stand under {parent}: a user has at most {MAX_DEPTH} above it")
+        if each.account_id == account.account_id:
+            raise InvalidValueError(f"{parent} cannot be the parent of {account.name}, under which it stands itself")
+        parents += [each.account_id] if each.name != PROJECT else []
+    if len(parents) + _height(tx, account) > MAX_DEPTH:
+        raise InvalidValueError(f"{account.name} cannot stand under {parent}: a user has at most {MAX_DEPTH} above it")
     return moved, above
 
 
-def has_children(tx: Transaction, holder: Holder) -> bool:
-    """Whether anybody stands under the holder."""
-    return bool(_children(tx, [holder.holder]))
+def has_children(tx: Transaction, account: AccountRow) -> bool:
+    """Whether anybody stands under the account."""
+    return bool(_children(tx, [account.account_id]))
 
 
-def _height(tx: Transaction, holder: Holder) -> int:
-    """How many stand under the holder, one under another."""
-    height, level = 0, [holder.holder]
+def _height(tx: Transaction, account: AccountRow) -> int:
+    """How many stand under the account, one under another."""
+    height, level = 0, [account.account_id]
     while height <= MAX_DEPTH and (level := _children(tx, level)):
         height += 1
     return height
@@ -41,7 +41,7 @@ def _height(tx: Transaction, holder: Holder) -> int:
 
 def _children(tx: Transaction, parents: list[int]) -> list[int]:
     rows = tx.all(
-        "SELECT h.holder FROM holders h WHERE h.project = :project AND h.deleted_us = 0"
-        f" AND h.parent IN ({','.join(map(str, parents))})"
+        "SELECT acc.account FROM accounts acc WHERE acc.project = :project AND acc.deleted_us = 0"
+        f" AND acc.parent IN ({','.join(map(str, parents))})"
     )
     return [row[0] for row in rows]

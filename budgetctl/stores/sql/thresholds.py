@@ -20,10 +20,10 @@ CLAIMED_US = 45 * 1_000_000
 def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
     """A page of thresholds that are crossed and not told, in key order, and where the next page begins."""
     rows = tx.all(
-        # A cross join keeps the tables in this order: from the holders on, each page would read all of them.
-        f"SELECT h.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN holders h"
+        # A cross join keeps the tables in this order: from the accounts on, each page would read all of them.
+        f"SELECT acc.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN accounts acc"
         " WHERE l.project = :project AND l.limit_id > :after AND l.deleted_us = 0 AND l.spent > 0"
-        " AND l.spent >= l.amount / 100 AND h.project = l.project AND h.holder = l.holder"
+        " AND l.spent >= l.amount / 100 AND acc.project = l.project AND acc.account = l.account"
         " ORDER BY l.limit_id LIMIT :page",
         after=after,
         page=PAGE,

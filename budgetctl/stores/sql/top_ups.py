@@ -6,13 +6,13 @@ from budgetctl.ledger import top_ups
 from budgetctl.ledger.top_ups import Left, TopUp, TopUpRequest
 from budgetctl.ledger.values import Limit
 from budgetctl.money import Picodollars
-from budgetctl.stores.sql.rows import Holder, limits_of
+from budgetctl.stores.sql.rows import AccountRow, limits_of
 from budgetctl.stores.sql.transaction import Transaction
 
 
 def insert_top_up(tx: Transaction, limit: Limit, number: int, request: TopUpRequest) -> Limit:
     """Write a top-up that an entry makes. Returns the limit with what it adds."""
-    limit = settle(tx, limit)
+    limit = update(tx, limit)
     tx.run(
         "INSERT INTO top_ups (project, limit_id, number, amount, counts, burned, at_spent, expires_us)"
         " VALUES (:project, :limit_id, :number, :amount, :amount, 0, :spent, :expires)",
@@ -22,7 +22,7 @@ def insert_top_up(tx: Transaction, limit: Limit, number: int, request: TopUpRequ
         spent=limit.spent,
         expires=request.expires_us,
     )
-    return top_ups.with_extra(limit, top_ups_of(tx, limit))
+    return top_ups.topped_up(limit, top_ups_of(tx, limit))
 
 
 def top_ups_of(tx: Transaction, limit: Limit) -> list[TopUp]:
@@ -39,20 +39,20 @@ def top_ups_of(tx: Transaction, limit: Limit) -> list[TopUp]:
 
 def with_current(tx: Transaction, limit: Limit) -> Limit:
     """The limit with what its top-ups add to it now, as a read shows it."""
-    return top_ups.settled(limit, top_ups_of(tx, limit), tx.now_us)[0]
+    return top_ups.current(limit, top_ups_of(tx, limit), tx.now_us)[0]
 
 
-def left_of(tx: Transaction, holder: Holder) -> list[Left]:
-    """What is left of the holder's own top-ups now, in the order in which they were made."""
+def left_of(tx: Transaction, account: AccountRow) -> list[Left]:
+    """What is left of the account's own top-ups now, in the order in which they were made."""
     found = []
-    for limit in limits_of(tx, holder):
-        current = top_ups.settled(limit, top_ups_of(tx, limit), tx.now_us)[1]
+    for limit in limits_of(tx, account):
+        current = top_ups.current(limit, top_ups_of(tx, limit), tx.now_us)[1]
         for each in (each for each in current if each.ended_generation is None):
             row = tx.one(
                 "SELECT t.number, e.at_us, t.amount, e.note FROM top_ups t JOIN entries e"
-                " ON e.project = t.project AND e.holder = :holder AND e.number = t.number"
+                " ON e.project = t.project AND e.account = :account AND e.number = t.number"
                 " WHERE t.project = :project AND t.top_up = :top_up",
-                holder=holder.holder,
+                account=account.account_id,
                 top_up=each.top_up,
             )
             if row is not None:
@@ -62,10 +62,10 @@ def left_of(tx: Transaction, holder: Holder) -> list[Left]:
     return sorted(found, key=lambda each: each.number)
 
 
-def settle(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
-    """The same in a write transaction, which notes what has expired and what was burned: see `top_ups.settled`."""
+def update(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
+    """The same in a write transaction, which notes what has expired and what was burned: see `top_ups.current`."""
     before = top_ups_of(tx, limit)
-    settled, after = top_ups.settled(limit, before, tx.now_us, closes=closes)
+    updated, after = top_ups.current(limit, before, tx.now_us, closes=closes)
     for old, new in zip(before, after, strict=True):
         if new != old:
             tx.run(
@@ -77,7 +77,7 @@ def settle(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
                 ended=new.ended_generation,
                 top_up=new.top_up,
             )
-    return settled
+    return updated
 
 
 def carry(tx: Transaction, limit: Limit, generation: int) -> None:

@@ -1,7 +1,7 @@
 """The schema of a SQLite store, as numbered steps that are never edited once released.
 
 Shapes that hold everywhere: `project` is in every table, as it leads every key where one database serves many projects,
-and is checked where it enters, not again in each row that belongs to a holder or limit; whatever is joined is an
+and is checked where it enters, not again in each row that belongs to an account or limit; whatever is joined is an
 integer; amounts are picodollars; instants are microseconds since 1970, UTC.
 """
 
@@ -241,6 +241,26 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         INSERT INTO told SELECT limit_id, generation, percent, project FROM told_thresholds;
         DROP TABLE told_thresholds;
         ALTER TABLE told RENAME TO told_thresholds;
+        """,
+    ),
+    (
+        "one word for one thing: accounts, and money that is topped up",
+        """
+        ALTER TABLE holders RENAME TO accounts;
+        ALTER TABLE accounts RENAME COLUMN holder TO account;
+        ALTER TABLE limits RENAME COLUMN holder TO account;
+        ALTER TABLE entries RENAME COLUMN holder TO account;
+        ALTER TABLE idempotency_keys RENAME COLUMN holder TO account;
+        ALTER TABLE holds RENAME COLUMN holder TO account;
+        ALTER TABLE limits RENAME COLUMN extra TO topped_up;
+        ALTER TABLE limits RENAME COLUMN extra_until_us TO topped_up_until_us;
+        ALTER TABLE shadows RENAME COLUMN settle_us TO conclude_us;
+        DROP INDEX holders_by_parent;
+        CREATE INDEX accounts_by_parent ON accounts (project, parent) WHERE parent IS NOT NULL;
+        DROP INDEX holds_by_holder;
+        CREATE INDEX holds_by_account ON holds (account, hold);
+        DROP INDEX shadows_unsettled;
+        CREATE INDEX shadows_pending ON shadows (project, conclude_us) WHERE conclude_us IS NOT NULL;
         """,
     ),
 )

@@ -2,7 +2,7 @@
 --
 -- Order of locks. Whatever writes to a project first takes its advisory lock: shared, if it changes one user's budget;
 -- alone, if it changes who stands above whom or what limits there are, so that others find all that as it is. Then it
--- locks the rows of holders: a user's own before its parent's, the project's last, so that the row that most wait for is
+-- locks the rows of accounts: a user's own before its parent's, the project's last, so that the row that most wait for is
 -- held for the shortest time; of several users, the deeper first. Nobody ever waits for a row while holding one that
 -- comes after it, so there are no deadlocks.
 
@@ -36,43 +36,43 @@ CREATE FUNCTION match_key(pattern text, names text) RETURNS bytea LANGUAGE sql S
     SELECT sha256(convert_to(pattern || E'\n' || names, 'UTF8'))
 $$;
 
--- The holder of the project's own limits, if it has any.
-CREATE FUNCTION cap_of(of_project bigint) RETURNS TABLE (holder bigint) LANGUAGE sql STABLE AS $$
-    SELECT h.holder FROM holders h WHERE h.project = of_project AND h.name = '' AND h.deleted_us = 0
+-- The account of the project's own limits, if it has any.
+CREATE FUNCTION cap_of(of_project bigint) RETURNS TABLE (account bigint) LANGUAGE sql STABLE AS $$
+    SELECT acc.account FROM accounts acc WHERE acc.project = of_project AND acc.name = '' AND acc.deleted_us = 0
 $$;
 
--- A holder and all above it.
-CREATE FUNCTION chain_of(of_project bigint, of_holder bigint, of_parent bigint, cap bigint) RETURNS bigint[]
+-- A account and all above it.
+CREATE FUNCTION chain_of(of_project bigint, of_account bigint, of_parent bigint, cap bigint) RETURNS bigint[]
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    chain bigint[] := ARRAY[of_holder];
+    chain bigint[] := ARRAY[of_account];
     above bigint := of_parent;
 BEGIN
     WHILE above IS NOT NULL LOOP
         chain := chain || above;
-        SELECT h.parent INTO above FROM holders h WHERE h.project = of_project AND h.holder = above;
+        SELECT acc.parent INTO above FROM accounts acc WHERE acc.project = of_project AND acc.account = above;
     END LOOP;
-    RETURN CASE WHEN cap <> of_holder THEN chain || cap ELSE chain END;
+    RETURN CASE WHEN cap <> of_account THEN chain || cap ELSE chain END;
 END $$;
 
--- The same with their names, for a holder whose row is locked: locks those above it.
+-- The same with their names, for a account whose row is locked: locks those above it.
 CREATE FUNCTION lock_above(
-    of_project bigint, of_holder bigint, of_user text, of_parent bigint, cap bigint, OUT chain bigint[], OUT names text[]
+    of_project bigint, of_account bigint, of_user text, of_parent bigint, cap bigint, OUT chain bigint[], OUT names text[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
     above record;
 BEGIN
-    chain := ARRAY[of_holder];
+    chain := ARRAY[of_account];
     names := ARRAY[of_user];
     WHILE of_parent IS NOT NULL LOOP
-        SELECT h.holder, h.parent, h.name INTO above FROM holders h
-            WHERE h.project = of_project AND h.holder = of_parent FOR NO KEY UPDATE;
-        chain := chain || above.holder;
+        SELECT acc.account, acc.parent, acc.name INTO above FROM accounts acc
+            WHERE acc.project = of_project AND acc.account = of_parent FOR NO KEY UPDATE;
+        chain := chain || above.account;
         names := names || above.name;
         of_parent := above.parent;
     END LOOP;
-    IF cap <> of_holder THEN
-        PERFORM FROM holders h WHERE h.project = of_project AND h.holder = cap FOR NO KEY UPDATE;
+    IF cap <> of_account THEN
+        PERFORM FROM accounts acc WHERE acc.project = of_project AND acc.account = cap FOR NO KEY UPDATE;
         chain := chain || cap;
         names := names || ''::text;
     END IF;
@@ -83,10 +83,10 @@ CREATE FUNCTION lock_chain(of_project bigint, of_user text) RETURNS bigint[] LAN
 DECLARE
     own record;
 BEGIN
-    SELECT h.holder, h.parent, c.holder AS cap INTO own FROM holders h LEFT JOIN cap_of(of_project) c ON true
-        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
+    SELECT acc.account, acc.parent, c.account AS cap INTO own FROM accounts acc LEFT JOIN cap_of(of_project) c ON true
+        WHERE acc.project = of_project AND acc.name = of_user AND acc.deleted_us = 0 FOR NO KEY UPDATE OF acc;
     RETURN CASE WHEN FOUND THEN (
-        SELECT a.chain FROM lock_above(of_project, own.holder, of_user, own.parent, own.cap) a) END;
+        SELECT a.chain FROM lock_above(of_project, own.account, of_user, own.parent, own.cap) a) END;
 END $$;
 
 -- What an answer says of a limit, with what it has spent, and what it holds but for what is let go: whose it is, and then the
@@ -103,7 +103,7 @@ $$;
 
 -- Whether a window or a top-up has passed.
 CREATE FUNCTION is_due(l limits, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
-    'SELECT (l.window_end_us <= at_us) IS TRUE OR (l.extra_until_us <= at_us) IS TRUE';
+    'SELECT (l.window_end_us <= at_us) IS TRUE OR (l.topped_up_until_us <= at_us) IS TRUE';
 
 -- Whether a clock is further ahead of something than anybody leaves a ledger alone (stores/clock.py). By that of a user's
 -- row the functions are slow, so that the shared code looks at what else the ledger knows.
@@ -112,7 +112,7 @@ CREATE FUNCTION is_doubtful(since_us bigint, at_us bigint) RETURNS boolean LANGU
 
 -- Whether so much may be spent. A clock that stands more than a day before a window knows nothing of what was spent since.
 CREATE FUNCTION allows(l limits, gone numeric, cost numeric, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
-    'SELECT l.amount + l.extra - l.spent - l.held + gone >= cost AND at_us >= l.window_start_us - 86400000000';
+    'SELECT l.amount + l.topped_up - l.spent - l.held + gone >= cost AND at_us >= l.window_start_us - 86400000000';
 
 -- The limits of a chain, and how they stand with a cost when those in freed let go of held_amount at the same time. counts
 -- is NULL when nobody has matched the model's names with their pattern before; gone is what they hold that has expired.
@@ -128,26 +128,26 @@ CREATE FUNCTION limits_above(
             c.gone + CASE WHEN (c.l).limit_id = ANY (freed) THEN held_amount ELSE 0 END)
     FROM (
         SELECT l,
-            (SELECT h.name FROM holders h WHERE h.project = l.project AND h.holder = l.holder) AS owner,
+            (SELECT acc.name FROM accounts acc WHERE acc.project = l.project AND acc.account = l.account) AS owner,
             CASE WHEN l.models IS NULL OR l.limit_id = ANY (freed) THEN true WHEN of_model IS NULL THEN false ELSE (
                 SELECT m.matches FROM model_matches m
                 WHERE m.project = l.project AND m.key = match_key(l.models, of_model)) END AS counts,
             CASE WHEN l.held = 0 THEN 0 ELSE (
                 SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
                 WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
-        FROM unnest(chain) WITH ORDINALITY AS place (holder, level)
-        JOIN limits l ON l.project = of_project AND l.holder = place.holder AND l.deleted_us = 0
+        FROM unnest(chain) WITH ORDINALITY AS place (account, level)
+        JOIN limits l ON l.project = of_project AND l.account = place.account AND l.deleted_us = 0
         ORDER BY place.level, l.limit_id
     ) c
 $$;
 
 -- What the current generation of a user's primary limit has spent by model.
-CREATE FUNCTION spent_by_model(of_project bigint, of_holder bigint) RETURNS TABLE (models json)
+CREATE FUNCTION spent_by_model(of_project bigint, of_account bigint) RETURNS TABLE (models json)
 LANGUAGE sql STABLE AS $$
     SELECT json_object_agg(m.name, t.spent) FROM limits l
     JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation
     JOIN models m ON m.project = t.project AND m.model = t.model
-    WHERE l.project = of_project AND l.holder = of_holder AND l.name = 'total' AND l.deleted_us = 0
+    WHERE l.project = of_project AND l.account = of_account AND l.name = 'total' AND l.deleted_us = 0
 $$;
 
 -- Which of the limits of a chain count a cost, and how all of them stand with it. slow is the answer when that is not
@@ -199,10 +199,10 @@ CREATE FUNCTION counting(
         FROM (
             SELECT l.limit_id, l.limit_id || ':' || l.generation AS member, is_due(l, at_us) AS is_due,
                 allows(l, 0, cost, at_us) AS is_allowed,
-                standing(names[array_position(chain, l.holder)], l, l.spent + cost, l.held) AS standing,
+                standing(names[array_position(chain, l.account)], l, l.spent + cost, l.held) AS standing,
                 l.models IS NULL AND l.held = CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END AS is_plain
-            FROM limits l WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0
-            ORDER BY array_position(chain, l.holder), l.limit_id
+            FROM limits l WHERE l.project = of_project AND l.account = ANY (chain) AND l.deleted_us = 0
+            ORDER BY array_position(chain, l.account), l.limit_id
         ) o
     ) c
     LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members
@@ -246,20 +246,20 @@ END $$;
 -- What a hold counts against: the limits, and whose those are.
 CREATE FUNCTION held_in(of_project bigint, of_hold bigint) RETURNS TABLE (freed bigint[], owners bigint[])
 LANGUAGE sql STABLE AS $$
-    SELECT COALESCE(array_agg(p.limit_id), '{}'), COALESCE(array_agg(l.holder), '{}')
+    SELECT COALESCE(array_agg(p.limit_id), '{}'), COALESCE(array_agg(l.account), '{}')
     FROM hold_postings p JOIN limits l ON l.project = p.project AND l.limit_id = p.limit_id
     WHERE p.project = of_project AND p.hold = of_hold
 $$;
 
 -- A hold by its name, with whose it is and what it counts against.
 CREATE FUNCTION hold_named(of_project bigint, hold_name text) RETURNS TABLE (
-    hold bigint, holder bigint, of_user text, of_model text, amount numeric, is_open boolean, note text,
+    hold bigint, account bigint, of_user text, of_model text, amount numeric, is_open boolean, note text,
     created_us bigint, expires_us bigint, freed bigint[], owners bigint[]
 ) LANGUAGE sql STABLE AS $$
-    SELECT o.hold, o.holder, h.name, (SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model),
+    SELECT o.hold, o.account, acc.name, (SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model),
         o.amount, o.state = 'open', o.note, o.created_us, o.expires_us, p.freed, p.owners
     FROM holds o
-    JOIN holders h ON h.project = o.project AND h.holder = o.holder
+    JOIN accounts acc ON acc.project = o.project AND acc.account = o.account
     CROSS JOIN LATERAL held_in(of_project, o.hold) p
     WHERE o.project = of_project AND o.name = hold_name
 $$;
@@ -284,7 +284,7 @@ CREATE FUNCTION sweep(of_project bigint, chain bigint[], until_us bigint) RETURN
 BEGIN
     WITH gone AS (
         DELETE FROM hold_postings p USING limits l
-        WHERE l.project = of_project AND l.holder = ANY (chain) AND l.deleted_us = 0
+        WHERE l.project = of_project AND l.account = ANY (chain) AND l.deleted_us = 0
             AND p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= until_us
         RETURNING p.limit_id, p.hold, p.amount
     ), ended AS ( -- and they stay so, should the clock go back
@@ -322,19 +322,19 @@ BEGIN
         freed := hold.freed;
         held_amount := hold.amount;
     END IF;
-    SELECT h.holder, h.parent, h.last_number + 1 AS number, h.created_us, h.updated_us, h.extra, c.holder AS cap INTO own
-        FROM holders h LEFT JOIN cap_of(of_project) c ON true
-        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
+    SELECT acc.account, acc.parent, acc.last_number + 1 AS number, acc.created_us, acc.updated_us, acc.extra, c.account AS cap INTO own
+        FROM accounts acc LEFT JOIN cap_of(of_project) c ON true
+        WHERE acc.project = of_project AND acc.name = of_user AND acc.deleted_us = 0 FOR NO KEY UPDATE OF acc;
     IF NOT FOUND OR is_doubtful(own.updated_us, at_us) THEN
         RETURN slowly(of_user);
     END IF;
-    chain := ARRAY[own.holder];
+    chain := ARRAY[own.account];
     names := ARRAY[of_user];
-    IF own.parent IS NOT NULL OR own.cap <> own.holder THEN
-        SELECT * INTO chain, names FROM lock_above(of_project, own.holder, of_user, own.parent, own.cap);
+    IF own.parent IS NOT NULL OR own.cap <> own.account THEN
+        SELECT * INTO chain, names FROM lock_above(of_project, own.account, of_user, own.parent, own.cap);
     END IF;
     IF hold_name IS NOT NULL THEN
-        IF hold.holder <> own.holder OR NOT hold.owners <@ chain THEN -- somebody else has the name by now, or it has moved
+        IF hold.account <> own.account OR NOT hold.owners <@ chain THEN -- somebody else has the name by now, or it has moved
             RETURN slowly(NULL);
         ELSIF NOT hold.is_open OR hold.expires_us <= at_us THEN
             RETURN slowly(of_user);
@@ -347,8 +347,8 @@ BEGIN
     IF counts.slow IS NOT NULL THEN
         RETURN counts.slow;
     END IF;
-    INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
-        VALUES (of_project, own.holder, key_kind, key_digest, key_request, own.number) ON CONFLICT DO NOTHING;
+    INSERT INTO idempotency_keys (project, account, kind, digest, request, number)
+        VALUES (of_project, own.account, key_kind, key_digest, key_request, own.number) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RETURN slowly(of_user);
     END IF;
@@ -359,8 +359,8 @@ BEGIN
         counts.model := model_key(of_project, model_of(of_model));
     END IF;
     WITH entry AS (
-        INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
-        VALUES (of_project, own.holder, own.number, 'spend', at_us, cost, counts.model, counts.posting_set,
+        INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
+        VALUES (of_project, own.account, own.number, 'spend', at_us, cost, counts.model, counts.posting_set,
             usage, pricing, note)
     ), totals AS (
         INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
@@ -368,9 +368,9 @@ BEGIN
         WHERE l.project = of_project AND l.limit_id = ANY (counts.counted) AND l.name = 'total'
         ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
     ), owners AS (
-        UPDATE holders h
-        SET last_number = CASE WHEN h.holder = own.holder THEN own.number ELSE h.last_number END, updated_us = at_us
-        WHERE h.project = of_project AND h.holder = ANY (chain)
+        UPDATE accounts acc
+        SET last_number = CASE WHEN acc.account = own.account THEN own.number ELSE acc.last_number END, updated_us = at_us
+        WHERE acc.project = of_project AND acc.account = ANY (chain)
     )
     UPDATE limits l
     SET spent = l.spent + CASE WHEN l.limit_id = ANY (counts.counted) THEN cost ELSE 0 END,
@@ -384,7 +384,7 @@ BEGIN
                 'created_us', own.created_us, 'updated_us', at_us, 'extra', own.extra,
                 'parent', CASE WHEN own.parent IS NOT NULL THEN names[2] END,
                 'standings', counts.standings, 'models', t.models))
-        INTO answer FROM spent_by_model(of_project, own.holder) t;
+        INTO answer FROM spent_by_model(of_project, own.account) t;
     RETURN answer;
 END $$;
 
@@ -400,16 +400,16 @@ DECLARE
     made bigint;
     answer json;
 BEGIN
-    SELECT h.holder, h.parent, h.updated_us, c.holder AS cap INTO own
-        FROM holders h LEFT JOIN cap_of(of_project) c ON true
-        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0 FOR NO KEY UPDATE OF h;
+    SELECT acc.account, acc.parent, acc.updated_us, c.account AS cap INTO own
+        FROM accounts acc LEFT JOIN cap_of(of_project) c ON true
+        WHERE acc.project = of_project AND acc.name = of_user AND acc.deleted_us = 0 FOR NO KEY UPDATE OF acc;
     IF NOT FOUND OR is_doubtful(own.updated_us, at_us) THEN
         RETURN slowly(of_user);
     END IF;
-    chain := ARRAY[own.holder];
+    chain := ARRAY[own.account];
     names := ARRAY[of_user];
-    IF own.parent IS NOT NULL OR own.cap <> own.holder THEN
-        SELECT * INTO chain, names FROM lock_above(of_project, own.holder, of_user, own.parent, own.cap);
+    IF own.parent IS NOT NULL OR own.cap <> own.account THEN
+        SELECT * INTO chain, names FROM lock_above(of_project, own.account, of_user, own.parent, own.cap);
     END IF;
     SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model, c.is_plain INTO counts
         FROM counting(of_project, chain, names, at_us, of_model, cost, '{}', 0) c;
@@ -431,8 +431,8 @@ BEGIN
     IF counts.model IS NULL THEN
         counts.model := model_key(of_project, model_of(of_model));
     END IF;
-    INSERT INTO holds (project, name, holder, amount, model, state, note, created_us, expires_us)
-        VALUES (of_project, hold_name, own.holder, cost, counts.model, 'open', note, at_us, at_us + ttl_us)
+    INSERT INTO holds (project, name, account, amount, model, state, note, created_us, expires_us)
+        VALUES (of_project, hold_name, own.account, cost, counts.model, 'open', note, at_us, at_us + ttl_us)
         ON CONFLICT DO NOTHING RETURNING hold INTO made;
     IF NOT FOUND THEN
         RETURN slowly(of_user);
@@ -444,7 +444,7 @@ BEGIN
         INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
         SELECT of_project, c.limit_id, at_us + ttl_us, made, cost FROM unnest(counts.counted) AS c (limit_id)
     ), owners AS (
-        UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (chain)
+        UPDATE accounts acc SET updated_us = at_us WHERE acc.project = of_project AND acc.account = ANY (chain)
     )
     UPDATE limits l SET held = l.held + cost WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
     RETURN json_build_object('what', 'held', 'at_us', at_us, 'expires_us', at_us + ttl_us);
@@ -459,7 +459,7 @@ DECLARE
 BEGIN
     SELECT * INTO hold FROM hold_named(of_project, hold_name); -- before the lock, as in charge()
     chain := lock_chain(of_project, hold.of_user);
-    IF (hold.holder = chain[1] AND hold.owners <@ chain) IS NOT TRUE THEN
+    IF (hold.account = chain[1] AND hold.owners <@ chain) IS NOT TRUE THEN
         RETURN slowly(NULL);
     END IF;
     SELECT c.slow INTO slow FROM counting(of_project, chain, ARRAY[hold.of_user], at_us, NULL, 0, '{}', 0) c;
@@ -467,7 +467,7 @@ BEGIN
         RETURN slowly(hold.of_user);
     END IF;
     UPDATE limits l SET held = l.held - hold.amount WHERE l.project = of_project AND l.limit_id = ANY (hold.freed);
-    UPDATE holders h SET updated_us = at_us WHERE h.project = of_project AND h.holder = ANY (chain);
+    UPDATE accounts acc SET updated_us = at_us WHERE acc.project = of_project AND acc.account = ANY (chain);
     PERFORM resolve(of_project, hold.hold, at_us, 'released', NULL);
     RETURN json_build_object('what', 'released', 'at_us', at_us, 'user', hold.of_user, 'amount', hold.amount,
         'created_us', hold.created_us, 'expires_us', hold.expires_us, 'model', hold.of_model, 'note', hold.note);
@@ -480,9 +480,9 @@ DECLARE
     chain bigint[];
     updated_us bigint;
 BEGIN
-    SELECT chain_of(of_project, h.holder, h.parent, c.holder), h.updated_us INTO chain, updated_us
-        FROM holders h LEFT JOIN cap_of(of_project) c ON true
-        WHERE h.project = of_project AND h.name = of_user AND h.deleted_us = 0;
+    SELECT chain_of(of_project, acc.account, acc.parent, c.account), acc.updated_us INTO chain, updated_us
+        FROM accounts acc LEFT JOIN cap_of(of_project) c ON true
+        WHERE acc.project = of_project AND acc.name = of_user AND acc.deleted_us = 0;
     RETURN json_build_object('at_us', at_us, 'updated_us', updated_us, 'standings', (
         SELECT c.standings FROM counting_any(of_project, chain, ARRAY[of_user], at_us, NULL, 0, '{}', 0) c));
 END $$;

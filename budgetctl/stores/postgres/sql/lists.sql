@@ -1,12 +1,12 @@
 -- Lists of requests, each of which is done or not by itself. They are in runs of one kind; a run that has nothing unusual
 -- in it is done in a handful of statements, as each costs about as much as its work for ten requests.
 --
--- All rows of holders are locked before a list is begun.
+-- All rows of accounts are locked before a list is begun.
 
 -- A request of a list, while it is done in a run of its kind. number is what its entry gets, is_first says that the user has
 -- none before it in the run; hold, freed and held_amount are of the hold that it commits.
 CREATE TYPE listed AS (
-    place bigint, asked jsonb, holder bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
+    place bigint, asked jsonb, account bigint, chain bigint[], number bigint, is_first boolean, cost numeric, of_model text,
     counted bigint[], members text, posting_set bigint, model bigint,
     hold bigint, freed bigint[], held_amount numeric
 );
@@ -22,16 +22,16 @@ LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
         SELECT CASE
-            WHEN bool_and((r.h).holder IS NOT NULL AND NOT is_doubtful((r.h).updated_us, at_us) AND c.slow IS NULL)
+            WHEN bool_and((r.acc).account IS NOT NULL AND NOT is_doubtful((r.acc).updated_us, at_us) AND c.slow IS NULL)
             THEN array_agg(
-            ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 'cost')::numeric,
+            ROW(r.place, r.asked, (r.acc).account, r.chain, (r.acc).last_number + r.nth, r.nth = 1, (r.asked ->> 'cost')::numeric,
                 r.asked ->> 'of_model', c.counted, c.members, c.posting_set, c.model, NULL, '{}', 0)::listed
             ORDER BY r.place) END
         FROM (
-            SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
-                row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
+            SELECT a.place, a.asked, acc, chain_of(of_project, acc.account, acc.parent, cap) AS chain,
+                row_number() OVER (PARTITION BY acc.account ORDER BY a.place) AS nth
             FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
-            LEFT JOIN holders h ON h.project = of_project AND h.name = a.asked ->> 'of_user' AND h.deleted_us = 0
+            LEFT JOIN accounts acc ON acc.project = of_project AND acc.name = a.asked ->> 'of_user' AND acc.deleted_us = 0
         ) r
         CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.asked ->> 'of_model', 0, '{}', 0) c);
 END $$;
@@ -43,21 +43,21 @@ BEGIN
     RETURN (
         SELECT CASE WHEN bool_and(r.is_open AND p.owners <@ r.chain AND c.slow IS NULL) AND COUNT(DISTINCT r.hold) = COUNT(*)
             THEN array_agg(
-                ROW(r.place, r.asked, (r.h).holder, r.chain, (r.h).last_number + r.nth, r.nth = 1, (r.asked ->> 'cost')::numeric,
+                ROW(r.place, r.asked, (r.acc).account, r.chain, (r.acc).last_number + r.nth, r.nth = 1, (r.asked ->> 'cost')::numeric,
                     r.of_model, c.counted, c.members, c.posting_set, c.model,
                     r.hold, p.freed, r.held_amount)::listed
                 ORDER BY r.place) END
         FROM (
-            SELECT a.place, a.asked, h, chain_of(of_project, h.holder, h.parent, cap) AS chain,
+            SELECT a.place, a.asked, acc, chain_of(of_project, acc.account, acc.parent, cap) AS chain,
                 NULLIF(concat_ws(E'\n', (
                     SELECT m.name FROM models m WHERE m.project = o.project AND m.model = o.model),
                     a.asked ->> 'of_model'), '') AS of_model,
                 o.hold, o.amount AS held_amount,
-                COALESCE(o.state = 'open' AND o.expires_us > at_us AND h.deleted_us = 0, false) AS is_open,
-                row_number() OVER (PARTITION BY h.holder ORDER BY a.place) AS nth
+                COALESCE(o.state = 'open' AND o.expires_us > at_us AND acc.deleted_us = 0, false) AS is_open,
+                row_number() OVER (PARTITION BY acc.account ORDER BY a.place) AS nth
             FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
             LEFT JOIN holds o ON o.project = of_project AND o.name = a.asked ->> 'hold_name'
-            LEFT JOIN holders h ON h.project = of_project AND h.holder = o.holder
+            LEFT JOIN accounts acc ON acc.project = of_project AND acc.account = o.account
         ) r
         CROSS JOIN LATERAL held_in(of_project, r.hold) p
         CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.of_model, 0, p.freed, 0) c);
@@ -69,9 +69,9 @@ END $$;
 CREATE FUNCTION post_all(of_project bigint, at_us bigint, charges listed[]) RETURNS SETOF json LANGUAGE plpgsql AS $$
 BEGIN
     IF (
-        SELECT bool_or(k.number IS NOT NULL) OR COUNT(DISTINCT int8send(c.holder) || (c.asked ->> 'key_digest')::bytea) < COUNT(*)
+        SELECT bool_or(k.number IS NOT NULL) OR COUNT(DISTINCT int8send(c.account) || (c.asked ->> 'key_digest')::bytea) < COUNT(*)
         FROM each_of(charges) c
-        LEFT JOIN idempotency_keys k ON k.project = of_project AND k.holder = c.holder
+        LEFT JOIN idempotency_keys k ON k.project = of_project AND k.account = c.account
             AND k.kind = c.asked ->> 'key_kind' AND k.digest = (c.asked ->> 'key_digest')::bytea
     ) THEN
         RETURN;
@@ -79,13 +79,13 @@ BEGIN
     WITH c AS MATERIALIZED (
         SELECT * FROM each_of(charges)
     ), keys AS (
-        INSERT INTO idempotency_keys (project, holder, kind, digest, request, number)
-        SELECT of_project, c.holder, c.asked ->> 'key_kind', (c.asked ->> 'key_digest')::bytea,
+        INSERT INTO idempotency_keys (project, account, kind, digest, request, number)
+        SELECT of_project, c.account, c.asked ->> 'key_kind', (c.asked ->> 'key_digest')::bytea,
             (c.asked ->> 'key_request')::bytea, c.number
         FROM c
     ), made AS (
-        INSERT INTO entries (project, holder, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
-        SELECT of_project, c.holder, c.number, 'spend', at_us, c.cost, c.model,
+        INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
+        SELECT of_project, c.account, c.number, 'spend', at_us, c.cost, c.model,
             COALESCE(c.posting_set, posting_set_key(of_project, c.members)), 
             c.asked ->> 'usage', c.asked ->> 'pricing', c.asked ->> 'note'
         FROM c
@@ -97,12 +97,12 @@ BEGIN
         GROUP BY l.project, l.limit_id, l.generation, COALESCE(c.model, 0)
         ON CONFLICT (project, limit_id, generation, model) DO UPDATE SET spent = t.spent + excluded.spent
     ), owners AS (
-        UPDATE holders h SET last_number = h.last_number + s.entries, updated_us = at_us
+        UPDATE accounts acc SET last_number = acc.last_number + s.entries, updated_us = at_us
         FROM (
-            SELECT p.holder, COUNT(*) FILTER (WHERE p.level = 1) AS entries
-            FROM c CROSS JOIN unnest(c.chain) WITH ORDINALITY AS p (holder, level) GROUP BY p.holder
+            SELECT p.account, COUNT(*) FILTER (WHERE p.level = 1) AS entries
+            FROM c CROSS JOIN unnest(c.chain) WITH ORDINALITY AS p (account, level) GROUP BY p.account
         ) s
-        WHERE h.project = of_project AND h.holder = s.holder
+        WHERE acc.project = of_project AND acc.account = s.account
     ), gone AS (
         DELETE FROM hold_postings p USING c WHERE c.hold IS NOT NULL AND p.project = of_project AND p.hold = c.hold
     ), resolved AS (
@@ -122,16 +122,16 @@ BEGIN
     WHERE l.project = of_project AND l.limit_id = s.limit_id;
     RETURN QUERY
         SELECT CASE
-            WHEN NOT c.is_first THEN json_build_object('what', 'charged', 'user', h.name, 'number', c.number, 'at_us', at_us,
+            WHEN NOT c.is_first THEN json_build_object('what', 'charged', 'user', acc.name, 'number', c.number, 'at_us', at_us,
                 'model', model_of(c.of_model))
-            ELSE json_build_object('what', 'charged', 'user', h.name, 'number', c.number, 'at_us', at_us,
+            ELSE json_build_object('what', 'charged', 'user', acc.name, 'number', c.number, 'at_us', at_us,
                 'model', model_of(c.of_model), 'budget', json_build_object(
-                    'created_us', h.created_us, 'updated_us', at_us, 'extra', h.extra,
-                    'parent', (SELECT p.name FROM holders p WHERE p.project = h.project AND p.holder = h.parent),
+                    'created_us', acc.created_us, 'updated_us', at_us, 'extra', acc.extra,
+                    'parent', (SELECT p.name FROM accounts p WHERE p.project = acc.project AND p.account = acc.parent),
                     'standings', (
                         SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
-                    'models', (SELECT t.models FROM spent_by_model(of_project, c.holder) t))) END
-        FROM each_of(charges) c JOIN holders h ON h.project = of_project AND h.holder = c.holder
+                    'models', (SELECT t.models FROM spent_by_model(of_project, c.account) t))) END
+        FROM each_of(charges) c JOIN accounts acc ON acc.project = of_project AND acc.account = c.account
         ORDER BY c.place;
 END $$;
 
@@ -139,7 +139,7 @@ END $$;
 CREATE FUNCTION fit(of_project bigint, at_us bigint, holds listed[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
-        SELECT bool_and(l.amount + l.extra - l.spent - l.held >= s.wanted AND at_us >= l.window_start_us - 86400000000
+        SELECT bool_and(l.amount + l.topped_up - l.spent - l.held >= s.wanted AND at_us >= l.window_start_us - 86400000000
             AND (l.held = 0 OR NOT EXISTS (
                 SELECT FROM hold_postings p
                 WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us)))
@@ -164,17 +164,17 @@ BEGIN
         SELECT nextval('holds_hold_seq') AS key, at_us + (r.asked ->> 'ttl_us')::bigint AS expires_us, r.*
         FROM each_of(asked) r
     ), made AS (
-        INSERT INTO holds (project, hold, name, holder, amount, model, state, note, created_us, expires_us)
-        SELECT of_project, m.key, m.asked ->> 'hold_name', m.holder, m.cost, m.model, 'open', m.asked ->> 'note',
+        INSERT INTO holds (project, hold, name, account, amount, model, state, note, created_us, expires_us)
+        SELECT of_project, m.key, m.asked ->> 'hold_name', m.account, m.cost, m.model, 'open', m.asked ->> 'note',
             at_us, m.expires_us
         FROM m
     ), postings AS (
         INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)
         SELECT of_project, c.limit_id, m.expires_us, m.key, m.cost FROM m CROSS JOIN unnest(m.counted) AS c (limit_id)
     ), owners AS (
-        UPDATE holders h SET updated_us = at_us
-        FROM (SELECT DISTINCT p.holder FROM m CROSS JOIN unnest(m.chain) AS p (holder)) s
-        WHERE h.project = of_project AND h.holder = s.holder
+        UPDATE accounts acc SET updated_us = at_us
+        FROM (SELECT DISTINCT p.account FROM m CROSS JOIN unnest(m.chain) AS p (account)) s
+        WHERE acc.project = of_project AND acc.account = s.account
     )
     UPDATE limits l SET held = l.held + s.wanted
     FROM (
@@ -224,20 +224,20 @@ BEGIN
     END IF;
 END $$;
 
--- Holders and all above them in the order of locks: how many stand above one says how deep it is.
-CREATE FUNCTION in_order(of_project bigint, of_holders bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
+-- Accounts and all above them in the order of locks: how many stand above one says how deep it is.
+CREATE FUNCTION in_order(of_project bigint, of_accounts bigint[]) RETURNS bigint[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (
-        WITH RECURSIVE above (start, holder, parent, level) AS (
-            SELECT h.holder, h.holder, h.parent, 0 FROM unnest(of_holders) AS n
-            JOIN holders h ON h.project = of_project AND h.holder = n
+        WITH RECURSIVE above (start, account, parent, level) AS (
+            SELECT acc.account, acc.account, acc.parent, 0 FROM unnest(of_accounts) AS n
+            JOIN accounts acc ON acc.project = of_project AND acc.account = n
             UNION ALL
-            SELECT a.start, h.holder, h.parent, a.level + 1 FROM above a
-            JOIN holders h ON h.project = of_project AND h.holder = a.parent
+            SELECT a.start, acc.account, acc.parent, a.level + 1 FROM above a
+            JOIN accounts acc ON acc.project = of_project AND acc.account = a.parent
         ), deep AS (
-            SELECT DISTINCT a.holder, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
+            SELECT DISTINCT a.account, MAX(a.level) OVER (PARTITION BY a.start) - a.level AS depth FROM above a
         )
-        SELECT array_agg(d.holder ORDER BY d.depth DESC, d.holder) FROM deep d);
+        SELECT array_agg(d.account ORDER BY d.depth DESC, d.account) FROM deep d);
 END $$;
 
 -- Locks the rows of users, of those whose holds they are, and of all above them.
@@ -247,13 +247,13 @@ DECLARE
     to_lock bigint[];
     has_parents boolean;
 BEGIN
-    SELECT array_agg(n.holder ORDER BY n.holder), bool_or(n.parent IS NOT NULL) INTO to_lock, has_parents FROM (
-        SELECT h.holder, h.parent FROM unnest(users) AS u
-        JOIN holders h ON h.project = of_project AND h.name = u AND h.deleted_us = 0
+    SELECT array_agg(n.account ORDER BY n.account), bool_or(n.parent IS NOT NULL) INTO to_lock, has_parents FROM (
+        SELECT acc.account, acc.parent FROM unnest(users) AS u
+        JOIN accounts acc ON acc.project = of_project AND acc.name = u AND acc.deleted_us = 0
         UNION
-        SELECT h.holder, h.parent FROM unnest(hold_names) AS n
+        SELECT acc.account, acc.parent FROM unnest(hold_names) AS n
         JOIN holds o ON o.project = of_project AND o.name = n
-        JOIN holders h ON h.project = of_project AND h.holder = o.holder
+        JOIN accounts acc ON acc.project = of_project AND acc.account = o.account
     ) n;
     IF has_parents THEN
         to_lock := in_order(of_project, to_lock);
@@ -261,8 +261,8 @@ BEGIN
     IF cap IS NOT NULL THEN
         to_lock := array_remove(to_lock, cap) || cap;
     END IF;
-    PERFORM FROM unnest(to_lock) WITH ORDINALITY AS t (holder, place)
-        JOIN holders h ON h.project = of_project AND h.holder = t.holder ORDER BY t.place FOR NO KEY UPDATE OF h;
+    PERFORM FROM unnest(to_lock) WITH ORDINALITY AS t (account, place)
+        JOIN accounts acc ON acc.project = of_project AND acc.account = t.account ORDER BY t.place FOR NO KEY UPDATE OF acc;
 END $$;
 
 -- Does the requests in their order up to the first that is slow, which is the last one answered. users are those that
@@ -271,7 +271,7 @@ CREATE FUNCTION apply(of_project bigint, now_us bigint, runs jsonb, users text[]
 RETURNS SETOF json LANGUAGE plpgsql AS $$
 DECLARE
     at_us bigint := share_project(of_project, now_us);
-    cap bigint := (SELECT c.holder FROM cap_of(of_project) c);
+    cap bigint := (SELECT c.account FROM cap_of(of_project) c);
     run jsonb;
     asked jsonb;
     answer json;
