@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from budgetctl.errors import InvalidValueError
 
@@ -30,15 +30,70 @@ class Picodollars(int):
 
     A type of its own, because a bare `int` handed to an exact function would be ambiguous: `charge(u, 1)`
     must not mean 10⁻¹² dollars where `create_budget(1, u)` means one.
+
+    `int()` gives picodollars; text, `format` and `float()` give US dollars. Sums and differences of amounts are
+    amounts. An order against a bare number other than 0 raises `TypeError`, since nobody can tell its unit.
     """
 
     __slots__ = ()
+
+    @property
+    def usd(self) -> Decimal:
+        """The exact amount in US dollars."""
+        from decimal import Decimal
+
+        return Decimal(to_text(self))
 
     def __repr__(self) -> str:
         return f"Picodollars({int(self)})"
 
     def __str__(self) -> str:
         return to_text(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.usd, spec) if spec else to_text(self)
+
+    def __float__(self) -> float:
+        return to_float(self)
+
+    def __add__(self, other: int) -> Picodollars:
+        return Picodollars(int.__add__(self, _whole(other)))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: int) -> Picodollars:
+        return Picodollars(int.__sub__(self, _whole(other)))
+
+    def __rsub__(self, other: int) -> Picodollars:
+        return Picodollars(int.__rsub__(self, _whole(other)))
+
+    def __mul__(self, other: int) -> Picodollars:
+        return Picodollars(int.__mul__(self, _whole(other)))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Picodollars) -> float:  # type: ignore[override]
+        if not isinstance(other, Picodollars):
+            raise _unitless("is divided by another amount alone, not by", other)
+        return int.__truediv__(self, other)
+
+    def __neg__(self) -> Picodollars:
+        return Picodollars(int.__neg__(self))
+
+    def __abs__(self) -> Picodollars:
+        return Picodollars(int.__abs__(self))
+
+    def __lt__(self, other: Picodollars | Literal[0]) -> bool:  # type: ignore[override]
+        return int.__lt__(self, _comparable(other))
+
+    def __le__(self, other: Picodollars | Literal[0]) -> bool:  # type: ignore[override]
+        return int.__le__(self, _comparable(other))
+
+    def __gt__(self, other: Picodollars | Literal[0]) -> bool:  # type: ignore[override]
+        return int.__gt__(self, _comparable(other))
+
+    def __ge__(self, other: Picodollars | Literal[0]) -> bool:  # type: ignore[override]
+        return int.__ge__(self, _comparable(other))
 
 
 ZERO = Picodollars(0)
@@ -90,15 +145,15 @@ def from_small(usd: float) -> Picodollars:
     it round to the other side.
     """
     product = usd * _PER_USD
-    nearest = Picodollars(product + 0.5)  # which drops what is behind the point
+    nearest = int(product + 0.5)  # which drops what is behind the point
     if 0 <= product < _PER_USD and -0.499 < product - nearest < 0.499:
-        return nearest
+        return Picodollars(nearest)
     return from_number(usd)
 
 
 def to_text(amount: int) -> str:
     """The exact amount in USD as a plain decimal, without trailing zeros: `0.0042`, `10`, `-1.5`."""
-    whole, fraction = divmod(abs(amount), PICODOLLARS_PER_USD)
+    whole, fraction = divmod(abs(int(amount)), PICODOLLARS_PER_USD)
     sign = "-" if amount < 0 else ""
     if not fraction:
         return f"{sign}{whole}"
@@ -107,12 +162,12 @@ def to_text(amount: int) -> str:
 
 def to_float(amount: int) -> float:
     """The amount in USD as the nearest float, the way litellm's methods return money."""
-    return amount / PICODOLLARS_PER_USD
+    return int(amount) / PICODOLLARS_PER_USD
 
 
 def format_usd(amount: int) -> str:
     """The amount for a person: cents, and for less than ten cents two significant digits (`$0.0042`)."""
-    magnitude = abs(amount)
+    magnitude = abs(int(amount))
     sign = "-" if amount < 0 else ""
     is_small = 0 < magnitude < PICODOLLARS_PER_USD // 10
     decimals = max(2, 14 - len(str(magnitude))) if is_small else 2
@@ -156,7 +211,7 @@ def _from_decimal(value: Decimal, given: object, *, signed: bool) -> Picodollars
 def _checked(amount: Picodollars, given: object, *, signed: bool) -> Picodollars:
     if amount < 0 and not signed:
         raise _bad(given, _NEGATIVE)
-    if abs(amount) >= _MAX_USD * PICODOLLARS_PER_USD:
+    if int(abs(amount)) >= _MAX_USD * PICODOLLARS_PER_USD:
         raise _bad(given, f"is too large: an amount must be below ${_MAX_USD:,}")
     return amount
 
@@ -167,3 +222,24 @@ def _bad(given: object, what: str) -> InvalidValueError:
     except ValueError:  # Python does not write out integers of more than 4,300 digits.
         shown = "a number of thousands of digits"
     return InvalidValueError(f"{shown} {what}")
+
+
+def _whole(other: Any) -> int:
+    """The other side of a sum or product. Raises `TypeError` for anything but an integer."""
+    if isinstance(other, int):
+        return other
+    raise _unitless("cannot be reckoned with", other)
+
+
+def _comparable(other: Any) -> int:
+    """The other side of an order. Raises `TypeError` for a bare number other than 0."""
+    if isinstance(other, Picodollars) or (isinstance(other, int) and other == 0):
+        return other
+    raise _unitless("has no order against", other)
+
+
+def _unitless(fault: str, other: object) -> TypeError:
+    return TypeError(
+        f"an amount of money {fault} {other!r:.80}: reckon in US dollars, with `.usd`, which is a `Decimal`,"
+        " or in whole picodollars, with `int()`"
+    )
