@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger.store import PROJECT
@@ -12,11 +12,9 @@ from budgetctl.money import ZERO, Picodollars, to_text
 from budgetctl.stores.sql.documents import from_json
 from budgetctl.stores.sql.transaction import Row, Transaction
 
-if TYPE_CHECKING:
-    pass
-
 LIMIT_COLUMNS = ", ".join(f"l.{column}" for column in Limit._fields)
 """A limit's fields have the names of its columns."""
+_AMOUNTS = tuple(map(Limit._fields.index, ("amount", "spent", "held", "topped_up")))
 _WARN_AT = Limit._fields.index("warn_at")
 
 ACCOUNT_COLUMNS = (
@@ -146,6 +144,8 @@ def already_exists(user: str, amount: Picodollars | None) -> AlreadyExistsError:
 def limit_from_row(row: Sequence[Any]) -> Limit:
     """A limit from `LIMIT_COLUMNS`."""
     columns = list(row)
+    for place in _AMOUNTS:
+        columns[place] = Picodollars(columns[place])
     warn_at = columns[_WARN_AT]
     columns[_WARN_AT] = DEFAULT_WARN_AT if warn_at is None else tuple(map(int, warn_at.split(",")))
     return Limit(*columns)
