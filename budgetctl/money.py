@@ -32,7 +32,8 @@ class Picodollars(int):
     must not mean 10⁻¹² dollars where `create_budget(1, u)` means one.
 
     `int()` gives picodollars; text, `format` and `float()` give US dollars. Sums and differences of amounts are
-    amounts. An order against a bare number other than 0 raises `TypeError`, since nobody can tell its unit.
+    amounts. An order against a bare number other than 0 raises `TypeError`, since nobody can tell its unit; only where
+    a float or a `Decimal` stands on the left, Python compares it with the picodollars and does not ask.
     """
 
     __slots__ = ()

@@ -1,8 +1,11 @@
 """Money: exact from the edge inward, and refused rather than guessed."""
 
+import copy
 import math
+import operator
+import pickle
 import time
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 import pytest
@@ -264,3 +267,63 @@ def test_an_amount_for_a_person_has_cents_or_two_digits(amount, shown):
 @given(st.integers(1, LARGEST))
 def test_no_amount_but_zero_is_shown_as_zero(amount):
     assert set(format_usd(amount)) & set("123456789")
+
+
+# As a number of Python
+
+
+@same_every_time
+@given(signed_amounts)
+def test_an_amount_is_the_same_decimal_float_and_text_of_dollars(amount):
+    money = Picodollars(amount)
+    assert money.usd == Decimal(amount).scaleb(-12, Context(prec=60))
+    assert float(money) == to_float(amount)
+    assert str(money) == f"{money}" == to_text(amount)
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"), [(".2f", "1234.57"), (",.2f", "1,234.57"), (">12", "    1234.567"), (".1e", "1.2e+3")]
+)
+def test_a_format_is_of_dollars(spec, text):
+    assert format(parse_amount("1234.567"), spec) == text
+    assert "%.2f" % parse_amount("1234.567") == "1234.57"  # noqa: UP031
+
+
+def test_sums_and_differences_are_amounts():
+    one, two = parse_amount("1"), parse_amount("2")
+    for money in (sum([one, two]), one + two, two - one, -one, abs(-one), one * 3, 3 * one, min(one, two), max(0, one)):
+        assert isinstance(money, Picodollars)
+    assert (sum([one, two]), two - one, min(one, two), int(one)) == (3 * one, one, one, 10**12)
+    assert (one / two, hash(one), one == 10**12) == (0.5, hash(10**12), True)
+
+
+@pytest.mark.parametrize("other", [1, -1, 0.5, 10**12, Decimal(1), Fraction(1, 2)])
+@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
+def test_an_order_against_a_bare_number_is_refused(compare, other):
+    with pytest.raises(TypeError, match=r"`\.usd`"):
+        compare(parse_amount("1"), other)
+
+
+@pytest.mark.parametrize("compare", [operator.lt, operator.le, operator.gt, operator.ge])
+def test_an_order_of_a_bare_integer_against_an_amount_is_refused_too(compare):
+    with pytest.raises(TypeError, match=r"`\.usd`"):
+        compare(1, parse_amount("1"))
+
+
+def test_an_amount_has_an_order_against_another_and_against_nothing():
+    one, two = parse_amount("1"), parse_amount("2")
+    assert one < two
+    assert two >= one > 0 >= -one
+    assert sorted([two, one, Picodollars(0)]) == [0, one, two]
+
+
+@pytest.mark.parametrize("reckon", [lambda m: m + 0.5, lambda m: m - 0.5, lambda m: m * 0.5, lambda m: m / 2])
+def test_a_bare_fraction_is_not_reckoned_with(reckon):
+    with pytest.raises(TypeError, match=r"`\.usd`"):
+        reckon(parse_amount("1"))
+
+
+def test_an_amount_goes_through_pickle_and_copies():
+    one = parse_amount("1.5")
+    for money in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one)):
+        assert (money, type(money)) == (one, Picodollars)

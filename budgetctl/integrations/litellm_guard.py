@@ -11,9 +11,9 @@ import litellm
 from budgetctl.errors import CannotPriceError, OverBudgetError
 from budgetctl.integrations.litellm_calls import GuardedCall
 from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
-from budgetctl.integrations.litellm_threads import finish, leave
 from budgetctl.manager import BudgetManager
 from budgetctl.manager.enforcement import DEFAULT_TTL
+from budgetctl.manager.threads import finish, leave
 from budgetctl.money import to_float
 from budgetctl.names import check_model
 

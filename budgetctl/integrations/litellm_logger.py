@@ -18,10 +18,10 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from budgetctl.errors import BudgetctlError, CannotPriceError, InvalidResponseError, InvalidValueError, UnknownUserError
 from budgetctl.integrations.litellm_answers import price_answer
-from budgetctl.integrations.litellm_threads import finish
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.ledger.windows import denial
 from budgetctl.manager import BudgetManager
+from budgetctl.manager.threads import finish
 from budgetctl.money import ZERO, from_number
 from budgetctl.pricing import without_price
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from budgetctl.integrations.litellm_calls import GuardedCall
-from budgetctl.integrations.litellm_threads import finish, leave
+from budgetctl.manager.threads import finish, leave
 
 
 class _Guarded:

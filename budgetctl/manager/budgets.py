@@ -16,6 +16,7 @@ from budgetctl.names import check_document, check_model, check_name, check_note,
 
 if TYPE_CHECKING:
     from decimal import Decimal
+    from typing import Self
 
     from budgetctl.ledger.corrections import Correction
 
@@ -302,8 +303,14 @@ class Budgets(Bookkeeping):
         return count, self._report_resets()
 
     def close(self) -> None:
-        """Let go of the store's connections."""
+        """Let go of the store's connections. A later call opens them again."""
         self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
     # Within
 
