@@ -174,7 +174,7 @@ class TestVerify:
         [
             ("UPDATE limits SET spent = 0", "spent", "0", "3"),
             ("UPDATE limits SET held = 0", "held", "0", "1"),
-            ("UPDATE limits SET extra = 7000000000000", "topped up", "7", "0"),
+            ("UPDATE limits SET topped_up = 7000000000000", "topped up", "7", "0"),
             ("UPDATE model_totals SET spent = 0 WHERE spent = 1000000000000", "spent by model", "0", "1"),
             ("DELETE FROM model_totals WHERE spent = 1000000000000", "spent by model", "0", "1"),
         ],
