@@ -135,7 +135,7 @@ def _read(call: Call, project: Project, document: dict[str, Any], size: int | No
 def _from_query(call: Call, query: dict[str, str]) -> tuple[dict[str, Any], int | None]:
     """The document that a query stands for, and how many items of a list are wanted."""
     size = None
-    if call.cursor is not None and SIZE_PARAMETER in query:
+    if call.asked.cursor is not None and SIZE_PARAMETER in query:
         text = query.pop(SIZE_PARAMETER)
         if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 10):
             raise InvalidValueError(f"{SIZE_PARAMETER} must be a whole number from 1 up")
