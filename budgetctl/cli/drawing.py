@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from budgetctl.cli.cells import Column, Document, printable
-from budgetctl.cli.columns import STATUS_STYLES
-from budgetctl.cli.wording import extra, moment, resets
+from budgetctl.cli.views.charges import extra, moment, resets
+from budgetctl.cli.views.columns import STATUS_STYLES
 from budgetctl.ledger import windows
 from budgetctl.ledger.values import Budget
 from budgetctl.money import Picodollars, format_usd

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from budgetctl.cli.columns import BACKUP_COLUMNS
-from budgetctl.cli.documents import BACKUP_FIELDS, backup_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.budgets import BACKUP_FIELDS, backup_document
+from budgetctl.cli.views.columns import BACKUP_COLUMNS
 from budgetctl.directories import config_directory
 from budgetctl.errors import AlreadyExistsError, BudgetctlError, InvalidValueError
 from budgetctl.files.replacing import replace

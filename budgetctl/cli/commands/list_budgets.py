@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import BUDGET_COLUMNS
-from budgetctl.cli.documents import BUDGET_FIELDS, budget_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.budgets import BUDGET_FIELDS, budget_document
+from budgetctl.cli.views.columns import BUDGET_COLUMNS
 
 
 def list_budgets(

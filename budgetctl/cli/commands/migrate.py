@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import MIGRATED_COLUMNS
 from budgetctl.cli.reading import read_json
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.columns import MIGRATED_COLUMNS
 from budgetctl.ledger.store import NEVER
 from budgetctl.manager import LITELLM_FILE
 

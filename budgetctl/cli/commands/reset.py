@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import RESET_COLUMNS
-from budgetctl.cli.documents import RESET_FIELDS, reset_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import was_reset
+from budgetctl.cli.views.budgets import RESET_FIELDS, reset_document
+from budgetctl.cli.views.charges import was_reset
+from budgetctl.cli.views.columns import RESET_COLUMNS
 from budgetctl.errors import InvalidValueError
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import description
+from budgetctl.cli.views.budgets import budget_document
+from budgetctl.cli.views.charges import description
 from budgetctl.ledger.windows import clock_fault
 
 

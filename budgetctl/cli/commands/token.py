@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from budgetctl.cli.columns import TOKEN_COLUMNS
-from budgetctl.cli.documents import TOKEN_FIELDS, token_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.budgets import TOKEN_FIELDS, token_document
+from budgetctl.cli.views.columns import TOKEN_COLUMNS
 from budgetctl.errors import InvalidValueError
 from budgetctl.names import check_project
 from budgetctl.stores.location import is_server

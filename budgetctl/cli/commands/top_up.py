@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import TOP_UP_COLUMNS
-from budgetctl.cli.documents import TOP_UP_FIELDS, left_document, top_up_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import topped_up
+from budgetctl.cli.views.budgets import TOP_UP_FIELDS, left_document, top_up_document
+from budgetctl.cli.views.charges import topped_up
+from budgetctl.cli.views.columns import TOP_UP_COLUMNS
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.values import PRIMARY
 

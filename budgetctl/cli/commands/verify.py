@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from budgetctl.cli.columns import DIFFERENCE_COLUMNS
-from budgetctl.cli.documents import DIFFERENCE_FIELDS, difference_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.budgets import DIFFERENCE_FIELDS, difference_document
+from budgetctl.cli.views.columns import DIFFERENCE_COLUMNS
 
 
 def verify(

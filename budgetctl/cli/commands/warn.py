@@ -12,9 +12,9 @@ import typer
 
 from budgetctl.cli import options, problems
 from budgetctl.cli.cells import Document, dumps
-from budgetctl.cli.columns import CROSSING_COLUMNS
-from budgetctl.cli.documents import CROSSING_FIELDS, crossing_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.budgets import CROSSING_FIELDS, crossing_document
+from budgetctl.cli.views.columns import CROSSING_COLUMNS
 from budgetctl.errors import InvalidValueError
 
 if TYPE_CHECKING:
