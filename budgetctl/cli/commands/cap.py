@@ -9,8 +9,7 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
 from budgetctl.cli.terms import Window
-from budgetctl.cli.views.budgets import budget_document
-from budgetctl.cli.views.charges import capped
+from budgetctl.cli.views.budgets import budget_document, capped
 from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
 
 

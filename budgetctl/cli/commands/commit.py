@@ -6,8 +6,7 @@ from budgetctl.cli import options
 from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import charge_document
-from budgetctl.cli.views.charges import committed, warnings_of
+from budgetctl.cli.views.charges import charge_document, committed, warnings_of
 
 
 def commit(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from budgetctl.cli import options
 from budgetctl.cli.prompting import PromptOptions, estimate_of
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import estimate_document
-from budgetctl.cli.views.charges import estimated
+from budgetctl.cli.views.charges import estimate_document, estimated
 
 
 def estimate(

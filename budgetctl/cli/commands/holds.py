@@ -9,8 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import HOLD_FIELDS, hold_document
-from budgetctl.cli.views.columns import HOLD_COLUMNS
+from budgetctl.cli.views.holds import HOLD_COLUMNS, HOLD_FIELDS, hold_document
 
 
 def holds(

@@ -9,8 +9,7 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
 from budgetctl.cli.terms import Window
-from budgetctl.cli.views.budgets import budget_document
-from budgetctl.cli.views.charges import limits_of
+from budgetctl.cli.views.budgets import budget_document, limits_of
 
 AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 10.")]
 

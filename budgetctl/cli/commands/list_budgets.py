@@ -9,8 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import BUDGET_FIELDS, budget_document
-from budgetctl.cli.views.columns import BUDGET_COLUMNS
+from budgetctl.cli.views.budgets import BUDGET_COLUMNS, BUDGET_FIELDS, budget_document
 
 
 def list_budgets(

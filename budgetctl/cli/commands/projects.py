@@ -8,8 +8,7 @@ from contextlib import closing
 from budgetctl.cli.cells import Document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import PROJECT_FIELDS, project_document
-from budgetctl.cli.views.columns import PROJECT_COLUMNS
+from budgetctl.cli.views.projects import PROJECT_COLUMNS, PROJECT_FIELDS, project_document
 from budgetctl.errors import BudgetctlError
 from budgetctl.stores import project_stores
 

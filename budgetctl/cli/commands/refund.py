@@ -8,8 +8,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import refund_document
-from budgetctl.cli.views.charges import refunded
+from budgetctl.cli.views.charges import refund_document, refunded
 from budgetctl.errors import InvalidValueError
 
 

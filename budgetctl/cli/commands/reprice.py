@@ -8,8 +8,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import CORRECTION_FIELDS, correction_document
-from budgetctl.cli.views.columns import CORRECTION_COLUMNS
+from budgetctl.cli.views.corrections import CORRECTION_COLUMNS, CORRECTION_FIELDS, correction_document
 from budgetctl.errors import InvalidValueError
 from budgetctl.periods import parse_instant
 

@@ -9,8 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import hold_document
-from budgetctl.cli.views.charges import set_aside
+from budgetctl.cli.views.holds import hold_document, set_aside
 
 
 def reserve(

@@ -8,9 +8,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import RESET_FIELDS, reset_document
-from budgetctl.cli.views.charges import was_reset
-from budgetctl.cli.views.columns import RESET_COLUMNS
+from budgetctl.cli.views.resets import RESET_COLUMNS, RESET_FIELDS, reset_document, was_reset
 from budgetctl.errors import InvalidValueError
 
 

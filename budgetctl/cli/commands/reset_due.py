@@ -10,8 +10,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import RESET_FIELDS, reset_document
-from budgetctl.cli.views.columns import RESET_COLUMNS
+from budgetctl.cli.views.resets import RESET_COLUMNS, RESET_FIELDS, reset_document
 from budgetctl.ledger.values import Reset
 
 

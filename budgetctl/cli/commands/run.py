@@ -263,7 +263,7 @@ def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Pat
 
     The hold is not released: the command may have spent what nobody could read or price.
     """
-    from budgetctl.cli.views.charges import moment
+    from budgetctl.cli.views.times import moment
 
     parts = [f"{guard.user} was not charged: {error.message}", f"what the command reported is kept in {report}"]
     hold = None if isinstance(error, HoldResolvedError) else guard.hold

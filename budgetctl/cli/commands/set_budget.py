@@ -10,8 +10,7 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
 from budgetctl.cli.terms import Terms
-from budgetctl.cli.views.budgets import budget_document
-from budgetctl.cli.views.charges import changed
+from budgetctl.cli.views.budgets import budget_document, changed
 from budgetctl.errors import InvalidValueError
 
 

@@ -8,9 +8,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import TOP_UP_FIELDS, left_document, top_up_document
-from budgetctl.cli.views.charges import topped_up
-from budgetctl.cli.views.columns import TOP_UP_COLUMNS
+from budgetctl.cli.views.top_ups import TOP_UP_COLUMNS, TOP_UP_FIELDS, left_document, top_up_document, topped_up
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.values import PRIMARY
 

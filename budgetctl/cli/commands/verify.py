@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.budgets import DIFFERENCE_FIELDS, difference_document
-from budgetctl.cli.views.columns import DIFFERENCE_COLUMNS
+from budgetctl.cli.views.differences import DIFFERENCE_COLUMNS, DIFFERENCE_FIELDS, difference_document
 
 
 def verify(
