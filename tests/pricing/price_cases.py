@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetctl.cli.costs import CostOptions, price_of
-from budgetctl.cli.wording import notes_of
+from budgetctl.cli.views.charges import notes_of
 from budgetctl.errors import BudgetctlError
 
 CASES = Path(__file__).parent / "cases"
