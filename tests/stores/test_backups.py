@@ -8,7 +8,6 @@ import stat
 from contextlib import closing
 
 import pytest
-from soundness import assert_sound
 
 from budgetctl.errors import (
     AlreadyExistsError,
@@ -24,6 +23,7 @@ from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store
 from budgetctl.stores.sqlite.backups import back_up, restore
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("10"))

@@ -10,8 +10,6 @@ from fractions import Fraction
 
 import psycopg
 import pytest
-from postgres import new_database, new_project, server_url
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import InvalidValueError, KeyConflictError, NewerStoreError, StoreBusyError, StoreUnavailableError
@@ -21,6 +19,8 @@ from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores import open_store, project_stores
 from budgetctl.stores.postgres import schema
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_database, new_project, server_url
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 TEN = BudgetChange(amount=parse_amount("10"))
