@@ -12,9 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "stores"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from killing import PROCESSES, killed_rounds
+from support.killing import PROCESSES, killed_rounds
 
 
 def main() -> None:

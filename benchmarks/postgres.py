@@ -22,7 +22,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import psycopg
-from postgres import Server
 
 from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest
@@ -30,6 +29,7 @@ from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores.postgres.connections import FAST
 from budgetctl.stores.postgres.functions import SCHEMA, functions_schema
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import Server
 
 CLIENTS, FEW, MANY, BATCH, GROUP = 16, 1_000, 1_000_000, 300, 64
 TERMS = BudgetChange(amount=parse_amount("100000000"), duration="yearly")

@@ -12,13 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "stores"))
-
-from crowd import Crowd
-from soundness import assert_sound
-from test_reserving_at_once import CASES
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from budgetctl import BudgetManager
+from support.crowd import CASES, Crowd
+from support.soundness import assert_sound
 
 
 def main() -> None:

@@ -13,10 +13,8 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "stores"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "server"))
 
-from restarting import restarted
+from support.restarting import restarted
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ def run(home: Path) -> Run:
 @pytest.fixture
 def serve(home: Path) -> Iterator[Any]:
     """Start servers in this process: see `serving.Running`. They are stopped when the test has ended."""
-    from serving import Running
+    from support.serving import Running
 
     with contextlib.ExitStack() as running:
 

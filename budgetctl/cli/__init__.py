@@ -67,10 +67,9 @@ def _prepare_waiting() -> None:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from typer._click.exceptions import ClickException  # which Typer names itself only from 0.28 on
-
     from budgetctl.cli.app import root_command
     from budgetctl.cli.problems import report, report_bug, report_interrupt, report_usage, system_error
+    from budgetctl.cli.typer_internals import ClickException
     from budgetctl.errors import BudgetctlError
 
     program = root_command()

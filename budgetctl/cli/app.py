@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
-from typer._click.exceptions import UsageError
-from typer._click.parser import _OptionParser
 from typer.core import TyperCommand, TyperGroup
 
 from budgetctl import __version__
@@ -26,6 +24,7 @@ from budgetctl.cli.session import (
     command,
     examples,
 )
+from budgetctl.cli.typer_internals import UsageError, WrapperParser, know_shells
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Budgets": {
@@ -168,23 +167,14 @@ class Wrapper(Command):
 
     def make_parser(self, ctx: Any) -> Any:
         """The parser, which leaves the other command's words alone."""
-        parser = _WrapperParser(ctx)
+
+        def note(words: int) -> None:
+            ctx.find_root().command.foreign = words
+
+        parser = WrapperParser(ctx, "user_option", note)
         for param in self.get_params(ctx):
             param.add_to_parser(parser, ctx)
         return parser
-
-
-class _WrapperParser(_OptionParser):
-    """Options stand before and after the user; what comes then is the other command, with `--` before it or without."""
-
-    def _process_args_for_options(self, state: Any) -> None:
-        self.allow_interspersed_args = False
-        super()._process_args_for_options(state)
-        if state.rargs and "user_option" not in state.opts:
-            state.largs.append(state.rargs.pop(0))
-            super()._process_args_for_options(state)
-        assert self.ctx is not None  # noqa: S101  # the parser of a command always has one
-        self.ctx.find_root().command.foreign = len(state.rargs)  # type: ignore[attr-defined]
 
 
 class Group(TyperGroup):
@@ -287,10 +277,7 @@ def _print_version(wanted: bool) -> None:
 def root_command() -> Any:
     """The whole program."""
     if os.environ.get(COMPLETE_VARIABLE):
-        # Without its own options for completion, Typer does not register the shells that it knows.
-        from typer._completion_classes import completion_init
-
-        completion_init()
+        know_shells()
     app = typer.Typer(cls=Program, invoke_without_command=True, **_SETTINGS)
     app.callback()(_root)
     return typer.main.get_command(app)

@@ -7,9 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from typer._click.exceptions import ClickException
-
 from budgetctl.cli.cells import dumps, printable
+from budgetctl.cli.typer_internals import ClickException
 from budgetctl.errors import BudgetctlError, StoreUnavailableError
 
 

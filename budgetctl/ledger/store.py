@@ -7,7 +7,7 @@ store. Values are validated before they get here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from budgetctl.ledger.matching import names_of_call
 from budgetctl.ledger.values import Align, Budget, Charge, Entry, IdempotencyKey, ProjectSummary, Reset
@@ -99,41 +99,102 @@ def sort_value(sort: SortKey, budget: Budget) -> int:
     return limit.amount if sort == "budget" else -limit.remaining
 
 
+Kind = Literal["read", "queue", "once", "repeat"]
+"""How an operation is asked for over a network: it only reads; it waits in the line of those that share a transaction;
+its answer is remembered under the key of the request; or doing it again does no more."""
+
+
+class Asked:
+    """How an operation is asked for over a network, as it is marked on the method.
+
+    `parts` are the names of what the method returns, where that is no named tuple. `cursor` gives the parameters that
+    continue a list behind an item, from the item and the parameters so far. `is_bulk` marks an operation that may take
+    long, or much. `of_project_too` allows the empty name as the user, for the budget of the whole project.
+    """
+
+    __slots__ = ("cursor", "is_bulk", "kind", "of_project_too", "parts")
+
+    def __init__(
+        self, kind: Kind, parts: tuple[str, ...], cursor: Cursor | None, *, is_bulk: bool, of_project_too: bool
+    ) -> None:
+        self.kind = kind
+        self.parts = parts
+        self.cursor = cursor
+        self.is_bulk = is_bulk
+        self.of_project_too = of_project_too
+
+
+Cursor: TypeAlias = "Callable[[Any, dict[str, Any]], dict[str, Any]]"
+_Method = TypeVar("_Method", bound="Callable[..., Any]")
+
+
+def _asked(
+    kind: Kind,
+    *,
+    parts: tuple[str, ...] = (),
+    cursor: Cursor | None = None,
+    is_bulk: bool = False,
+    of_project_too: bool = False,
+) -> Callable[[_Method], _Method]:
+    """Mark a method of `Store`: the server's routes, its client and PostgreSQL's retries follow from the marks."""
+
+    def mark(method: _Method) -> _Method:
+        method.asked = Asked(kind, parts, cursor, is_bulk=is_bulk, of_project_too=of_project_too)  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def _behind_budget(budget: Budget, asked: dict[str, Any]) -> dict[str, Any]:
+    sort: SortKey = asked.get("sort", "user")
+    return {"after": budget.user} | ({} if sort == "user" else {"after_value": sort_value(sort, budget)})
+
+
 class Store(Protocol):
     """One project's budgets."""
 
     project: str
 
+    @_asked("read", parts=("now_us",))
     def now_us(self) -> int:
         """The store's time: microseconds since 1970, UTC."""
 
     def change_token(self) -> object:
         """Equal tokens mean that no other connection has committed anything in between."""
 
+    @_asked("read", parts=("exists",))
     def exists(self) -> bool:
         """Whether anything was ever stored for the project."""
 
+    @_asked("once", parts=("budget", "is_new"), of_project_too=True)
     def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
         """Create the user's budget, and say whether it is new. Raises `AlreadyExistsError` on `error`."""
 
+    @_asked("once", parts=("is_new",), is_bulk=True)
     def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
         """Create budgets for those who have none, all of them or nothing, and say who was new."""
 
+    @_asked("once")
     def change_budget(self, user: str, change: BudgetChange) -> Budget:
         """Change what `change` states. A change of amount closes nothing; of duration it carries the spend."""
 
+    @_asked("once")
     def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
         """Give the user another limit, for models of a pattern or all. What was spent does not count against it."""
 
+    @_asked("once")
     def remove_limit(self, user: str, name: str) -> Budget:
         """Take a limit away, but not the one that every budget has. Its entries stay."""
 
+    @_asked("once", of_project_too=True)
     def delete_budget(self, user: str) -> None:
         """Delete the budget; its entries stay, and the name is free for a new one."""
 
+    @_asked("read", of_project_too=True)
     def budget(self, user: str) -> Budget:
         """The user's budget as it stands now."""
 
+    @_asked("read", cursor=_behind_budget)
     def budgets(
         self,
         *,
@@ -150,39 +211,51 @@ class Store(Protocol):
         downward, but what remains upward.
         """
 
+    @_asked("queue")
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost. It is never refused because the budget is exceeded."""
 
+    @_asked("read")
     def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
         """Whether all limits would allow a cost now, for a model and what else it is called. Nothing is written."""
 
+    @_asked("queue")
     def reserve(self, request: HoldRequest) -> Hold:
         """Set money aside, if all limits allow it. Raises `OverBudgetError`, having changed nothing.
 
         The same request again answers the hold that it made.
         """
 
+    @_asked("queue")
     def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
         """Record what a call did cost, and let go of what was set aside for it. The truth is never refused.
 
         The user of the request does not matter. The same again answers the entry that it made.
         """
 
+    @_asked("queue")
     def release(self, hold_id: str) -> Hold:
         """Let go of what was set aside. The same again changes nothing."""
 
+    @_asked("queue")
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
         """Do many of the above, in this order, and answer each with what its own method would return or raise.
 
         All of them become durable together, before any of them is answered.
         """
 
+    @_asked("read", cursor=lambda hold, _: {"after": hold.hold_id})
     def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were.
 
         `after` continues behind the hold of that id.
         """
 
+    @_asked(
+        "read",
+        parts=("user", "entry", "amount"),
+        cursor=lambda charge, _: {"after": (charge[0], charge[1].number)},
+    )
     def charges(
         self, model: str, *, user: str | None = None, since_us: int | None = None, after: tuple[str, int] | None = None
     ) -> Iterator[tuple[str, Entry, Picodollars]]:
@@ -192,21 +265,26 @@ class Store(Protocol):
         of that number.
         """
 
+    @_asked("once", is_bulk=True)
     def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
         """Make up the differences by entries that count where the corrected ones do. Those without one are left out."""
 
+    @_asked("once", of_project_too=True)
     def reset(self, user: str) -> Reset:
         """Close the current generation of each of the user's limits."""
 
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
 
+    @_asked("once")
     def reset_next(self, after: str | None) -> list[Reset]:
         """Reset the next users behind that one, by name, in one transaction. Nobody is left when there are none."""
 
+    @_asked("read", cursor=lambda reset, _: {"after": (reset.user, reset.closed.limit)})
     def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
         """What `reset_due` would reset now. Nothing is written. `after` continues behind a user's limit of a name."""
 
+    @_asked("repeat", parts=("count",), is_bulk=True)
     def reset_due(self, *, clock_is_right: bool = False) -> int:
         """Roll every window that has passed, in batches of a transaction each. Returns how many there were.
 
@@ -214,45 +292,58 @@ class Store(Protocol):
         which is remembered.
         """
 
+    @_asked("read", parts=("place", "reset"), cursor=lambda placed, _: {"after": placed[0]})
     def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
         """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger.
 
         `after` continues behind a place.
         """
 
+    @_asked("once")
     def report_resets(self, place: int) -> None:
         """Take resets up to that place as reported."""
 
+    @_asked("once")
     def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
         """Take a cost back: of an entry, all that is left of it or less, or an amount of the current window."""
 
+    @_asked("once")
     def top_up(self, request: TopUpRequest) -> Charge:
         """Add to what a limit allows, until an instant or for its window. The entry counts as nothing spent."""
 
+    @_asked("read")
     def top_ups(self, user: str) -> list[Left]:
         """What is left of the user's own top-ups, oldest first."""
 
+    @_asked("read", cursor=lambda crossing, _: {"after": crossing.standing.limit.limit_id})
     def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window, by `limit_id`, from behind `after` on."""
 
+    @_asked("once", parts=("is_free",))
     def claim(self, crossing: Crossing) -> bool:
         """Have it for oneself for 45 seconds, to tell of it, and say whether nobody else has it and it is not told."""
 
+    @_asked("once", parts=("is_new",))
     def tell(self, crossing: Crossing) -> bool:
         """Note that it was told, and say whether it was not yet: of two who ask at once, one hears yes."""
 
+    @_asked("once")
     def forget(self, crossing: Crossing) -> None:
         """Take back that it was told, or claimed."""
 
+    @_asked("read", is_bulk=True)
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, in one snapshot."""
 
+    @_asked("once", is_bulk=True)
     def repair(self) -> list[Difference]:
         """Set all counters to the sums of their postings, and say which were not. Entries are never touched."""
 
+    @_asked("read", cursor=lambda entry, _: {"before": entry.number})
     def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too; `before` continues below a number."""
 
+    @_asked("read")
     def summary(self) -> ProjectSummary:
         """How many users the project has and what they have spent in their current windows."""
 
@@ -283,3 +374,8 @@ class ServedStore(Store, Protocol):
 
     def forget_requests(self) -> None:
         """Forget the answers of requests that nobody repeats any more."""
+
+
+def asked_operations() -> dict[str, Asked]:
+    """The operations of `Store` that can be asked for over a network, by name, and how."""
+    return {name: method.asked for name, method in vars(Store).items() if hasattr(method, "asked")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,12 +11,11 @@ from starlette.responses import Response
 
 from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
-from budgetctl.server.access import Access
 from budgetctl.server.api.endpoints import Endpoint
 from budgetctl.server.api.pages import page_routes
 from budgetctl.server.bodies import Bodies
+from budgetctl.server.door import Door
 from budgetctl.server.hosted.routes import hosted_routes
-from budgetctl.server.hosts import check_host, host_of
 from budgetctl.server.http import WHOLE, Receive, Route, Scope, Send, encoded, respond
 from budgetctl.server.logs import Log
 from budgetctl.server.problems import RefusedError, document_of, headers_of, status_of
@@ -35,22 +34,21 @@ class Application:
     def __init__(
         self,
         projects: Projects,
-        access: Access,
+        door: Door,
         log: Log,
         *,
-        allowed_hosts: Collection[str],
         list_projects: Callable[[], Sequence[str]],
     ) -> None:
         self._log = log
-        self._allowed_hosts = allowed_hosts
+        self._door = door
         self._under_way = 0
         self._bodies = Bodies(projects.run)
         metrics.UNDER_WAY.set_function(lambda: self._under_way)
         calls = (
-            Route("POST" if call.writes else "GET", call.path, Endpoint(call, projects, access, self._bodies))
+            Route("POST" if call.writes else "GET", call.path, Endpoint(call, projects, door, self._bodies))
             for call in CALLS.values()
         )
-        others = (*page_routes(projects, access, list_projects), *hosted_routes(projects, access, self._bodies))
+        others = (*page_routes(projects, door, list_projects), *hosted_routes(projects, door, self._bodies))
         self._routes = {route.path: route for route in (*calls, *others)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,11 +88,12 @@ class Application:
     def _endpoint(self, scope: Scope) -> Callable[[Scope, Receive], Awaitable[Response]]:
         """Who answers. Raises `RefusedError` where nobody does."""
         path = scope["path"]
-        host = host_of(scope)
-        if path not in HEALTH:
-            check_host(host, self._allowed_hosts)
-            if self._under_way - self._bodies.reading > MAX_UNDER_WAY:  # who still sends keeps nobody waiting
-                raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "too many requests are under way: try again")
+        is_health = path in HEALTH
+        self._door.check_host(scope, is_any_allowed=is_health)
+        if (
+            not is_health and self._under_way - self._bodies.reading > MAX_UNDER_WAY
+        ):  # who still sends keeps nobody waiting
+            raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "too many requests are under way: try again")
         route = self._routes.get(path)
         if route is None or route.method != ("GET" if scope["method"] == "HEAD" else scope["method"]):
             status = HTTPStatus.NOT_FOUND if route is None else HTTPStatus.METHOD_NOT_ALLOWED

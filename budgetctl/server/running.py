@@ -18,10 +18,9 @@ import uvicorn
 from budgetctl.errors import BudgetctlError, StoreUnavailableError
 from budgetctl.ledger.store import ServedStore
 from budgetctl.server import metrics
-from budgetctl.server.access import Access
 from budgetctl.server.app import Application
 from budgetctl.server.connections import Connections, room_for_connections
-from budgetctl.server.hosts import host_names
+from budgetctl.server.door import Door, host_names
 from budgetctl.server.logs import Log, LogHandler
 from budgetctl.server.projects import OpenStore, Projects
 from budgetctl.server.protocol import IDLE_TIMEOUT_S, BoundedProtocol
@@ -104,9 +103,8 @@ class Server(uvicorn.Server):
         self.connections = Connections(room_for_connections())
         application = Application(
             self.projects,
-            Access(settings.tokens, settings.clock),
+            Door(settings.tokens, settings.clock, host_names(settings.host, settings.allowed_hosts)),
             self.log,
-            allowed_hosts=host_names(settings.host, settings.allowed_hosts),
             list_projects=settings.list_projects,
         )
         super().__init__(

@@ -10,26 +10,19 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, cast
 
-from budgetctl.ledger.store import SortKey, Store, sort_value
+from budgetctl.ledger.store import Asked, Kind, Store, asked_operations
 from budgetctl.ledger.values import Budget, Charge
 from budgetctl.wire.record_shapes import Field, RecordShape
 from budgetctl.wire.shapes import Integer, Shape
 from budgetctl.wire.values import NAMESPACE, USER_OR_PROJECT, field_of, record_shape, shape_of
 
-Kind = Literal["read", "queue", "once", "repeat"]
-"""How a call is made: it only reads; it waits in the line of those that share a transaction; its answer is remembered
-under the key of the request; or doing it again does no more."""
-
 PATH = "/v1/"
 
 _PAGE = 999
 """Items of a list in one answer. The store reads pages of one more, and one more is looked at."""
-
-_OF_PROJECT_TOO = frozenset({"budget", "create_budget", "delete_budget", "reset"})
-"""What may be asked of the budget of the whole project, whose user is the empty name."""
 
 
 class Page(NamedTuple):
@@ -40,16 +33,20 @@ class Page(NamedTuple):
 
 
 class Call(NamedTuple):
-    """An operation of `Store`. `parts` are the names of what it returns, where that is no named tuple.
-
-    `cursor` gives the parameters that continue a list behind an item. `is_bulk` is what may take long, or much.
-    """
+    """An operation of `Store`, and how it is marked there."""
 
     name: str
-    kind: Kind
-    parts: tuple[str, ...] = ()
-    cursor: Callable[[Any, dict[str, Any]], dict[str, Any]] | None = None
-    is_bulk: bool = False
+    asked: Asked
+
+    @property
+    def kind(self) -> Kind:
+        """How it is called."""
+        return self.asked.kind
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether it may take long, or much."""
+        return self.asked.is_bulk
 
     @property
     def path(self) -> str:
@@ -69,12 +66,12 @@ class Call(NamedTuple):
     @property
     def parameters(self) -> RecordShape:
         """The shape of its parameters, as those of a method."""
-        return _parameters(self.name)
+        return _parameters(self.name, of_project_too=self.asked.of_project_too)
 
     @property
     def answer(self) -> Shape:
         """The shape of what it returns; of a list, that of an item."""
-        return _answer(self.name, self.parts)
+        return _answer(self.name, self.asked.parts)
 
     @property
     def is_list(self) -> bool:
@@ -83,12 +80,12 @@ class Call(NamedTuple):
 
     def page(self, items: Iterator[Any], asked: dict[str, Any], size: int | None = None) -> Page:
         """The first items of a list that was asked for so. Those that one cursor stands for stay together."""
-        if self.cursor is None:
+        if self.asked.cursor is None:
             return Page(list(items), None)
         taken: list[Any] = []
         place: dict[str, Any] | None = None
         for item in items:
-            here = self.cursor(item, asked)
+            here = self.asked.cursor(item, asked)
             if len(taken) >= min(size or _PAGE, _PAGE) and here != place:
                 return Page(taken, place)
             taken.append(item)
@@ -120,7 +117,7 @@ class Call(NamedTuple):
         if not self.is_list:
             return self.answer.read(document, "the answer", strict=False)
         items = [self.answer.read(each, "an item", strict=False) for each in document["items"]]
-        if self.cursor is None:
+        if self.asked.cursor is None:
             return items
         continued = document.get("next")
         if continued is not None:
@@ -222,7 +219,7 @@ def _named_tuple(hint: Any) -> Any:
 
 
 @functools.cache
-def _parameters(name: str) -> RecordShape:
+def _parameters(name: str, *, of_project_too: bool) -> RecordShape:
     hints = _hints(name)
     fields: list[Field] = []
     embedded: dict[str, RecordShape] = {}
@@ -245,7 +242,7 @@ def _parameters(name: str) -> RecordShape:
         return {**defaults, **values}
 
     record = RecordShape(name, make, fields, embedded)
-    if name in _OF_PROJECT_TOO:
+    if of_project_too:
         return record.with_field("user", USER_OR_PROJECT)
     return record
 
@@ -268,60 +265,5 @@ def _answer(name: str, parts: tuple[str, ...]) -> Shape:
     return _Parts([field_of(part, each, is_required=True) for part, each in zip(parts, hints, strict=True)])
 
 
-def _behind_budget(budget: Budget, asked: dict[str, Any]) -> dict[str, Any]:
-    sort: SortKey = asked.get("sort", "user")
-    return {"after": budget.user} | ({} if sort == "user" else {"after_value": sort_value(sort, budget)})
-
-
-CALLS = {
-    call.name: call
-    for call in (
-        Call("charge", "queue"),
-        Call("reserve", "queue"),
-        Call("commit", "queue"),
-        Call("release", "queue"),
-        BatchCall("apply", "queue"),
-        Call("check", "read"),
-        Call("budget", "read"),
-        Call("exists", "read", parts=("exists",)),
-        Call("now_us", "read", parts=("now_us",)),
-        Call("summary", "read"),
-        Call("budgets", "read", cursor=_behind_budget),
-        Call("holds", "read", cursor=lambda hold, _: {"after": hold.hold_id}),
-        Call("history", "read", cursor=lambda entry, _: {"before": entry.number}),
-        Call(
-            "charges",
-            "read",
-            parts=("user", "entry", "amount"),
-            cursor=lambda charge, _: {"after": (charge[0], charge[1].number)},
-        ),
-        Call("due", "read", cursor=lambda reset, _: {"after": (reset.user, reset.closed.limit)}),
-        Call(
-            "unreported_resets",
-            "read",
-            parts=("place", "reset"),
-            cursor=lambda placed, _: {"after": placed[0]},
-        ),
-        Call("crossings", "read", cursor=lambda crossing, _: {"after": crossing.standing.limit.limit_id}),
-        Call("verify", "read", is_bulk=True),
-        Call("create_budget", "once", parts=("budget", "is_new")),
-        Call("create_budgets", "once", parts=("is_new",), is_bulk=True),
-        Call("change_budget", "once"),
-        Call("add_limit", "once"),
-        Call("remove_limit", "once"),
-        Call("delete_budget", "once"),
-        Call("reset", "once"),
-        Call("reset_next", "once"),
-        Call("reset_due", "repeat", parts=("count",), is_bulk=True),
-        Call("report_resets", "once"),
-        Call("refund", "once"),
-        Call("top_up", "once"),
-        Call("top_ups", "read"),
-        Call("correct", "once", is_bulk=True),
-        Call("repair", "once", is_bulk=True),
-        Call("claim", "once", parts=("is_free",)),
-        Call("tell", "once", parts=("is_new",)),
-        Call("forget", "once"),
-    )
-}
+CALLS = {name: (BatchCall if name == "apply" else Call)(name, marks) for name, marks in asked_operations().items()}
 """Every call by the name of its operation."""

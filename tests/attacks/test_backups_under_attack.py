@@ -8,12 +8,12 @@ import sys
 from contextlib import closing
 
 import pytest
-from filing import CENT, PROJECT, Charger, make_store, spent
-from soundness import assert_sound
 
 from budgetctl.ledger.store import ChargeRequest
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.sqlite.backups import back_up, restore
+from support.filing import CENT, PROJECT, Charger, make_store, spent
+from support.soundness import assert_sound
 
 often = pytest.mark.parametrize("times", [3, pytest.param(60, marks=pytest.mark.long)])
 """A few times wherever tests are run, and many where only attacks are."""

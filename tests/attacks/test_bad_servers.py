@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from bad_server import CHUNKED, HEAD, bad_server, body, drips, floods, is_silent, says
 
 from budgetctl import BudgetManager
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.pricing.prices import map_update
 from budgetctl.stores import open_store
 from budgetctl.wire.calls import CALLS
+from support.bad_server import CHUNKED, HEAD, bad_server, body, drips, floods, is_silent, says
 
 INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n"
 

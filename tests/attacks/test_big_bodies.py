@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outages import free_port, start_server
-from serving import Running
 
 from budgetctl.server import bodies, protocol
 from budgetctl.server.bodies import AT_ONCE, decode_slowly
 from budgetctl.server.http import MAX_BULK_BODY, MAX_SMALL_BODY
 from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
+from support.outages import free_port, start_server
+from support.serving import Running
 
 NOBODY = "POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer none\r\n"
 

@@ -9,12 +9,12 @@ from random import Random
 from typing import Any
 
 import pytest
-from postgres import new_project, server_url
 
 from budgetctl import BudgetManager
 from budgetctl.errors import BudgetctlError, ClockError
 from budgetctl.ledger.values import Limit
 from budgetctl.stores import SqliteStore
+from support.postgres import new_project, server_url
 
 Open = Callable[[Any], BudgetManager]
 

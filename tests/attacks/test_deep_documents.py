@@ -7,7 +7,6 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from postgres import new_project, server_url
 
 from budgetctl import BudgetManager
 from budgetctl.errors import CorruptStoreError
@@ -16,6 +15,7 @@ from budgetctl.money import parse_amount
 from budgetctl.names import MAX_DEPTH
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_project, server_url
 
 CENT = parse_amount("0.01")
 LEFT_OUT = "nested too deeply to show"

@@ -9,14 +9,14 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from postgres import new_project, server_url
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import UnknownUserError
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_project, server_url
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 

@@ -8,13 +8,13 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from filing import PROJECT, Charger, beside, charge_of, make_store, spent
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import BudgetctlError, CorruptStoreError
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.sqlite.backups import back_up, restore
+from support.filing import PROJECT, Charger, beside, charge_of, make_store, spent
+from support.soundness import assert_sound
 
 PAGE = 4096
 

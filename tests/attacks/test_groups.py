@@ -11,8 +11,6 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from postgres import new_project, server_url
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import BudgetctlError, InvalidValueError
@@ -22,6 +20,8 @@ from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres.store import PostgresStore
 from budgetctl.stores.sql.account import Account
+from support.postgres import new_project, server_url
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 USERS = [f"user-{number}" for number in range(8)]

@@ -21,9 +21,8 @@ def budgets(request: pytest.FixtureRequest, home: Path) -> Iterator[BudgetManage
     """Alice with $1,000, in every kind of store."""
     store: Store
     if request.param == "postgres":
-        from postgres import new_project, server_url
-
         from budgetctl.stores.postgres.store import PostgresStore
+        from support.postgres import new_project, server_url
 
         store = PostgresStore(server_url(), new_project(), wait_s=1)
     elif request.param == "http":

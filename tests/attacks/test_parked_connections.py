@@ -13,13 +13,13 @@ from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
 import pytest
-from outages import free_port
-from serving import Running
 
 from budgetctl.server import app, connections, protocol
 from budgetctl.server import running as serving
 from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
+from support.outages import free_port
+from support.serving import Running
 
 ROOM = 40
 PING = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

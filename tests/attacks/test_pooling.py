@@ -12,13 +12,13 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from postgres import new_project, server_url
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.money import parse_amount
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_project, server_url
+from support.soundness import assert_sound
 
 _NO_ENCRYPTION = (80877103, 80877104)
 """What a client asks first: https://www.postgresql.org/docs/current/protocol-message-formats.html"""

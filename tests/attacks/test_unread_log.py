@@ -14,12 +14,12 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from outages import free_port, start_server
 
 from budgetctl.server import logs
 from budgetctl.server.logs import Log
 from budgetctl.server.metrics import REGISTRY
 from budgetctl.stores import SqliteStore
+from support.outages import free_port, start_server
 
 
 def ping(port: int, count: int) -> None:

@@ -7,10 +7,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import litellm_copies
 import pytest
 
 from budgetctl.pricing.litellm import litellm_rules
+from support import litellm_copies
 
 from .conftest import EXAMPLES, Cli
 

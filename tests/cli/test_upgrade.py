@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from postgres import new_database
 
 from budgetctl.stores.postgres.functions import functions_schema
+from support.postgres import new_database
 
 from .conftest import Cli
 

@@ -5,15 +5,14 @@ worked out by, which are put in force here, so that the amounts hold under every
 """
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from budgetctl.money import parse_amount
+from support.programs import environment, program
 
 HERE = Path(__file__).parent
 CASES = json.loads((HERE / "cases" / "index.json").read_text())
@@ -36,13 +35,12 @@ def priced(tmp_path_factory):
     data = home / "data" / "budgetctl"
     data.mkdir(parents=True)
     shutil.copy(HERE / "cases" / "prices.json", data / "model_prices.json")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BUDGETCTL")}
-    environment |= {"XDG_DATA_HOME": str(home / "data"), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)}
-    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    kept = {name: value for name, value in environment().items() if not name.startswith("BUDGETCTL")}
+    kept |= {"XDG_DATA_HOME": str(home / "data"), "XDG_CONFIG_HOME": str(home), "XDG_CACHE_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, str(HERE / "price_cases.py")],
+        program("price_cases"),
         input=json.dumps(CASES),
-        env=environment,
+        env=kept,
         capture_output=True,
         text=True,
         check=True,

@@ -1,7 +1,7 @@
 """Whatever stands in a file: it ends in a price or in an error that says why, and nothing else is done about it.
 
 The cases of one seed never change, those of the other are new each day. A fault names its seed and number, and
-`case(seed, number)` of `hostile.py` makes it again.
+`case(seed, number)` of `support/hostile.py` makes it again.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ import json
 import os
 import re
 import subprocess
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import MARK, RAW
 
 from budgetctl import BudgetManager
+from support.hostile import MARK, RAW
+from support.programs import environment, program
 
-RUNNER = Path(__file__).with_name("hostile_run.py")
 SEEDS = (1, int(datetime.now(UTC).strftime("%Y%m%d")))
 CASES = 10_000
 """Of each seed."""
@@ -40,19 +38,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     home, cache = tmp_path_factory.mktemp("hostile"), tmp_path_factory.mktemp("cache")
     reader, writer = os.pipe()
     with subprocess.Popen(
-        [sys.executable, *map(str, (RUNNER, writer, CASES, *SEEDS))],
+        program("hostile_run", writer, CASES, *SEEDS),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         pass_fds=[writer],
         cwd=home,
-        env={
-            **os.environ,
-            "HOME": str(home),
-            "PYTHONDONTWRITEBYTECODE": "1",  # what pip has not compiled would be written now
-            "XDG_CACHE_HOME": str(cache),
-            "XDG_CONFIG_HOME": str(home / "c"),
-            "XDG_DATA_HOME": str(home / "d"),
-        },
+        env=environment(
+            HOME=str(home),
+            PYTHONDONTWRITEBYTECODE="1",  # what pip has not compiled would be written now
+            XDG_CACHE_HOME=str(cache),
+            XDG_CONFIG_HOME=str(home / "c"),
+            XDG_DATA_HOME=str(home / "d"),
+        ),
     ) as process:
         os.close(writer)
         with os.fdopen(reader) as stream:

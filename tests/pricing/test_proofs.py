@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import litellm_copies
 import pytest
 
 from budgetctl.pricing.prices import price_map
+from support import litellm_copies
 
 RATES = "litellm_core_utils/llm_cost_calc/utils.py"
 BODY = {

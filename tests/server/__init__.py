@@ -1,0 +1,1 @@
+"""The server, its protocol and litellm's."""

@@ -6,12 +6,12 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from hosting import Client
-from serving import Running
 
 from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
 from budgetctl.wire.calls import CALLS
+from support.hosting import Client
+from support.serving import Running
 
 DIGEST = "0" * 32
 LIMIT = {

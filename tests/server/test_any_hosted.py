@@ -10,11 +10,11 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from soundness import assert_sound
 
 from budgetctl.money import from_number
 from budgetctl.server.hosted.rules import get_budget, set_budget
 from budgetctl.stores import SqliteStore
+from support.soundness import assert_sound
 
 NOON_US = 1_795_348_800_000_000
 LATENESS_S = 0.45

@@ -8,13 +8,13 @@ from contextlib import closing, contextmanager
 from functools import partial
 
 import pytest
-from postgres import new_project, server_url
-from soundness import assert_sound
 
 from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.server.committer import WORTH_ANOTHER
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_project, server_url
+from support.soundness import assert_sound
 
 USERS = ["alice", *(f"user-{number}" for number in range(WORTH_ANOTHER))]
 PATIENCE_S = 0.5

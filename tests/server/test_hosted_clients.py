@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hosting import assert_answered, run_bursts
+
+from support.hosting import assert_answered, run_bursts
 
 BUDGET = [10, "alice", "monthly"]
 

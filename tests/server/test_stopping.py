@@ -7,12 +7,11 @@ import signal
 import threading
 from contextlib import closing
 
-from outages import free_port, start_server, survive
-
 from budgetctl import BudgetManager
 from budgetctl.ledger.store import ChargeRequest
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
+from support.outages import free_port, start_server, survive
 
 from .conftest import ask, change
 

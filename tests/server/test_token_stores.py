@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 
 import pytest
-from postgres import server_url
 
 from budgetctl.errors import NotFoundError
 from budgetctl.server.tokens import open_tokens
 from budgetctl.server.tokens.token import new_token
+from support.postgres import server_url
 
 
 @pytest.fixture(params=["file", "postgres"])

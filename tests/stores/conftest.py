@@ -6,11 +6,11 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from postgres import new_project, server_url
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
+from support.postgres import new_project, server_url
+from support.soundness import assert_sound
 
 
 @pytest.fixture(params=["sqlite", "postgres", "http", "http-postgres"])

@@ -11,8 +11,6 @@ import pytest
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from postgres import new_project, server_url
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import HoldResolvedError, InvalidValueError, KeyConflictError, OverBudgetError
@@ -20,6 +18,8 @@ from budgetctl.ledger.values import PRIMARY
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_project, server_url
+from support.soundness import assert_sound
 
 NOON_US = 1_795_348_800_000_000
 CENT = 10**10

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from soundness import assert_sound
 
 from budgetctl.errors import KeyConflictError, UnknownUserError
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
+from support.soundness import assert_sound
 
 NOON_US = 1_795_348_800_000_000
 DAY_US = 86_400_000_000

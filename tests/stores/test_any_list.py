@@ -8,8 +8,6 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from postgres import new_project, server_url
-from soundness import assert_sound
 
 from budgetctl.errors import BudgetctlError
 from budgetctl.ledger.holds import HoldRequest
@@ -18,6 +16,8 @@ from budgetctl.ledger.values import Charge, IdempotencyKey
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_project, server_url
+from support.soundness import assert_sound
 
 NOON_US = 1_795_348_800_000_000
 HOUR_US = 3_600_000_000

@@ -9,11 +9,11 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
+from support.soundness import assert_sound
 
 NOON_US = 1_795_348_800_000_000
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000

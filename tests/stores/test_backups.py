@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from soundness import assert_sound
 
 from budgetctl.errors import (
     AlreadyExistsError,
@@ -25,6 +24,7 @@ from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store
 from budgetctl.stores.sqlite.backups import back_up, restore
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 OF_BEFORE = Path(__file__).parent / "data" / "first.db"

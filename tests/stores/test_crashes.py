@@ -10,12 +10,12 @@ import sys
 from contextlib import ExitStack, closing
 
 import pytest
-from soundness import assert_sound
 
 from budgetctl.errors import StoreBusyError, StoreUnavailableError
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 

@@ -8,7 +8,6 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from enforcing import counters, denied
 
 from budgetctl.errors import (
     AlreadyExistsError,
@@ -20,6 +19,7 @@ from budgetctl.errors import (
     UnknownUserError,
 )
 from budgetctl.money import ZERO, parse_amount
+from support.enforcing import counters, denied
 
 usd = parse_amount
 

@@ -10,11 +10,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from soundness import assert_sound
 
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("10"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from killing import killed_rounds
+from support.killing import killed_rounds
 
 ROUNDS = 4
 

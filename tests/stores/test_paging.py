@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.ledger.top_ups import TopUpRequest
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.stores.sql import listing, rollover
-from budgetctl.stores.sql import store as sql
+from budgetctl.stores.sql import listing, paging, rollover
 
 CENT = parse_amount("0.01")
 TEN = parse_amount("10")
@@ -18,7 +18,7 @@ USERS = [f"user-{number:02}" for number in range(20)]
 @pytest.fixture(params=[1, 3, 20])
 def store(request, make_database, monkeypatch):
     """A store with pages of few rows, on which many budgets have the same place in the order."""
-    for module, name in ((sql, "_PAGE"), (listing, "_PAGE"), (listing, "_SORTED_PAGE"), (rollover, "_PAGE")):
+    for module, name in ((paging, "PAGE"), (listing, "_SORTED_PAGE"), (rollover, "_FIRST_BATCH")):
         monkeypatch.setattr(module, name, request.param)
     store = make_database()
     for number, user in enumerate(USERS):
@@ -82,6 +82,29 @@ def test_every_reset_is_due_and_then_reported_once(store, clock):
     places, resets = zip(*store.unreported_resets(), strict=True)
     assert [reset.user for reset in resets] == spenders
     assert list(places) == sorted(set(places))
+
+
+def test_every_hold_is_listed_once_and_the_list_continues_behind_any(store):
+    made = [f"hold-{number}" for number in range(7)]
+    for number, hold_id in enumerate(made):
+        store.reserve(HoldRequest(hold_id, USERS[number % 2], CENT, 60_000_000))
+    assert [hold.hold_id for hold in store.holds()] == made
+    assert [hold.hold_id for hold in store.holds(USERS[1])] == made[1::2]
+    for place, hold_id in enumerate(made):
+        assert [hold.hold_id for hold in store.holds(after=hold_id)] == made[place + 1 :]
+
+
+def test_every_charge_of_a_model_is_listed_once(store):
+    for number in range(9):
+        store.charge(ChargeRequest(USERS[number], CENT, model=f"m{number % 2}", usage={"text_output": 1}))
+    assert [user for user, _, _ in store.charges("m1")] == USERS[1:9:2]
+    assert [user for user, _, _ in store.charges("m1", after=(USERS[3], 2))] == USERS[5:9:2]
+
+
+def test_everybody_who_is_past_a_threshold_is_listed_once(store):
+    for user in USERS[::3]:
+        store.charge(ChargeRequest(user, Picodollars(40 * TEN)))
+    assert [crossing.standing.user for crossing in store.crossings()] == USERS[::3]
 
 
 def test_resetting_everybody_resets_each_once(store):

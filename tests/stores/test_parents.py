@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from enforcing import counters, denied
 
 from budgetctl.errors import HoldResolvedError, InvalidValueError, KeyConflictError, UnknownUserError
 from budgetctl.money import parse_amount
+from support.enforcing import counters, denied
 
 usd = parse_amount
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from postgres import new_database, new_project, server_url
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.errors import InvalidValueError, KeyConflictError, NewerStoreError, StoreBusyError, StoreUnavailableError
@@ -22,6 +20,8 @@ from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores import open_store, project_stores
 from budgetctl.stores.postgres import schema
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_database, new_project, server_url
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 OF_BEFORE = Path(__file__).parent / "data" / "first.sql"

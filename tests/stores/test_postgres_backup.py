@@ -10,14 +10,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from postgres import Server
-from soundness import assert_sound
 
 from budgetctl.errors import CorruptStoreError
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import open_store, project_stores
+from support.postgres import Server
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("1000"))

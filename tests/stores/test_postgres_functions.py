@@ -13,8 +13,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
-from postgres import new_database
-from soundness import assert_sound
 
 import budgetctl
 from budgetctl.errors import StoreUnavailableError
@@ -25,6 +23,8 @@ from budgetctl.money import parse_amount
 from budgetctl.stores import open_store
 from budgetctl.stores.postgres.functions import functions_schema
 from budgetctl.stores.postgres.store import PostgresStore
+from support.postgres import new_database
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 TEN = BudgetChange(amount=parse_amount("10"), duration="monthly")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from restarting import restarted
+
+from support.restarting import restarted
 
 
 @pytest.mark.parametrize("over_http", [False, True])

@@ -7,15 +7,14 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
-from crowd import Crowd
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.money import parse_amount
+from support.crowd import CASES, Crowd, one_user
+from support.soundness import assert_sound
 
 PROCESSES = 64
 RUNS = range(int(os.environ.get("BUDGETCTL_TEST_RUNS", "4")))
-USERS = [f"user-{number}" for number in range(8)]
 
 
 @pytest.fixture(scope="module")
@@ -28,38 +27,6 @@ def crowd():
 def manager(home):
     with closing(BudgetManager("p", store=home / "p.db")) as manager:
         yield manager
-
-
-def one_user(manager):
-    manager.create("alice", "1.00")
-
-
-def a_team(manager, *, each="1.00"):
-    manager.create("team", "1.00")
-    for user in USERS:
-        manager.create(user, each, parent="team")
-
-
-def a_team_with_daily_limits(manager):
-    a_team(manager, each="100")
-    for user in USERS:
-        manager.add_limit(user, "0.10", duration="daily")
-
-
-def a_department_with_a_cap(manager):
-    manager.cap("1.00", duration="monthly")
-    manager.create("department", "1.50", duration="daily")
-    a_team(manager, each="0.50")
-    manager.set("team", amount="1.25", parent="department")
-
-
-# Who reserves, what is set up, and how many of them get what they ask for.
-CASES = {
-    "one user": (["alice"], one_user, 20),
-    "users of one team": (USERS, a_team, 20),
-    "users with limits of their own, which bind first": (USERS, a_team_with_daily_limits, 16),
-    "a cap above a team above users": (USERS, a_department_with_a_cap, 20),
-}
 
 
 @pytest.mark.parametrize("run", RUNS)

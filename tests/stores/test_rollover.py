@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from soundness import assert_sound
 
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.ledger.windows import closed_window, is_due, rolled
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores import SqliteStore
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 TEN = parse_amount("10")

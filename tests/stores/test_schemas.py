@@ -6,11 +6,11 @@ import sqlite3
 from contextlib import closing
 
 import psycopg
-from postgres import new_database
 
 from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store
+from support.postgres import new_database
 
 CENT = parse_amount("0.01")
 

@@ -12,7 +12,6 @@ from contextlib import closing
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from soundness import assert_sound
 
 from budgetctl.errors import (
     CorruptStoreError,
@@ -27,6 +26,7 @@ from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store, project_stores
 from budgetctl.stores.location import decode_project, encode_project
+from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("10"))

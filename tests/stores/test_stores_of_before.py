@@ -24,8 +24,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from postgres import new_database
-from soundness import assert_sound
 
 from budgetctl import BudgetManager
 from budgetctl.ledger.store import ChargeRequest
@@ -35,6 +33,8 @@ from budgetctl.server.tokens.postgres import PostgresTokens
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres.store import PostgresStore
 from budgetctl.stores.sqlite.schema import VERSION
+from support.postgres import new_database
+from support.soundness import assert_sound
 
 DATA = Path(__file__).parent / "data"
 USERS = ("alice", "bob", "carol", "dave", "erin", "hosted", "team")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from enforcing import denied
 
 from budgetctl.errors import InvalidValueError, KeyConflictError, NotFoundError
 from budgetctl.money import ZERO, parse_amount
+from support.enforcing import denied
 
 usd = parse_amount
 HOUR_S = 3600

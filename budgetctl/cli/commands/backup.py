@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from budgetctl.cli.columns import BACKUP_COLUMNS
-from budgetctl.cli.documents import BACKUP_FIELDS, backup_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.backups import BACKUP_COLUMNS, BACKUP_FIELDS, backed_up, backup_document
 from budgetctl.directories import config_directory
 from budgetctl.errors import AlreadyExistsError, BudgetctlError, InvalidValueError
 from budgetctl.files.replacing import replace
@@ -52,10 +51,7 @@ def backup(
             raise typer.Exit(1)
         return
     done = back_up(store, target / store.path.name if is_directory(file) else target, force=force)
-    session.output.document(
-        backup_document(done),
-        lambda: f"{', '.join(done.projects)}: backed up to {done.file} ({done.size_bytes:,} bytes)",
-    )
+    session.output.document(backup_document(done), lambda: backed_up(done))
 
 
 def _all_backups(session: Session, directory: Path, failed: list[str], *, force: bool) -> Iterator[Backup]:

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
 from budgetctl.cli.terms import Window
-from budgetctl.cli.wording import capped
+from budgetctl.cli.views.budgets import budget_document, capped
 from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import decision_document
 from budgetctl.cli.prompting import PromptOptions, estimate_of
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.decisions import decision_document
 from budgetctl.errors import InvalidValueError, OverBudgetError
 from budgetctl.ledger.windows import clock_fault, denial
 

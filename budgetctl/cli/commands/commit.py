@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from budgetctl.cli import options
 from budgetctl.cli.costs import CostOptions, price_of
-from budgetctl.cli.documents import charge_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import committed, warnings_of
+from budgetctl.cli.views.charges import charge_document, committed, warnings_of
 
 
 def commit(

@@ -9,6 +9,7 @@ import typer
 
 from budgetctl.cli import COMPLETE_VARIABLE, PROGRAM
 from budgetctl.cli.session import Session
+from budgetctl.cli.typer_internals import completion_script, install_completion
 from budgetctl.errors import BudgetctlError, InvalidValueError
 
 Shells = Literal["bash", "zsh", "fish", "powershell"]
@@ -22,9 +23,7 @@ def show(session: Session, shell: Shell) -> None:
 
     $ budgetctl completion show bash
     """
-    from typer._completion_shared import get_completion_script
-
-    script = get_completion_script(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, shell=shell)
+    script = completion_script(shell, program=PROGRAM, variable=COMPLETE_VARIABLE)
     session.output.document({"shell": shell, "script": script}, lambda: script)
 
 
@@ -35,11 +34,9 @@ def install(session: Session, shell: OptionalShell = None) -> None:
 
     Without SHELL it is the one that this runs in. Installing again replaces the script.
     """
-    from typer._completion_shared import install as install_script
-
     name = shell or _detected_shell()
     try:
-        _, path = install_script(shell=name, prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE)
+        path = install_completion(name, program=PROGRAM, variable=COMPLETE_VARIABLE)
     except (OSError, subprocess.SubprocessError) as error:
         raise BudgetctlError(
             f"cannot install the completion of {name}: {error}", hint=f"budgetctl completion show {name}"

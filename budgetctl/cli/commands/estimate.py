@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import estimate_document
 from budgetctl.cli.prompting import PromptOptions, estimate_of
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import estimated
+from budgetctl.cli.views.charges import estimate_document, estimated
 
 
 def estimate(

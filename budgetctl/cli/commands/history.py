@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import ENTRY_COLUMNS
-from budgetctl.cli.documents import ENTRY_FIELDS, entry_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.entries import ENTRY_COLUMNS, ENTRY_FIELDS, entry_document
 from budgetctl.ledger.corrections import HistoryFilter
 from budgetctl.ledger.values import EntryKind
 from budgetctl.periods import parse_instant

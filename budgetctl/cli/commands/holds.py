@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import HOLD_COLUMNS
-from budgetctl.cli.documents import HOLD_FIELDS, hold_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.holds import HOLD_COLUMNS, HOLD_FIELDS, hold_document
 
 
 def holds(

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
 from budgetctl.cli.terms import Window
-from budgetctl.cli.wording import limits_of
+from budgetctl.cli.views.budgets import budget_document, limits_of
 
 AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 10.")]
 

@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import BUDGET_COLUMNS
-from budgetctl.cli.documents import BUDGET_FIELDS, budget_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.budgets import BUDGET_COLUMNS, BUDGET_FIELDS, budget_document
 
 
 def list_budgets(

@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import MIGRATED_COLUMNS
 from budgetctl.cli.reading import read_json
 from budgetctl.cli.session import Session
-from budgetctl.ledger.store import NEVER
+from budgetctl.cli.views.budgets import MIGRATED_COLUMNS, MIGRATED_FIELDS, migrated_document
 from budgetctl.manager import LITELLM_FILE
 
 
@@ -29,14 +28,5 @@ def migrate(
     manager = session.manager
     session.warnings.clear()  # that the file is not used yet
     taken = manager.migrate(read_json(file), dry_run=dry_run)
-    documents = [
-        {
-            "user": user,
-            "budget": change.amount,
-            "spent": change.spent or 0,
-            "duration": None if change.duration == NEVER else change.duration,
-            "migrated": is_new,
-        }
-        for user, change, is_new in taken
-    ]
-    session.output.documents(documents, MIGRATED_COLUMNS, ("user", "budget", "spent", "duration", "migrated"))
+    documents = [migrated_document(user, change, is_new) for user, change, is_new in taken]
+    session.output.documents(documents, MIGRATED_COLUMNS, MIGRATED_FIELDS)

@@ -8,17 +8,22 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import PRICE_COLUMNS
-from budgetctl.cli.documents import (
-    PRICE_FIELDS,
-    own_price_document,
-    price_sources_document,
-    proving_document,
-    quote_document,
-)
 from budgetctl.cli.reading import read_text
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import map_changed, own_price, price_sources, proved, quoted, scaled_prices
+from budgetctl.cli.views.prices import (
+    PRICE_COLUMNS,
+    PRICE_FIELDS,
+    map_changed,
+    own_price,
+    own_price_document,
+    price_sources,
+    price_sources_document,
+    proved,
+    proving_document,
+    quote_document,
+    quoted,
+    scaled_prices,
+)
 from budgetctl.errors import InvalidValueError, NotFoundError
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_model

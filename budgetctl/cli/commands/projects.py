@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from budgetctl.cli.cells import Document
-from budgetctl.cli.columns import PROJECT_COLUMNS
-from budgetctl.cli.documents import PROJECT_FIELDS, project_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.projects import PROJECT_COLUMNS, PROJECT_FIELDS, project_document
 from budgetctl.errors import BudgetctlError
 from budgetctl.stores import project_stores
 

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import refund_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import refunded
+from budgetctl.cli.views.charges import refund_document, refunded
 from budgetctl.errors import InvalidValueError
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import hold_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import let_go
+from budgetctl.cli.views.holds import hold_document, let_go
 
 
 def release(session: Session, hold: options.HoldId) -> None:

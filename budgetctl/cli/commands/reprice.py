@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import CORRECTION_COLUMNS
-from budgetctl.cli.documents import CORRECTION_FIELDS, correction_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.corrections import CORRECTION_COLUMNS, CORRECTION_FIELDS, correction_document
 from budgetctl.errors import InvalidValueError
 from budgetctl.periods import parse_instant
 

@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import hold_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import set_aside
+from budgetctl.cli.views.holds import hold_document, set_aside
 
 
 def reserve(

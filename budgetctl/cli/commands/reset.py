@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import RESET_COLUMNS
-from budgetctl.cli.documents import RESET_FIELDS, reset_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import was_reset
+from budgetctl.cli.views.resets import RESET_COLUMNS, RESET_FIELDS, reset_document, was_reset
 from budgetctl.errors import InvalidValueError
 
 

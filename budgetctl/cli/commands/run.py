@@ -248,7 +248,7 @@ def _charge(session: Session, guard: _Guard, price: Price, *, is_response: bool)
 
 def _tell(session: Session, guard: _Guard, charge: Charge, price: Price) -> None:
     """Say what was charged, on stderr: stdout is the command's."""
-    from budgetctl.cli.wording import charged, committed, warnings_of
+    from budgetctl.cli.views.charges import charged, committed, warnings_of
 
     now_us = session.store.now_us()
     if session.output.format == "table" and not session.output.quiet:
@@ -263,7 +263,7 @@ def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Pat
 
     The hold is not released: the command may have spent what nobody could read or price.
     """
-    from budgetctl.cli.wording import moment
+    from budgetctl.cli.views.times import moment
 
     parts = [f"{guard.user} was not charged: {error.message}", f"what the command reported is kept in {report}"]
     hold = None if isinstance(error, HoldResolvedError) else guard.hold

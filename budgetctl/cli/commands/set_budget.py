@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
 from budgetctl.cli.terms import Terms
-from budgetctl.cli.wording import changed
+from budgetctl.cli.views.budgets import budget_document, changed
 from budgetctl.errors import InvalidValueError
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from budgetctl.cli import options
-from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import description
+from budgetctl.cli.views.budgets import budget_document, description
 from budgetctl.ledger.windows import clock_fault
 
 
@@ -25,7 +24,7 @@ def show(session: Session, user: options.User) -> None:
     def text() -> str | None:
         if not session.output.is_terminal:
             return description(budget, session.store.now_us())
-        from budgetctl.cli.drawing import draw_budget
+        from budgetctl.cli.views.drawn_budget import draw_budget
 
         draw_budget(budget, session.store.now_us(), color=session.output.color)
         return None

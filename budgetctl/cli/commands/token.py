@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from budgetctl.cli.columns import TOKEN_COLUMNS
-from budgetctl.cli.documents import TOKEN_FIELDS, token_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.tokens import TOKEN_COLUMNS, TOKEN_FIELDS, token_document
 from budgetctl.errors import InvalidValueError
 from budgetctl.names import check_project
 from budgetctl.stores.location import is_server

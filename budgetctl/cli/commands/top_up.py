@@ -7,10 +7,8 @@ from typing import Annotated
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.columns import TOP_UP_COLUMNS
-from budgetctl.cli.documents import TOP_UP_FIELDS, left_document, top_up_document
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import topped_up
+from budgetctl.cli.views.top_ups import TOP_UP_COLUMNS, TOP_UP_FIELDS, left_document, top_up_document, topped_up
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.values import PRIMARY
 

@@ -8,10 +8,16 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.costs import CostOptions, price_of
-from budgetctl.cli.documents import charge_document, dry_charge_document
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
-from budgetctl.cli.wording import charged, notes_of, warnings_of, would_be_charged
+from budgetctl.cli.views.charges import (
+    charge_document,
+    charged,
+    dry_charge_document,
+    notes_of,
+    warnings_of,
+    would_be_charged,
+)
 from budgetctl.errors import InvalidValueError
 
 

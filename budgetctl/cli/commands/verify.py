@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from budgetctl.cli.columns import DIFFERENCE_COLUMNS
-from budgetctl.cli.documents import DIFFERENCE_FIELDS, difference_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.differences import DIFFERENCE_COLUMNS, DIFFERENCE_FIELDS, difference_document
 
 
 def verify(

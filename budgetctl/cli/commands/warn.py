@@ -12,9 +12,8 @@ import typer
 
 from budgetctl.cli import options, problems
 from budgetctl.cli.cells import Document, dumps
-from budgetctl.cli.columns import CROSSING_COLUMNS
-from budgetctl.cli.documents import CROSSING_FIELDS, crossing_document
 from budgetctl.cli.session import Session
+from budgetctl.cli.views.crossings import CROSSING_COLUMNS, CROSSING_FIELDS, crossing_document
 from budgetctl.errors import InvalidValueError
 
 if TYPE_CHECKING:

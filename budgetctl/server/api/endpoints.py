@@ -14,8 +14,8 @@ from budgetctl.ledger.keys import commit_key
 from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.names import MAX_LENGTH, check_note
-from budgetctl.server.access import Access
 from budgetctl.server.bodies import Bodies
+from budgetctl.server.door import Door
 from budgetctl.server.http import (
     MAX_BODY,
     MAX_BULK_BODY,
@@ -49,24 +49,22 @@ _REQUESTS: dict[str, Callable[[dict[str, Any]], Request]] = {
 class Endpoint:
     """What answers one call."""
 
-    def __init__(self, call: Call, projects: Projects, access: Access, bodies: Bodies) -> None:
+    def __init__(self, call: Call, projects: Projects, door: Door, bodies: Bodies) -> None:
         self._call = call
         self._projects = projects
-        self._access = access
+        self._door = door
         self._bodies = bodies
 
     async def __call__(self, scope: Scope, receive: Receive) -> Response:
         """Answer a request."""
         call = self._call
-        identity = self._access.admit(scope)
+        identity = self._door.admit(scope, writes=call.writes)
         if call.writes:
-            identity.require_writing()
             reading = self._bodies.read(scope, receive, most=MAX_BULK_BODY if call.is_bulk else MAX_BODY)
             async with reading as document:
                 if not isinstance(document.get(PROJECT_PARAMETER, ""), str):
                     raise InvalidValueError(f"{PROJECT_PARAMETER} must be text")
-                name = identity.project_of(document.pop(PROJECT_PARAMETER, None))
-                scope["budgetctl"]["project"] = name
+                name = identity.enter(scope, document.pop(PROJECT_PARAMETER, None))
                 if reading.is_big:
                     asked, key = await self._projects.run(self._read_request, scope, document)
                 else:
@@ -75,7 +73,7 @@ class Endpoint:
                     write = self._queued if call.kind == "queue" else self._written
                     return await self._answer(project, await write(project, asked, key))
         query = read_query(scope)
-        name = scope["budgetctl"]["project"] = identity.project_of(query.pop(PROJECT_PARAMETER, None))
+        name = identity.enter(scope, query.pop(PROJECT_PARAMETER, None))
         document, size = _from_query(call, query)
         with await self._projects.use(name) as project:
             return await self._answer(project, await project.call(_read, call, project, document, size))
@@ -135,7 +133,7 @@ def _read(call: Call, project: Project, document: dict[str, Any], size: int | No
 def _from_query(call: Call, query: dict[str, str]) -> tuple[dict[str, Any], int | None]:
     """The document that a query stands for, and how many items of a list are wanted."""
     size = None
-    if call.cursor is not None and SIZE_PARAMETER in query:
+    if call.asked.cursor is not None and SIZE_PARAMETER in query:
         text = query.pop(SIZE_PARAMETER)
         if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 10):
             raise InvalidValueError(f"{SIZE_PARAMETER} must be a whole number from 1 up")

@@ -83,7 +83,7 @@ def _query_parameters(call: Call) -> list[dict[str, Any]]:
         {"name": each.name, "in": "query", "required": each.is_required, **_query_schema(each.shape.schema())}
         for each in fields
     ]
-    if call.cursor is not None:
+    if call.asked.cursor is not None:
         size = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
         parameters.append({"name": "limit", "in": "query", "required": False, "schema": size})
     return [*parameters, {"name": "project", "in": "query", "required": False, "schema": _PROJECT}]

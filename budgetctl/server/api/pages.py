@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from starlette.responses import Response
 
 from budgetctl.server import metrics
-from budgetctl.server.access import Access, Identity
 from budgetctl.server.api.endpoints import NOW_HEADER, PROJECT_PARAMETER
 from budgetctl.server.api.openapi import describe, page
+from budgetctl.server.door import Door, Identity
 from budgetctl.server.http import Receive, Route, Scope, encoded, read_query, respond
 from budgetctl.server.projects import Projects
 from budgetctl.wire.calls import PATH
@@ -21,20 +21,20 @@ Answer = Callable[[Identity], Awaitable[Response]]
 class Page:
     """What answers at a route whose answer depends at most on who asks."""
 
-    def __init__(self, answer: Answer, access: Access | None, *, is_password_allowed: bool = False) -> None:
+    def __init__(self, answer: Answer, door: Door | None, *, is_password_allowed: bool = False) -> None:
         self._answer = answer
-        self._access = access
+        self._door = door
         self._is_password_allowed = is_password_allowed
 
     async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
         identity = None
-        if self._access is not None:
-            identity = self._access.admit(scope, is_password_allowed=self._is_password_allowed)
+        if self._door is not None:
+            identity = self._door.admit(scope, is_password_allowed=self._is_password_allowed)
         return await self._answer(identity)  # type: ignore[arg-type]
 
 
-def page_routes(projects: Projects, access: Access, list_projects: Callable[[], Sequence[str]]) -> list[Route]:
+def page_routes(projects: Projects, door: Door, list_projects: Callable[[], Sequence[str]]) -> list[Route]:
     """The routes. All but health need a token; those that a browser shows take it as a password too."""
 
     async def healthy(_: Identity) -> Response:
@@ -60,11 +60,11 @@ def page_routes(projects: Projects, access: Access, list_projects: Callable[[], 
     return [
         Route("GET", "/healthz", Page(healthy, None)),
         Route("GET", "/readyz", Page(ready, None)),
-        Route("GET", "/metrics", Page(exposition, access)),
-        Route("GET", "/openapi.json", Page(description, access, is_password_allowed=True)),
-        Route("GET", "/docs", Page(documentation, access, is_password_allowed=True)),
-        Route("GET", f"{PATH}projects", Page(names, access)),
-        Route("GET", f"{PATH}changes", Changes(projects, access)),
+        Route("GET", "/metrics", Page(exposition, door)),
+        Route("GET", "/openapi.json", Page(description, door, is_password_allowed=True)),
+        Route("GET", "/docs", Page(documentation, door, is_password_allowed=True)),
+        Route("GET", f"{PATH}projects", Page(names, door)),
+        Route("GET", f"{PATH}changes", Changes(projects, door)),
     ]
 
 
@@ -81,15 +81,14 @@ def _documentation() -> bytes:
 class Changes:
     """Tells a client whether others have changed a project: two equal answers say that nobody has."""
 
-    def __init__(self, projects: Projects, access: Access) -> None:
+    def __init__(self, projects: Projects, door: Door) -> None:
         self._projects = projects
-        self._access = access
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
-        identity = self._access.admit(scope)
-        name = identity.project_of(read_query(scope).get(PROJECT_PARAMETER))
-        scope["budgetctl"]["project"] = name
+        identity = self._door.admit(scope)
+        name = identity.enter(scope, read_query(scope).get(PROJECT_PARAMETER))
         with await self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}

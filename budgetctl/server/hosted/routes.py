@@ -8,8 +8,8 @@ from typing import Any
 from starlette.responses import Response
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.server.access import Access
 from budgetctl.server.bodies import Bodies
+from budgetctl.server.door import Door
 from budgetctl.server.hosted.rules import get_budget, set_budget
 from budgetctl.server.http import MAX_BULK_BODY, MAX_SMALL_BODY, Receive, Route, Scope, encoded, respond
 from budgetctl.server.projects import Project, Projects
@@ -27,24 +27,22 @@ Act = Callable[[Project, str, dict[str, Any]], dict[str, Any]]
 class HostedEndpoint:
     """What answers at one of them. `act` gets the project, the token's id and the posted document."""
 
-    def __init__(self, act: Act, projects: Projects, access: Access, bodies: Bodies, *, writes: bool) -> None:
+    def __init__(self, act: Act, projects: Projects, door: Door, bodies: Bodies, *, writes: bool) -> None:
         self._act = act
         self._projects = projects
-        self._access = access
+        self._door = door
         self._bodies = bodies
         self._writes = writes
 
     async def __call__(self, scope: Scope, receive: Receive) -> Response:
         """Answer a request."""
-        identity = self._access.admit(scope)
-        if self._writes:
-            identity.require_writing()
+        identity = self._door.admit(scope, writes=self._writes)
         most = MAX_BULK_BODY if self._writes else MAX_SMALL_BODY
         async with self._bodies.read(scope, receive, most=most) as document:
             asked = document.get("project_name")
             if not isinstance(asked, str):
                 raise InvalidValueError('the body needs "project_name": the name of the project')
-            name = scope["budgetctl"]["project"] = identity.project_of(asked)
+            name = identity.enter(scope, asked)
             with await self._projects.use(name) as project:
                 project.has_saves |= self._writes
                 body = await project.call(self._answer, project, identity.token_id or _ANYBODY, document)
@@ -55,11 +53,11 @@ class HostedEndpoint:
         return encoded(self._act(project, token_id, document))
 
 
-def hosted_routes(projects: Projects, access: Access, bodies: Bodies) -> list[Route]:
+def hosted_routes(projects: Projects, door: Door, bodies: Bodies) -> list[Route]:
     """The routes; an address that ends in a slash gets another one."""
     endpoints = {
-        "get_budget": HostedEndpoint(_load, projects, access, bodies, writes=False),
-        "set_budget": HostedEndpoint(_save, projects, access, bodies, writes=True),
+        "get_budget": HostedEndpoint(_load, projects, door, bodies, writes=False),
+        "set_budget": HostedEndpoint(_save, projects, door, bodies, writes=True),
     }
     return [
         Route("POST", f"{slashes}{name}", endpoint) for name, endpoint in endpoints.items() for slashes in ("/", "//")

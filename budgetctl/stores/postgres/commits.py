@@ -14,6 +14,7 @@ from uuid import uuid4
 import psycopg
 
 from budgetctl.errors import StoreUnavailableError
+from budgetctl.ledger.store import Store, asked_operations
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres.connections import Connections, LostError, Session
 from budgetctl.stores.postgres.functions import qualified
@@ -46,6 +47,18 @@ def retried(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P
                 patience.wait(error)
 
     return again
+
+
+def retry_marked(store: type[S]) -> type[S]:
+    """A store whose shared operations are done again, as `retried` does: those that are read, or done once.
+
+    Operations in batches and lists in pages are not: a part of them may be done, or told, already.
+    """
+    for name, asked in asked_operations().items():
+        is_iterated = getattr(Store, name).__annotations__["return"].startswith("Iterator")
+        if asked.kind in ("read", "once") and not is_iterated and name not in vars(store):
+            setattr(store, name, retried(getattr(store, name)))
+    return store
 
 
 class CutOffError(Exception):

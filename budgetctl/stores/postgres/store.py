@@ -19,7 +19,7 @@ from budgetctl.ledger.values import Charge, Reset
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres.calls import answered, standings_from, statement, with_key
 from budgetctl.stores.postgres.changes import FINISHED, OwnTransactions
-from budgetctl.stores.postgres.commits import CutOffError, Mark, commit, require_committed, retried
+from budgetctl.stores.postgres.commits import CutOffError, Mark, commit, require_committed, retried, retry_marked
 from budgetctl.stores.postgres.connections import ORDINARY, Connections, Session, StatementError
 from budgetctl.stores.postgres.functions import SCHEMA, qualified, upgrade
 from budgetctl.stores.postgres.schema import migrate
@@ -41,6 +41,7 @@ _REFUSALS = (InvalidValueError, StatementError)
 """What the database says of one request, and would say again, however the others are done."""
 
 
+@retry_marked
 class PostgresStore(SqlStore):
     """A project's store in a PostgreSQL database, whose tables are made on the first use."""
 
@@ -122,30 +123,11 @@ class PostgresStore(SqlStore):
             session.project = row and row[0]
         return Transaction(session, session.project, self._clock() if self._clock else now_us)
 
-    # What the shared code does, done again when the server was lost
+    # What the shared code does, done again when the server was lost: beside these, all that `retry_marked` finds
 
-    exists = retried(SqlStore.exists)
     once = retried(SqlStore.once)
-    create_budget = retried(SqlStore.create_budget)
-    create_budgets = retried(SqlStore.create_budgets)
-    change_budget = retried(SqlStore.change_budget)
-    add_limit = retried(SqlStore.add_limit)
-    remove_limit = retried(SqlStore.remove_limit)
-    delete_budget = retried(SqlStore.delete_budget)
-    budget = retried(SqlStore.budget)
-    correct = retried(SqlStore.correct)
-    reset = retried(SqlStore.reset)
-    report_resets = retried(SqlStore.report_resets)
-    refund = retried(SqlStore.refund)
-    top_up = retried(SqlStore.top_up)
-    top_ups = retried(SqlStore.top_ups)
-    reset_next = retried(SqlStore.reset_next)
     accept = retried(SqlStore.accept)
     conclude_saves = retried(SqlStore.conclude_saves)
-    tell = retried(SqlStore.tell)
-    forget = retried(SqlStore.forget)
-    repair = retried(SqlStore.repair)
-    summary = retried(SqlStore.summary)
 
     def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
         """Every recorded reset since the last `report_resets`, oldest first.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from budgetctl.errors import BudgetctlError
-from budgetctl.ledger.store import Answer, BudgetChange, ChargeRequest, IfExists, Request, SortKey
-from budgetctl.ledger.values import Budget, Charge, Entry, ProjectSummary, Reset
-from budgetctl.money import Picodollars
+from budgetctl.ledger.store import Answer, Request, Store
+from budgetctl.ledger.values import ProjectSummary, Reset
 from budgetctl.names import check_project
 from budgetctl.periods import check_instant
 from budgetctl.stores.remote.credentials import find_token
@@ -20,10 +21,11 @@ from budgetctl.stores.remote.link import TIMEOUT_S, Link, Reply, UnknownServerEr
 from budgetctl.wire.calls import CALLS, PATH, Page
 
 if TYPE_CHECKING:
-    from budgetctl.ledger.corrections import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
-    from budgetctl.ledger.holds import Decision, Hold, HoldRequest
-    from budgetctl.ledger.top_ups import Left, TopUpRequest
     from budgetctl.stores.remote.litellm import LitellmStore
+
+    _Operations = Store
+else:
+    _Operations = object
 
 _FIRST_PAGE = 100
 _FRESH_S = 1.0
@@ -36,11 +38,12 @@ _BATCH = 2_000
 """Requests that are sent at once: more would not fit into the body that a server takes."""
 
 
-class HttpStore:
+class HttpStore(_Operations):
     """A project on a server. What its methods do is done there, and durable there when they return.
 
-    Each change has a key of its own, by which the server does it once, however often it is sent. From a server that
-    knows nothing but litellm's protocol, `LitellmStore` makes the best.
+    The methods that are not written out here follow from the marks of `Store`. Each change has a key of its own, by
+    which the server does it once, however often it is sent. From a server that knows nothing but litellm's protocol,
+    `LitellmStore` makes the best.
     """
 
     def __init__(self, link: Link, project: str) -> None:
@@ -65,101 +68,12 @@ class HttpStore:
         """Others' changes alter it, this store's own do not."""
         return self._either("change_token", {}, self._change_token)
 
-    def exists(self) -> bool:
-        """Whether anything was ever stored for the project."""
-        return bool(self._call("exists"))
-
-    def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
-        """Create the user's budget, and say whether it is new."""
-        made: tuple[Budget, bool] = self._call("create_budget", user=user, change=change, if_exists=if_exists)
-        return made
-
-    def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
-        """Create budgets for those who have none, all of them or nothing, and say who was new."""
-        return self._items("create_budgets", changes=changes)
-
-    def change_budget(self, user: str, change: BudgetChange) -> Budget:
-        """Change what `change` states."""
-        return self._budget("change_budget", user=user, change=change)
-
-    def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
-        """Give the user another limit."""
-        return self._budget("add_limit", user=user, name=name, change=change, models=models)
-
-    def remove_limit(self, user: str, name: str) -> Budget:
-        """Take a limit away."""
-        return self._budget("remove_limit", user=user, name=name)
-
-    def delete_budget(self, user: str) -> None:
-        """Delete the budget; its entries stay."""
-        self._call("delete_budget", user=user)
-
-    def budget(self, user: str) -> Budget:
-        """The user's budget as it stands now."""
-        return self._budget("budget", user=user)
-
-    def budgets(
-        self,
-        *,
-        after: str | None = None,
-        after_value: int | None = None,
-        sort: SortKey = "user",
-        over: bool = False,
-        due: bool = False,
-    ) -> Iterator[Budget]:
-        """All budgets as they stand now, page by page."""
-        return self._pages("budgets", after=after, after_value=after_value, sort=sort, over=over, due=due)
-
-    def charge(self, request: ChargeRequest) -> Charge:
-        """Record a cost."""
-        charge: Charge = self._call("charge", request=request)
-        return charge
-
-    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
-        """Whether all limits would allow a cost now."""
-        decision: Decision = self._call("check", user=user, cost=cost, model=model, called=called)
-        return decision
-
-    def reserve(self, request: HoldRequest) -> Hold:
-        """Set money aside, if all limits allow it."""
-        hold: Hold = self._call("reserve", request=request)
-        return hold
-
-    def commit(self, hold_id: str, request: ChargeRequest) -> Charge:
-        """Record what a call did cost, and let go of what was set aside for it."""
-        charge: Charge = self._call("commit", hold_id=hold_id, request=request)
-        return charge
-
-    def release(self, hold_id: str) -> Hold:
-        """Let go of what was set aside."""
-        hold: Hold = self._call("release", hold_id=hold_id)
-        return hold
-
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
         """Do many of the above, in this order. So many at once become durable together."""
         answers: list[Answer | BudgetctlError] = []
         for begin in range(0, len(requests), _BATCH):
             answers += self._items("apply", requests=requests[begin : begin + _BATCH])
         return answers
-
-    def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
-        """The holds that count now, oldest first; with `resolved` all that there ever were."""
-        return self._pages("holds", user=user, resolved=resolved, after=after)
-
-    def charges(
-        self, model: str, *, user: str | None = None, since_us: int | None = None, after: tuple[str, int] | None = None
-    ) -> Iterator[tuple[str, Entry, Picodollars]]:
-        """Entries of charges that have a usage, for models of that pattern, with their users."""
-        return self._pages("charges", model=model, user=user, since_us=since_us, after=after)
-
-    def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
-        """Make up the differences by entries that count where the corrected ones do."""
-        return self._items("correct", requests=requests)
-
-    def reset(self, user: str) -> Reset:
-        """Close the current generation of each of the user's limits."""
-        reset: Reset = self._call("reset", user=user)
-        return reset
 
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
@@ -168,68 +82,10 @@ class HttpStore:
             yield from resets
             after = resets[-1].user
 
-    def reset_next(self, after: str | None) -> list[Reset]:
-        """Reset the next users behind that one, by name, in one transaction."""
-        return self._items("reset_next", after=after)
-
-    def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
-        """What `reset_due` would reset now."""
-        return self._pages("due", after=after)
-
     def reset_due(self, *, clock_is_right: bool = False) -> int:
         """Roll every window that has passed."""
         # A server that does not know the parameter is asked without it.
         return int(self._call("reset_due", **({"clock_is_right": True} if clock_is_right else {})))
-
-    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
-        """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger."""
-        return self._pages("unreported_resets", after=after)
-
-    def report_resets(self, place: int) -> None:
-        """Take resets up to that place as reported."""
-        self._call("report_resets", place=place)
-
-    def refund(self, user: str, number: int | None, amount: Picodollars | None, note: str | None) -> Charge:
-        """Take a cost back."""
-        charge: Charge = self._call("refund", user=user, number=number, amount=amount, note=note)
-        return charge
-
-    def top_up(self, request: TopUpRequest) -> Charge:
-        """Add to what a limit allows."""
-        charge: Charge = self._call("top_up", request=request)
-        return charge
-
-    def top_ups(self, user: str) -> list[Left]:
-        """What is left of the user's own top-ups."""
-        return self._items("top_ups", user=user)
-
-    def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
-        """The soft limits that are crossed, and were not told in this window."""
-        return self._pages("crossings", after=after)
-
-    def claim(self, crossing: Crossing) -> bool:
-        """Have it for oneself while one tells of it, and say whether nobody else has it."""
-        return bool(self._call("claim", crossing=crossing))
-
-    def tell(self, crossing: Crossing) -> bool:
-        """Note that it was told, and say whether it was not yet."""
-        return bool(self._call("tell", crossing=crossing))
-
-    def forget(self, crossing: Crossing) -> None:
-        """Take back that it was told, or claimed."""
-        self._call("forget", crossing=crossing)
-
-    def verify(self) -> Iterator[Difference]:
-        """Every counter that is not the sum of its postings."""
-        return iter(self._items("verify"))
-
-    def repair(self) -> list[Difference]:
-        """Set all counters to the sums of their postings, and say which were not."""
-        return self._items("repair")
-
-    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
-        """The user's entries, newest first."""
-        return self._pages("history", user=user, before=before, wanted=wanted)
 
     def summary(self) -> ProjectSummary:
         """How many users the project has and what they have spent; where it is, is the server's address."""
@@ -293,10 +149,6 @@ class HttpStore:
             self._own_changes += 1
         return reply
 
-    def _budget(self, name: str, /, **asked: Any) -> Budget:
-        budget: Budget = self._call(name, **asked)
-        return budget
-
     def _items(self, name: str, /, **asked: Any) -> list[Any]:
         items: list[Any] = self._call(name, **asked)
         return items
@@ -327,6 +179,29 @@ class HttpStore:
             return page
 
 
+def _ask_for(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that asks the server for the operation, with the parameters of the protocol's method."""
+    signature = functools.cache(lambda: inspect.signature(method))  # which takes longer than most programs need it
+    is_iterated = method.__annotations__["return"].startswith("Iterator")
+    is_paged = CALLS[name].asked.cursor is not None
+
+    @functools.wraps(method)
+    def ask(self: HttpStore, /, *args: Any, **kwargs: Any) -> Any:
+        bound = signature().bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        _, *asked = bound.arguments.items()
+        if is_paged:
+            return self._pages(name, **dict(asked))
+        answer = self._call(name, **dict(asked))
+        return iter(answer) if is_iterated else answer
+
+    return ask
+
+
+for _name in CALLS.keys() - vars(HttpStore).keys():
+    setattr(HttpStore, _name, _ask_for(_name, vars(Store)[_name]))
+
+
 def _query_text(value: Any) -> str:
     """A parameter of a query: text as it stands, and anything else as in JSON."""
     import json
@@ -351,7 +226,8 @@ def open_http_store(
         warnings.warn(
             f"the token is sent to {address} in the clear, where others can read it: use https://", stacklevel=3
         )
-    return HttpStore(link, project)
+    make = cast("Callable[[Link, str], HttpStore]", HttpStore)  # its methods are there, which no type checker sees
+    return make(link, project)
 
 
 def http_stores(address: str, *, wait_s: float = TIMEOUT_S) -> Iterator[HttpStore]:

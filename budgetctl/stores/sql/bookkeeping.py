@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,6 @@ from budgetctl.stores.sql.transaction import Transaction
 if TYPE_CHECKING:
     from budgetctl.ledger.corrections import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.ledger.top_ups import Left, TopUpRequest
-
-_PAGE = 1_000
 
 
 class SqlLedger(ABC):
@@ -83,26 +81,27 @@ class SqlLedger(ABC):
 
     def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
         """Every recorded reset since the last `report_resets`, oldest first."""
-        while True:
-            with self.read() as tx:
-                if after is None:
-                    row = tx.one("SELECT reported_entry FROM projects WHERE project = :project")
-                    after = row[0] if row else 0
-                rows = tx.all(
-                    f"SELECT e.entry, acc.name, {ENTRY_COLUMNS} FROM entries e"
-                    " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account"
-                    " JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
-                    " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
-                    " WHERE e.project = :project AND e.closed_limit IS NOT NULL AND e.entry > :after"
-                    " ORDER BY e.entry LIMIT :page",
-                    after=after,
-                    page=_PAGE,
-                )
-            for entry, user, *columns in rows:
-                yield entry, reset_from_row(user, tuple(columns))
-            if len(rows) < _PAGE:
-                return
-            after = rows[-1][0]
+        from budgetctl.stores.sql import paging
+
+        def page(tx: Transaction, place: int | None) -> tuple[Iterable[tuple[int, Reset]], int | None]:
+            place = after if place is None else place
+            if place is None:
+                row = tx.one("SELECT reported_entry FROM projects WHERE project = :project")
+                place = row[0] if row else 0
+            rows = tx.all(
+                f"SELECT e.entry, acc.name, {ENTRY_COLUMNS} FROM entries e"
+                " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account"
+                " JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+                " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
+                " WHERE e.project = :project AND e.closed_limit IS NOT NULL AND e.entry > :after"
+                " ORDER BY e.entry LIMIT :page",
+                after=place,
+                page=paging.PAGE,
+            )
+            resets = ((entry, reset_from_row(user, tuple(columns))) for entry, user, *columns in rows)
+            return resets, paging.place_behind(rows)
+
+        return paging.in_snapshots(self.read, page)
 
     def report_resets(self, place: int) -> None:
         """Take resets up to that place as reported."""
@@ -143,13 +142,12 @@ class SqlLedger(ABC):
 
     def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
         """The soft limits that are crossed, and were not told in this window."""
-        from budgetctl.stores.sql import thresholds
+        from budgetctl.stores.sql import paging, thresholds
 
-        place: int | None = after
-        while place is not None:
-            with self.read() as tx:
-                found, place = thresholds.crossed(tx, place)
-            yield from found
+        def page(tx: Transaction, place: int | None) -> tuple[Iterable[Crossing], int | None]:
+            return thresholds.crossed(tx, after if place is None else place)
+
+        return paging.in_snapshots(self.read, page)
 
     def claim(self, crossing: Crossing) -> bool:
         """Have a crossing for oneself while one tells of it, and say whether nobody else has it."""
@@ -199,37 +197,46 @@ class SqlLedger(ABC):
 
     def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too."""
-        account: int | None = None
+        from budgetctl.stores.sql import paging
+
         where, values = _wanted(wanted)
         pattern = None if wanted is None else wanted.model
-        while True:
-            with self.read() as tx:
-                if account is None:
-                    row = tx.one(
-                        "SELECT account FROM accounts WHERE project = :project AND name = :user"
-                        " ORDER BY account DESC LIMIT 1",
-                        user=user,
-                    )
-                    if row is None:
-                        raise unknown_user(user)
-                    account = row[0]
-                rows = tx.all(
-                    f"SELECT {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}"
-                    " WHERE e.project = :project AND e.account = :account"
-                    + (" AND e.number < :before" if before is not None else "")
-                    + where
-                    + " ORDER BY e.number DESC LIMIT :page",
-                    account=account,
-                    before=before,
-                    page=_PAGE,
-                    **values,
-                )
-            for entry in map(entry_from_row, rows):
-                if pattern is None or (entry.model is not None and fnmatchcase(entry.model, pattern)):
-                    yield entry
-            if len(rows) < _PAGE:
-                return
-            before = rows[-1][0]
+
+        def page(tx: Transaction, place: tuple[int, int] | None) -> tuple[Iterable[Entry], tuple[int, int] | None]:
+            """A place is an account, whose name may be another one's by now, and the number of an entry."""
+            account, number = (_last_account(tx, user), before) if place is None else place
+            rows = tx.all(
+                f"SELECT {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}"
+                " WHERE e.project = :project AND e.account = :account"
+                + (" AND e.number < :before" if number is not None else "")
+                + where
+                + " ORDER BY e.number DESC LIMIT :page",
+                account=account,
+                before=number,
+                page=paging.PAGE,
+                **values,
+            )
+            last = paging.place_behind(rows)
+            entries = (
+                entry
+                for entry in map(entry_from_row, rows)
+                if pattern is None or (entry.model is not None and fnmatchcase(entry.model, pattern))
+            )
+            return entries, None if last is None else (account, last)
+
+        return paging.in_snapshots(self.read, page)
+
+
+def _last_account(tx: Transaction, user: str) -> int:
+    """The last account of that name, which may be deleted. Raises `UnknownUserError`."""
+    row = tx.one(
+        "SELECT account FROM accounts WHERE project = :project AND name = :user ORDER BY account DESC LIMIT 1",
+        user=user,
+    )
+    if row is None:
+        raise unknown_user(user)
+    account: int = row[0]
+    return account
 
 
 def _wanted(wanted: HistoryFilter | None) -> tuple[str, dict[str, Any]]:

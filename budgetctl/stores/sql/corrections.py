@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from fnmatch import fnmatchcase
 from itertools import groupby
@@ -11,12 +11,11 @@ from budgetctl.errors import InvalidValueError, NotFoundError
 from budgetctl.ledger.corrections import Correction, CorrectionRequest
 from budgetctl.ledger.values import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
+from budgetctl.stores.sql import paging
 from budgetctl.stores.sql.account import Account
 from budgetctl.stores.sql.limits import check_counter
 from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, entry_from_row
-from budgetctl.stores.sql.transaction import Transaction
-
-_PAGE = 1_000
+from budgetctl.stores.sql.transaction import Row, Transaction
 
 
 def charges_of(
@@ -27,37 +26,40 @@ def charges_of(
     behind: tuple[str, int] | None,
 ) -> Iterator[tuple[str, Entry, Picodollars]]:
     """Entries of charges that have a usage, page by page: those of `Store.charges`."""
-    after: int | None = None
-    while True:
-        with read() as tx:
-            if after is None:
-                after = 0 if behind is None else _place(tx, *behind)
-            models = [
-                row[0]
-                for row in tx.all("SELECT model, name FROM models WHERE project = :project")
-                if fnmatchcase(row[1], model)
-            ]
-            rows = tx.all(
-                f"SELECT e.entry, acc.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e"
-                " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
-                " JOIN models m ON m.project = e.project AND m.model = e.model"
-                " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
-                " WHERE e.project = :project AND e.entry > :after AND e.kind = 'spend' AND e.usage IS NOT NULL"
-                f" AND e.model IN ({','.join(map(str, models)) or 'NULL'})"
-                + (" AND acc.name = :user" if user is not None else "")
-                + (" AND e.at_us >= :since_us" if since_us is not None else "")
-                + " ORDER BY e.entry LIMIT :page",
-                after=after,
-                user=user,
-                since_us=since_us,
-                page=_PAGE,
-            )
-        for _, name, corrections, *columns in rows:
-            entry = entry_from_row(tuple(columns))
-            yield name, entry, Picodollars(entry.amount + corrections)
-        if len(rows) < _PAGE:
-            return
-        after = rows[-1][0]
+
+    def page(tx: Transaction, place: int | None) -> tuple[Iterable[tuple[str, Entry, Picodollars]], int | None]:
+        if place is None:
+            place = 0 if behind is None else _place(tx, *behind)
+        models = [
+            row[0]
+            for row in tx.all("SELECT model, name FROM models WHERE project = :project")
+            if fnmatchcase(row[1], model)
+        ]
+        rows = tx.all(
+            f"SELECT e.entry, acc.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e"
+            " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
+            " JOIN models m ON m.project = e.project AND m.model = e.model"
+            " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+            " WHERE e.project = :project AND e.entry > :after AND e.kind = 'spend' AND e.usage IS NOT NULL"
+            f" AND e.model IN ({','.join(map(str, models)) or 'NULL'})"
+            + (" AND acc.name = :user" if user is not None else "")
+            + (" AND e.at_us >= :since_us" if since_us is not None else "")
+            + " ORDER BY e.entry LIMIT :page",
+            after=place,
+            user=user,
+            since_us=since_us,
+            page=paging.PAGE,
+        )
+        return map(_charged, rows), paging.place_behind(rows)
+
+    return paging.in_snapshots(read, page)
+
+
+def _charged(row: Row) -> tuple[str, Entry, Picodollars]:
+    """The user of an entry, the entry, and what it costs with all corrections."""
+    _, name, corrections, *columns = row
+    entry = entry_from_row(tuple(columns))
+    return name, entry, Picodollars(entry.amount + corrections)
 
 
 def _place(tx: Transaction, user: str, number: int) -> int:

@@ -18,6 +18,9 @@ MAX_COUNTER = Picodollars(9_000_000 * 10**12)
 MAX_LIMITS = 100
 """How many limits a user may have: each is looked at by every charge."""
 
+_COLUMNS = Limit._fields[1:]
+"""All that is stored of a limit beside its number: its fields have the names of their columns."""
+
 
 def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | None, anchor_us: int) -> Limit:
     """A limit of these terms, whose windows count from the anchor. Raises `InvalidValueError`."""
@@ -45,33 +48,29 @@ def insert_limit(tx: Transaction, account: int, limit: Limit) -> Limit:
     window = windows.limit_window(limit, tx.now_us)
     limit = limit._replace(window_start_us=window.start_us, window_end_us=window.end_us)
     limit_id = tx.insert(
-        "INSERT INTO limits (project, account, name, amount, duration, align, zone, models, anchor_us,"
-        " generation, window_start_us, window_end_us, warn_at)"
-        " VALUES (:project, :account, :name, :amount, :duration, :align, :zone, :models, :anchor_us,"
-        " :generation, :window_start_us, :window_end_us, :warn_at) RETURNING limit_id",
+        f"INSERT INTO limits (project, account, {', '.join(_COLUMNS)})"
+        f" VALUES (:project, :account, {', '.join(f':{column}' for column in _COLUMNS)}) RETURNING limit_id",
         account=account,
-        **_columns(limit),
+        **_values(limit),
     )
     return limit._replace(limit_id=limit_id)
 
 
 def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
     """Write what has changed of a limit since it was saved: seldom more than its counters."""
-    counters = {"limit_id": limit.limit_id, "spent": limit.spent, "held": limit.held}
     if limit == saved._replace(spent=limit.spent, held=limit.held):
         tx.run(
             "UPDATE limits SET spent = :spent, held = :held WHERE project = :project AND limit_id = :limit_id",
-            **counters,
+            spent=limit.spent,
+            held=limit.held,
+            limit_id=limit.limit_id,
         )
         return
     tx.run(
-        "UPDATE limits SET amount = :amount, warn_at = :warn_at, duration = :duration, align = :align, zone = :zone,"
-        " anchor_us = :anchor_us, generation = :generation, window_start_us = :window_start_us,"
-        " window_end_us = :window_end_us, spent = :spent, held = :held, topped_up = :topped_up,"
-        " topped_up_until_us = :topped_up_until_us"
+        f"UPDATE limits SET {', '.join(f'{column} = :{column}' for column in _COLUMNS)}"
         " WHERE project = :project AND limit_id = :limit_id",
-        **counters,
-        **_columns(limit),
+        limit_id=limit.limit_id,
+        **_values(limit),
     )
 
 
@@ -112,9 +111,11 @@ def topped_up(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
     return update(tx, limit, closes=closes)
 
 
-def _columns(limit: Limit) -> dict[str, Any]:
-    columns = {name: value for name, value in limit._asdict().items() if name not in ("limit_id", "spent", "held")}
-    return columns | {"warn_at": ",".join(map(str, limit.warn_at))}
+def _values(limit: Limit) -> dict[str, Any]:
+    """What is stored in `_COLUMNS`."""
+    values = limit._asdict() | {"warn_at": ",".join(map(str, limit.warn_at))}
+    del values["limit_id"]
+    return values
 
 
 def duration_after(stated: str | None, current: str | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from budgetctl.ledger import windows
 from budgetctl.ledger.store import PROJECT, SortKey, sort_value
 from budgetctl.ledger.values import Budget
+from budgetctl.stores.sql import paging
 from budgetctl.stores.sql.rows import (
     ACCOUNT_COLUMNS,
     ACCOUNT_WIDTH,
@@ -23,7 +24,6 @@ from budgetctl.stores.sql.rows import (
 from budgetctl.stores.sql.standings import as_of_now
 from budgetctl.stores.sql.transaction import Transaction
 
-_PAGE = 1_000
 _SORTED_PAGE = 20_000
 """Each sorted page scans all budgets, so that nothing is held open between two: few large pages."""
 
@@ -76,14 +76,14 @@ def list_budgets(
 
 
 def _pages(read: Callable[[], AbstractContextManager[Transaction]], query: _Query, after: Place) -> Iterator[Budget]:
-    size = _PAGE if query.sort == "user" else _SORTED_PAGE
-    while True:
-        with read() as tx:
-            page = _page(tx, query, after, size)
-        yield from page
-        if len(page) < size:
-            return
-        after = page[-1].user, None if query.sort == "user" else sort_value(query.sort, page[-1])
+    def page(tx: Transaction, place: Place | None) -> tuple[list[Budget], Place | None]:
+        size = paging.PAGE if query.sort == "user" else _SORTED_PAGE
+        found = _page(tx, query, place or after, size)
+        if len(found) < size:
+            return found, None
+        return found, (found[-1].user, None if query.sort == "user" else sort_value(query.sort, found[-1]))
+
+    return paging.in_snapshots(read, page)
 
 
 def _page(tx: Transaction, query: _Query, after: Place, size: int) -> list[Budget]:

@@ -7,20 +7,19 @@ A batch is a range of keys, and rolled by a few statements over that range: row 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from budgetctl.ledger.values import Align, Limit, Reset
 from budgetctl.ledger.windows import closed_window, fixed_length_us
 from budgetctl.periods import Duration, Window, parse_duration, window_at
-from budgetctl.stores.sql import clock
+from budgetctl.stores.sql import clock, paging
 from budgetctl.stores.sql.limits import topped_up
 from budgetctl.stores.sql.rows import LIMIT_COLUMNS, limit_from_row
 from budgetctl.stores.sql.transaction import Row, Transaction
 
-_PAGE = 1_000
-_MIN_BATCH, _MAX_BATCH = 100, 5_000
+_FIRST_BATCH, _MIN_BATCH, _MAX_BATCH = 1_000, 100, 5_000
 _LOCK_S = 0.03
 """How long a batch should keep other writers waiting; nobody may wait for 0.1 s."""
 
@@ -50,25 +49,25 @@ class _Terms(NamedTuple):
 
 def due_resets(read: Begin, behind: tuple[str, str] | None) -> Iterator[Reset]:
     """The resets that rolling now would make, in key order, from behind a user's limit of a name on."""
-    after: int | None = None
-    while True:
-        with read() as tx:
-            if after is None:
-                after = 0 if behind is None else _place(tx, *behind)
-            # A cross join keeps the tables in this order: from the accounts on, each batch would read all of them.
-            rows = tx.all(
-                f"SELECT acc.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN accounts acc"
-                f" WHERE {_DUE} AND l.limit_id > :after AND acc.project = l.project AND acc.account = l.account"
-                " ORDER BY l.limit_id LIMIT :size",
-                after=after,
-                size=_PAGE,
-            )
-        for user, *columns in rows:
-            limit = limit_from_row(tuple(columns))
-            yield Reset(user, closed_window(limit, tx.now_us), tx.now_us)
-            after = limit.limit_id
-        if len(rows) < _PAGE:
-            return
+
+    def page(tx: Transaction, place: int | None) -> tuple[Iterable[Reset], int | None]:
+        if place is None:
+            place = 0 if behind is None else _place(tx, *behind)
+        # A cross join keeps the tables in this order: from the accounts on, each page would read all of them.
+        rows = tx.all(
+            f"SELECT l.limit_id, acc.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN accounts acc"
+            f" WHERE {_DUE} AND l.limit_id > :after AND acc.project = l.project AND acc.account = l.account"
+            " ORDER BY l.limit_id LIMIT :page",
+            after=place,
+            page=paging.PAGE,
+        )
+        resets = (
+            Reset(user, closed_window(limit_from_row(tuple(columns)), tx.now_us), tx.now_us)
+            for _, user, *columns in rows
+        )
+        return resets, paging.place_behind(rows)
+
+    return paging.in_snapshots(read, page)
 
 
 def _place(tx: Transaction, user: str, name: str) -> int:
@@ -87,7 +86,7 @@ def roll_due(read: Begin, write: Begin) -> int:
     A snapshot tells where the next ones are, so that no writer waits while there is nothing to do.
     """
     count = after = 0
-    size = _PAGE
+    size = _FIRST_BATCH
     while True:
         with read() as tx:
             row = tx.one(

@@ -6,7 +6,7 @@ A driver subclasses `SqlStore`: it provides `read` and `write` transactions and 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from budgetctl.errors import InvalidValueError, UnknownUserError
@@ -17,12 +17,12 @@ from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.bookkeeping import SqlLedger
 from budgetctl.stores.sql.rows import PRIMARY_LIMITS, SPENT, already_exists, find_account, spent_by_model
 from budgetctl.stores.sql.standings import standings_of
+from budgetctl.stores.sql.transaction import Transaction
 
 if TYPE_CHECKING:
     from budgetctl.ledger.holds import Hold
     from budgetctl.ledger.hosted_saves import Posted
 
-_PAGE = 1_000
 _DOLLARS = f"(({SPENT}) - ({SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database
 
 
@@ -153,19 +153,17 @@ class SqlStore(SqlLedger):
 
     def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were."""
+        from budgetctl.stores.sql import paging
         from budgetctl.stores.sql.holds import hold_key, holds_of
 
-        place: int | None = None
-        while True:
-            with self.read() as tx:
-                if place is None:
-                    place = 0 if after is None else hold_key(tx, after)
-                account = None if user is None else find_account(tx, user)
-                page = holds_of(tx, account, resolved=resolved, after=place, page=_PAGE)
-            yield from (hold for _, hold in page)
-            if len(page) < _PAGE:
-                return
-            place = page[-1][0]
+        def page(tx: Transaction, place: int | None) -> tuple[Iterable[Hold], int | None]:
+            if place is None:
+                place = 0 if after is None else hold_key(tx, after)
+            account = None if user is None else find_account(tx, user)
+            keyed = holds_of(tx, account, resolved=resolved, after=place, page=paging.PAGE)
+            return (hold for _, hold in keyed), paging.place_behind(keyed)
+
+        return paging.in_snapshots(self.read, page)
 
     def reset(self, user: str) -> Reset:
         """Close the current generation of each of the user's limits."""
@@ -186,6 +184,7 @@ class SqlStore(SqlLedger):
 
     def reset_next(self, after: str | None) -> list[Reset]:
         """Reset the next users behind that one, by name, in one transaction."""
+        from budgetctl.stores.sql import paging
         from budgetctl.stores.sql.account import Account
 
         resets = []
@@ -194,7 +193,7 @@ class SqlStore(SqlLedger):
                 "SELECT name FROM accounts WHERE project = :project AND deleted_us = 0 AND name > :after"
                 " ORDER BY name LIMIT :page",
                 after=after or PROJECT,
-                page=_PAGE,
+                page=paging.PAGE,
             ):
                 account = Account.open(tx, user)
                 resets.append(account.reset())

@@ -7,11 +7,10 @@ from hashlib import blake2b
 from budgetctl.ledger import windows
 from budgetctl.ledger.corrections import Crossing
 from budgetctl.ledger.values import Standing
+from budgetctl.stores.sql import paging
 from budgetctl.stores.sql.rows import LIMIT_COLUMNS, limit_from_row
 from budgetctl.stores.sql.standings import as_of_now
 from budgetctl.stores.sql.transaction import Transaction
-
-PAGE = 1_000
 
 CLAIMED_US = 45 * 1_000_000
 """How long a crossing belongs to whoever has claimed it: a hook has 30 seconds, and `tell` ten."""
@@ -21,21 +20,21 @@ def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
     """A page of thresholds that are crossed and not told, in key order, and where the next page begins."""
     rows = tx.all(
         # A cross join keeps the tables in this order: from the accounts on, each page would read all of them.
-        f"SELECT acc.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN accounts acc"
+        f"SELECT l.limit_id, acc.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN accounts acc"
         " WHERE l.project = :project AND l.limit_id > :after AND l.deleted_us = 0 AND l.spent > 0"
         " AND l.spent >= l.amount / 100 AND acc.project = l.project AND acc.account = l.account"
         " ORDER BY l.limit_id LIMIT :page",
         after=after,
-        page=PAGE,
+        page=paging.PAGE,
     )
-    stored = [limit_from_row(tuple(columns)) for _, *columns in rows]
+    stored = [limit_from_row(tuple(columns)) for _, _, *columns in rows]
     found = [
         Crossing(Standing(user, limit), percent)
-        for (user, *_), limit in zip(rows, as_of_now(tx, stored), strict=True)
+        for (_, user, *_), limit in zip(rows, as_of_now(tx, stored), strict=True)
         if limit.spent
         for percent in _untold(tx, limit.limit_id, limit.generation, windows.crossed(limit))
     ]
-    return found, rows[-1][1] if len(rows) == PAGE else None
+    return found, paging.place_behind(rows)
 
 
 def claim(tx: Transaction, crossing: Crossing) -> bool:

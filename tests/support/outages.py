@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-import killing
-from soundness import assert_sound
-
 from budgetctl import BudgetManager
+from support import killing
+from support.programs import start_program
+from support.soundness import assert_sound
 
 
 def free_port() -> int:
@@ -39,11 +39,8 @@ def start_server(store: str, port: int, *options: str) -> subprocess.Popen[str]:
 def clients(address: str, count: int, steps: int) -> Iterator[dict[str, subprocess.Popen[str]]]:
     """So many processes that take so many steps each, all let go together."""
     with ExitStack() as running:
-        command = [sys.executable, killing.__file__, address]
         found = {
-            name: running.enter_context(
-                subprocess.Popen([*command, name, str(steps)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            )
+            name: running.enter_context(start_program("killing", address, name, steps))
             for name in (f"0-{number}" for number in range(count))
         }
         for process in found.values():

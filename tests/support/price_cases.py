@@ -1,4 +1,4 @@
-"""Prices every body of `cases/` as the command line does, in one process, and prints as JSON what came of each."""
+"""Prices bodies of tests/pricing/cases as the command line does, in one process, and prints as JSON how each ended."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from budgetctl.cli.costs import CostOptions, price_of
-from budgetctl.cli.wording import notes_of
+from budgetctl.cli.views.charges import notes_of
 from budgetctl.errors import BudgetctlError
 
-CASES = Path(__file__).parent / "cases"
+CASES = Path(__file__).parents[1] / "pricing" / "cases"
 
 
 def priced(case: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """litellm's own hosted clients, in processes of their own.
 
-    python hosting.py
+    python -m support.hosting
 
 is one of these: it reads what to do as lines of JSON, and answers each when all its saves have been sent.
 """
@@ -8,21 +8,19 @@ is one of these: it reads what to do as lines of JSON, and answers each when all
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
 import time
 from contextlib import closing, suppress
 from functools import partial
 
-from serving import Running
-from soundness import assert_sound
-
 from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
+from support.programs import start_program
+from support.serving import Running
+from support.soundness import assert_sound
 
 DAY_US = 86_400_000_000
 
@@ -34,13 +32,7 @@ class Client:
     """A process with litellm's `BudgetManager`. A method that is called there returns what it returned."""
 
     def __init__(self):
-        self._process = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        )
+        self._process = start_program("hosting", LITELLM_LOCAL_MODEL_COST_MAP="True")
 
     def open(self, url, token):
         """Make a manager, which loads what there is."""

@@ -1,27 +1,25 @@
 """Processes that write to a PostgreSQL server which is killed and started again, and what must be in the store then.
 
-    python restarting.py URL NAME STEPS
+    python -m support.restarting URL NAME STEPS
 
 is one of them. It gives nothing a key: that a step is not taken twice is the store's own business.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from itertools import cycle, islice
 
-from outages import free_port, start_server
-from postgres import Server
-from soundness import assert_sound
-
 from budgetctl import BudgetManager
 from budgetctl.money import parse_amount
 from budgetctl.stores import open_store
+from support.outages import free_port, start_server
+from support.postgres import Server
+from support.programs import start_program
+from support.soundness import assert_sound
 
 USERS = ("alice", "bob")
 CHARGED, RESERVED, COMMITTED, REFUNDED = "0.01", "0.05", "0.02", "0.001"
@@ -83,17 +81,7 @@ def _manager(url: str) -> BudgetManager:
 
 def _run(url: str, names: list[str], steps: int, outages: Sequence[Callable[[], None]]) -> None:
     with ExitStack() as running:
-        processes = [
-            running.enter_context(
-                subprocess.Popen(
-                    [sys.executable, __file__, url, name, str(steps)],
-                    stdout=subprocess.PIPE,
-                    text=True,
-                    env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                )
-            )
-            for name in names
-        ]
+        processes = [running.enter_context(start_program("restarting", url, name, steps)) for name in names]
         # The moments: when one of them has come so far, wherever the others then are.
         for number, strike in enumerate(outages, 1):
             for _ in range(steps // (len(outages) + 1)):

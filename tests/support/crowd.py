@@ -72,3 +72,39 @@ class Crowd:
             for member in self._members:
                 assert member.stdout.readline() == "ready\n"
         return [member.stdout.readline().strip() for member in self._members]
+
+
+USERS = [f"user-{number}" for number in range(8)]
+
+
+def one_user(manager):
+    """A user of $1.00."""
+    manager.create("alice", "1.00")
+
+
+def a_team(manager, *, each="1.00"):
+    manager.create("team", "1.00")
+    for user in USERS:
+        manager.create(user, each, parent="team")
+
+
+def a_team_with_daily_limits(manager):
+    a_team(manager, each="100")
+    for user in USERS:
+        manager.add_limit(user, "0.10", duration="daily")
+
+
+def a_department_with_a_cap(manager):
+    manager.cap("1.00", duration="monthly")
+    manager.create("department", "1.50", duration="daily")
+    a_team(manager, each="0.50")
+    manager.set("team", amount="1.25", parent="department")
+
+
+# Who reserves, what is set up, and how many of them get what they ask for.
+CASES = {
+    "one user": (["alice"], one_user, 20),
+    "users of one team": (USERS, a_team, 20),
+    "users with limits of their own, which bind first": (USERS, a_team_with_daily_limits, 16),
+    "a cap above a team above users": (USERS, a_department_with_a_cap, 20),
+}

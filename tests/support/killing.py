@@ -1,6 +1,6 @@
 """Processes that charge, reserve, commit and release until they are killed, and what must be in the store then.
 
-    python killing.py STORE NAME [STEPS]
+    python -m support.killing STORE NAME [STEPS]
 
 is one of them. STORE may be a server that is killed in its place: then it goes on when that is back. Its steps follow
 from their number, so that whoever has read its acknowledgements knows which step it may have been in, and can take that
@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -20,11 +19,11 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
-from soundness import assert_sound
-
 from budgetctl import BudgetManager
 from budgetctl.errors import StoreUnavailableError
 from budgetctl.money import parse_amount
+from support.programs import start_program
+from support.soundness import assert_sound
 
 PROCESSES = 8
 USERS = ("alice", "bob")
@@ -78,17 +77,7 @@ def killed_rounds(path: Path, rounds: int, seed: int) -> Iterator[int]:
 def _killed(path: Path, names: list[str], moments: random.Random) -> dict[str, int]:
     """How many steps each of the processes had acknowledged when all of them were killed at some moment."""
     with ExitStack() as running:
-        processes = {
-            name: running.enter_context(
-                subprocess.Popen(
-                    [sys.executable, __file__, str(path), name],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            for name in names
-        }
+        processes = {name: running.enter_context(start_program("killing", path, name)) for name in names}
         for process in processes.values():
             assert process.stdout.readline() == "ready\n"
         for process in processes.values():

@@ -10,7 +10,7 @@ from typing import Any
 
 from budgetctl.pricing.litellm import installed
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TELLING = """
 with open(__import__("os").environ.get("IMPORTS_OF_LITELLM", "/dev/null"), "a") as _file:
     _file.write("1")

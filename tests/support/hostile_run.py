@@ -1,4 +1,6 @@
-"""Prices hostile cases in a process of its own, as the command line does, under watch: `hostile_run.py FD COUNT SEED…`.
+"""Prices hostile cases in a process of its own, as the command line does, under watch.
+
+    python -m support.hostile_run FD COUNT SEED…
 
 A report is written to the file descriptor FD, which the caller has opened: JSON with what was counted, every fault, and
 everything that was done beside pricing.
@@ -16,8 +18,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from hostile import Case, case
-
 from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.errors import BudgetctlError
 from budgetctl.ledger.values import Price, Usage
@@ -25,6 +25,7 @@ from budgetctl.money import Picodollars
 from budgetctl.pricing.litellm import installed, litellm_rules
 from budgetctl.pricing.litellm.fence import fenced
 from budgetctl.pricing.rules.rates import RATES
+from support.hostile import Case, case
 
 COUNTS = [name for name, default in Usage._field_defaults.items() if type(default) is int]
 _LONGEST_MESSAGE = 1_000

@@ -1,0 +1,58 @@
+"""The private parts of Typer that budgetctl leans on; no other module imports any.
+
+`pyproject.toml` admits the versions that have them, and `tests/cli/test_typer_internals.py` tests what each is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from typer._click.exceptions import ClickException, UsageError  # which Typer names itself only from 0.28 on
+from typer._click.parser import _OptionParser
+
+__all__ = ["ClickException", "UsageError", "WrapperParser", "completion_script", "install_completion", "know_shells"]
+
+
+class WrapperParser(_OptionParser):
+    """The parser of a command whose first argument is followed by another program's command line.
+
+    Options of the command stand before and after that argument; what comes then is the program's, with `--` before it
+    or without. `instead` is the option that may stand for the argument, by its parameter's name. `on_rest` is told how
+    many words are the program's.
+    """
+
+    def __init__(self, ctx: Any, instead: str, on_rest: Callable[[int], None]) -> None:
+        super().__init__(ctx)
+        self._instead = instead
+        self._on_rest = on_rest
+
+    def _process_args_for_options(self, state: Any) -> None:
+        self.allow_interspersed_args = False
+        super()._process_args_for_options(state)
+        if state.rargs and self._instead not in state.opts:
+            state.largs.append(state.rargs.pop(0))
+            super()._process_args_for_options(state)
+        self._on_rest(len(state.rargs))
+
+
+def know_shells() -> None:
+    """Have Typer answer the shells that it knows, which it does not where its own options for that are left out."""
+    from typer._completion_classes import completion_init
+
+    completion_init()
+
+
+def completion_script(shell: str, *, program: str, variable: str) -> str:
+    """The script by which a shell asks the program for completions, with the variable set in its environment."""
+    from typer._completion_shared import get_completion_script
+
+    return get_completion_script(prog_name=program, complete_var=variable, shell=shell)
+
+
+def install_completion(shell: str, *, program: str, variable: str) -> Path:
+    """Install that script in the user's home, and return where. Raises `OSError` and `subprocess.SubprocessError`."""
+    from typer._completion_shared import install
+
+    return install(shell=shell, prog_name=program, complete_var=variable)[1]

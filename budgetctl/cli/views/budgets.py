@@ -1,0 +1,214 @@
+"""Budgets and their limits: documents, the columns of their table, and words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgetctl.cli.cells import Column, Document
+from budgetctl.cli.views import columns
+from budgetctl.cli.views.times import day, minute, moment, timestamp
+from budgetctl.ledger import windows
+from budgetctl.ledger.store import NEVER, BudgetChange
+from budgetctl.ledger.values import Budget, Limit, Standing
+from budgetctl.money import format_usd
+from budgetctl.periods import load_zone, rfc3339, to_datetime
+
+BUDGET_FIELDS = (
+    "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
+    " created_at updated_at parent topped_up"
+).split()
+MIGRATED_FIELDS = "user budget spent duration migrated".split()
+STATUS_STYLES = {"ok": "green", "warning": "yellow", "exceeded": "red"}
+
+_CALENDAR_MONTHS = ("monthly", "quarterly", "yearly")
+
+
+def budget_document(budget: Budget) -> dict[str, Any]:
+    """A budget as it stands now."""
+    limit = budget.limit
+    return {
+        "project": budget.project,
+        "user": budget.user,
+        "budget": limit.amount,
+        "spent": limit.spent,
+        "held": limit.held,
+        "remaining": budget.remaining,
+        "used_percent": windows.used_percent(limit),
+        "duration": limit.duration,
+        "align": limit.align,
+        "timezone": limit.zone,
+        "window_start": rfc3339(limit.window_start_us),
+        "resets_at": timestamp(limit.window_end_us),
+        "models": dict(budget.models),
+        "status": windows.status(limit),
+        "created_at": rfc3339(budget.created_us),
+        "updated_at": rfc3339(budget.updated_us),
+        "parent": budget.parent,
+        "topped_up": limit.topped_up,
+        # Of a page of many budgets they are not read.
+        **({"limits": [limit_document(standing) for standing in budget.standings]} if budget.standings else {}),
+    }
+
+
+def limit_document(standing: Standing) -> dict[str, Any]:
+    """A limit that a user's charges may count against; `user` is whose it is, null for the project's."""
+    user, limit = standing
+    return {
+        "user": user or None,
+        "name": limit.name,
+        "amount": limit.amount,
+        "topped_up": limit.topped_up,
+        "topped_up_until": timestamp(limit.topped_up_until_us),
+        "spent": limit.spent,
+        "held": limit.held,
+        "remaining": limit.remaining,
+        "duration": limit.duration,
+        "models": limit.models,
+        "warn_at": list(limit.warn_at),
+        "window_start": rfc3339(limit.window_start_us),
+        "resets_at": timestamp(limit.window_end_us),
+        "status": windows.status(limit),
+    }
+
+
+def state_document(budget: Budget) -> dict[str, Any]:
+    """Where a budget stands, as part of the document of whatever has changed it."""
+    return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": windows.status(budget.limit)}
+
+
+def migrated_document(user: str, change: BudgetChange, is_new: bool) -> dict[str, Any]:
+    """A budget of litellm's file, and whether it was taken over: one that is here already is left alone."""
+    return {
+        "user": user,
+        "budget": change.amount,
+        "spent": change.spent or 0,
+        "duration": None if change.duration == NEVER else change.duration,
+        "migrated": is_new,
+    }
+
+
+def _next_reset(document: Document) -> str:
+    """The day, and for windows of hours the minute: `2026-12-22` or `12-22 15:15`."""
+    time, duration = document["resets_at"], document["duration"] or ""
+    if time is None:
+        return "-"
+    return minute(time)[5:] if duration in ("hourly", "daily") or duration.endswith("h") else time[:10]
+
+
+BUDGET_COLUMNS = (
+    columns.name("user"),
+    columns.usd("spent"),
+    columns.usd("budget"),
+    Column("USED", lambda document: f"{document['used_percent']:.0f} %", is_number=True),
+    columns.usd("remaining", "LEFT"),
+    Column("RESETS UTC", _next_reset),
+    Column(
+        "STATUS", lambda document: str(document["status"]), style=lambda document: STATUS_STYLES[document["status"]]
+    ),
+)
+MIGRATED_COLUMNS = (
+    columns.name("user"),
+    columns.usd("spent"),
+    columns.usd("budget"),
+    columns.text("duration"),
+    Column("", lambda document: "" if document["migrated"] else "has a budget here; left alone"),
+)
+
+
+def resets(limit: Limit, now_us: int) -> str:
+    """When the limit resets next."""
+    return "never resets" if limit.window_end_us is None else f"resets {day(limit.window_end_us, limit.zone, now_us)}"
+
+
+def standing(budget: Budget, now_us: int) -> str:
+    """What is spent of what, until when: `$1.20 of $10.00, resets 22 Dec`."""
+    return _limit(budget.limit, now_us)
+
+
+def limits_of(budget: Budget, now_us: int) -> str:
+    """A user's own limits, a line each."""
+    return "\n".join(
+        f"{budget.user}: {limit.name}: {_limit(limit, now_us)}"
+        for owner, limit in budget.standings
+        if owner == budget.user
+    )
+
+
+def capped(budget: Budget, now_us: int) -> str:
+    """What the whole project may spend, and has spent."""
+    return f"the project {budget.project}: {_limit(budget.limit, now_us)}"
+
+
+def _limit(limit: Limit, now_us: int) -> str:
+    models = f" on {limit.models}" if limit.models else ""
+    return f"{format_usd(limit.spent)} of {format_usd(limit.allowance)}{models}, {resets(limit, now_us)}"
+
+
+def topped_up_by(limit: Limit) -> str:
+    """What is on top of a limit's amount, and until when: `$5.00, until 29 Nov 2026 10:00 UTC`."""
+    if limit.topped_up_until_us is None:
+        return format_usd(limit.topped_up)
+    until = moment(limit.topped_up_until_us, limit.zone)
+    return f"{format_usd(limit.topped_up)}, the first of it until {until} {limit.zone}"
+
+
+def over_budget(budget: Budget, now_us: int) -> str | None:
+    """The warning for a budget that has nothing left."""
+    if windows.status(budget.limit) != "exceeded":
+        return None
+    state = "is over budget" if budget.limit.spent > budget.limit.allowance else "has used up the budget"
+    return f"{budget.user} {state}: {standing(budget, now_us)}"
+
+
+def created(budget: Budget, is_new: bool, now_us: int) -> str:
+    """What `create` made, or found."""
+    if not is_new:
+        return f"{budget.user}: has a budget already; left as it is: {standing(budget, now_us)}"
+    return f"{budget.user}: {_terms(budget, now_us)}{_calendar_tip(budget.limit)}"
+
+
+def changed(budget: Budget, now_us: int) -> str:
+    """What `set` made of a budget."""
+    return f"{budget.user}: {_terms(budget, now_us)} · {format_usd(budget.limit.spent)} spent"
+
+
+def _terms(budget: Budget, now_us: int) -> str:
+    limit = budget.limit
+    duration = f" {limit.duration}" if limit.duration else ""
+    return f"{format_usd(limit.amount)}{duration}, {resets(limit, now_us)}"
+
+
+def _calendar_tip(limit: Limit) -> str:
+    """Months that count from the creation surprise those who think of invoices."""
+    if limit.window_end_us is None or limit.align == "calendar" or limit.duration not in _CALENDAR_MONTHS:
+        return ""
+    if to_datetime(limit.window_end_us).astimezone(load_zone(limit.zone)).day == 1:
+        return ""
+    return " (--align calendar: on the 1st)"
+
+
+def description(budget: Budget, now_us: int) -> str:
+    """A budget as lines of a word and a value, for a pipe."""
+    limit = budget.limit
+    lines = [
+        ("user", budget.user),
+        ("project", budget.project),
+        ("budget", format_usd(limit.amount)),
+        *([("topped up", topped_up_by(limit))] if limit.topped_up else []),
+        ("spent", f"{format_usd(limit.spent)} ({windows.used_percent(limit):g} %)"),
+        ("left", format_usd(budget.remaining)),
+        ("status", windows.status(limit)),
+        ("duration", limit.duration or "none"),
+    ]
+    if limit.window_end_us is not None:
+        lines.append(("window", f"{moment(limit.window_start_us, limit.zone)} {limit.zone}, {limit.align}"))
+        lines.append(("resets", f"{moment(limit.window_end_us, limit.zone)} {limit.zone}"))
+    if limit.held:
+        lines.append(("held", format_usd(limit.held)))
+    if budget.parent is not None:
+        lines.append(("parent", budget.parent))
+    for owner, other in budget.standings[1:]:
+        whose = "" if owner == budget.user else f"{owner or 'the project'}'s "
+        lines.append(("limit", f"{whose}{other.name}: {_limit(other, now_us)}"))
+    lines += [("model", f"{model} {format_usd(spent)}") for model, spent in budget.models.items()]
+    return "\n".join(f"{word:<10}{value}" for word, value in lines)

@@ -1,0 +1,157 @@
+"""Charges: what they record, would record and take back, as documents and in words."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from budgetctl.cli.views.budgets import over_budget, standing, state_document
+from budgetctl.cli.views.entries import usage_document
+from budgetctl.cli.views.times import day
+from budgetctl.ledger import windows
+from budgetctl.ledger.values import UNKNOWN_PRICE, Budget, Charge, Entry, Price, Usage
+from budgetctl.money import Picodollars, format_usd, from_number
+
+
+def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
+    """A charge, and where it leaves the budget. A replayed one answers what was charged before."""
+    return {
+        "user": charge.budget.user,
+        "charged": not charge.replayed,
+        "cost": charge.entry.amount,
+        "model": charge.entry.model,
+        "usage": usage_document(price.usage.to_json()),
+        "entry_id": charge.entry.number,
+        **state_document(charge.budget),
+        "unpriced": charge.entry.is_unpriced,
+    }
+
+
+def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
+    """What `charge_document` would say, of a charge that was not made."""
+    return {
+        "user": budget.user,
+        "charged": False,
+        "cost": price.amount,
+        "model": price.model,
+        "usage": usage_document(price.usage.to_json()),
+        "entry_id": None,
+        **state_document(budget),
+        "unpriced": price.pricing.get("source") == UNKNOWN_PRICE,
+    }
+
+
+def estimate_document(price: Price, budget: Budget | None) -> dict[str, Any]:
+    """What a call would cost, and what the user would then have spent."""
+    document: dict[str, Any] = {
+        "cost": price.amount,
+        "model": price.model,
+        "input_tokens": price.usage.total_input,
+        "output_tokens": price.usage.total_output,
+    }
+    if budget is None:
+        return document
+    projected = Picodollars(budget.limit.spent + price.amount)
+    remaining = Picodollars(budget.remaining - price.amount)
+    return {"user": budget.user, **document, "projected": projected, "remaining": remaining}
+
+
+def refund_document(charge: Charge) -> dict[str, Any]:
+    """What was taken back, and where that leaves the budget."""
+    return {
+        "user": charge.budget.user,
+        "refunded": Picodollars(-charge.entry.amount),
+        "refers_to": charge.entry.refers_to,
+        "entry_id": charge.entry.number,
+        **state_document(charge.budget),
+    }
+
+
+def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
+    """What was charged, or that the key, or without one the response, was charged before."""
+    if not charge.replayed:
+        return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
+    what = key or price.usage.request_id
+    at = day(charge.entry.at_us, charge.budget.limit.zone, charge.entry.at_us)
+    line = f"{charge.budget.user}: already charged {format_usd(charge.entry.amount)}{f' for {what}' if what else ''}"
+    return f"{line} on {at}; nothing added{'' if key else ' (--again to charge it again)'}"
+
+
+def committed(charge: Charge, price: Price, hold_id: str, now_us: int) -> str:
+    """What a commit recorded, or that it was done before."""
+    if not charge.replayed:
+        return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
+    what = f"{hold_id} is already committed, as entry {charge.entry.number} of {format_usd(charge.entry.amount)}"
+    return f"{charge.budget.user}: {what}; nothing added"
+
+
+def would_be_charged(price: Price, budget: Budget) -> str:
+    """What a charge would record."""
+    return f"{budget.user} would be charged {cost_of(price)}"
+
+
+def estimated(price: Price, budget: Budget | None) -> str:
+    """What a call would cost, and where it would leave the user."""
+    line = f"{format_usd(price.amount)} {price.model}{tokens(price.usage)}"
+    if budget is None:
+        return line
+    projected = format_usd(budget.limit.spent + price.amount)
+    return f"{line} · {budget.user} would have spent {projected} of {format_usd(budget.limit.allowance)}"
+
+
+def refunded(charge: Charge, now_us: int) -> str:
+    """What was taken back."""
+    of = f" of entry {charge.entry.refers_to}" if charge.entry.refers_to is not None else ""
+    amount = format_usd(-charge.entry.amount)
+    return f"{charge.budget.user} -{amount}{of} · {standing(charge.budget, now_us)}"
+
+
+def cost_of(price: Price) -> str:
+    """`+$0.0042 gpt-4o (1,204 in, 87 out)`."""
+    return f"+{format_usd(price.amount)}{f' {price.model}' if price.model else ''}{tokens(price.usage)}"
+
+
+def tokens(usage: Usage) -> str:
+    """`(1,204 in, 87 out)`, or nothing where no tokens are known."""
+    if not usage.total_input and not usage.total_output:
+        return ""
+    return f" ({usage.total_input:,} in, {usage.total_output:,} out)"
+
+
+def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
+    """What a person should know of a charge beside what it says."""
+    new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
+    fault = windows.clock_fault(charge.budget.user, charge.budget.standings, now_us)
+    return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
+
+
+def unpriced(entry: Entry) -> str | None:
+    """The warning for a charge that nobody knew the price of."""
+    if not entry.is_unpriced:
+        return None
+    model = shlex.quote(entry.model or "")
+    return f"{entry.model} has no price: entry {entry.number} is unpriced until budgetctl reprice --model {model}"
+
+
+def notes_of(price: Price) -> list[str]:
+    """What a person should know of how a price was found: by a usage read how, by which text, and without what."""
+    notes = list(price.usage.notes)
+    if "counted" in price.pricing:
+        notes.append(_counted(price))
+    components = [name.replace("_", " ") for name in price.pricing.get("unpriced", ())]
+    if components:
+        notes.append(f"{price.model} has no price for {', '.join(components)}: not in the price")
+    if "retired" in price.pricing:
+        notes.append(f"litellm has dropped {price.model} in {price.pricing['retired']}: priced as it was last known")
+    if "disputed" in price.pricing:
+        difference = from_number(price.pricing["disputed"], signed=True)
+        more = f"{format_usd(abs(difference))} {'more' if difference > 0 else 'less'}"
+        notes.append(f"the price is litellm's; the list of {price.model}'s provider has {more}")
+    return notes
+
+
+def _counted(price: Price) -> str:
+    number = price.usage.total_output
+    tokens_ = "1 token was" if number == 1 else f"{number:,} tokens were"
+    line = f"the answer does not say what was used: {tokens_} counted from its text"
+    return line if price.usage.total_input else f"{line}, and none of what was sent (--input-file gives it)"

@@ -1,0 +1,58 @@
+"""Columns that tables of several nouns have, each made from a field of a document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgetctl.cli.cells import Column, Document
+from budgetctl.cli.views.times import minute
+from budgetctl.money import format_usd
+
+
+def usd(field: str, heading: str | None = None) -> Column:
+    """An amount in US dollars."""
+    return Column(heading or field.upper(), lambda document: format_usd(document[field]), is_number=True)
+
+
+def text(field: str, heading: str | None = None) -> Column:
+    """A word of budgetctl's own, which is never cut."""
+    return Column(heading or field.upper(), lambda document: _shown(document[field]))
+
+
+def name(field: str, heading: str | None = None) -> Column:
+    """A name that somebody has given."""
+    return Column(heading or field.upper(), lambda document: _shown(document[field]), is_name=True)
+
+
+def owner() -> Column:
+    """The user, or that it is the project."""
+    return Column("USER", lambda document: document["user"] or "(the project)", is_name=True)
+
+
+def time(field: str, heading: str) -> Column:
+    """A time in UTC, to the minute; JSON has the seconds."""
+    return Column(heading, lambda document: minute(document[field]))
+
+
+def entry() -> Column:
+    """The number of an entry."""
+    return Column("ENTRY", lambda document: str(document["entry_id"]), is_number=True)
+
+
+def note() -> Column:
+    """A note, empty where there is none."""
+    return Column("NOTE", lambda document: document["note"] or "", is_name=True)
+
+
+def size() -> Column:
+    """A size in KiB or MiB."""
+    return Column("SIZE", _size, is_number=True)
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+def _size(document: Document) -> str:
+    kib = -(-document["size_bytes"] // 1024)
+    return f"{kib:,} KiB" if kib < 10_000 else f"{kib / 1024:,.0f} MiB"

@@ -1,0 +1,42 @@
+"""Thresholds that are crossed: documents, and the columns of their table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from budgetctl.cli.cells import Column
+from budgetctl.cli.views import columns
+from budgetctl.cli.views.times import timestamp
+from budgetctl.ledger import windows
+from budgetctl.money import format_usd
+
+if TYPE_CHECKING:
+    from budgetctl.ledger.corrections import Crossing
+
+CROSSING_FIELDS = "user limit threshold used_percent spent amount topped_up remaining resets_at".split()
+
+
+def crossing_document(crossing: Crossing) -> dict[str, Any]:
+    """That a threshold of a limit is crossed; `user` is null for the project's."""
+    limit = crossing.standing.limit
+    return {
+        "user": crossing.standing.user or None,
+        "limit": limit.name,
+        "threshold": crossing.percent,
+        "used_percent": windows.used_percent(limit),
+        "spent": limit.spent,
+        "amount": limit.amount,
+        "topped_up": limit.topped_up,
+        "remaining": limit.remaining,
+        "resets_at": timestamp(limit.window_end_us),
+    }
+
+
+CROSSING_COLUMNS = (
+    columns.owner(),
+    columns.name("limit"),
+    Column("PAST", lambda document: f"{document['threshold']} %", is_number=True),
+    columns.usd("spent"),
+    Column("OF", lambda document: format_usd(document["amount"] + document["topped_up"]), is_number=True),
+    columns.time("resets_at", "RESETS UTC"),
+)

@@ -1,0 +1,24 @@
+"""Decisions whether a cost would be allowed: documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from budgetctl.cli.views.budgets import limit_document
+from budgetctl.cli.views.times import timestamp
+
+if TYPE_CHECKING:
+    from budgetctl.ledger.holds import Decision
+
+
+def decision_document(decision: Decision) -> dict[str, Any]:
+    """Whether a cost would be allowed, and by which limit that is decided."""
+    limit = decision.binding.limit
+    return {
+        "user": decision.user,
+        "allowed": decision.allowed,
+        "cost": decision.cost,
+        "remaining": limit.remaining,
+        "resets_at": timestamp(limit.window_end_us),
+        "limit": limit_document(decision.binding),
+    }

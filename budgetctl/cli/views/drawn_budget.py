@@ -1,0 +1,67 @@
+"""A budget on a terminal, drawn with rich."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from budgetctl.cli.cells import printable
+from budgetctl.cli.drawing import PADDING, bar, open_console
+from budgetctl.cli.views.budgets import STATUS_STYLES, resets, topped_up_by
+from budgetctl.cli.views.times import moment
+from budgetctl.ledger import windows
+from budgetctl.ledger.values import Budget
+from budgetctl.money import Picodollars, format_usd
+
+_BAR_WIDTH = 40
+
+
+def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
+    """A budget: a bar of what is spent, when it resets, and the models' shares."""
+    console = open_console(sys.stdout, color=color)
+    limit = budget.limit
+    style = STATUS_STYLES[windows.status(limit)]
+    left = f"{format_usd(abs(budget.remaining))} {'over' if budget.remaining < 0 else 'left'}"
+    lines = [
+        Text.assemble((printable(budget.user), "bold"), (f"  project {printable(budget.project)}", "dim")),
+        # A budget of $0 is used up from the start.
+        Text.assemble(
+            bar(console, limit.spent if limit.allowance else 1, limit.allowance or 1, _BAR_WIDTH, style),
+            f"  {windows.used_percent(limit):g} %",
+        ),
+        Text.assemble(
+            (f"{format_usd(limit.spent)}", "bold"), f" of {format_usd(limit.allowance)} spent · ", (left, style)
+        ),
+        Text(f"{limit.duration} · {resets(limit, now_us)}" if limit.duration else resets(limit, now_us)),
+    ]
+    if limit.window_end_us is not None:
+        since, until = (moment(at_us, limit.zone) for at_us in (limit.window_start_us, limit.window_end_us))
+        lines.append(Text(f"{since} to {until} {limit.zone}, {limit.align}", "dim"))
+    if limit.topped_up:
+        lines.append(Text(f"topped up by {topped_up_by(limit)}", "dim"))
+    for line in lines:
+        console.print(line)
+    if budget.models:
+        console.print()
+        console.print(_shares(console, budget))
+
+
+def _shares(console: Console, budget: Budget) -> Table:
+    """The models, each with its share of what was spent and a bar of it."""
+    table = Table.grid(padding=(0, PADDING, 0, 0))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=36)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, overflow="crop")
+    whole = max(budget.limit.spent, 1)
+    for model, spent in budget.models.items():
+        table.add_row(
+            Text(printable(model)),
+            format_usd(spent),
+            f"{spent * 100 / whole:.0f} %",
+            bar(console, spent, Picodollars(whole), _BAR_WIDTH // 2, "cyan"),
+        )
+    return table

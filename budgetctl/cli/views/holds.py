@@ -1,0 +1,52 @@
+"""Holds: documents, the columns of their table, and words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from budgetctl.cli.views import columns
+from budgetctl.cli.views.times import moment, timestamp
+from budgetctl.money import format_usd
+from budgetctl.periods import rfc3339
+
+if TYPE_CHECKING:
+    from budgetctl.ledger.holds import Hold
+
+HOLD_FIELDS = "hold user amount state model note created_at expires_at resolved_at entry_id".split()
+
+
+def hold_document(hold: Hold) -> dict[str, Any]:
+    """Money that is, or was, set aside."""
+    return {
+        "hold": hold.hold_id,
+        "user": hold.user,
+        "amount": hold.amount,
+        "state": hold.state,
+        "model": hold.model,
+        "note": hold.note,
+        "created_at": rfc3339(hold.created_us),
+        "expires_at": rfc3339(hold.expires_us),
+        "resolved_at": timestamp(hold.resolved_us),
+        "entry_id": hold.number,
+    }
+
+
+HOLD_COLUMNS = (
+    columns.name("hold"),
+    columns.name("user"),
+    columns.usd("amount"),
+    columns.text("state"),
+    columns.time("expires_at", "UNTIL (UTC)"),
+    columns.name("model"),
+    columns.note(),
+)
+
+
+def set_aside(hold: Hold) -> str:
+    """What `reserve` set aside, and until when."""
+    return f"{hold.user}: {format_usd(hold.amount)} set aside until {moment(hold.expires_us, 'UTC')} UTC"
+
+
+def let_go(hold: Hold) -> str:
+    """What `release` let go."""
+    return f"{hold.user}: {format_usd(hold.amount)} is not set aside any more"

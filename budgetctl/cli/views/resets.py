@@ -1,0 +1,39 @@
+"""Resets: documents, the columns of their table, and words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from budgetctl.cli.views import columns
+from budgetctl.ledger.values import ClosedWindow, Reset
+from budgetctl.money import format_usd
+from budgetctl.periods import rfc3339
+
+RESET_FIELDS = "user spent window_start window_end reset_at".split()
+
+
+def reset_document(reset: Reset) -> dict[str, Any]:
+    """A reset, and what the closed window had spent; `user` is null for the project's."""
+    return {"user": reset.user or None, **closed_document(reset.closed), "reset_at": rfc3339(reset.at_us)}
+
+
+def closed_document(closed: ClosedWindow) -> dict[str, Any]:
+    """A window that was closed, and what was spent in it."""
+    return {
+        "spent": closed.spent,
+        "window_start": rfc3339(closed.start_us),
+        "window_end": rfc3339(closed.end_us),
+    }
+
+
+RESET_COLUMNS = (
+    columns.owner(),
+    columns.usd("spent"),
+    columns.time("window_start", "FROM (UTC)"),
+    columns.time("window_end", "TO (UTC)"),
+)
+
+
+def was_reset(reset: Reset) -> str:
+    """What `reset` did."""
+    return f"{reset.user}: reset; {format_usd(reset.closed.spent)} was spent"

@@ -1,0 +1,1 @@
+"""Around other people's calls: litellm and its proxy."""

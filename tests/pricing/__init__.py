@@ -1,0 +1,1 @@
+"""From an answer, a text or counts to an amount."""

@@ -1,0 +1,1 @@
+"""Stores, and enforcement over each kind of them."""
