@@ -33,15 +33,18 @@ class Output(NamedTuple):
         """Whether a person reads along."""
         return self.format == "table" and sys.stdout.isatty()
 
-    def document(self, document: Document, text: Callable[[], str | None]) -> None:
-        """One result: the document, or what `text` says of it (or draws itself, and returns None)."""
+    def document(self, document: Document, text: Callable[[], str | None], *, is_needed: bool = False) -> None:
+        """One result: the document, or what `text` says of it (or draws itself, and returns None).
+
+        A result that `is_needed`, as an id or a secret that is not to be had again, is printed by a quiet command too.
+        """
         if self.format == "json":
             self._write(dumps(document, ""))
         elif self.format == "jsonl":
             self._write(dumps(document))
         elif self.format == "csv":
             self._csv([document], tuple(document))
-        elif not self.quiet:
+        elif is_needed or not self.quiet:
             line = text()
             if line is not None:
                 self._write("\n".join(printable(part) for part in line.split("\n")))

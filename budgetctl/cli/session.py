@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
+from budgetctl import environment
 from budgetctl.cli.cells import printable
 from budgetctl.cli.output import Format, Output
 from budgetctl.errors import BudgetctlError, InvalidValueError
@@ -40,7 +41,7 @@ FormatOption = Annotated[
     Format | None, typer.Option("--format", metavar="FORMAT", help="table (the default), json, jsonl or csv.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing on success.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no more than a script needs.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours. [env: NO_COLOR]")]
 WaitOption = Annotated[
     str | None,
@@ -231,8 +232,8 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
         return before.get(name) if after.get(name) is None else after[name]
 
     def setting(name: str, variable: str) -> Any:
-        """An option, also an empty one, which is an error; or the environment, where empty means unset."""
-        return os.environ.get(variable) or None if given(name) is None else given(name)
+        """An option or else the environment; either is an error where it is empty."""
+        return environment.variable(variable) if given(name) is None else given(name)
 
     def flag(name: str) -> bool:
         return bool(after.get(name) or before.get(name))

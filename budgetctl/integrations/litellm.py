@@ -10,10 +10,10 @@ which keeps the budgets of `$BUDGETCTL_PROJECT` (else `default`) in `$BUDGETCTL_
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
+from budgetctl.environment import variable
 from budgetctl.integrations.litellm_guard import Guard
 from budgetctl.integrations.litellm_logger import BudgetctlLogger
 from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
@@ -33,7 +33,7 @@ def __getattr__(name: str) -> BudgetctlLogger:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with _lock:
         if "proxy_logger" not in globals():
-            manager = BudgetManager(os.environ.get("BUDGETCTL_PROJECT") or "default")
+            manager = BudgetManager(variable("BUDGETCTL_PROJECT") or "default")
             globals()["proxy_logger"] = BudgetctlLogger(manager)
     made: BudgetctlLogger = globals()["proxy_logger"]
     return made

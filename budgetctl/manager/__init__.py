@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from budgetctl.environment import variable
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.store import NEVER, BudgetChange
 from budgetctl.ledger.values import Align, Budget
@@ -61,7 +62,7 @@ class BudgetManager(Budgets):
                 raise InvalidValueError("a hosted manager has no store of its own: pass api_base, or store alone")
             store = _hosted_store(project_name, api_base, headers)
         elif store is None or isinstance(store, (str, os.PathLike)):
-            store = open_store(store or os.environ.get("BUDGETCTL_STORE") or None, project_name)
+            store = open_store(store or variable("BUDGETCTL_STORE"), project_name)
         elif store.project != project_name:
             raise InvalidValueError(f"the store is of the project {store.project!r}, not {project_name!r}")
         self._store = store
@@ -213,7 +214,7 @@ class BudgetManager(Budgets):
 
 def _hosted_store(project: str, api_base: str | None, headers: Mapping[str, str] | None) -> Store:
     """The store of a project on the server at `api_base`."""
-    address = api_base or os.environ.get("BUDGETCTL_STORE")
+    address = api_base or variable("BUDGETCTL_STORE")
     if not is_server(address):
         raise InvalidValueError(
             "client_type='hosted' needs a server's address: pass api_base='https://…', or set BUDGETCTL_STORE to it"

@@ -50,9 +50,15 @@ class TestPlaces:
         assert cli(*line.split()).document["budget"] == "1"
 
     @pytest.mark.parametrize("variable", ["BUDGETCTL_PROJECT", "BUDGETCTL_STORE", "BUDGETCTL_WAIT"])
-    def test_an_empty_variable_is_an_unset_one(self, cli: Cli, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    def test_an_empty_variable_is_an_error(self, cli: Cli, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
         monkeypatch.setenv(variable, "")
-        assert cli("show", "alice", "--json").document["budget"] == "1"
+        denied = cli("show", "alice", "--json")
+        assert (denied.returncode, denied.stdout) == (2, "")
+        assert f"{variable} is set, and empty" in denied.stderr
+
+    def test_an_option_goes_before_an_empty_variable(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("BUDGETCTL_PROJECT", "")
+        assert cli("show", "alice", "--json", "-p", "default").document["budget"] == "1"
 
     def test_the_environment_says_how_long_to_wait(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("BUDGETCTL_WAIT", "forever")

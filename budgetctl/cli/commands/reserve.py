@@ -36,6 +36,6 @@ def reserve(
     from budgetctl.manager.enforcement import DEFAULT_TTL
 
     hold = session.manager.reserve(user, amount, hold_id=key, ttl=ttl or DEFAULT_TTL, model=model, note=note)
-    session.output.document(hold_document(hold), lambda: hold.hold_id)
+    session.output.document(hold_document(hold), lambda: hold.hold_id, is_needed=True)
     if sys.stderr.isatty():
         session.note(set_aside(hold))

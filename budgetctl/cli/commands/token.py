@@ -43,7 +43,7 @@ def create(
     token, text = new_token(check_project(session.project), now_us, read_only=read_only, expires_us=expires_us)
     with closing(_tokens(session)) as tokens:
         tokens.add(token)
-    session.output.document({**token_document(token, now_us), "token": text}, lambda: text)
+    session.output.document({**token_document(token, now_us), "token": text}, lambda: text, is_needed=True)
     session.note(f"for the project {token.project}; it is not shown again")
 
 

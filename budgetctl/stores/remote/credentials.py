@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, urlsplit
 
 from budgetctl.directories import config_directory, make_private
+from budgetctl.environment import variable
 from budgetctl.errors import InvalidValueError, StoreUnavailableError
 from budgetctl.files.opening import read_regular
 from budgetctl.stores.location import encode_project
@@ -48,11 +49,11 @@ def token_path(address: str, project: str) -> Path:
 
 def find_token(address: str, project: str) -> str | None:
     """The token to show at that address, if there is one."""
-    text = os.environ.get("BUDGETCTL_TOKEN")
-    if text:
+    text = variable("BUDGETCTL_TOKEN")
+    if text is not None:
         return _checked(text, "BUDGETCTL_TOKEN")
-    named = os.environ.get("BUDGETCTL_TOKEN_FILE")
-    if named:
+    named = variable("BUDGETCTL_TOKEN_FILE")
+    if named is not None:
         path = Path(named).expanduser()
         try:
             with path.open("rb") as file:  # which may be a pipe: <(pass show budgets)
