@@ -23,6 +23,13 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return parse
 
 
+def _percent(text: str) -> int:
+    digits = text.strip().removesuffix("%").strip()
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
+        raise typer.BadParameter(f"{text!r} is no threshold: give a whole percent, as in 80 or 80%")
+    return int(digits)
+
+
 User = Annotated[
     str, typer.Argument(metavar="USER", show_default=False, help="Whose budget it is.", autocompletion=users)
 ]
@@ -57,7 +64,9 @@ Parent = Annotated[
 ]
 WarnAt = Annotated[
     list[int] | None,
-    typer.Option("--warn-at", metavar="PERCENT", help="Tell when so much is spent; 80. May be given again."),
+    typer.Option(
+        "--warn-at", metavar="PERCENT", parser=_percent, help="Tell when so much is spent; 80, 100. May be given again."
+    ),
 ]
 OutputText = Annotated[str | None, typer.Option("--output-text", metavar="TEXT", help="What came back.")]
 OutputFile = Annotated[

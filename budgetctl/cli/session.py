@@ -10,7 +10,8 @@ import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import cached_property
 from types import TracebackType
 from typing import Annotated, Any, TypeVar, get_type_hints
@@ -22,7 +23,7 @@ from budgetctl.cli.cells import printable
 from budgetctl.cli.output import Format, Output
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.manager import BudgetManager
-from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store
+from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store, project_stores
 from budgetctl.stores.location import without_password
 
 Item = TypeVar("Item")
@@ -103,6 +104,12 @@ class Session:
             manager = BudgetManager(self.project, store=self.store)
         self.warnings += [str(warning.message) for warning in caught]
         return manager
+
+    def all_managers(self) -> Iterator[BudgetManager]:
+        """The budgets of each project of the store. Each is closed before the next one is opened; it opens again."""
+        for store in project_stores(self.location, wait_s=self.wait_s):
+            with closing(BudgetManager(store.project, store=store)) as manager:
+                yield manager
 
     def close(self) -> None:
         """Let go of the store. What is asked next opens it again."""

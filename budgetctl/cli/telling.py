@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from budgetctl.cli.cells import Document, dumps
 from budgetctl.cli.views.crossings import crossing_document
-from budgetctl.errors import InvalidValueError
+from budgetctl.errors import BudgetctlError, InvalidValueError
 
 if TYPE_CHECKING:
     from budgetctl.ledger.corrections import Crossing
@@ -20,42 +20,59 @@ _TIMEOUT_S = 30
 
 
 class Telling:
-    """One run over the crossings of a project. `command` gets each of them; without one, they are printed.
+    """One run over the crossings of projects. `command` gets each of them; without one, they are printed.
 
-    `failed` says of each that could not be handed over whose it is, and why.
+    `failed` says of each crossing that could not be handed over whose it is, and why. Where the run `goes_on`, it says
+    the same of a project whose store cannot be read, and the others are told of.
     """
 
-    def __init__(self, manager: BudgetManager, command: list[str] | None) -> None:
+    def __init__(
+        self, managers: Iterable[BudgetManager], command: list[str] | None, *, dry_run: bool, goes_on: bool
+    ) -> None:
         self.failed: list[str] = []
-        self._manager = manager
+        self._managers = managers
         self._command = command
-        self._printed: list[Crossing] = []
+        self._dry_run = dry_run
+        self._goes_on = goes_on
+        self._printed: list[tuple[BudgetManager, Crossing]] = []
 
-    def crossings(self) -> Iterator[Crossing]:
+    def documents(self) -> Iterator[Document]:
         """The crossings that were handed over, or are to be printed. Each is claimed: one tells at a time."""
-        for crossing in self._manager.crossings():
-            if not self._manager.claim(crossing):
+        for manager in self._managers:
+            try:
+                yield from self._told(manager) if not self._dry_run else self._found(manager)
+            except BudgetctlError as error:
+                if not self._goes_on:
+                    raise
+                self.failed.append(str(error))
+
+    def _found(self, manager: BudgetManager) -> Iterator[Document]:
+        return (crossing_document(manager.project_name, crossing) for crossing in manager.crossings())
+
+    def _told(self, manager: BudgetManager) -> Iterator[Document]:
+        for crossing in manager.crossings():
+            if not manager.claim(crossing):
                 continue
+            document = crossing_document(manager.project_name, crossing)
             if self._command is None:
-                self._printed.append(crossing)
-            elif not self._hand_over(self._command, crossing):
+                self._printed.append((manager, crossing))
+            elif not self._hand_over(self._command, manager, crossing, document):
                 continue
-            yield crossing
+            yield document
 
     def finish(self) -> None:
         """Note as told what was printed, once it is out of our hands: whatever ends this before has it told again."""
         sys.stdout.flush()
-        for crossing in self._printed:
-            self._manager.tell(crossing)
+        for manager, crossing in self._printed:
+            manager.tell(crossing)
 
-    def _hand_over(self, command: list[str], crossing: Crossing) -> bool:
+    def _hand_over(self, command: list[str], manager: BudgetManager, crossing: Crossing, document: Document) -> bool:
         """Hand a crossing over, and note it as told; one that fails is for the next time."""
-        document = crossing_document(crossing)
         reason = _handed_over(command, document)
         if reason is None:
-            self._manager.tell(crossing)
+            manager.tell(crossing)
             return True
-        self._manager.forget(crossing)
+        manager.forget(crossing)
         self.failed.append(f"{document['user']}: {reason}")
         return False
 

@@ -92,11 +92,11 @@ Answer: TypeAlias = "Charge | Hold"
 
 
 def sort_value(sort: SortKey, budget: Budget) -> int:
-    """What budgets are sorted by, downward, when it is not the user."""
+    """The number by which budgets are sorted, downward, when it is not the user: in picodollars."""
     limit = budget.limit
     if sort == "spent":
-        return limit.spent
-    return limit.amount if sort == "budget" else -limit.remaining
+        return int(limit.spent)
+    return int(limit.amount) if sort == "budget" else -int(limit.remaining)
 
 
 Kind = Literal["read", "queue", "once", "repeat"]

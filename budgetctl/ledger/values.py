@@ -19,7 +19,7 @@ EntryKind = Literal["spend", "refund", "adjustment", "carry", "reset", "top-up"]
 UNKNOWN_PRICE = "unknown"
 """The source of a price that nobody knew: the entry keeps the usage until it can be priced."""
 
-DEFAULT_WARN_AT = (80,)
+DEFAULT_WARN_AT = (80, 100)
 
 PRIMARY = "total"
 """The name of the limit that every budget has, litellm's `total_budget`."""

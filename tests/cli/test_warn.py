@@ -54,13 +54,61 @@ def test_the_next_window_is_told_anew(cli: Cli, budgets: BudgetManager) -> None:
     assert told(cli) == [("alice", "50")]
 
 
-def test_without_a_threshold_it_is_four_fifths(cli: Cli, budgets: BudgetManager) -> None:
+def test_a_threshold_may_have_its_sign(cli: Cli, budgets: BudgetManager) -> None:
+    assert cli("create", "bob", "10", "--warn-at", "60%", "--warn-at", "90").returncode == 0
+    assert budgets.budget("bob").limit.warn_at == (60, 90)
+    wrong = cli("create", "carol", "10", "--warn-at", "much")
+    assert (wrong.returncode, "'much' is no threshold" in wrong.stderr) == (2, True)
+
+
+def test_a_document_says_which_project_and_window(cli: Cli) -> None:
+    (document,) = cli("warn", "--json").document
+    assert list(document) == (
+        "project user limit threshold used_percent spent amount topped_up remaining window_start resets_at".split()
+    )
+    assert (document["project"], document["user"], document["spent"], document["amount"]) == (
+        "default",
+        "alice",
+        "6",
+        "10",
+    )
+    assert document["window_start"].endswith("Z")
+
+
+class TestAllProjects:
+    """One cron line for everybody."""
+
+    def test_each_is_told_of_once(self, cli: Cli) -> None:
+        cli("create", "bob", "1", "-p", "other")
+        cli("update-cost", "bob", "--cost", "2", "-p", "other")
+        listed = cli("warn", "--all-projects", "--json").document
+        assert [(each["project"], each["user"], each["threshold"]) for each in listed] == [
+            ("default", "alice", "50"),
+            ("other", "bob", "80"),
+            ("other", "bob", "100"),
+        ]
+        assert cli("warn", "--all-projects") == (0, "", "")
+
+    def test_the_table_names_the_project(self, cli: Cli) -> None:
+        heading, row = cli("warn", "--all-projects").stdout.splitlines()
+        assert (heading.split()[0], row.split()[:2]) == ("PROJECT", ["default", "alice"])
+
+    def test_one_that_cannot_be_read_keeps_no_other_from_being_told(self, cli: Cli, home: Path) -> None:
+        (home / "data" / "budgetctl" / "broken.db").write_bytes(b"no database")
+        result = cli("warn", "--all-projects", "--json")
+        assert [each["user"] for each in result.document] == ["alice"]
+        assert (result.returncode, "broken.db" in result.stderr) == (1, True)
+
+
+def test_without_a_threshold_it_is_four_fifths_and_all(cli: Cli, budgets: BudgetManager) -> None:
     told(cli)
     budgets.create("bob", "10")
     budgets.charge("bob", "7.99")
     assert told(cli) == []
     budgets.charge("bob", "0.01")
     assert told(cli) == [("bob", "80")]
+    budgets.charge("bob", "2")
+    assert told(cli) == [("bob", "100")]
 
 
 def test_other_limits_and_the_project_have_thresholds_too(cli: Cli, budgets: BudgetManager) -> None:

@@ -9,17 +9,21 @@ from budgetctl.cli.views import columns
 from budgetctl.cli.views.times import timestamp
 from budgetctl.ledger import windows
 from budgetctl.money import format_usd
+from budgetctl.periods import rfc3339
 
 if TYPE_CHECKING:
     from budgetctl.ledger.corrections import Crossing
 
-CROSSING_FIELDS = "user limit threshold used_percent spent amount topped_up remaining resets_at".split()
+CROSSING_FIELDS = (
+    "project user limit threshold used_percent spent amount topped_up remaining window_start resets_at".split()
+)
 
 
-def crossing_document(crossing: Crossing) -> dict[str, Any]:
+def crossing_document(project: str, crossing: Crossing) -> dict[str, Any]:
     """That a threshold of a limit is crossed; `user` is null for the project's."""
     limit = crossing.standing.limit
     return {
+        "project": project,
         "user": crossing.standing.user or None,
         "limit": limit.name,
         "threshold": crossing.percent,
@@ -28,6 +32,7 @@ def crossing_document(crossing: Crossing) -> dict[str, Any]:
         "amount": limit.amount,
         "topped_up": limit.topped_up,
         "remaining": limit.remaining,
+        "window_start": rfc3339(limit.window_start_us),
         "resets_at": timestamp(limit.window_end_us),
     }
 

@@ -56,12 +56,12 @@ def _shares(console: Console, budget: Budget) -> Table:
     table.add_column(justify="right", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True, overflow="crop")
-    whole = max(budget.limit.spent, 1)
+    whole = max(budget.limit.spent, Picodollars(1))
     for model, spent in budget.models.items():
         table.add_row(
             Text(printable(model)),
             format_usd(spent),
             f"{spent * 100 / whole:.0f} %",
-            bar(console, spent, Picodollars(whole), _BAR_WIDTH // 2, "cyan"),
+            bar(console, spent, whole, _BAR_WIDTH // 2, "cyan"),
         )
     return table

@@ -119,4 +119,4 @@ def _with_ended_top_ups(
 
 
 def _by_remaining(budget: Budget) -> tuple[int, str]:
-    return budget.remaining, budget.user
+    return int(budget.remaining), budget.user
