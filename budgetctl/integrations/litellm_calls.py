@@ -16,11 +16,10 @@ from budgetctl.errors import (
     InvalidResponseError,
     UnknownHoldError,
 )
-from budgetctl.integrations.litellm_answers import is_cached, price_answer
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.manager import BudgetManager
 from budgetctl.manager.enforcement import new_hold_id
-from budgetctl.pricing import price_usage, without_price
+from budgetctl.pricing import price_answer, price_usage, without_price
 
 if TYPE_CHECKING:
     from budgetctl.ledger.holds import Hold
@@ -99,7 +98,7 @@ class GuardedCall:
 
     def commit(self, response: Any) -> None:
         """The call has answered."""
-        if is_cached(response):
+        if _is_cached(response):
             self.release()
         else:
             self._end(lambda: self._commit(self._price(response, self.provider)))
@@ -153,7 +152,7 @@ class GuardedCall:
         """What the answer cost: by the model that it names, else by the one that was asked; else what was set aside."""
         usage = Usage()
         try:
-            return price_answer(response, messages=self._messages, provider=provider)
+            return price_answer(response, self._messages, provider=provider)
         except CannotPriceError as error:
             usage = error.usage or usage
         except InvalidResponseError:
@@ -182,3 +181,8 @@ def _built(chunks: list[Any] | None, messages: Sequence[Any]) -> Any:
     except Exception:
         log.warning("litellm cannot tell what a stream has used", exc_info=True)
         return None
+
+
+def _is_cached(response: Any) -> bool:
+    """Whether litellm's cache answered, which costs nothing."""
+    return (getattr(response, "_hidden_params", None) or {}).get("cache_hit") is True
