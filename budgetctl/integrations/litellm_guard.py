@@ -9,7 +9,7 @@ from typing import Any
 import litellm
 
 from budgetctl.errors import CannotPriceError, OverBudgetError
-from budgetctl.integrations.litellm_calls import GuardedCall
+from budgetctl.integrations.litellm_calls import LitellmCall
 from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
 from budgetctl.manager import BudgetManager
 from budgetctl.manager.enforcement import DEFAULT_TTL
@@ -53,11 +53,11 @@ class Guard:
         call = self._call(user, model, messages, hold_id, arguments)
         answer = None
         try:
-            self._reserve(call, ttl, arguments)
+            self._reserve(call, model, ttl, arguments)
             answer = litellm.completion(model=model, messages=messages, **arguments)
             if hasattr(answer, "__next__"):
                 return GuardedStream(answer, call)
-            call.commit(answer)
+            call.commit_response(answer)
         except BaseException:
             call.give_up(answer)
             raise
@@ -77,11 +77,11 @@ class Guard:
         call = self._call(user, model, messages, hold_id, arguments)
         answer = None
         try:
-            await finish(partial(self._reserve, call, ttl, arguments))
+            await finish(partial(self._reserve, call, model, ttl, arguments))
             answer = await litellm.acompletion(model=model, messages=messages, **arguments)
             if hasattr(answer, "__anext__"):
                 return AsyncGuardedStream(answer, call)
-            await finish(partial(call.commit, answer))
+            await finish(partial(call.commit_response, answer))
         except Exception:
             await finish(partial(call.give_up, answer))
             raise
@@ -92,25 +92,32 @@ class Guard:
 
     def _call(
         self, user: str, model: str, messages: Sequence[Any], hold_id: str | None, arguments: dict[str, Any]
-    ) -> GuardedCall:
+    ) -> LitellmCall:
         check_model(model)
-        provider = arguments.get("custom_llm_provider")
-        return GuardedCall(self._manager, user, model=model, messages=messages, provider=provider, hold_id=hold_id)
+        return LitellmCall(
+            self._manager,
+            user,
+            model=model,
+            provider=arguments.get("custom_llm_provider"),
+            prompt=messages,
+            hold_id=hold_id,
+            is_last_chance=True,  # the caller has the answer, and pays it no second time
+        )
 
-    def _reserve(self, call: GuardedCall, ttl: str | float, arguments: dict[str, Any]) -> None:
+    def _reserve(self, call: LitellmCall, model: str, ttl: str | float, arguments: dict[str, Any]) -> None:
         try:
-            call.reserve(self._longest_answer(call.model, call.provider, arguments), ttl)
+            call.reserve_longest(self._longest_answer(model, arguments), ttl)
         except OverBudgetError as error:
             limit = error.decision.binding.limit
             raise litellm.BudgetExceededError(
                 current_cost=to_float(limit.spent), max_budget=to_float(limit.amount), message=error.message
             ) from error
 
-    def _longest_answer(self, model: str, provider: str | None, arguments: dict[str, Any]) -> int:
+    def _longest_answer(self, model: str, arguments: dict[str, Any]) -> int:
         """How many tokens may come back, over all of the answers that are asked for."""
         sent = [arguments, arguments["extra_body"]] if isinstance(arguments.get("extra_body"), dict) else [arguments]
         given = max(_count(each.get(name)) for each in sent for name in ("max_completion_tokens", "max_tokens"))
-        tokens = given or _listed_maximum(model, provider) or self._max_output_tokens
+        tokens = given or _listed_maximum(model, arguments.get("custom_llm_provider")) or self._max_output_tokens
         return tokens * max(1, *(_count(each.get("n")) for each in sent))
 
 

@@ -17,13 +17,12 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from budgetctl.errors import BudgetctlError, CannotPriceError, InvalidResponseError, InvalidValueError, UnknownUserError
-from budgetctl.integrations.litellm_answers import price_answer
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.ledger.windows import denial
 from budgetctl.manager import BudgetManager
 from budgetctl.manager.threads import finish
 from budgetctl.money import ZERO, from_number
-from budgetctl.pricing import without_price
+from budgetctl.pricing import price_answer, without_price
 
 log = logging.getLogger("budgetctl")
 
@@ -175,7 +174,7 @@ def price_of(kwargs: Mapping[str, Any], response: Any) -> Price:
     cost = kwargs.get("response_cost")
     named = response.model_copy(update={"model": called}) if called and hasattr(response, "model_copy") else response
     try:
-        price = price_answer(named, messages=kwargs.get("messages"), provider=provider)
+        price = price_answer(named, kwargs.get("messages") or (), provider=provider)
     except (CannotPriceError, InvalidResponseError) as error:
         # Pictures and the like say no usage, and have no id by which they are charged once.
         unsaid = Usage(model=called, provider=provider, request_id=kwargs.get("litellm_call_id"))

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
-from budgetctl.integrations.litellm_calls import GuardedCall
+from budgetctl.integrations.litellm_calls import LitellmCall
 from budgetctl.manager.threads import finish, leave
 
 
 class _Guarded:
     """What both kinds of streams share. Other attributes are those of litellm's stream."""
 
-    def __init__(self, stream: Any, call: GuardedCall) -> None:
+    def __init__(self, stream: Any, call: LitellmCall) -> None:
         self._stream = stream
         self._call = call
         self._is_closed = False
