@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "budgetctl"
 ROOMS = ["cli", "server", "integrations", "manager", "stores", "wire", "pricing", "ledger", "files"]
 """From the top down. A room imports those below it."""
 
-GROUND = {"periods", "names", "money", "errors", "directories", "bounded_http"}
+GROUND = {"periods", "names", "money", "errors", "directories", "environment", "bounded_http"}
 """Modules below all rooms."""
 
 VALUES = {("errors", "budgetctl.ledger"), ("periods", "budgetctl.ledger")}

@@ -211,7 +211,7 @@ def _without_noise(posted: State, state: State) -> State:
 
     The client adds costs up twice, in all and by model, and each sum is rounded on its own.
     """
-    drift = posted.rest - state.rest
+    drift = int(posted.rest - state.rest)  # in picodollars, as what it is held against
     if drift and abs(drift) <= 2 * (len(posted.models) + 1) + posted.cost // _NOISE:
         return posted._replace(cost=Picodollars(posted.cost - drift))
     return posted

@@ -153,7 +153,7 @@ def refusal(decision: Decision) -> OverBudgetError:
 
 def _is_stopped(decision: Decision) -> bool:
     """Whether the clock alone is why a cost is not allowed."""
-    wanted = 1 if decision.cost is None else decision.cost
+    wanted = Picodollars(1) if decision.cost is None else decision.cost
     return not decision.allowed and decision.binding.limit.remaining >= wanted
 
 
