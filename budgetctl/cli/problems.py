@@ -53,9 +53,10 @@ def report_bug(error: Exception, arguments: Sequence[str]) -> None:
     )
 
 
-def warn(message: object) -> None:
-    """A line for a person, beside the result."""
-    _line("warning", str(message))
+def warn(*messages: object) -> None:
+    """A line each for a person, beside the result."""
+    for message in messages:
+        _line("warning", str(message))
 
 
 def note(message: str) -> None:

@@ -82,8 +82,7 @@ class Session:
 
         self.close()
         if error is None or self.output.format not in ("json", "jsonl"):
-            for warning in self.warnings:
-                warn(warning)
+            warn(*self.warnings)
         if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
             import shlex
 

@@ -21,7 +21,7 @@ def entries():
 
 
 def installed(entries):
-    map_update.install(map_update.check(json.dumps(entries)))
+    map_update.put_in_force(map_update.check(json.dumps(entries)))
 
 
 def test_a_newer_map_is_in_force_at_once(entries):
@@ -46,7 +46,7 @@ def test_an_alias_is_priced_as_its_model(entries):
 def test_one_can_go_back_to_what_litellm_ships(entries):
     entries["gpt-4o"]["input_cost_per_token"] = 1e-06
     installed(entries)
-    map_update.uninstall()
+    map_update.put_in_force(None)
     assert price_tokens("gpt-4o", 1_000_000, 0).amount == parse_amount("2.5")
     assert price_map.in_force() == price_map.shipped()
 

@@ -29,11 +29,9 @@ def check(
     """
     if prompt.is_prompt and cost is not None:
         raise InvalidValueError("a cost and a prompt were given: give one of them")
-    if prompt.is_prompt:
-        price = estimate_of(prompt)
-        decision = session.manager.check(user, price.amount, model=price.model, provider=prompt.provider)
-    else:
-        decision = session.manager.check(user, cost, model=prompt.model, provider=prompt.provider)
+    price = estimate_of(prompt) if prompt.is_prompt else None
+    asked, model = (cost, prompt.model) if price is None else (price.amount, price.model)
+    decision = session.manager.check(user, asked, model=model, provider=prompt.provider)
     fault = clock_fault(decision.user, [decision.binding], session.store.now_us()) if not decision.allowed else None
     if fault is not None:
         session.warnings.append(fault)

@@ -29,5 +29,4 @@ def commit(
     charge = session.manager.commit_price(hold, price, note=note)
     now_us = session.store.now_us()
     session.output.document(charge_document(charge, price), lambda: committed(charge, price, hold, now_us))
-    for warning in warnings_of(charge, price, now_us):
-        warn(warning)
+    warn(*warnings_of(charge, price, now_us))

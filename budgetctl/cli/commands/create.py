@@ -9,9 +9,10 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.terms import Terms
+from budgetctl.cli.terms import Terms, stated_amount
 from budgetctl.cli.views.budgets import budget_document, created
 from budgetctl.errors import InvalidValueError
+from budgetctl.ledger.store import IfExists
 
 
 def create(
@@ -32,17 +33,12 @@ def create(
     Monday, or the 1st of the month, quarter or year, on the clock of --timezone. With --parent, what is spent counts
     against the limits of that user too, and of those above.
     """
-    if (amount is None) == (budget is None):
-        problem = (
-            "no amount was given" if amount is None else f"two amounts were given: {amount!r} and --budget {budget!r}"
-        )
-        raise InvalidValueError(problem, hint=f"budgetctl create {shlex.quote(user)} --budget 10")
-    made, is_new = session.manager.create(
-        user,
-        str(amount if budget is None else budget),
-        **terms._asdict(),
-        if_exists="keep" if if_not_exists else "error",
-    )
+    example = f"budgetctl create {shlex.quote(user)} --budget 10"
+    stated = stated_amount(amount, budget, hint=example)
+    if stated is None:
+        raise InvalidValueError("no amount was given", hint=example)
+    if_exists: IfExists = "keep" if if_not_exists else "error"
+    made, is_new = session.manager.create(user, stated, **terms._asdict(), if_exists=if_exists)
     session.output.document(budget_document(made), lambda: created(made, is_new, session.store.now_us()))
     if is_new and not made.limit.amount:
         session.note(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -14,6 +14,7 @@ from budgetctl.cli.views.prices import (
     PRICE_COLUMNS,
     PRICE_FIELDS,
     map_changed,
+    map_document,
     own_price,
     own_price_document,
     price_sources,
@@ -53,22 +54,33 @@ def _amount(name: str, value: str) -> Picodollars:
         raise InvalidValueError(f"--{name.replace('_', '-')}: {error.message}") from error
 
 
+class Rates(NamedTuple):
+    """The rates of a model, in US dollars for `--per` tokens."""
+
+    input: Annotated[str | None, _rate("input", "Of tokens sent.")] = None
+    output: Annotated[str | None, _rate("output", "Of tokens that come back.")] = None
+    cache_read: Annotated[str | None, _rate("cache-read", "Of tokens read from the cache; else --input.")] = None
+    cache_write: Annotated[str | None, _rate("cache-write", "Of tokens written to it; else --input.")] = None
+    cache_write_1h: Annotated[
+        str | None, _rate("cache-write-1h", "Of those that stay for an hour; else --cache-write.")
+    ] = None
+    reasoning: Annotated[str | None, _rate("reasoning", "Of reasoning; else --output.")] = None
+    audio_input: Annotated[str | None, _rate("audio-input", "Of audio sent; else --input.")] = None
+    audio_output: Annotated[str | None, _rate("audio-output", "Of audio that comes back; else --output.")] = None
+    image_input: Annotated[str | None, _rate("image-input", "Of images sent; else --input.")] = None
+    image_output: Annotated[str | None, _rate("image-output", "Of images that come back; else --output.")] = None
+    web_search: Annotated[str | None, _rate("web-search", "Of one web search.")] = None
+
+    def amounts(self) -> dict[str, Picodollars]:
+        """Those that were given. Raises `InvalidValueError`, with the option's name."""
+        return {name: _amount(name, value) for name, value in self._asdict().items() if value is not None}
+
+
 def set_price(
     session: Session,
     model: ModelName,
-    input: Annotated[str | None, _rate("input", "Of tokens sent.")] = None,  # noqa: A002
-    output: Annotated[str | None, _rate("output", "Of tokens that come back.")] = None,
-    cache_read: Annotated[str | None, _rate("cache-read", "Of tokens read from the cache; else --input.")] = None,
-    cache_write: Annotated[str | None, _rate("cache-write", "Of tokens written to it; else --input.")] = None,
-    cache_write_1h: Annotated[
-        str | None, _rate("cache-write-1h", "Of those that stay for an hour; else --cache-write.")
-    ] = None,
-    reasoning: Annotated[str | None, _rate("reasoning", "Of reasoning; else --output.")] = None,
-    audio_input: Annotated[str | None, _rate("audio-input", "Of audio sent; else --input.")] = None,
-    audio_output: Annotated[str | None, _rate("audio-output", "Of audio that comes back; else --output.")] = None,
-    image_input: Annotated[str | None, _rate("image-input", "Of images sent; else --input.")] = None,
-    image_output: Annotated[str | None, _rate("image-output", "Of images that come back; else --output.")] = None,
-    web_search: Annotated[str | None, _rate("web-search", "Of one web search.")] = None,
+    *,
+    stated: Rates,
     per: Annotated[
         int | None, typer.Option("--per", metavar="N", parser=_tokens, help="Tokens that a price is for; 1M.")
     ] = None,
@@ -83,13 +95,7 @@ def set_price(
     """
     from budgetctl.pricing.prices import own_prices, quotes
 
-    given = {
-        "input": input, "output": output, "cache_read": cache_read, "cache_write": cache_write,
-        "cache_write_1h": cache_write_1h, "reasoning": reasoning, "audio_input": audio_input,
-        "audio_output": audio_output, "image_input": image_input, "image_output": image_output,
-        "web_search": web_search,
-    }  # fmt: skip
-    rates = {name: _amount(name, value) for name, value in given.items() if value is not None}
+    rates = stated.amounts()
     if "input" not in rates and "output" not in rates:
         raise InvalidValueError("no price was given", hint=f"budgetctl prices set {model} --input 2.5 --output 10")
     price = own_prices.own_price(check_model(model), rates, own_prices.PER if per is None else per)
@@ -142,14 +148,10 @@ def update(
         entries = map_update.check(map_update.fetch(url) if file is None else read_text(file), is_forced=force)
     changes = map_update.compare(entries)
     if not dry_run:
-        if shipped:
-            map_update.uninstall()
-        else:
-            map_update.install(entries)
-    in_force = price_map.in_force()
+        map_update.put_in_force(None if shipped else entries)
     if changes.scaled:
         session.warnings.append(scaled_prices(changes))
-    document = {**changes._asdict(), "path": str(in_force and in_force.path), "installed": not dry_run}
+    document = map_document(changes, price_map.in_force(), dry_run=dry_run)
     session.output.document(document, lambda: map_changed(changes, dry_run=dry_run))
 
 
@@ -187,18 +189,13 @@ def prove(
     named = [check_model(name) for name in model or ()]
     from budgetctl.pricing.prices import quotes
 
-    before = quotes.trust()
     proven: list[str] = []
     asked: list[str] = []
-    if before.by != "digest":
-        from budgetctl.pricing.litellm import asking
+    if quotes.trust().by != "digest":
         from budgetctl.pricing.prices import proving
 
-        for name in named:
-            asking.find_entry(name, None)  # says so of an unknown one
-        names = named or proving.provable()
-        for name in session.progress(names, "proving"):
-            (proven if proving.prove_usual(name) else asked).append(name)
+        names = proving.known(named) if named else proving.provable()
+        proven, asked = proving.prove_all(session.progress(names, "proving"))
     trust = quotes.trust()
     session.output.document(proving_document(trust, proven, asked), lambda: proved(trust, proven, asked))
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import socket
-import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from budgetctl.cli.problems import note
+from budgetctl.cli.serving import Listening, serve_projects
 from budgetctl.cli.session import Session
-from budgetctl.errors import BudgetctlError, InvalidValueError
+from budgetctl.errors import InvalidValueError
 from budgetctl.stores.location import is_server
-
-if TYPE_CHECKING:
-    from budgetctl.server.tokens.token import TokenStore
 
 _MAX_PORT = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -63,38 +59,5 @@ def serve(
         raise InvalidValueError(f"without tokens anybody who reaches {host} could spend", hint="budgetctl serve")
     if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
         raise InvalidValueError("this system does not share a port among servers", hint="budgetctl serve --port 8485")
-    try:
-        from budgetctl.server.running import Server, Settings
-    except ModuleNotFoundError as error:
-        raise BudgetctlError(
-            f"the server needs {error.name}, which is not installed", hint="pip install 'budgetctl[server]'"
-        ) from error
-    from budgetctl.server.tokens import open_tokens
-
-    settings = Settings(
-        session.location,
-        host=host,
-        port=port,
-        tokens=None if no_auth else open_tokens(session.location),
-        allowed_hosts=allowed_host or (),
-        wait_s=session.wait_s,
-        is_quiet=session.output.quiet,
-        reuse_port=reuse_port,
-    )
-    server = Server(settings, on_ready=lambda: note(f"serving {address}; Ctrl-C ends it"))
-    taken = server.listen()
-    address = f"http://{'[' + host + ']' if ':' in host else host}:{taken.getsockname()[1]}"
-    if settings.tokens is not None and not settings.tokens.tokens():
-        _make_first_token(settings.tokens, address, session.project)
-    server.run_on(taken)
-
-
-def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:
-    """A token for whoever has started the server, kept where a client on this machine looks for it."""
-    from budgetctl.server.tokens.token import new_token
-    from budgetctl.stores.remote.credentials import store_token
-
-    token, text = new_token(project, time.time_ns() // 1000)
-    path = store_token(address, project, text)
-    tokens.add(token)
-    note(f"made a token for the project {project}, in {path}")
+    wanted = Listening(host, port, allowed_host or (), reuse_port=reuse_port, has_tokens=not no_auth)
+    serve_projects(session, wanted)

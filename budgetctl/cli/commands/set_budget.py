@@ -9,7 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.terms import Terms
+from budgetctl.cli.terms import Terms, stated_amount
 from budgetctl.cli.views.budgets import budget_document, changed
 from budgetctl.errors import InvalidValueError
 
@@ -31,12 +31,11 @@ def set_budget(
     A new amount leaves the window alone. A new duration, alignment or zone begins a window of that kind, and takes
     what was spent over into it.
     """
-    if amount is not None and budget is not None:
-        raise InvalidValueError(f"two amounts were given: {amount!r} and --budget {budget!r}")
+    stated = stated_amount(amount, budget)
     if terms.parent is not None and no_parent:
         raise InvalidValueError("--parent and --no-parent contradict each other: give one of them")
     wanted = {
-        "amount": amount if budget is None else budget,
+        "amount": stated,
         **terms._asdict(),
         "parent": "" if no_parent else terms.parent,
         "warn_at": terms.warn_at or None,

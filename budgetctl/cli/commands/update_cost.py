@@ -53,15 +53,12 @@ def update_cost(
     if dry_run:
         budget = session.manager.budget(user)
         session.output.document(dry_charge_document(price, budget), lambda: would_be_charged(price, budget))
-        for warning in notes_of(price):
-            warn(warning)
+        warn(*notes_of(price))
         return
-    charge = session.manager.charge_price(
-        user, price, key=key, once=not again and stated.response is not None, note=note
-    )
+    once = not again and stated.response is not None
+    charge = session.manager.charge_price(user, price, key=key, once=once, note=note)
     now_us = session.store.now_us()
     session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us))
     if stated.response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
         warn("the response has no id: charging it again will not be noticed (--id KEY gives it one)")
-    for warning in warnings_of(charge, price, now_us):
-        warn(warning)
+    warn(*warnings_of(charge, price, now_us))

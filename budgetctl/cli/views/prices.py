@@ -13,6 +13,7 @@ from budgetctl.money import Picodollars, format_exact, from_number
 if TYPE_CHECKING:
     from budgetctl.pricing.prices.map_update import Changes
     from budgetctl.pricing.prices.own_prices import OwnPrice
+    from budgetctl.pricing.prices.price_map import PriceMap
     from budgetctl.pricing.prices.quotes import Quote, Sources, Trust
 
 PRICE_FIELDS = "key source provider per rates others".split()
@@ -64,6 +65,11 @@ def trust_document(trust: Trust) -> dict[str, Any]:
 def proving_document(trust: Trust, proven: Sequence[str], asked: Sequence[str]) -> dict[str, Any]:
     """What `prices prove` proved, and the models for which litellm is asked all the same."""
     return {**trust_document(trust), "proven": len(proven), "asked": list(asked)}
+
+
+def map_document(changes: Changes, in_force: PriceMap | None, *, dry_run: bool) -> dict[str, Any]:
+    """What a price map brought, or would bring, and the file of the one that is in force."""
+    return {**changes._asdict(), "path": str(in_force and in_force.path), "installed": not dry_run}
 
 
 def _rate(name: str) -> Column:

@@ -117,24 +117,20 @@ def compare(entries: Entries) -> Changes:
     )
 
 
-def install(entries: Entries) -> None:
-    """Have these entries in force from now on."""
+def put_in_force(entries: Entries | None) -> None:
+    """Have these entries in force from now on; with None, those of the map that litellm ships."""
     path = price_files.seen().map
     with price_files.locked(path):
-        # As litellm's own file is written, so that one entry is found without parsing the rest.
-        replace(path, json.dumps(entries, indent=4).encode())
+        if entries is None:
+            path.unlink(missing_ok=True)
+        else:
+            # As litellm's own file is written, so that one entry is found without parsing the rest.
+            replace(path, json.dumps(entries, indent=4).encode())
 
 
 def shipped() -> dict[str, dict[str, Any]]:
     """The models of the map that litellm ships."""
     return _required().load()
-
-
-def uninstall() -> None:
-    """Go back to the map that litellm ships."""
-    path = price_files.seen().map
-    with price_files.locked(path):
-        path.unlink(missing_ok=True)
 
 
 def _required() -> PriceMap:

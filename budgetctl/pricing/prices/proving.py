@@ -10,7 +10,7 @@ import functools
 import itertools
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -148,6 +148,22 @@ def provable() -> list[str]:
     source = price_map.in_force()
     entries = {} if source is None else source.load()
     return sorted(key for key, entry in entries.items() if any("token" in name for name in prices(entry)))
+
+
+def known(models: Sequence[str]) -> Sequence[str]:
+    """These models. Raises `CannotPriceError` for one that has no entry."""
+    for model in models:
+        asking.find_entry(model, None)
+    return models
+
+
+def prove_all(models: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Prove what responses of these models usually say: the proven ones, and those for which litellm is asked."""
+    proven: list[str] = []
+    asked: list[str] = []
+    for model in models:
+        (proven if prove_usual(model) else asked).append(model)
+    return proven, asked
 
 
 def prove_usual(model: str) -> bool:

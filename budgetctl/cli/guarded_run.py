@@ -1,0 +1,259 @@
+"""A command inside a budget: what allows it, what it finds in its environment, and the charge of what it reports."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from budgetctl.cli.problems import tell, warn
+from budgetctl.cli.session import Session
+from budgetctl.errors import (
+    BudgetctlError,
+    CannotPriceError,
+    CannotRunError,
+    CommandNotFoundError,
+    HoldResolvedError,
+    InvalidResponseError,
+    InvalidValueError,
+)
+from budgetctl.stores.location import is_database, is_server
+
+if TYPE_CHECKING:
+    from budgetctl.cli.costs import CostOptions
+    from budgetctl.ledger.holds import Hold
+    from budgetctl.ledger.values import Charge, Price
+
+_RESPONSE = re.compile(r"""\s*(?:[{\["]|data:|event:|id:|retry:|:)""")
+"""How a saved response or stream begins, and no amount."""
+
+
+class Wanted(NamedTuple):
+    """Who is to pay for the command, and how much is to be set aside while it runs, for how long and by which id.
+
+    Without an amount in US dollars nothing is set aside. The charge gets the note, and the model where the report does
+    not say it.
+    """
+
+    user: str
+    amount: str | None = None
+    ttl: str | None = None
+    model: str | None = None
+    note: str | None = None
+    hold_id: str | None = None
+
+
+class _Guard(NamedTuple):
+    """Who pays for the command, and what was set aside for it."""
+
+    user: str
+    hold: Hold | None
+    model: str | None
+    note: str | None
+
+
+def run_guarded(session: Session, command: Sequence[str], wanted: Wanted) -> int:
+    """Run the command to its end, charge what it has reported, and return its exit code.
+
+    Raises `CannotRunError` when it cannot be started, `OverBudgetError` when it is not allowed, and the errors of
+    reading, pricing and charging what it has reported.
+    """
+    from budgetctl.cli.relay import Relay
+
+    with _private_file(wanted.user) as report:
+        guard = _Guard(wanted.user, _allow(session, wanted), wanted.model, wanted.note)
+        with Relay() as relay:
+            session.close()  # the command may take hours, and charge by itself
+            try:
+                code = relay.run(command, _environment(session, guard, report))
+            except (OSError, ValueError) as error:
+                _release(session, guard)
+                raise _cannot_run(command[0], error) from error
+            _charge_report(session, guard, report)
+    return code
+
+
+@contextmanager
+def _private_file(user: str) -> Iterator[Path]:
+    """A file that is not there yet, in a directory that nobody else can look into.
+
+    Both are removed in the end, unless something was written and then anything failed: it says what the user owes.
+    """
+    import tempfile
+
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="budgetctl-"))
+    except OSError as error:
+        raise BudgetctlError(
+            f"cannot make a temporary directory for what the command reports: {error.strerror}",
+            hint="set TMPDIR to a directory that can be written to",
+        ) from error
+    report = directory / "cost"
+    try:
+        yield report
+    except BaseException as error:
+        if not report.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+        elif not isinstance(error, BudgetctlError):  # which says it by itself
+            warn(f"{user} may not be charged: what the command reported is kept in {report}")
+        raise
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _allow(session: Session, wanted: Wanted) -> Hold | None:
+    """The hold of the amount. Without one, none: then it is enough that something is left."""
+    from budgetctl.ledger.windows import refusal
+    from budgetctl.manager.enforcement import DEFAULT_TTL
+    from budgetctl.names import check_note
+
+    user, amount, ttl, model, note, hold_id = wanted
+    if amount is None:
+        if note is not None:
+            check_note(note)  # now, and not when the money is spent
+        decision = session.manager.check(user, model=model)
+        if not decision.allowed:
+            raise refusal(decision)
+        return None
+    hold = session.manager.reserve(user, amount, hold_id=hold_id, ttl=ttl or DEFAULT_TTL, model=model, note=note)
+    if hold.state != "open":
+        # Nothing is set aside by it, and what the command spends could not be committed with it.
+        raise HoldResolvedError(
+            f"the hold {hold.hold_id!r} is {hold.state} already; the command was not run",
+            hint="give each run an id of its own",
+        )
+    return hold
+
+
+def _environment(session: Session, guard: _Guard, report: Path) -> dict[str, str]:
+    """What the command finds in its environment: budgetctl's commands work there as they do here."""
+    environment = {
+        **os.environ,
+        "BUDGETCTL_PROJECT": session.project,
+        "BUDGETCTL_USER": guard.user,
+        "BUDGETCTL_COST_FILE": str(report),
+    }
+    environment.pop("BUDGETCTL_HOLD", None)  # of another `budgetctl run`, around this one
+    if guard.hold is not None:
+        environment["BUDGETCTL_HOLD"] = guard.hold.hold_id
+    if is_server(session.location) or is_database(session.location):
+        environment["BUDGETCTL_STORE"] = str(session.location)
+    elif session.location is not None:
+        # Absolute, as the command may go elsewhere; a slash at the end says that it is a directory.
+        slash = "/" if session.location.endswith("/") else ""
+        environment["BUDGETCTL_STORE"] = f"{Path(session.location).expanduser().absolute()}{slash}"
+    return environment
+
+
+def _cannot_run(program: str, error: Exception) -> BudgetctlError:
+    hint = "check the path of the command, its permissions, and its first line when it is a script"
+    if isinstance(error, FileNotFoundError):
+        return CommandNotFoundError(f"cannot run {program!r}: there is no such command", hint=hint)
+    return CannotRunError(f"cannot run {program!r}: {getattr(error, 'strerror', None) or error}", hint=hint)
+
+
+def _release(session: Session, guard: _Guard) -> bool:
+    """Let go of what was set aside; whether that was still to be done.
+
+    It does not fail: how the command ended says more, and what is not released expires.
+    """
+    if guard.hold is None:
+        return False
+    try:
+        session.manager.release(guard.hold.hold_id)
+    except HoldResolvedError:  # the command has committed it by itself
+        return False
+    except BudgetctlError as error:
+        warn(f"the hold {guard.hold.hold_id} counts until it expires: {error.message}")
+        return False
+    return True
+
+
+def _charge_report(session: Session, guard: _Guard, report: Path) -> None:
+    """Charge what the command has reported; when it has reported nothing, let go of what was set aside."""
+    from budgetctl.cli.costs import CostOptions, price_of
+    from budgetctl.cli.reading import read_report
+
+    stated = CostOptions(response=str(report))
+    try:
+        text = read_report(report).strip()
+        if not text:
+            with _unheard():
+                if _release(session, guard):
+                    session.note(f"{guard.user}: the command reported no cost; nothing was charged")
+            return
+        if not _RESPONSE.match(text):
+            stated = stated._replace(response=None, cost=text, model=guard.model)
+        try:
+            price = price_of(stated)
+        except InvalidResponseError:
+            if stated.response is None or guard.model is None:
+                raise
+            # The response names its model itself, which may be another than was thought of. Not all do.
+            stated = stated._replace(model=guard.model)
+            price = price_of(stated)
+        charge = _charge(session, guard, price, is_response=stated.response is not None)
+    except BudgetctlError as error:
+        _explain(session, error, guard, report, stated)
+        raise
+    with _unheard():
+        _tell(session, guard, charge, price)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Go on when nobody reads stderr any more, as behind `2>&1 | head`: the exit code is still the command's."""
+    try:
+        yield
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _charge(session: Session, guard: _Guard, price: Price, *, is_response: bool) -> Charge:
+    if guard.hold is not None:
+        return session.manager.commit_price(guard.hold.hold_id, price, note=guard.note)
+    return session.manager.charge_price(guard.user, price, once=is_response, note=guard.note)
+
+
+def _tell(session: Session, guard: _Guard, charge: Charge, price: Price) -> None:
+    """Say what was charged, on stderr: stdout is the command's."""
+    from budgetctl.cli.views.charges import charged, committed, warnings_of
+
+    now_us = session.store.now_us()
+    if session.output.format == "table" and not session.output.quiet:
+        hold = guard.hold
+        tell(charged(charge, price, None, now_us) if hold is None else committed(charge, price, hold.hold_id, now_us))
+    warn(*warnings_of(charge, price, now_us))
+
+
+def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Path, stated: CostOptions) -> None:
+    """Say where the report is, what is still set aside, and how it can be charged later.
+
+    The hold is not released: the command may have spent what nobody could read or price.
+    """
+    from budgetctl.cli.views.times import moment
+
+    parts = [f"{guard.user} was not charged: {error.message}", f"what the command reported is kept in {report}"]
+    hold = None if isinstance(error, HoldResolvedError) else guard.hold
+    if hold is not None and hold.expires_us > session.store.now_us():
+        parts.append(f"the hold {hold.hold_id} stays until {moment(hold.expires_us, 'UTC')} UTC")
+    error.message = "; ".join(parts)
+    words = ["update-cost", guard.user] if hold is None else ["commit", hold.hold_id]
+    error.hint = " ".join(["budgetctl", *map(shlex.quote, [*words, *_statement(error, stated)])])
+
+
+def _statement(error: BudgetctlError, stated: CostOptions) -> Sequence[str]:
+    """The options that state what was reported; for what could not be read, an amount as an example."""
+    if isinstance(error, InvalidValueError):
+        return ["--cost", "0.05"]
+    words = ["--cost", str(stated.cost)] if stated.response is None else ["--response", stated.response]
+    if stated.model is not None:
+        words += ["--model", stated.model]
+    if isinstance(error, CannotPriceError):
+        words += ["--on-unknown-price", "record"]
+    return words

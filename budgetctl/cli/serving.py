@@ -1,0 +1,66 @@
+"""Serving the projects of a store to other machines, and the token of whoever has started the server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from budgetctl.cli.problems import note
+from budgetctl.cli.session import Session
+from budgetctl.errors import BudgetctlError
+
+if TYPE_CHECKING:
+    from budgetctl.server.tokens.token import TokenStore
+
+
+class Listening(NamedTuple):
+    """Where a server listens, to which names it answers, and whether clients need tokens.
+
+    With `reuse_port`, other servers may share the port.
+    """
+
+    host: str
+    port: int
+    allowed_hosts: Sequence[str]
+    reuse_port: bool
+    has_tokens: bool
+
+
+def serve_projects(session: Session, wanted: Listening) -> None:
+    """Serve until a signal ends it. Raises `BudgetctlError` where what a server needs is not installed."""
+    try:
+        from budgetctl.server.running import Server, Settings
+    except ModuleNotFoundError as error:
+        raise BudgetctlError(
+            f"the server needs {error.name}, which is not installed", hint="pip install 'budgetctl[server]'"
+        ) from error
+    from budgetctl.server.tokens import open_tokens
+
+    settings = Settings(
+        session.location,
+        host=wanted.host,
+        port=wanted.port,
+        tokens=open_tokens(session.location) if wanted.has_tokens else None,
+        allowed_hosts=wanted.allowed_hosts,
+        wait_s=session.wait_s,
+        is_quiet=session.output.quiet,
+        reuse_port=wanted.reuse_port,
+    )
+    server = Server(settings, on_ready=lambda: note(f"serving {address}; Ctrl-C ends it"))
+    taken = server.listen()
+    address = f"http://{'[' + wanted.host + ']' if ':' in wanted.host else wanted.host}:{taken.getsockname()[1]}"
+    if settings.tokens is not None and not settings.tokens.tokens():
+        _make_first_token(settings.tokens, address, session.project)
+    server.run_on(taken)
+
+
+def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:
+    """A token for whoever has started the server, kept where a client on this machine looks for it."""
+    from budgetctl.server.tokens.token import new_token
+    from budgetctl.stores.remote.credentials import store_token
+
+    token, text = new_token(project, time.time_ns() // 1000)
+    path = store_token(address, project, text)
+    tokens.add(token)
+    note(f"made a token for the project {project}, in {path}")
