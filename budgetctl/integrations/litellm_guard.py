@@ -16,6 +16,7 @@ from budgetctl.manager import BudgetManager
 from budgetctl.manager.enforcement import DEFAULT_TTL
 from budgetctl.money import to_float
 from budgetctl.names import check_model
+from budgetctl.pricing.counting.prompts import longest_answer
 
 DEFAULT_OUTPUT_TOKENS = 4096
 """What a call is taken to answer at most when neither it nor litellm's price map says so."""
@@ -116,7 +117,7 @@ class Guard:
     def _longest_answer(self, model: str, arguments: dict[str, Any]) -> int:
         """How many tokens may come back, over all of the answers that are asked for."""
         sent = [arguments, arguments["extra_body"]] if isinstance(arguments.get("extra_body"), dict) else [arguments]
-        given = max(_count(each.get(name)) for each in sent for name in ("max_completion_tokens", "max_tokens"))
+        given: int = longest_answer(*sent, tokens_of=_count)
         tokens = given or _listed_maximum(model, arguments.get("custom_llm_provider")) or self._max_output_tokens
         return tokens * max(1, *(_count(each.get("n")) for each in sent))
 

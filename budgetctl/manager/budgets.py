@@ -10,9 +10,9 @@ from budgetctl.ledger.keys import caller_key, response_key
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 from budgetctl.ledger.values import Align, Budget, Charge, Price, Reset, Usage
 from budgetctl.manager.bookkeeping import Bookkeeping
-from budgetctl.manager.enforcement import other_names
+from budgetctl.manager.enforcement import kept_usage, measured, other_names
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.names import check_document, check_model, check_name, check_note, check_percents, check_user
+from budgetctl.names import check_model, check_name, check_note, check_percents, check_user
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -183,15 +183,14 @@ class Budgets(Bookkeeping):
         usage is given) it raises `KeyConflictError`.
         """
         exact = parse_amount(amount)
-        stated = usage.to_json() if isinstance(usage, Usage) else usage
-        consumed = None if stated is None else check_document(stated, "usage")
+        kept = kept_usage(usage)
         request = ChargeRequest(
             check_user(user),
             exact,
             model=model,
-            usage=consumed,
+            usage=kept,
             note=note,
-            key=None if key is None else caller_key(key, amount=exact, model=model, usage=consumed),
+            key=None if key is None else caller_key(key, amount=exact, model=model, usage=kept),
             called=other_names(model),
         )
         return self._charge(request)
@@ -211,9 +210,7 @@ class Budgets(Bookkeeping):
         `once` gives a response with an id a key by itself, so that the same one is charged once; `key` goes before.
         """
         usage = price.usage.to_json()
-        own = response_key(price.usage) if once else None
-        # A stated cost is the request itself: its usage says at most for which model.
-        measured = None if price.pricing.get("source") == "stated" else usage
+        own, compared = response_key(price.usage) if once else None, measured(price, usage)
         request = ChargeRequest(
             check_user(user),
             price.amount,
@@ -221,26 +218,10 @@ class Budgets(Bookkeeping):
             usage=usage,
             pricing=price.pricing,
             note=note,
-            key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=measured),
+            key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=compared),
             called=other_names(price.model, price.usage.provider, called),
         )
         return self._charge(request)
-
-    def estimate(
-        self,
-        model: str,
-        prompt: str | Sequence[Mapping[str, Any]],
-        *,
-        max_output_tokens: int = 0,
-        provider: str | None = None,
-    ) -> Price:
-        """What a prompt (text, or chat messages as they are sent) and so many output tokens would cost.
-
-        Nothing is recorded.
-        """
-        from budgetctl.pricing import price_prompt
-
-        return price_prompt(model, prompt, max_output_tokens, provider=provider)
 
     def reprice(
         self,

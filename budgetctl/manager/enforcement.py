@@ -37,6 +37,22 @@ class Enforcement:
     def _touch(self, user: str | None = None) -> None:
         raise NotImplementedError
 
+    def estimate(
+        self,
+        model: str,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        max_output_tokens: int = 0,
+        provider: str | None = None,
+    ) -> Price:
+        """What a prompt (text, or chat messages as they are sent) and so many output tokens would cost.
+
+        Nothing is recorded.
+        """
+        from budgetctl.pricing import price_prompt
+
+        return price_prompt(model, prompt, max_output_tokens, provider=provider)
+
     def check(
         self,
         user: str,
@@ -58,9 +74,8 @@ class Enforcement:
             raise InvalidValueError("a prompt needs a model, and no cost beside it")
         amount = None if cost is None else parse_amount(cost)
         if prompt is not None:
-            from budgetctl.pricing import price_prompt
-
-            amount = price_prompt(str(model), prompt, max_output_tokens, provider=provider).amount
+            longest = self.estimate(str(model), prompt, max_output_tokens=max_output_tokens, provider=provider)
+            amount = longest.amount
         name = None if model is None else check_model(model)
         return self._store.check(check_user(user), amount, name, other_names(name, provider, called))
 
@@ -110,11 +125,10 @@ class Enforcement:
         another resolution raises `HoldResolvedError`.
         """
         exact = parse_amount(amount)
-        stated = usage.to_json() if isinstance(usage, Usage) else usage
-        consumed = None if stated is None else check_document(stated, "usage")
+        kept = kept_usage(usage)
         name = None if model is None else check_model(model)
-        request = ChargeRequest("", exact, model=name, usage=consumed, called=other_names(name))
-        return self._commit(hold_id, request, consumed, note)
+        request = ChargeRequest("", exact, model=name, usage=kept, called=other_names(name))
+        return self._commit(hold_id, request, kept, note)
 
     def commit_price(self, hold_id: str, price: Price, *, note: str | None = None) -> Charge:
         """The same for what `budgetctl.pricing` found the call to cost.
@@ -125,7 +139,7 @@ class Enforcement:
         usage, called = price.usage.to_json(), other_names(price.model, price.usage.provider)
         model = price.model if price.model is None or is_model(price.model) else None
         request = ChargeRequest("", price.amount, model=model, usage=usage, pricing=price.pricing, called=called)
-        return self._commit(hold_id, request, None if price.pricing.get("source") == "stated" else usage, note)
+        return self._commit(hold_id, request, measured(price, usage), note)
 
     def release(self, hold_id: str) -> Hold:
         """Let go of what was set aside: the call was not made. The same again changes nothing."""
@@ -145,6 +159,20 @@ class Enforcement:
         charge = self._store.commit(name, request._replace(key=key, note=None if note is None else check_note(note)))
         self._touch(charge.budget.user)
         return charge
+
+
+def kept_usage(usage: Usage | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A usage as an entry keeps it. Raises `InvalidValueError` for one that no store keeps."""
+    stated = usage.to_json() if isinstance(usage, Usage) else usage
+    return None if stated is None else check_document(stated, "usage")
+
+
+def measured(price: Price, usage: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The usage that a repeated request has to have in common with the first, or None where the amount is compared.
+
+    A stated cost is the request itself: its usage says at most for which model.
+    """
+    return None if price.pricing.get("source") == "stated" else usage
 
 
 def other_names(model: Any, provider: str | None = None, called: Sequence[str] = ()) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from budgetctl.errors import (
     UnknownHoldError,
 )
 from budgetctl.ledger.values import Usage
-from budgetctl.manager.enforcement import DEFAULT_TTL, new_hold_id
+from budgetctl.manager.enforcement import DEFAULT_TTL, Enforcement, new_hold_id
 
 if TYPE_CHECKING:
     import logging
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from budgetctl.ledger.holds import Hold
     from budgetctl.ledger.values import Charge, Price
-    from budgetctl.manager.budgets import Budgets
     from budgetctl.money import Picodollars
 
 T = TypeVar("T")
@@ -53,7 +52,7 @@ class GuardedCall:
 
     def __init__(
         self,
-        manager: Budgets,
+        manager: Enforcement,
         user: str,
         *,
         model: str | None = None,
