@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.values import (
     UNKNOWN_PRICE,
     Budget,
@@ -57,14 +57,14 @@ def budget_document(budget: Budget) -> dict[str, Any]:
         "spent": limit.spent,
         "held": limit.held,
         "remaining": budget.remaining,
-        "used_percent": windows.used_percent(limit),
+        "used_percent": decisions.used_percent(limit),
         "duration": limit.duration,
         "align": limit.align,
         "timezone": limit.zone,
         "window_start": rfc3339(limit.window_start_us),
         "resets_at": _time(limit.window_end_us),
         "models": dict(budget.models),
-        "status": windows.status(limit),
+        "status": decisions.status(limit),
         "created_at": rfc3339(budget.created_us),
         "updated_at": rfc3339(budget.updated_us),
         "parent": budget.parent,
@@ -91,7 +91,7 @@ def limit_document(standing: Standing) -> dict[str, Any]:
         "warn_at": list(limit.warn_at),
         "window_start": rfc3339(limit.window_start_us),
         "resets_at": _time(limit.window_end_us),
-        "status": windows.status(limit),
+        "status": decisions.status(limit),
     }
 
 
@@ -217,7 +217,7 @@ def crossing_document(crossing: Crossing) -> dict[str, Any]:
         "user": crossing.standing.user or None,
         "limit": limit.name,
         "threshold": crossing.percent,
-        "used_percent": windows.used_percent(limit),
+        "used_percent": decisions.used_percent(limit),
         "spent": limit.spent,
         "amount": limit.amount,
         "topped_up": limit.topped_up,
@@ -354,7 +354,7 @@ def proving_document(trust: Trust, proven: Sequence[str], asked: Sequence[str]) 
 
 
 def _left(budget: Budget) -> dict[str, Any]:
-    return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": windows.status(budget.limit)}
+    return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": decisions.status(budget.limit)}
 
 
 def _closed(closed: ClosedWindow) -> dict[str, Any]:

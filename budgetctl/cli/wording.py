@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.cli.cells import dumps
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.values import Budget, Charge, Entry, Limit, Price, Reset, Usage
 from budgetctl.money import Picodollars, format_exact, format_usd, from_number
 from budgetctl.periods import load_zone, to_datetime
@@ -87,7 +87,7 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
 def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
     """What a person should know of a charge beside what it says."""
     new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
-    fault = windows.clock_fault(charge.budget.user, charge.budget.standings, now_us)
+    fault = decisions.clock_fault(charge.budget.user, charge.budget.standings, now_us)
     return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
 
 
@@ -185,7 +185,7 @@ def unpriced(entry: Entry) -> str | None:
 
 def over_budget(budget: Budget, now_us: int) -> str | None:
     """The warning for a budget that has nothing left."""
-    if windows.status(budget.limit) != "exceeded":
+    if decisions.status(budget.limit) != "exceeded":
         return None
     state = "is over budget" if budget.limit.spent > budget.limit.allowance else "has used up the budget"
     return f"{budget.user} {state}: {standing(budget, now_us)}"
@@ -216,9 +216,9 @@ def description(budget: Budget, now_us: int) -> str:
         ("project", budget.project),
         ("budget", format_usd(limit.amount)),
         *([("topped up", extra(limit))] if limit.topped_up else []),
-        ("spent", f"{format_usd(limit.spent)} ({windows.used_percent(limit):g} %)"),
+        ("spent", f"{format_usd(limit.spent)} ({decisions.used_percent(limit):g} %)"),
         ("left", format_usd(budget.remaining)),
-        ("status", windows.status(limit)),
+        ("status", decisions.status(limit)),
         ("duration", limit.duration or "none"),
     ]
     if limit.window_end_us is not None:

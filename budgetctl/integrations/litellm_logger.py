@@ -18,8 +18,8 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from budgetctl.errors import BudgetctlError, CannotPriceError, InvalidResponseError, InvalidValueError, UnknownUserError
 from budgetctl.integrations.litellm_threads import finish
+from budgetctl.ledger.decisions import denial
 from budgetctl.ledger.values import Price, Usage
-from budgetctl.ledger.windows import denial
 from budgetctl.manager import BudgetManager
 from budgetctl.money import ZERO, from_number
 from budgetctl.pricing import price_answer, without_price

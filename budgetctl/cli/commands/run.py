@@ -141,7 +141,7 @@ def _allow(
     key: str | None,
 ) -> GuardedCall | None:
     """The call that has the amount set aside. Without an amount, none: then it is enough that something is left."""
-    from budgetctl.ledger.windows import refusal
+    from budgetctl.ledger.decisions import refusal
     from budgetctl.manager.enforcement import DEFAULT_TTL
     from budgetctl.manager.guarding import GuardedCall
     from budgetctl.names import check_note

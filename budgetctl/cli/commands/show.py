@@ -6,7 +6,7 @@ from budgetctl.cli import options
 from budgetctl.cli.documents import budget_document
 from budgetctl.cli.session import Session
 from budgetctl.cli.wording import description
-from budgetctl.ledger.windows import clock_fault
+from budgetctl.ledger.decisions import clock_fault
 
 
 def show(session: Session, user: options.User) -> None:
