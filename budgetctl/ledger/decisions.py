@@ -32,7 +32,7 @@ def decide(
     """Whether a cost for a model of these names would be allowed by all limits that it counts against.
 
     Without a cost, whether anything is left. While the clock stands more than a day before a limit's window,
-    nothing is allowed: what was spent in the windows since is not known to it.
+    nothing is allowed: the ledger does not know the spend of the windows in between.
     """
     from budgetctl.ledger.holds import Decision
 
@@ -47,7 +47,7 @@ def decide(
 
 
 def clock_fault(user: str, standings: Sequence[Standing], now_us: int) -> str | None:
-    """What the windows of a user's limits say against the clock, now or as it was, and what mends that."""
+    """The sentence about a clock that contradicts the windows of a user's limits, or None. It says how to mend that."""
     for standing in standings:
         if is_ahead(standing.limit, now_us):
             return f"{_before_window(user, standing)}; if it is right now, {_mending(standing)} moves the window to now"
@@ -86,7 +86,7 @@ def _before_window(user: str, standing: Standing) -> str:
 
 
 def _described(user: str, standing: Standing) -> str:
-    """A limit and whose it is, as it is named to a user."""
+    """The name of a limit and its owner, as a user is told of it."""
     owner, limit = standing
     whose = "the " if owner == user else f"{owner}'s " if owner else "the project's "
     name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
@@ -119,10 +119,10 @@ def status(limit: Limit) -> Status:
 
 
 def crossed(limit: Limit) -> list[int]:
-    """The thresholds that what is spent has reached, in percent."""
+    """The thresholds that the limit's spend has reached, in percent."""
     return [percent for percent in limit.warn_at if limit.spent * 100 >= limit.allowance * percent]
 
 
 def used_percent(limit: Limit) -> float:
-    """What share of the allowance is spent, in percent with one decimal. Nothing allowed is always used up."""
+    """The share of the allowance that is spent, in percent with one decimal. An allowance of nothing is used up."""
     return round(limit.spent * 100 / limit.allowance, 1) if limit.allowance else 100.0

@@ -1,4 +1,4 @@
-"""The windows of a limit: which one it is in, when that has passed, and which generation comes next.
+"""The windows of a limit: the current one, whether it has passed, and the generation that comes next.
 
 Pure functions, which stores call inside their transactions, so that every database answers alike.
 """
@@ -19,12 +19,12 @@ def is_due(limit: Limit, now_us: int) -> bool:
 
 
 def is_ahead(limit: Limit, now_us: int) -> bool:
-    """Whether the limit's window is one that the clock is more than a day before."""
+    """Whether the clock stands more than a day before the limit's window."""
     return now_us < limit.window_start_us - CLOCK_LEEWAY_US
 
 
 def has_ended_top_ups(limit: Limit, now_us: int) -> bool:
-    """Whether some of what is on top of the amount has gone since that was written: see `budgetctl.ledger.top_ups`."""
+    """Whether a top-up of the limit has ended since its row was written: see `budgetctl.ledger.top_ups`."""
     has_expired = limit.topped_up_until_us is not None and limit.topped_up_until_us <= now_us
     return has_expired or bool(limit.topped_up and is_due(limit, now_us))
 
@@ -32,8 +32,8 @@ def has_ended_top_ups(limit: Limit, now_us: int) -> bool:
 def rolled(limit: Limit, now_us: int) -> Limit:
     """The limit as it stands at `now_us`.
 
-    When its window has passed, that is the next generation in the window that now falls into, however many were
-    missed. Generations never go back: before the window's start the limit stays as it is.
+    When its window has passed, that is the next generation, in the window that `now_us` falls into; windows that were
+    missed in between have none. Generations never go back: before the window's start the limit stays as it is.
     """
     return next_generation(limit, now_us) if is_due(limit, now_us) else limit
 
@@ -41,7 +41,7 @@ def rolled(limit: Limit, now_us: int) -> Limit:
 def next_generation(limit: Limit, now_us: int) -> Limit:
     """The generation that a reset at `now_us` opens: nothing spent, in the window that `now_us` falls into.
 
-    A window that has yet to begin was opened by a clock that was ahead. So was an anchor that is to come.
+    A window that has yet to begin was opened by a clock that was ahead, which may have set the anchor too.
     """
     if not is_due(limit, now_us) and limit.window_start_us <= now_us:
         return limit._replace(generation=limit.generation + 1, spent=ZERO)
@@ -56,14 +56,14 @@ def next_generation(limit: Limit, now_us: int) -> Limit:
 
 
 def reopened(limit: Limit, now_us: int, *, duration: str | None, align: Align, zone: str) -> Limit:
-    """The generation that a change of duration, alignment or zone opens. What was spent is carried into it."""
+    """The generation that a change of duration, alignment or zone opens. The spend is carried into it."""
     changed = limit._replace(generation=limit.generation + 1, duration=duration, align=align, zone=zone)
     window = limit_window(changed, now_us)
     return changed._replace(window_start_us=window.start_us, window_end_us=window.end_us)
 
 
 def reanchored(limit: Limit, anchor_us: int) -> Limit:
-    """The same generation, with its windows counted from `anchor_us`, in the one that starts there."""
+    """The same generation, with windows that count from `anchor_us`, in the window that starts there."""
     moved = limit._replace(anchor_us=anchor_us)
     window = limit_window(moved, anchor_us)
     return moved._replace(window_start_us=window.start_us, window_end_us=window.end_us)
@@ -81,7 +81,7 @@ def limit_window(limit: Limit, at_us: int) -> Window:
 
 
 def fixed_length_us(duration: Duration, zone: str) -> int | None:
-    """How long every window of the duration is, where all are alike: hours, and in UTC days and weeks."""
+    """The length of the duration's windows in microseconds, where all have one: hours, and in UTC days and weeks."""
     if duration.unit != "h" and (zone != "UTC" or duration.unit not in ("d", "w")):
         return None
     window = window_at(0, anchor_us=0, duration=duration, align="rolling", zone="UTC")
@@ -89,7 +89,7 @@ def fixed_length_us(duration: Duration, zone: str) -> int | None:
 
 
 def closed_window(limit: Limit, now_us: int) -> ClosedWindow:
-    """What a reset entry keeps of the generation it closes."""
+    """The record that a reset entry keeps of the generation that it closes."""
     # While the clock stands before the window, a reset ends it where it starts.
     end_us = max(now_us, limit.window_start_us)
     if limit.window_end_us is not None:
