@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from budgetctl.cli.costs import CostOptions
     from budgetctl.ledger.holds import Hold
     from budgetctl.ledger.values import Charge, Price
+    from budgetctl.manager.guarding import GuardedCall
 
 _RESPONSE = re.compile(r"""\s*(?:[{\["]|data:|event:|id:|retry:|:)""")
 """How a saved response or stream begins, and no amount."""
@@ -50,12 +51,17 @@ class Wanted(NamedTuple):
 
 
 class _Guard(NamedTuple):
-    """Who pays for the command, and what was set aside for it."""
+    """Who pays for the command, and the call that has money set aside for it, if any has."""
 
     user: str
-    hold: Hold | None
+    call: GuardedCall | None
     model: str | None
     note: str | None
+
+    @property
+    def hold(self) -> Hold | None:
+        """The money that is set aside."""
+        return None if self.call is None else self.call.hold
 
 
 def run_guarded(session: Session, command: Sequence[str], wanted: Wanted) -> int:
@@ -73,7 +79,7 @@ def run_guarded(session: Session, command: Sequence[str], wanted: Wanted) -> int
             try:
                 code = relay.run(command, _environment(session, guard, report))
             except (OSError, ValueError) as error:
-                _release(session, guard)
+                _release(guard)
                 raise _cannot_run(command[0], error) from error
             _charge_report(session, guard, report)
     return code
@@ -106,10 +112,11 @@ def _private_file(user: str) -> Iterator[Path]:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _allow(session: Session, wanted: Wanted) -> Hold | None:
-    """The hold of the amount. Without one, none: then it is enough that something is left."""
-    from budgetctl.ledger.windows import refusal
+def _allow(session: Session, wanted: Wanted) -> GuardedCall | None:
+    """The call that has the amount set aside. Without an amount, none: then it is enough that something is left."""
+    from budgetctl.ledger.decisions import refusal
     from budgetctl.manager.enforcement import DEFAULT_TTL
+    from budgetctl.manager.guarding import GuardedCall
     from budgetctl.names import check_note
 
     user, amount, ttl, model, note, hold_id = wanted
@@ -120,14 +127,16 @@ def _allow(session: Session, wanted: Wanted) -> Hold | None:
         if not decision.allowed:
             raise refusal(decision)
         return None
-    hold = session.manager.reserve(user, amount, hold_id=hold_id, ttl=ttl or DEFAULT_TTL, model=model, note=note)
-    if hold.state != "open":
-        # Nothing is set aside by it, and what the command spends could not be committed with it.
-        raise HoldResolvedError(
-            f"the hold {hold.hold_id!r} is {hold.state} already; the command was not run",
-            hint="give each run an id of its own",
-        )
-    return hold
+    call = GuardedCall(
+        session.manager,
+        user,
+        model=model,
+        note=note,
+        hold_id=hold_id,
+        refused=("the command was not run", "give each run an id of its own"),
+    )
+    call.reserve(amount, ttl or DEFAULT_TTL)
+    return call
 
 
 def _environment(session: Session, guard: _Guard, report: Path) -> dict[str, str]:
@@ -157,19 +166,19 @@ def _cannot_run(program: str, error: Exception) -> BudgetctlError:
     return CannotRunError(f"cannot run {program!r}: {getattr(error, 'strerror', None) or error}", hint=hint)
 
 
-def _release(session: Session, guard: _Guard) -> bool:
+def _release(guard: _Guard) -> bool:
     """Let go of what was set aside; whether that was still to be done.
 
     It does not fail: how the command ended says more, and what is not released expires.
     """
-    if guard.hold is None:
+    if guard.call is None:
         return False
     try:
-        session.manager.release(guard.hold.hold_id)
+        guard.call.release()
     except HoldResolvedError:  # the command has committed it by itself
         return False
     except BudgetctlError as error:
-        warn(f"the hold {guard.hold.hold_id} counts until it expires: {error.message}")
+        warn(f"the hold {guard.call.hold.hold_id} counts until it expires: {error.message}")
         return False
     return True
 
@@ -184,7 +193,7 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> None:
         text = read_report(report).strip()
         if not text:
             with _unheard():
-                if _release(session, guard):
+                if _release(guard):
                     session.note(f"{guard.user}: the command reported no cost; nothing was charged")
             return
         if not _RESPONSE.match(text):
@@ -201,8 +210,9 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> None:
     except BudgetctlError as error:
         _explain(session, error, guard, report, stated)
         raise
-    with _unheard():
-        _tell(session, guard, charge, price)
+    if charge is not None:
+        with _unheard():
+            _tell(session, guard, charge, price)
 
 
 @contextmanager
@@ -214,9 +224,9 @@ def _unheard() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def _charge(session: Session, guard: _Guard, price: Price, *, is_response: bool) -> Charge:
-    if guard.hold is not None:
-        return session.manager.commit_price(guard.hold.hold_id, price, note=guard.note)
+def _charge(session: Session, guard: _Guard, price: Price, *, is_response: bool) -> Charge | None:
+    if guard.call is not None:
+        return guard.call.commit(price)
     return session.manager.charge_price(guard.user, price, once=is_response, note=guard.note)
 
 

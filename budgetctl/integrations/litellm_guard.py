@@ -1,4 +1,4 @@
-"""`Guard`: litellm's `completion` and `acompletion`, which set money aside first and pay what the call did cost."""
+"""`Guard`: litellm's `completion` and `acompletion` inside a budget, which is asked before a call and charged after."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from typing import Any
 import litellm
 
 from budgetctl.errors import CannotPriceError, OverBudgetError
-from budgetctl.integrations.litellm_calls import GuardedCall
+from budgetctl.integrations.litellm_calls import LitellmCall
 from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
 from budgetctl.integrations.litellm_threads import finish, leave
 from budgetctl.manager import BudgetManager
 from budgetctl.manager.enforcement import DEFAULT_TTL
 from budgetctl.money import to_float
 from budgetctl.names import check_model
+from budgetctl.pricing.counting.prompts import longest_answer
 
 DEFAULT_OUTPUT_TOKENS = 4096
-"""What a call is taken to answer at most when neither it nor litellm's price map says so."""
+"""The longest answer of a call in tokens, when neither the call nor litellm's price map says one."""
 
 
 class Guard:
     """Chat completions inside the budgets of a manager.
 
-    A call takes litellm's arguments. Before it, the price of its prompt and of the longest answer is set aside: the
-    larger one of `max_completion_tokens` and `max_tokens` (those of `extra_body` too), else the model's
-    `max_output_tokens` in litellm's price map, else `max_output_tokens` here; say how long an answer may be, and more
-    calls fit into a budget at once. After it, what the call did cost is charged. A stream is charged when it ends, is
-    closed or is forgotten.
+    A call takes litellm's arguments. Before the call, the price of its prompt and of its longest answer is set aside.
+    The longest answer is the larger one of `max_completion_tokens` and `max_tokens` (those of `extra_body` too), else
+    the model's `max_output_tokens` in litellm's price map, else `max_output_tokens` of this guard. Where a call says
+    how long its answer may be, more calls fit into a budget at once. After the call, its cost is charged. A stream is
+    charged when it ends, is closed or is forgotten.
 
     A call that no limit allows is not made: it raises `litellm.BudgetExceededError`, from `OverBudgetError`. A call
-    that fails costs nothing. `user` is the budget's, and is not sent to the provider. Tools and the size of images
+    that fails costs nothing. `user` names the budget, and is not sent to the provider. The tokens of tools and images
     are not known before the call; they are charged after it.
     """
 
@@ -49,15 +50,15 @@ class Guard:
         ttl: str | float = DEFAULT_TTL,
         **arguments: Any,
     ) -> Any:
-        """`litellm.completion` for a user. What is set aside is given up after `ttl` if this process dies."""
+        """`litellm.completion` for a user. If this process dies, the hold expires after `ttl`."""
         call = self._call(user, model, messages, hold_id, arguments)
         answer = None
         try:
-            self._reserve(call, ttl, arguments)
+            self._reserve(call, model, ttl, arguments)
             answer = litellm.completion(model=model, messages=messages, **arguments)
             if hasattr(answer, "__next__"):
                 return GuardedStream(answer, call)
-            call.commit(answer)
+            call.commit_response(answer)
         except BaseException:
             call.give_up(answer)
             raise
@@ -77,11 +78,11 @@ class Guard:
         call = self._call(user, model, messages, hold_id, arguments)
         answer = None
         try:
-            await finish(partial(self._reserve, call, ttl, arguments))
+            await finish(partial(self._reserve, call, model, ttl, arguments))
             answer = await litellm.acompletion(model=model, messages=messages, **arguments)
             if hasattr(answer, "__anext__"):
                 return AsyncGuardedStream(answer, call)
-            await finish(partial(call.commit, answer))
+            await finish(partial(call.commit_response, answer))
         except Exception:
             await finish(partial(call.give_up, answer))
             raise
@@ -92,30 +93,37 @@ class Guard:
 
     def _call(
         self, user: str, model: str, messages: Sequence[Any], hold_id: str | None, arguments: dict[str, Any]
-    ) -> GuardedCall:
+    ) -> LitellmCall:
         check_model(model)
-        provider = arguments.get("custom_llm_provider")
-        return GuardedCall(self._manager, user, model=model, messages=messages, provider=provider, hold_id=hold_id)
+        return LitellmCall(
+            self._manager,
+            user,
+            model=model,
+            provider=arguments.get("custom_llm_provider"),
+            prompt=messages,
+            hold_id=hold_id,
+            is_last_chance=True,  # the caller has the answer, and pays it no second time
+        )
 
-    def _reserve(self, call: GuardedCall, ttl: str | float, arguments: dict[str, Any]) -> None:
+    def _reserve(self, call: LitellmCall, model: str, ttl: str | float, arguments: dict[str, Any]) -> None:
         try:
-            call.reserve(self._longest_answer(call.model, call.provider, arguments), ttl)
+            call.reserve_longest(self._longest_answer(model, arguments), ttl)
         except OverBudgetError as error:
             limit = error.decision.binding.limit
             raise litellm.BudgetExceededError(
                 current_cost=to_float(limit.spent), max_budget=to_float(limit.amount), message=error.message
             ) from error
 
-    def _longest_answer(self, model: str, provider: str | None, arguments: dict[str, Any]) -> int:
-        """How many tokens may come back, over all of the answers that are asked for."""
+    def _longest_answer(self, model: str, arguments: dict[str, Any]) -> int:
+        """The tokens of the longest answer, times the number of answers that are asked for (`n`)."""
         sent = [arguments, arguments["extra_body"]] if isinstance(arguments.get("extra_body"), dict) else [arguments]
-        given = max(_count(each.get(name)) for each in sent for name in ("max_completion_tokens", "max_tokens"))
-        tokens = given or _listed_maximum(model, provider) or self._max_output_tokens
+        given: int = longest_answer(*sent, tokens_of=_count)
+        tokens = given or _listed_maximum(model, arguments.get("custom_llm_provider")) or self._max_output_tokens
         return tokens * max(1, *(_count(each.get("n")) for each in sent))
 
 
 def _count(value: Any) -> int:
-    """A number of a call's arguments; 0 for one that is not given or means nothing."""
+    """The number that an argument of a call states; 0 for one that is missing or means no number."""
     try:
         return 0 if isinstance(value, bool) else max(0, int(value))
     except (TypeError, ValueError, OverflowError):

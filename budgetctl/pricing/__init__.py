@@ -16,11 +16,12 @@ from budgetctl.pricing.counting import prompts
 from budgetctl.pricing.litellm import asking, litellm_rules
 from budgetctl.pricing.prices import asked, catalog, own_prices, price_files, proofs, recorded
 from budgetctl.pricing.prices.recorded import recorded_usage
-from budgetctl.pricing.reading.partial import PartialAnswer
+from budgetctl.pricing.reading.partial import PartialAnswer, UncountedStreamError
 from budgetctl.pricing.reading.usage import MAX_TOKENS, checked_name, read_document, read_usage, shown
 
 __all__ = [
     "is_reproduced",
+    "price_answer",
     "price_partial",
     "price_prompt",
     "price_recorded",
@@ -53,6 +54,18 @@ def price_response(body: Any, *, model: str | None = None, provider: str | None 
     raise InvalidResponseError(
         f"a {type(body).__name__} is not a response: pass its parsed JSON, or litellm's response object"
     )
+
+
+def price_answer(body: Any, prompt: str | Iterable[Any], *, provider: str | None = None) -> Price:
+    """Price a response as `price_response` does, and one that states no tokens by its text and its prompt.
+
+    litellm makes such a response of the chunks of a server that sends no usage with them. `prompt` is text, or the
+    chat messages that were sent. Raises `InvalidResponseError` and `CannotPriceError`.
+    """
+    try:
+        return price_response(body, provider=provider)
+    except UncountedStreamError as error:
+        return price_partial(error.answer, prompt, provider=provider)
 
 
 def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
@@ -135,19 +148,23 @@ def price_text(model: str, input_text: str, output_text: str, *, provider: str |
 
 
 def price_partial(
-    answer: PartialAnswer, input_text: str = "", *, model: str | None = None, provider: str | None = None
+    answer: PartialAnswer, prompt: str | Iterable[Any] = "", *, model: str | None = None, provider: str | None = None
 ) -> Price:
-    """Price a stream that does not say what was used, by the text that came back, and the text that was sent.
+    """Price an answer that does not say what was used, by its text, and by the prompt that was sent.
 
-    As litellm builds a response from such a stream: what was sent counts as a chat message, what came back as text.
-    Where the stream says how many tokens were sent, `input_text` is not asked for. Raises `InvalidResponseError` for
-    one that names no model, and `CannotPriceError`.
+    As litellm builds a response from a stream without usage: a prompt counts as a chat message, or as the messages
+    that it is, and the answer as text. Where the answer says how many tokens were sent, `prompt` is not asked for.
+    Raises `InvalidResponseError` for one that names no model, and `CannotPriceError`.
     """
     name = checked_name(model or answer.usage.model)
     counted = max(answer.usage.text_output, prompts.count_text(name, answer.text))
-    usage = answer.usage._replace(model=name, provider=provider, text_output=counted)
+    usage = answer.usage._replace(model=name, provider=provider or answer.usage.provider, text_output=counted)
     if not answer.has_input:
-        usage = usage._replace(uncached_input=_count_as_message(name, "input_text", input_text))
+        usage = usage._replace(
+            uncached_input=_count_as_message(name, "prompt", prompt)
+            if isinstance(prompt, str)
+            else prompts.count_messages(name, prompt)
+        )
     price = price_usage(usage)
     return price._replace(pricing={**price.pricing, "counted": "text"})
 

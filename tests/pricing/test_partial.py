@@ -66,6 +66,12 @@ def test_what_was_sent_is_counted_as_a_message(litellm):
     assert price.usage.total_input == sent
 
 
+def test_messages_that_were_sent_are_counted_as_they_are(litellm):
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Write a haiku."}]
+    price = price_partial(answer(sse(*chat({"content": WORDS}))), messages)
+    assert price.usage.total_input == litellm.token_counter(model="gpt-4o", messages=messages)
+
+
 def test_it_is_what_litellm_makes_of_the_same_chunks(litellm):
     messages = [{"role": "user", "content": "Write a haiku."}]
     chunks = [
