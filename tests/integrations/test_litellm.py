@@ -8,8 +8,7 @@ import logging
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +16,7 @@ import pytest
 
 from budgetctl import BudgetManager, Picodollars
 from budgetctl.errors import HoldResolvedError, InvalidValueError, OverBudgetError, UnknownUserError
+from support.waiting import eventually
 
 MODEL = "gpt-4o"
 MESSAGES = [{"role": "user", "content": "hi there"}]
@@ -139,14 +139,6 @@ def spent(manager: BudgetManager, user: str = "alice") -> Picodollars:
 def is_done(manager: BudgetManager, user: str = "alice") -> bool:
     """Whether something was charged, and nothing is set aside any more."""
     return spent(manager, user) > 0 and not list(manager.holds(user))
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    """Wait for what another thread does: seconds at most."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 # Guard

@@ -12,6 +12,7 @@ import pytest
 from budgetctl.server import app, bodies, protocol
 from budgetctl.server.http import MAX_BODY
 from budgetctl.wire.calls import CALLS
+from support.waiting import eventually
 
 from .conftest import REQUESTS, ask
 
@@ -285,8 +286,7 @@ def test_more_requests_than_may_wait_are_told_to_come_again(server, open_file, m
     waiting = threading.Thread(target=ask, args=[server, "charge"])
     waiting.start()
     project = next(iter(server.server.projects))
-    while not project.users:  # until that has arrived
-        threading.Event().wait(0.001)
+    eventually(lambda: project.users, "the first request has not arrived")
     answer = ask(server, "budget")
     leave.set()
     writer.join()
