@@ -12,9 +12,8 @@ import pytest
 from budgetctl.server import app, bodies, protocol
 from budgetctl.server.http import MAX_BODY
 from budgetctl.wire.calls import CALLS
+from support.requests import REQUESTS, ask
 from support.waiting import eventually
-
-from .conftest import REQUESTS, ask
 
 WRITES = [call.path for call in CALLS.values() if call.writes and not call.is_bulk]
 

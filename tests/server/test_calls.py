@@ -18,9 +18,8 @@ from budgetctl.stores.remote import store as http
 from budgetctl.stores.sql import requests
 from budgetctl.wire import calls
 from budgetctl.wire.calls import CALLS
+from support.requests import ask, change, fill
 from support.waiting import eventually
-
-from .conftest import ask, change, fill
 
 WRITES = [name for name, call in CALLS.items() if call.writes]
 DAY_US = 86_400_000_000

@@ -12,9 +12,8 @@ from budgetctl.ledger.store import ChargeRequest
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
 from support.outages import free_port, start_server, survive
+from support.requests import ask, change
 from support.waiting import eventually
-
-from .conftest import ask, change
 
 
 def test_a_server_that_is_killed_loses_nothing_it_acknowledged_and_does_nothing_twice(home):
