@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import EXAMPLES
+from support.places import EXAMPLES
 
 CHAT = EXAMPLES / "openai-chat.json"  # costs $0.00388
 BUDGETCTL = f"{sys.executable} -m budgetctl"
