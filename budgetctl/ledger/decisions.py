@@ -37,13 +37,12 @@ def decide(
     from budgetctl.ledger.holds import Decision
 
     counting = [standing for standing in standings if counts_against(standing.limit, names)]
-    wanted = Picodollars(1) if cost is None else cost
     stopped = [standing for standing in counting if is_ahead(standing.limit, now_us)]
     # Of two with as little left, the one that takes longer to reset decides on when there is more.
     binding = min(counting, key=lambda each: (each.limit.remaining, -(each.limit.window_end_us or _NEVER_US)))
     if stopped:
         return Decision(user, False, cost, stopped[0])
-    return Decision(user, binding.limit.remaining >= wanted, cost, binding)
+    return Decision(user, _has(binding.limit, cost), cost, binding)
 
 
 def clock_fault(user: str, standings: Sequence[Standing], now_us: int) -> str | None:
@@ -69,8 +68,12 @@ def refusal(decision: Decision) -> OverBudgetError:
 
 def _is_stopped(decision: Decision) -> bool:
     """Whether the clock alone is why a cost is not allowed."""
-    wanted = 1 if decision.cost is None else decision.cost
-    return not decision.allowed and decision.binding.limit.remaining >= wanted
+    return not decision.allowed and _has(decision.binding.limit, decision.cost)
+
+
+def _has(limit: Limit, cost: Picodollars | None) -> bool:
+    """Whether a cost is left of the limit, or without one anything."""
+    return limit.remaining >= cost if cost is not None else limit.remaining > 0
 
 
 def _mending(standing: Standing) -> str:

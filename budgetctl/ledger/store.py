@@ -109,18 +109,27 @@ class Asked:
 
     `parts` are the names of what the method returns, where that is no named tuple. `cursor` gives the parameters that
     continue a list behind an item, from the item and the parameters so far. `is_bulk` marks an operation that may take
-    long, or much. `of_project_too` allows the empty name as the user, for the budget of the whole project.
+    long, or much. `is_iterated` says that the items of a list come one after the other. `of_project_too` allows the
+    empty name as the user, for the budget of the whole project.
     """
 
-    __slots__ = ("cursor", "is_bulk", "kind", "of_project_too", "parts")
+    __slots__ = ("cursor", "is_bulk", "is_iterated", "kind", "of_project_too", "parts")
 
     def __init__(
-        self, kind: Kind, parts: tuple[str, ...], cursor: Cursor | None, *, is_bulk: bool, of_project_too: bool
+        self,
+        kind: Kind,
+        parts: tuple[str, ...],
+        cursor: Cursor | None,
+        *,
+        is_bulk: bool,
+        is_iterated: bool,
+        of_project_too: bool,
     ) -> None:
         self.kind = kind
         self.parts = parts
         self.cursor = cursor
         self.is_bulk = is_bulk
+        self.is_iterated = is_iterated
         self.of_project_too = of_project_too
 
 
@@ -139,7 +148,14 @@ def _asked(
     """Mark a method of `Store`: the server's routes, its client and PostgreSQL's retries follow from the marks."""
 
     def mark(method: _Method) -> _Method:
-        method.asked = Asked(kind, parts, cursor, is_bulk=is_bulk, of_project_too=of_project_too)  # type: ignore[attr-defined]
+        method.asked = Asked(  # type: ignore[attr-defined]
+            kind,
+            parts,
+            cursor,
+            is_bulk=is_bulk,
+            is_iterated=method.__annotations__["return"].startswith("Iterator"),
+            of_project_too=of_project_too,
+        )
         return method
 
     return mark
