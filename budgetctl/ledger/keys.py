@@ -54,4 +54,9 @@ def response_key(usage: Usage) -> IdempotencyKey | None:
 def _digest(value: object) -> bytes:
     from hashlib import blake2b
 
-    return blake2b(_ENCODER.encode(value).encode(), digest_size=16).digest()
+    return blake2b(canonical(value), digest_size=16).digest()
+
+
+def canonical(value: object) -> bytes:
+    """The JSON that equal values have in common."""
+    return _ENCODER.encode(value).encode()

@@ -128,6 +128,8 @@ class HttpStore(_Operations):
     def _ask(self, name: str, asked: Mapping[str, Any]) -> Any:
         call = CALLS[name]
         document = call.parameters.write_values(asked)
+        if call.kind == "queue":  # of which every default is None or empty
+            document = {name: value for name, value in document.items() if value not in (None, [])}
         wait_s = _BULK_WAIT_S if call.is_bulk else None
         if call.writes:
             reply = self._link.post(call.path, {"project": self.project, **document}, wait_s=wait_s)

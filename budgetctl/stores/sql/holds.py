@@ -125,7 +125,8 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
             amount=request.amount,
         )
     account.save()
-    return known_hold(tx, request.hold_id)
+    user, amount, model = account.row.name, request.amount, request.model
+    return Hold(request.hold_id, user, amount, "open", tx.now_us, expires_us, None, model, request.note)
 
 
 def resolve(tx: Transaction, account: Account, hold: Hold, state: HoldState, number: int | None = None) -> None:
