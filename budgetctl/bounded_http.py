@@ -1,8 +1,8 @@
-"""Answers of servers that may be broken or hostile: so long, so much, and no more.
+"""Answers of servers that may be broken or hostile, within bounds of time and size.
 
-A timeout of a socket starts anew with each byte that comes, and `http.client` reads whatever is sent: heads, interim
-answers and bodies. Here all of it counts, from the first byte to the last. Imported where something is asked for:
-`http.client` takes long.
+A timeout of a socket starts anew with each byte that comes, and `http.client` reads all heads, interim answers and
+bodies that a server sends. Here the bounds are for all bytes, from the first to the last. To be imported inside
+functions, as `http.client` takes long.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Bounds:
             raise TooLargeError(f"it sent more than {self._most_bytes >> 20} MiB")
 
     def too_slow(self) -> TooSlowError:
-        """The error that says how long was waited."""
+        """The error that says how many seconds the answer has had."""
         return TooSlowError(f"no whole answer within {self._seconds:g} s")
 
 
 class _Incoming(io.RawIOBase):
-    """What comes from a socket, as long as it is within bounds."""
+    """The bytes that come from a socket, as long as they are within bounds."""
 
     def __init__(self, sock: socket.socket, bounds: Bounds) -> None:
         self._sock, self._bounds = sock, bounds
@@ -85,7 +85,7 @@ class _Bounded:
 
 
 def bound(connection: http.client.HTTPConnection, bounds: Bounds) -> None:
-    """Have what a connection is asked next within bounds, and opening it."""
+    """Put bounds on the next request of a connection, and on opening it."""
 
     def answer(sock: socket.socket, *arguments: Any, **more: Any) -> http.client.HTTPResponse:
         return http.client.HTTPResponse(_Bounded(sock, bounds), *arguments, **more)  # type: ignore[arg-type]

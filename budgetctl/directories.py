@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def make_private(directory: Path) -> None:
-    """Make a directory, and those above it that are missing, for its owner alone: whatever the umask lets others do."""
+    """Make a directory, and missing ones above it, readable by its owner alone, whatever the umask allows."""
     try:
         directory.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError:
@@ -22,14 +22,14 @@ def data_directory() -> Path:
 
 
 def config_directory() -> Path:
-    """The directory that holds what the user has set."""
+    """The directory of the user's settings."""
     import platformdirs
 
     return platformdirs.user_config_path("budgetctl", appauthor=False)
 
 
 def cache_directory() -> Path:
-    """The directory of what can be worked out again."""
+    """The directory of files that can be made again."""
     import platformdirs
 
     return platformdirs.user_cache_path("budgetctl", appauthor=False)

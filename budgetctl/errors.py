@@ -37,7 +37,7 @@ class InvalidValueError(BudgetctlError, ValueError):
 
 
 class InvalidResponseError(InvalidValueError):
-    """What was given as a provider's response is not one, or contradicts itself."""
+    """A document that was given as a provider's response is none, or contradicts itself."""
 
     code = "invalid_response"
 
@@ -86,7 +86,7 @@ class HoldResolvedError(BudgetctlError):
 
 
 class OverBudgetError(BudgetctlError):
-    """The cost is not allowed now; nothing was set aside. `decision` says which limit refuses it."""
+    """The cost is not allowed now; nothing was set aside. `decision` has the limit that refuses it."""
 
     code = "denied"
     exit_code = 3
@@ -110,7 +110,7 @@ class StoreBusyError(StoreUnavailableError):
 
 
 class ClockError(BudgetctlError):
-    """The clock is years ahead of all that the ledger knows; nothing was rolled, let go or changed."""
+    """The clock is years ahead of all times in the ledger; nothing was rolled, let go or changed."""
 
     code = "clock"
 
@@ -151,7 +151,7 @@ class CommandNotFoundError(CannotRunError):
 class CannotPriceError(BudgetctlError):
     """Nobody knows what this call costs; nothing was recorded.
 
-    `usage` is what it used, where that is known: it can be recorded without a price.
+    `usage` has the call's counts, where they are known: they can be recorded without a price.
     """
 
     code = "cannot_price"

@@ -1,4 +1,4 @@
-"""What users and projects may be called, and what else a caller's text and documents may be."""
+"""The names that users, projects, models and limits may have, and the bounds of a caller's text and documents."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def check_model(name: Any) -> str:
 
 
 def is_model(name: Any) -> bool:
-    """Whether that can be a model's name."""
+    """Whether a value can be a model's name."""
     try:
         check_model(name)
     except InvalidValueError:
@@ -124,7 +124,7 @@ def _too_deep(what: str) -> InvalidValueError:
 
 
 def _is_deep(document: Any) -> bool:
-    """Whether objects and arrays stand in each other more deeply than is kept."""
+    """Whether objects and arrays are nested more deeply than a store keeps them."""
     level = [document]
     for _ in range(MAX_DEPTH):
         inner = [each.values() if isinstance(each, dict) else each for each in level]
@@ -145,7 +145,7 @@ def _checked(name: str, what: str, max_length: int) -> str:
 
 
 def _storable(text: str, what: str, max_length: int) -> str:
-    """The text, if it is no longer than that and nothing in it acts on a terminal."""
+    """The text, if it is within the length, and without characters that act on a terminal."""
     if len(text) > max_length:
         raise InvalidValueError(f"the {what} {text[:40]!r}… has {len(text)} characters: at most {max_length}")
     if _UNSTORABLE.search(text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions, windows
 from budgetctl.ledger.values import Limit
 from budgetctl.money import Picodollars, parse_amount
 
@@ -87,7 +87,7 @@ def test_a_manual_reset_closes_the_generation_now():
     ],
 )
 def test_a_limit_counts_the_models_of_its_pattern(pattern, model, counts):
-    assert windows.counts_against(hourly(models=pattern), model) is counts
+    assert decisions.counts_against(hourly(models=pattern), model) is counts
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_a_limit_counts_the_models_of_its_pattern(pattern, model, counts):
     [("0", "ok"), ("7.99", "ok"), ("8", "warning"), ("9.99", "warning"), ("10", "exceeded"), ("11", "exceeded")],
 )
 def test_the_status_follows_what_is_spent(spent, status):
-    assert windows.status(hourly(spent=parse_amount(spent))) == status
+    assert decisions.status(hourly(spent=parse_amount(spent))) == status
 
 
 def test_the_share_used_has_one_decimal():
-    assert windows.used_percent(hourly(spent=parse_amount("1.2345"))) == 12.3
+    assert decisions.used_percent(hourly(spent=parse_amount("1.2345"))) == 12.3
 
 
 def test_a_budget_of_nothing_is_always_used_up():
     limit = hourly(amount=Picodollars(0), spent=Picodollars(0))
-    assert (windows.used_percent(limit), windows.status(limit)) == (100.0, "exceeded")
+    assert (decisions.used_percent(limit), decisions.status(limit)) == (100.0, "exceeded")

@@ -24,6 +24,15 @@ import budgetctl
 budgetctl.BudgetManager("default").create("carol", "10")
 print(*sys.modules, file=sys.stderr)
 """
+GUARDED_CALL = """
+import sys
+import budgetctl
+from budgetctl.manager.guarding import GuardedCall
+call = GuardedCall(budgetctl.BudgetManager("default"), "alice", model="gpt-4o", prompt="hello")
+call.reserve_longest(100)
+call.commit_prompt()
+print(*sys.modules, file=sys.stderr)
+"""
 
 HEAVY = {"litellm", "pydantic"}
 DRAWING = {"rich"}
@@ -87,3 +96,7 @@ def test_a_command_imports_no_other_command() -> None:
 
 def test_the_library_does_not_import_litellm_nor_the_command_line() -> None:
     assert not imported(LIBRARY) & (HEAVY | DRAWING | {"typer", "budgetctl.cli"})
+
+
+def test_a_guarded_call_does_not_import_litellm() -> None:
+    assert not imported(GUARDED_CALL) & (HEAVY | DRAWING | {"asyncio"})

@@ -114,7 +114,7 @@ def _private_file(user: str) -> Iterator[Path]:
 
 def _allow(session: Session, wanted: Wanted) -> GuardedCall | None:
     """The call that has the amount set aside. Without an amount, none: then it is enough that something is left."""
-    from budgetctl.ledger.windows import refusal
+    from budgetctl.ledger.decisions import refusal
     from budgetctl.manager.enforcement import DEFAULT_TTL
     from budgetctl.manager.guarding import GuardedCall
     from budgetctl.names import check_note

@@ -11,8 +11,6 @@ from budgetctl.cli.reading import read_json
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.values import Price
 
-_MAX_TOKENS = ("max_completion_tokens", "max_tokens")
-
 
 class PromptOptions(NamedTuple):
     """What was given of a text, messages, or tokens, and of the longest answer."""
@@ -65,19 +63,12 @@ def _price_of_request(given: PromptOptions, document: Any) -> Price:
         )
     if request.get("system"):  # Anthropic's, which is no message
         messages = [{"role": "system", "content": request["system"]}, *messages]
-    longest = given.max_output_tokens
-    if longest is None:
-        longest = _longest_answer(request)
     from budgetctl.pricing import price_prompt
+    from budgetctl.pricing.counting.prompts import longest_answer
 
+    longest = longest_answer(request) if given.max_output_tokens is None else given.max_output_tokens
     model = _required(given.model or request.get("model"))
     return price_prompt(model, messages, longest, provider=given.provider)
-
-
-def _longest_answer(request: Mapping[str, Any]) -> Any:
-    """The larger one of two bounds, as nobody knows which one counts. What is no number is for the price to refuse."""
-    said = [request[name] for name in _MAX_TOKENS if request.get(name) is not None]
-    return max(said, default=0, key=lambda tokens: tokens if isinstance(tokens, int) else float("inf"))
 
 
 def _required(model: str | None) -> str:

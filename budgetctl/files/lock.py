@@ -52,12 +52,12 @@ class FileLock:
                 self._threads.release()
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Let the next writer in."""
         self._release_file()
         self._threads.release()
 
     def has_name(self) -> bool:
-        """Whether the file that is locked is still the one of its name: another one may have been made since."""
+        """Whether the locked file still has its name. Another file may have been put in its place since."""
         try:
             return self._fd is None or os.path.samestat(os.stat(self._path), os.fstat(self._fd))  # noqa: PTH116
         except FileNotFoundError:
@@ -117,8 +117,8 @@ class FileLock:
 class _Waiter:
     """A thread that blocks in `flock`, which itself knows no timeout.
 
-    When its owner gives up it stays in line, and the owner finds it there when it comes back: whoever tries again and
-    again has one thread, not many. A lock that it gets for nobody is passed on.
+    When its owner gives up, the thread stays in line, and the owner finds it there at the next try: an owner who tries
+    again and again has one thread, not many. A lock that the thread gets while nobody waits is passed on.
     """
 
     def __init__(self, fd: int) -> None:
@@ -177,12 +177,12 @@ class _Waiter:
 
 
 def _has_threads() -> bool:
-    """Whether only a thread stops that blocks. gevent's patches make greenlets of them: all of the program would."""
+    """Whether threads are real, so that one may block alone. gevent makes greenlets of them: then the program would."""
     return isinstance(_thread.start_new_thread, BuiltinFunctionType)
 
 
 def _poll(fd: int, deadline: float) -> bool:
-    """Ask again and again, which is not fair, and lets greenlets run meanwhile."""
+    """Try the lock again and again. That is not fair, but lets greenlets run meanwhile."""
     while time.monotonic() < deadline:
         time.sleep(_POLL_S)
         with contextlib.suppress(BlockingIOError):

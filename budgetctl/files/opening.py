@@ -1,7 +1,7 @@
-"""Reading files whose names others have chosen: what stands there may be anything.
+"""Reading files under names where others may have put anything.
 
-A pipe blocks whoever opens it until somebody writes, and a device may have no end. So nothing is read here but a
-regular file, and no more of it than is wanted.
+A pipe blocks its reader until somebody writes, and a device may have no end. So only regular files are read here, and
+no more bytes of them than the caller wants.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _FLAGS = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NO
 
 
 def open_regular(path: Path, *, more_flags: int = 0) -> BinaryIO:
-    """The open file. Raises `OSError` also for a directory, a pipe or a device."""
+    """The file, opened to read bytes. Raises `OSError` also for a directory, a pipe or a device."""
     descriptor = os.open(path, _FLAGS | more_flags)
     try:
         require_regular(os.fstat(descriptor), path)
@@ -28,7 +28,7 @@ def open_regular(path: Path, *, more_flags: int = 0) -> BinaryIO:
 
 
 def require_regular(status: os.stat_result, path: Path) -> None:
-    """Raise `OSError` for what is no regular file: it is neither to be read nor to be replaced."""
+    """Raise `OSError` for a directory, a pipe or a device: they are neither to be read nor to be replaced."""
     if stat.S_ISDIR(status.st_mode):
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):

@@ -1,4 +1,4 @@
-"""Putting a new file in the place of one that others read, and keeping others from doing so meanwhile."""
+"""Replacing a file that others read, one program at a time."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put a file of this content in the place of the one that is there: whoever reads sees one or the other.
+    """Put a file of this content in the place of the old one. Readers see the whole old file, or the whole new one.
 
-    Raises `OSError`, also where something else than a file is there, as a device behind a link.
+    Raises `OSError`, also where something else than a file is in the place, as a device behind a link.
     """
     path = path.resolve()  # the file, and not the link that somebody keeps in its place
     with suppress(FileNotFoundError):

@@ -1,1 +1,1 @@
-"""Budgets where calls are made: inside other people's programs. Nothing else of budgetctl imports from here."""
+"""Budgets inside other people's programs, around their calls. Nothing else of budgetctl imports from here."""

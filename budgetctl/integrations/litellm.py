@@ -1,11 +1,12 @@
 """Budgets for litellm's users: `Guard` around their calls, `BudgetctlLogger` behind them and in litellm's proxy.
 
-Use one of both for a call, else it is charged twice. The proxy's configuration names `proxy_logger`:
+Use only one of the two for a call, else it is charged twice. The proxy's configuration names `proxy_logger`:
 
     litellm_settings:
       callbacks: budgetctl.integrations.litellm.proxy_logger
 
-which keeps the budgets of `$BUDGETCTL_PROJECT` (else `default`) in `$BUDGETCTL_STORE` (else where they always are).
+`proxy_logger` keeps the budgets of `$BUDGETCTL_PROJECT` (by default `default`) in `$BUDGETCTL_STORE` (by default in
+the platform's data directory).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _lock = threading.Lock()
 
 
 def __getattr__(name: str) -> BudgetctlLogger:
-    """Make `proxy_logger` when it is asked for: who imports this for a guard needs no store of that name."""
+    """Make `proxy_logger` on its first use: an import for `Guard` alone opens no store."""
     if name != "proxy_logger":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with _lock:

@@ -17,7 +17,7 @@ log = logging.getLogger("budgetctl")
 
 
 class LitellmCall(GuardedCall):
-    """A guarded call that ends by an answer or a stream of litellm's. Its prompt are the messages."""
+    """A guarded call that ends by an answer or a stream of litellm's."""
 
     def commit_response(self, response: Any) -> None:
         """End a call that litellm has answered as a whole."""
@@ -27,7 +27,10 @@ class LitellmCall(GuardedCall):
             self.commit_answer(partial(price_answer, response, self._prompt, provider=self._provider))
 
     def end_stream(self, stream: Any, *, failed: bool = False) -> None:
-        """End a call of whose stream no more is read: pay for what came, and where nothing did, for the prompt."""
+        """End a call whose stream is read no further: charge its chunks, or without any the prompt.
+
+        `failed` says that the stream has ended by an error: without any chunk, it costs nothing.
+        """
         chunks = getattr(stream, "chunks", None)
         seller = getattr(stream, "custom_llm_provider", None)
         if seller == "cached_response" or (failed and not chunks):
@@ -38,7 +41,7 @@ class LitellmCall(GuardedCall):
             self.commit_prompt()
 
     def give_up(self, answer: Any) -> None:
-        """End a call whose caller was interrupted or has gone: release the hold, or pay for what was answered."""
+        """End a call whose caller was interrupted or has gone: charge its answer, or release the hold without one."""
         if answer is None:
             self.release()
         elif hasattr(answer, "__next__") or hasattr(answer, "__anext__"):

@@ -1,4 +1,4 @@
-"""`Guard`: litellm's `completion` and `acompletion`, which set money aside first and pay what the call did cost."""
+"""`Guard`: litellm's `completion` and `acompletion` inside a budget, which is asked before a call and charged after."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from budgetctl.manager.enforcement import DEFAULT_TTL
 from budgetctl.manager.threads import finish, leave
 from budgetctl.money import to_float
 from budgetctl.names import check_model
+from budgetctl.pricing.counting.prompts import longest_answer
 
 DEFAULT_OUTPUT_TOKENS = 4096
-"""What a call is taken to answer at most when neither it nor litellm's price map says so."""
+"""The longest answer of a call in tokens, when neither the call nor litellm's price map says one."""
 
 
 class Guard:
     """Chat completions inside the budgets of a manager.
 
-    A call takes litellm's arguments. Before it, the price of its prompt and of the longest answer is set aside: the
-    larger one of `max_completion_tokens` and `max_tokens` (those of `extra_body` too), else the model's
-    `max_output_tokens` in litellm's price map, else `max_output_tokens` here; say how long an answer may be, and more
-    calls fit into a budget at once. After it, what the call did cost is charged. A stream is charged when it ends, is
-    closed or is forgotten.
+    A call takes litellm's arguments. Before the call, the price of its prompt and of its longest answer is set aside.
+    The longest answer is the larger one of `max_completion_tokens` and `max_tokens` (those of `extra_body` too), else
+    the model's `max_output_tokens` in litellm's price map, else `max_output_tokens` of this guard. Where a call says
+    how long its answer may be, more calls fit into a budget at once. After the call, its cost is charged. A stream is
+    charged when it ends, is closed or is forgotten.
 
     A call that no limit allows is not made: it raises `litellm.BudgetExceededError`, from `OverBudgetError`. A call
-    that fails costs nothing. `user` is the budget's, and is not sent to the provider. Tools and the size of images
+    that fails costs nothing. `user` names the budget, and is not sent to the provider. The tokens of tools and images
     are not known before the call; they are charged after it.
     """
 
@@ -49,7 +50,7 @@ class Guard:
         ttl: str | float = DEFAULT_TTL,
         **arguments: Any,
     ) -> Any:
-        """`litellm.completion` for a user. What is set aside is given up after `ttl` if this process dies."""
+        """`litellm.completion` for a user. If this process dies, the hold expires after `ttl`."""
         call = self._call(user, model, messages, hold_id, arguments)
         answer = None
         try:
@@ -114,15 +115,15 @@ class Guard:
             ) from error
 
     def _longest_answer(self, model: str, arguments: dict[str, Any]) -> int:
-        """How many tokens may come back, over all of the answers that are asked for."""
+        """The tokens of the longest answer, times the number of answers that are asked for (`n`)."""
         sent = [arguments, arguments["extra_body"]] if isinstance(arguments.get("extra_body"), dict) else [arguments]
-        given = max(_count(each.get(name)) for each in sent for name in ("max_completion_tokens", "max_tokens"))
+        given: int = longest_answer(*sent, tokens_of=_count)
         tokens = given or _listed_maximum(model, arguments.get("custom_llm_provider")) or self._max_output_tokens
         return tokens * max(1, *(_count(each.get("n")) for each in sent))
 
 
 def _count(value: Any) -> int:
-    """A number of a call's arguments; 0 for one that is not given or means nothing."""
+    """The number that an argument of a call states; 0 for one that is missing or means no number."""
     try:
         return 0 if isinstance(value, bool) else max(0, int(value))
     except (TypeError, ValueError, OverflowError):

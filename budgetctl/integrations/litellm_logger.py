@@ -1,4 +1,4 @@
-"""`BudgetctlLogger`: a callback of litellm's that charges what its calls cost, and denies them in its proxy."""
+"""`BudgetctlLogger`: a callback of litellm's that charges the cost of its calls, and denies calls in its proxy."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from budgetctl.errors import BudgetctlError, CannotPriceError, InvalidResponseError, InvalidValueError, UnknownUserError
+from budgetctl.ledger.decisions import denial
 from budgetctl.ledger.values import Price, Usage
-from budgetctl.ledger.windows import denial
 from budgetctl.manager import BudgetManager
 from budgetctl.manager.threads import finish
 from budgetctl.money import ZERO, from_number
@@ -27,32 +27,32 @@ from budgetctl.pricing import price_answer, without_price
 log = logging.getLogger("budgetctl")
 
 _PROXY_ADMIN = "default_user_id"
-"""Whom the proxy's master key belongs to: not a person, so that what the request says is asked for."""
+"""The user that the proxy's master key belongs to. It is no person: the request says for whom it is."""
 
 _MOST_UNTOLD = 10_000
-"""A server has streams that are broken off, of which litellm tells nothing, for as long as it runs."""
+"""How many calls are remembered whose end litellm has not told: a server gathers streams that were broken off."""
 
 _TELLERS = frozenset({"_client_async_logging_helper", "dispatch_success_handlers", "async_success_handler"})
-"""The coroutines of litellm's by which it tells of an asynchronous call, or puts that into the line of its worker."""
+"""litellm's coroutines that tell callbacks of an asynchronous call, or put the call into the line of its worker."""
 
 
 class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not followed by mypy
     """Charges each response once to the user of its call: `litellm.callbacks = [BudgetctlLogger(manager)]`.
 
-    The user is the first of these that is given: `metadata["user_api_key_user_id"]`, whom the proxy's key belongs
-    to (the master key: nobody); `metadata["user_api_key_end_user_id"]`, for whom the proxy found the request to be;
-    `metadata["user"]`; `user`. Only the proxy can say the first two. An unknown user is logged, and nothing else:
-    calls go on, and cost nobody. Answers of litellm's cache cost nothing. litellm tells of a stream once it has ended:
-    one that is broken off is not charged here.
+    The user is the first of these that is given: `metadata["user_api_key_user_id"]`, the owner of the proxy's key (the
+    master key has none); `metadata["user_api_key_end_user_id"]`, the end user that the proxy found in the request;
+    `metadata["user"]`; `user`. Only the proxy can set the first two. An unknown user is logged, and the call goes on
+    and is charged to nobody. Answers of litellm's cache cost nothing. litellm tells of a stream once it has ended: a
+    stream that is broken off is not charged here.
 
-    litellm tells of asynchronous calls later, by tasks of the running loop, and drops some of them when that ends:
-    `await logger.flush()` before, as the last thing in what `asyncio.run` is given. What it has not told of when the
-    program ends is not charged, and logged by its number. `Guard` needs none of that.
+    litellm tells of asynchronous calls later, by tasks of the running loop, and drops some of them when the loop ends:
+    `await logger.flush()` as the last statement of the coroutine that `asyncio.run` is given. Calls of which litellm
+    has not told when the program ends are not charged, and their number is logged. `Guard` needs no `flush`.
 
     In the proxy, a request of a user with nothing left is answered with 422 (`litellm.budget_exceeded_status_code`)
     and not sent, and with 503 while the store cannot be asked. A limit for some models is looked at when its pattern
-    means the model that the request names, or that of any deployment which the proxy's router has under this name; and
-    what the call costs counts there too, whatever the deployment's own model is called.
+    means the model that the request names, or the model of any deployment that the proxy's router has under this name.
+    The cost of the call counts there too, whatever the deployment's own model is called.
     """
 
     def __init__(self, manager: BudgetManager) -> None:
@@ -64,14 +64,14 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
     async def flush(self) -> None:
         """Wait until litellm has told of all asynchronous calls that have answered, and these are charged.
 
-        To be awaited before the loop ends, which is when litellm drops what it has not told yet.
+        To be awaited before the loop ends: litellm then drops the calls of which it has not told.
         """
         while telling := _tasks_that_tell():
             await asyncio.wait(telling)
         await GLOBAL_LOGGING_WORKER.flush()
 
     def untold(self) -> int:
-        """How many of the last calls litellm has begun, and has not told the end of."""
+        """The number of calls that litellm has begun, of the last 10,000, and whose end it has not told."""
         return len(self._untold)
 
     def log_pre_api_call(self, model: Any, messages: Any, kwargs: dict[str, Any]) -> None:  # noqa: ARG002 - litellm's signature
@@ -97,7 +97,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
         self.log_failure_event(kwargs, response_obj, start_time, end_time)
 
     def log_success_event(self, kwargs: dict[str, Any], response_obj: Any, start_time: Any, end_time: Any) -> None:  # noqa: ARG002 - litellm's signature
-        """Charge what `litellm.completion` and its kin have answered; of a stream, once it has ended."""
+        """Charge an answer of `litellm.completion` and its kin; a stream once it has ended."""
         self._charge(kwargs, response_obj)
 
     async def async_log_success_event(
@@ -107,7 +107,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
         start_time: Any,  # noqa: ARG002 - litellm's signature
         end_time: Any,  # noqa: ARG002
     ) -> None:
-        """Charge what `litellm.acompletion` and its kin have answered."""
+        """Charge an answer of `litellm.acompletion` and its kin."""
         await finish(partial(self._charge, kwargs, response_obj))
 
     async def async_pre_call_hook(
@@ -131,7 +131,7 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
             raise HTTPException(status, {"error": reason})
 
     def _denial(self, user: str, model: str | None) -> tuple[str | None, int]:
-        """Why a request of the user is denied, or None, and with which status."""
+        """The reason for which a request of the user is denied, or None, and the status of the answer."""
         try:
             decision = self._manager.check(user, model=model, called=_deployed_as(model))
         except (UnknownUserError, InvalidValueError) as error:
@@ -164,11 +164,11 @@ class BudgetctlLogger(CustomLogger):  # type: ignore[misc]  # litellm is not fol
 
 
 def price_of(kwargs: Mapping[str, Any], response: Any) -> Price:
-    """What a call has cost.
+    """The price of a call that litellm tells of.
 
     A router and the proxy put their own name for the model into the response, which may be another model's in the
-    price map: what counts is the one that was called. Prices that were given to the router are litellm's to apply,
-    and so are names that only its configuration explains. What nobody can price is recorded without, for `reprice`.
+    price map: the model that was called counts. Prices that were given to the router are litellm's to apply, and so
+    are names that only its configuration explains. A usage that nobody can price is recorded without, for `reprice`.
     """
     called, provider = kwargs.get("model"), kwargs.get("custom_llm_provider")
     cost = kwargs.get("response_cost")
@@ -213,7 +213,7 @@ def _has_own_prices(kwargs: Mapping[str, Any]) -> bool:
 
 
 def _user_of(user: Any, *documents: Any) -> str | None:
-    """Whom a call is for. Of several documents of metadata, the last one that has a name for it counts."""
+    """The user of a call, or None. Of several documents of metadata, the last one that has a field counts."""
     said: dict[str, Any] = {}
     for document in documents:
         if isinstance(document, Mapping):
@@ -236,7 +236,7 @@ _loggers: weakref.WeakSet[BudgetctlLogger] = weakref.WeakSet()
 
 
 def _watch(logger: BudgetctlLogger) -> None:
-    """Have what a logger was not told of logged when the program ends."""
+    """When the program ends, log the number of calls whose end a logger was not told."""
     if not _loggers:
         # litellm tells of some calls at exit. What is registered later is done earlier: so that has to be, once more.
         last = getattr(GLOBAL_LOGGING_WORKER, "_flush_on_exit", None)

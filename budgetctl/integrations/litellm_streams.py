@@ -12,7 +12,7 @@ from budgetctl.manager.threads import finish, leave
 
 
 class _Guarded:
-    """What both kinds of streams share. Other attributes are those of litellm's stream."""
+    """The end of a guarded stream, for both kinds. Other attributes are those of litellm's stream."""
 
     def __init__(self, stream: Any, call: LitellmCall) -> None:
         self._stream = stream
@@ -55,7 +55,7 @@ class GuardedStream(_Guarded):
             raise
 
     def close(self) -> None:
-        """Read no more, and charge what has come."""
+        """Read no more, and charge the chunks that have come."""
         if self._is_closed:
             return
         try:
@@ -98,7 +98,7 @@ class AsyncGuardedStream(_Guarded):
             raise
 
     async def aclose(self) -> None:
-        """Read no more, and charge what has come."""
+        """Read no more, and charge the chunks that have come."""
         if self._is_closed:
             return
         try:

@@ -1,1 +1,1 @@
-"""What a ledger knows and by which rules: values, the protocol of stores, windows, holds, top-ups. No I/O."""
+"""The ledger without I/O: its values, the protocol of its stores, and the rules of windows, decisions and top-ups."""

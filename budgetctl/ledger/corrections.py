@@ -1,6 +1,7 @@
-"""Values of what looks back at the ledger: filters, corrections, differences, soft limits that are crossed.
+"""Values of bookkeeping: filters of entries, corrections, differences, soft limits that are crossed.
 
-Apart from `models`, since the common commands need none of them, and each takes a fraction of a millisecond to define.
+They are not in `ledger.values`, since the common commands need none of them, and each takes a fraction of a millisecond
+to define.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ class HistoryFilter(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """What an entry's cost was, and what it is by the prices of now. `entry` is the one that makes up the difference.
+    """The cost of an entry `before` and `after` its correction to the prices of now.
 
-    `is_counted` says whether that counts in a window that is still open; else it is history only. Both are None when
-    nothing was written.
+    `entry` is the number of the entry that makes up the difference. `is_counted` says whether that entry counts in a
+    window that is still open; else it is history only. Both are None when nothing was written.
     """
 
     user: str
@@ -39,7 +40,7 @@ class Correction(NamedTuple):
 
 
 class CorrectionRequest(NamedTuple):
-    """That the user's entry of that number cost `amount`, by `pricing`."""
+    """The right cost of a user's entry: `amount`, by `pricing`."""
 
     user: str
     number: int
@@ -49,7 +50,7 @@ class CorrectionRequest(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A counter (`spent`, `held`, `spent by model`), or a `closed` window's record, that is not what was posted."""
+    """A counter (`spent`, `held`, `spent by model`) or the record of a `closed` window that is not what was posted."""
 
     user: str
     what: str
@@ -61,7 +62,7 @@ class Difference(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """That so many percent of a limit are spent."""
+    """A soft limit that is crossed: `percent` of the limit are spent."""
 
     standing: Standing
     percent: int

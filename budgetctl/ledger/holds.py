@@ -1,4 +1,7 @@
-"""Values of permission: what is decided, asked for and set aside. Apart from `models` as those of `audit` are."""
+"""Values of permission: decisions, holds, and requests for holds.
+
+They are not in `ledger.values`, since commands that only look at budgets need none of them.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,9 @@ class Hold(NamedTuple):
 
 
 class HoldRequest(NamedTuple):
-    """Money to set aside for a call of the user's, for so many microseconds at most.
+    """Money to set aside for a call of the user's, for `ttl_us` microseconds at most.
 
-    `called` are other names of the model: it is set aside in the limits for these too.
+    `called` are other names of the model: the money is set aside in the limits for these names too.
     """
 
     hold_id: str
@@ -57,5 +60,5 @@ class HoldRequest(NamedTuple):
 
     @property
     def names(self) -> str | None:
-        """All that the call's model is called, as one text."""
+        """All names of the call's model, as one text."""
         return names_of_call(self.called, self.model)

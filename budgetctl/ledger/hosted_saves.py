@@ -1,8 +1,8 @@
-"""What a save of litellm's hosted client means, as pure functions.
+"""The meaning of a save of litellm's hosted client, as pure functions.
 
 The client posts all its records after each change, from a thread of its own: saves arrive late, twice and in any order,
-and none knows what other clients have spent. So the server keeps a *shadow* of each record for each client, the last
-state that it accepted, and what a save says is the difference to that.
+and none knows what other clients have spent. So the server keeps a *shadow* of each record for each client: the last
+state that it accepted. The meaning of a save is its difference to the shadow.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 from budgetctl.money import ZERO, Picodollars
 
 LATENESS_US = 2_000_000
-"""No save arrives later than this after one that was made after it. The latest of litellm's seen: 0.45 s."""
+"""The longest time by which a save may arrive behind a later one. The longest seen of litellm's clients: 0.45 s."""
 
 _NOISE = 10**11
-"""Of so many picodollars, one may be what is left of adding floats."""
+"""An amount of so many picodollars may be off by one, as clients add up floats."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class State(NamedTuple):
-    """What a record says: its terms, and what was spent in the window that began at `last_us`, in all and by model.
+    """The content of a record: its terms, and the spend of the window that began at `last_us`, in all and by model.
 
-    `duration` is in days, or None for a record without one, which has no `last_us` either.
+    `duration` is in days. A record without a duration has None, and no `last_us` either.
     """
 
     total: Picodollars
@@ -37,25 +37,25 @@ class State(NamedTuple):
 
     @property
     def rest(self) -> int:
-        """What was spent on no model. Less than nothing where a client was caught between counting the two."""
+        """The spend on no model. Negative where a client was caught between its counts by model and in all."""
         return self.cost - sum(self.models.values())
 
     @property
     def terms(self) -> tuple[Any, ...]:
-        """What the client sets, and does not count."""
+        """The fields that the client sets, and does not count."""
         return self.total, self.duration, self.extra
 
     def spent_nothing(self) -> State:
-        """The state with which its window began."""
+        """The state at the beginning of its window."""
         return self._replace(cost=ZERO, models=NOTHING)
 
 
 class Posted(NamedTuple):
     """A user's record in a save.
 
-    `identity` names the client that keeps it. `incarnation` and `baseline` are of the budget that it was loaded from;
-    a record without them was made by the client's `create_budget`, at `created_us`. `is_new` says that it was not
-    charged since.
+    `identity` names the client that keeps the record. `incarnation` names the budget that the client has loaded, and
+    `baseline` is the state of that budget then. A record without them was made by the client's `create_budget`, at
+    `created_us`. `is_new` says that it has not been charged since.
     """
 
     user: str
@@ -68,10 +68,11 @@ class Posted(NamedTuple):
 
 
 class Shadow(NamedTuple):
-    """The last state of a record that was accepted, and when it last advanced.
+    """The last accepted `state` of a record, which last advanced at `advanced_us`.
 
-    At `since_us` a reset or another window began, which ended the state `before`, which last advanced at `before_us`.
-    `pending` is a record of nothing spent that is late, or a reset: the next save says which, or that there is none.
+    At `since_us` the generation of this state began, by a reset or with a window. `before` is the last state of the
+    generation before, which last advanced at `before_us`. `pending` is a record without any spending: either a late
+    save, or a reset. The next save tells which; if none comes, it is a reset.
     """
 
     state: State
@@ -83,15 +84,15 @@ class Shadow(NamedTuple):
 
     @property
     def conclude_us(self) -> int | None:
-        """When what is pending is a reset, unless a save comes before."""
+        """The time from which on the pending record counts as a reset, if no save comes before."""
         return None if self.pending is None else self.advanced_us + LATENESS_US
 
 
 class Meaning(NamedTuple):
-    """What to do: keep this shadow, perhaps reset the budget, then charge these amounts by model.
+    """The steps that a save stands for: keep `shadow`, reset the budget if `is_reset`, then charge amounts by model.
 
-    None stands for no model. Its amount is negative where an earlier save was of the moment between a client's
-    counting in all and by model: then the model's amount makes up for it.
+    None stands for no model. Its amount is negative where an earlier save was made between the client's count in all
+    and that by model: the model's amount then makes up for it.
     """
 
     shadow: Shadow
@@ -100,7 +101,7 @@ class Meaning(NamedTuple):
 
 
 def interpret(shadow: Shadow, posted: State, now_us: int, *, is_new: bool = False) -> Meaning:
-    """What a record in a save means, given its shadow."""
+    """The meaning of a record in a save, given its shadow."""
     if posted == shadow.state and shadow.pending is None:  # as most of a save's records are
         return Meaning(shadow)
     order = _order(posted, shadow.state)
@@ -112,21 +113,21 @@ def interpret(shadow: Shadow, posted: State, now_us: int, *, is_new: bool = Fals
 
 
 def conclude(shadow: Shadow, now_us: int) -> Meaning:
-    """What has become of the shadow without another save. It became so when it was due, whoever asks so late."""
+    """The meaning of a shadow after which no save came. A pending reset counts from when it was due, not from now."""
     if shadow.pending is None or shadow.conclude_us is None or now_us < shadow.conclude_us:
         return Meaning(shadow)
     return _begun(shadow, shadow.pending, shadow.conclude_us)._replace(is_reset=True)
 
 
 def created(posted: State, now_us: int) -> Meaning:
-    """What the first record of a client's `create_budget` means: all that it has spent is new."""
+    """The meaning of the first record of a client's `create_budget`: all of its spend is new."""
     return interpret(Shadow(posted.spent_nothing()), posted, now_us)
 
 
 def is_created_again(shadow: Shadow, posted: State, now_us: int) -> bool:
-    """Whether the record is of a new budget, where the shadow is of one that has been deleted since.
+    """Whether the record is of a new budget, where the budget of the shadow has been deleted.
 
-    A client that does not know of that goes on posting the old record.
+    A client that does not know of the deletion goes on posting the old record.
     """
     state = shadow.state
     if _is_recent(shadow.advanced_us, now_us) or _order(posted, state) > 0:
@@ -136,7 +137,7 @@ def is_created_again(shadow: Shadow, posted: State, now_us: int) -> bool:
 
 
 def _of_same_window(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Meaning:
-    """More was spent, or the record is late, or there was a reset."""
+    """The meaning of a record of the shadow's own window: more spend, a late save, or a reset."""
     accepted = _without_noise(posted, shadow.state)
     if _covers(accepted, shadow.state):
         charges = _differences(shadow.state, accepted)
@@ -150,7 +151,7 @@ def _of_same_window(shadow: Shadow, posted: State, now_us: int, *, is_new: bool)
 
 
 def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: bool) -> Meaning:
-    """A late save from before the client's window passed: what it adds to the last one of then was spent, too."""
+    """The meaning of a late save from an earlier window: its difference to the last state of that window is spend."""
     before = shadow.before
     if before is not None and posted.last_us == before.last_us and _is_recent(shadow.since_us, now_us):
         accepted = _without_noise(posted, before)
@@ -169,14 +170,14 @@ def _of_window_before(shadow: Shadow, posted: State, now_us: int, *, is_new: boo
 
 
 def _begun(shadow: Shadow, posted: State, now_us: int) -> Meaning:
-    """The client began to count from nothing again: all that is posted is new."""
+    """The meaning of a record whose client has begun to count from nothing: all of its spend is new."""
     state, charges = _from_nothing(posted)
     began = Shadow(state, advanced_us=now_us, since_us=now_us, before=shadow.state, before_us=shadow.advanced_us)
     return Meaning(began, charges)
 
 
 def _from_nothing(posted: State) -> tuple[State, dict[str | None, int]]:
-    """The state that is accepted where nothing was spent before, and what was spent since, by model."""
+    """The state to accept where nothing was spent before, and its spend by model."""
     nothing = posted.spent_nothing()
     accepted = _without_noise(posted, nothing)
     # The models may still be those of before, where the client was caught between resetting the two.
@@ -185,7 +186,7 @@ def _from_nothing(posted: State) -> tuple[State, dict[str | None, int]]:
 
 
 def _order(one: State, other: State) -> int:
-    """Whether the window of one began before (-1) or after (1) that of the other."""
+    """-1 when the window of the first state began before that of the other, 1 when after, else 0."""
     if one.last_us is None or other.last_us is None:
         return 0
     return (one.last_us > other.last_us) - (one.last_us < other.last_us)
@@ -198,7 +199,7 @@ def _covers(posted: State, state: State) -> bool:
 
 
 def _differences(state: State, posted: State) -> dict[str | None, int]:
-    """What was spent between two states, by model."""
+    """The spend between two states, by model."""
     differences: dict[str | None, int] = {
         model: cost - state.models.get(model, 0) for model, cost in posted.models.items()
     }

@@ -1,6 +1,6 @@
 """Keys that make a repeated request change nothing.
 
-What is compared is the request (usage or stated amount), never the computed price, which may change between two tries.
+Requests are compared by their usage or stated amount, never by the computed price, which may change between two tries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def caller_key(key: str, *, amount: Picodollars, model: str | None, usage: Mappi
 def commit_key(
     hold_id: str, *, amount: Picodollars, model: str | None, usage: Mapping[str, Any] | None
 ) -> IdempotencyKey:
-    """The key of what a hold is committed with: another usage, or amount where none is known, is another commit."""
+    """The key of a hold's commit. Another usage is another commit, or another amount where no usage is known."""
     return _key("commit", hold_id, amount, model, usage)
 
 
@@ -43,7 +43,7 @@ def _key(
 def response_key(usage: Usage) -> IdempotencyKey | None:
     """The key that a saved response has by itself, or None for one without an id.
 
-    Ids alone collide (some servers count to 999, mocks repeat one), so that everything that was read is part of it.
+    Ids alone collide (some servers count to 999, mocks repeat one), so that the whole usage is part of the key.
     """
     if usage.request_id is None:
         return None
@@ -54,4 +54,9 @@ def response_key(usage: Usage) -> IdempotencyKey | None:
 def _digest(value: object) -> bytes:
     from hashlib import blake2b
 
-    return blake2b(_ENCODER.encode(value).encode(), digest_size=16).digest()
+    return blake2b(canonical(value), digest_size=16).digest()
+
+
+def canonical(value: object) -> bytes:
+    """The JSON that equal values have in common."""
+    return _ENCODER.encode(value).encode()

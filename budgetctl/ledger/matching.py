@@ -1,4 +1,4 @@
-"""Which models a pattern means: one rule for every door and every database.
+"""Whether a pattern means a model: one rule for every interface and every database.
 
 A model has many names. `openai/gpt-4o` and `gpt-4o` are one model of one seller, `gpt-4o-2024-08-06` is what its
 answers call it, and Bedrock sells a Claude as `us.anthropic.claude-sonnet-4-20250514-v1:0`. A pattern means a model if
@@ -9,8 +9,8 @@ it fits any of these spellings, whatever the case of their letters:
   seller that litellm takes for it.
 - Both are held against names with and without a version, and Bedrock's also without the region and the maker.
 
-A call has several names when it was asked for by another one than its answer says. They are one text, a line for each,
-as no name has a line's end in it (`names_of_call`). The seller that one of them says sells the others too.
+The model of a call has several names when its answer says another one than the request. They are kept as one text, a
+line for each, as no name has a line's end in it (`names_of_call`). A seller in one of the names sells the others too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _SELLERS = (
     (r"(chat)?dolphin$", "nlp_cloud"),
     (r"([a-z]+|ai21)\.[a-z]|us-gov\.", "bedrock"),
 )
-"""To whom litellm attributes a bare name that begins so."""
+"""The seller to which litellm attributes a bare name, by the name's beginning."""
 
 _SAME_SELLERS = (
     ("openai", "text-completion-openai", "custom_openai", "aiohttp_openai"),
@@ -75,7 +75,7 @@ _CUTS = (
     rf"[-@](20\d\d-{_MONTH}-{_DAY}|20\d\d{_MONTH}{_DAY}|2\d{_MONTH}{_DAY}|{_MONTH}{_DAY}|2[3-9]{_MONTH})$"
     rf"|-{_MONTH}-20\d\d$|(?<=-preview)-{_MONTH}-{_DAY}$|(?<=-exp)-{_MONTH}-{_DAY}$|[-@]0\d\d$|[-:@](latest|default)$",
 )
-"""What is cut off the end of a name, one after the other: the last one has dates as the map has them."""
+"""The endings that are cut off a name, one after the other; the last is a date as the map writes it."""
 
 
 def names_of_call(called: Sequence[str], model: str | None) -> str | None:
@@ -96,7 +96,7 @@ def means(pattern: str, names: str) -> bool:
 
 
 def _names_seller(pattern: str, seller: str) -> bool:
-    """Whether a pattern is about sellers. One that merely begins as a seller does (`o*`, `c*`) is about models."""
+    """Whether a pattern names a seller. A pattern that merely begins like one (`o*`, `c*`) is for models."""
     if "/" in pattern:
         return True
     head = seller.partition("/")[0]
@@ -107,7 +107,7 @@ def _names_seller(pattern: str, seller: str) -> bool:
 
 @functools.lru_cache(maxsize=1024)
 def _spellings(names: str) -> tuple[tuple[str, str], ...]:
-    """The sellers and bare names by which a model may be meant; with an empty seller, by whomever it is sold."""
+    """The pairs of seller and bare name by which a pattern may mean a model. An empty seller stands for any."""
     paths = [[part.strip() for part in name.split("/") if part.strip()] for name in names.lower().split("\n")]
     stated = next((path[0] for path in paths if len(path) > 1), "")
     found: dict[tuple[str, str], None] = {}
@@ -120,7 +120,7 @@ def _spellings(names: str) -> tuple[tuple[str, str], ...]:
 
 
 def _sellers(path: Sequence[str]) -> Iterator[str]:
-    """What may stand for the seller before a bare name: all of its path, the ends of that, its first part alone."""
+    """The texts before a bare name that may be its seller: the whole path, the ends of the path, its first part."""
     if not path:
         return
     same = next((names for names in _SAME_SELLERS if path[0] in names), (path[0],))
@@ -132,13 +132,13 @@ def _sellers(path: Sequence[str]) -> Iterator[str]:
 
 
 def _seller_of(bare: str) -> str:
-    """Whom litellm takes for the seller of a bare name; empty where it asks for one."""
+    """The seller that litellm takes for a bare name; empty where litellm asks for one."""
     makers = (maker for prefixes, maker in MAKERS if bare.startswith(prefixes))
     return next(makers, "") or next((seller for start, seller in _SELLERS if re.match(start, bare)), "")
 
 
 def _versions(bare: str) -> Iterator[str]:
-    """A bare name, and what is left of it without a region, a maker and versions."""
+    """A bare name, and the same name without its region, its maker and its versions."""
     before = re.match(_OF_BEDROCK, bare)
     region, maker = before.groups("") if before else ("", "")
     names = [bare.removeprefix(region + maker)]

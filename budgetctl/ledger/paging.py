@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -21,3 +21,13 @@ def in_pages(page: Callable[[Place | None], tuple[Iterable[Item], Place | None]]
         yield from items
         if place is None:
             return
+
+
+def in_batches(batch: Callable[[Place | None], Sequence[Item]], place_of: Callable[[Item], Place]) -> Iterator[Item]:
+    """All items of batches, each of which begins behind the last item of the one before. An empty one is the end."""
+
+    def page(place: Place | None) -> tuple[Sequence[Item], Place | None]:
+        items = batch(place)
+        return items, place_of(items[-1]) if items else None
+
+    return in_pages(page)

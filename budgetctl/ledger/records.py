@@ -33,7 +33,7 @@ _MISSING = object()
 
 
 def record_of(budget: Budget) -> Record:
-    """The record of a budget as it stands now. Without anything spent or reset it says nothing of costs."""
+    """The record of a budget as it stands now. A budget without any spending or reset has no fields of costs."""
     limit = budget.limit
     record: Record = {"total_budget": to_float(limit.amount)}
     duration = parse_duration(limit.duration) if limit.duration else None
@@ -48,7 +48,7 @@ def record_of(budget: Budget) -> Record:
 
 
 def change_of(record: Any, before: Record | None) -> BudgetChange:
-    """What has to change in a budget whose record was `before` so that it becomes `record`.
+    """The change of a budget by which its record `before` becomes `record`.
 
     `before` is None for a user who has none yet. Raises `InvalidValueError` for a record that no budget can have.
     """
@@ -105,7 +105,7 @@ def _model_costs(value: Any) -> dict[str, Picodollars]:
 
 
 def _extra(record: Mapping[str, Any], old: Mapping[str, Any]) -> Record | None:
-    """The keys that only the caller has a reason to show, or None where they are those of the old record."""
+    """The caller's own keys of a record, or None where they are those of the old record."""
     own, before = _own(record), _own(old)
     if own == before:  # which may be longer than is taken today
         return None
@@ -114,9 +114,9 @@ def _extra(record: Mapping[str, Any], old: Mapping[str, Any]) -> Record | None:
 
 
 def _own(record: Mapping[str, Any]) -> Record:
-    """The keys which budgetctl does not know, and those which it leaves away but somebody wrote.
+    """The keys that budgetctl does not know, and those that somebody wrote although budgetctl leaves them away.
 
-    What was written must be there when it is read.
+    A key that was written has to be there when the record is read.
     """
     shown = {"total_budget", *(key for key in _COSTS if record.get(key))}
     if record.get("duration") is not None:

@@ -109,18 +109,27 @@ class Asked:
 
     `parts` are the names of what the method returns, where that is no named tuple. `cursor` gives the parameters that
     continue a list behind an item, from the item and the parameters so far. `is_bulk` marks an operation that may take
-    long, or much. `of_project_too` allows the empty name as the user, for the budget of the whole project.
+    long, or much. `is_iterated` says that the items of a list come one after the other. `of_project_too` allows the
+    empty name as the user, for the budget of the whole project.
     """
 
-    __slots__ = ("cursor", "is_bulk", "kind", "of_project_too", "parts")
+    __slots__ = ("cursor", "is_bulk", "is_iterated", "kind", "of_project_too", "parts")
 
     def __init__(
-        self, kind: Kind, parts: tuple[str, ...], cursor: Cursor | None, *, is_bulk: bool, of_project_too: bool
+        self,
+        kind: Kind,
+        parts: tuple[str, ...],
+        cursor: Cursor | None,
+        *,
+        is_bulk: bool,
+        is_iterated: bool,
+        of_project_too: bool,
     ) -> None:
         self.kind = kind
         self.parts = parts
         self.cursor = cursor
         self.is_bulk = is_bulk
+        self.is_iterated = is_iterated
         self.of_project_too = of_project_too
 
 
@@ -139,7 +148,14 @@ def _asked(
     """Mark a method of `Store`: the server's routes, its client and PostgreSQL's retries follow from the marks."""
 
     def mark(method: _Method) -> _Method:
-        method.asked = Asked(kind, parts, cursor, is_bulk=is_bulk, of_project_too=of_project_too)  # type: ignore[attr-defined]
+        method.asked = Asked(  # type: ignore[attr-defined]
+            kind,
+            parts,
+            cursor,
+            is_bulk=is_bulk,
+            is_iterated=method.__annotations__["return"].startswith("Iterator"),
+            of_project_too=of_project_too,
+        )
         return method
 
     return mark
@@ -151,73 +167,13 @@ def _behind_budget(budget: Budget, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 class Store(Protocol):
-    """One project's budgets."""
+    """One project's budgets. Its operations stand in the order in which a server describes them."""
 
     project: str
-
-    @_asked("read", parts=("now_us",))
-    def now_us(self) -> int:
-        """The store's time: microseconds since 1970, UTC."""
-
-    def change_token(self) -> object:
-        """Equal tokens mean that no other connection has committed anything in between."""
-
-    @_asked("read", parts=("exists",))
-    def exists(self) -> bool:
-        """Whether anything was ever stored for the project."""
-
-    @_asked("once", parts=("budget", "is_new"), of_project_too=True)
-    def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
-        """Create the user's budget, and say whether it is new. Raises `AlreadyExistsError` on `error`."""
-
-    @_asked("once", parts=("is_new",), is_bulk=True)
-    def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
-        """Create budgets for those who have none, all of them or nothing, and say who was new."""
-
-    @_asked("once")
-    def change_budget(self, user: str, change: BudgetChange) -> Budget:
-        """Change what `change` states. A change of amount closes nothing; of duration it carries the spend."""
-
-    @_asked("once")
-    def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
-        """Give the user another limit, for models of a pattern or all. What was spent does not count against it."""
-
-    @_asked("once")
-    def remove_limit(self, user: str, name: str) -> Budget:
-        """Take a limit away, but not the one that every budget has. Its entries stay."""
-
-    @_asked("once", of_project_too=True)
-    def delete_budget(self, user: str) -> None:
-        """Delete the budget; its entries stay, and the name is free for a new one."""
-
-    @_asked("read", of_project_too=True)
-    def budget(self, user: str) -> Budget:
-        """The user's budget as it stands now."""
-
-    @_asked("read", cursor=_behind_budget)
-    def budgets(
-        self,
-        *,
-        after: str | None = None,
-        after_value: int | None = None,
-        sort: SortKey = "user",
-        over: bool = False,
-        due: bool = False,
-    ) -> Iterator[Budget]:
-        """All budgets as they stand now, page by page, so that nothing is held between two of them.
-
-        `over` leaves those with nothing left, `due` those whose window has passed and is not yet rolled. `after`
-        continues behind that user, who had the `sort_value` of `after_value`; by default has it now. Amounts sort
-        downward, but what remains upward.
-        """
 
     @_asked("queue")
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost. It is never refused because the budget is exceeded."""
-
-    @_asked("read")
-    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
-        """Whether all limits would allow a cost now, for a model and what else it is called. Nothing is written."""
 
     @_asked("queue")
     def reserve(self, request: HoldRequest) -> Hold:
@@ -244,12 +200,56 @@ class Store(Protocol):
         All of them become durable together, before any of them is answered.
         """
 
+    @_asked("read")
+    def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
+        """Whether all limits would allow a cost now, for a model and what else it is called. Nothing is written."""
+
+    @_asked("read", of_project_too=True)
+    def budget(self, user: str) -> Budget:
+        """The user's budget as it stands now."""
+
+    @_asked("read", parts=("exists",))
+    def exists(self) -> bool:
+        """Whether anything was ever stored for the project."""
+
+    @_asked("read", parts=("now_us",))
+    def now_us(self) -> int:
+        """The store's time: microseconds since 1970, UTC."""
+
+    def change_token(self) -> object:
+        """Equal tokens mean that no other connection has committed anything in between."""
+
+    @_asked("read")
+    def summary(self) -> ProjectSummary:
+        """How many users the project has and what they have spent in their current windows."""
+
+    @_asked("read", cursor=_behind_budget)
+    def budgets(
+        self,
+        *,
+        after: str | None = None,
+        after_value: int | None = None,
+        sort: SortKey = "user",
+        over: bool = False,
+        due: bool = False,
+    ) -> Iterator[Budget]:
+        """All budgets as they stand now, page by page, so that nothing is held between two of them.
+
+        `over` leaves those with nothing left, `due` those whose window has passed and is not yet rolled. `after`
+        continues behind that user, who had the `sort_value` of `after_value`; by default has it now. Amounts sort
+        downward, but what remains upward.
+        """
+
     @_asked("read", cursor=lambda hold, _: {"after": hold.hold_id})
     def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
         """The holds that count now, oldest first; with `resolved` all that there ever were.
 
         `after` continues behind the hold of that id.
         """
+
+    @_asked("read", cursor=lambda entry, _: {"before": entry.number})
+    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
+        """The user's entries, newest first, those of a deleted budget too; `before` continues below a number."""
 
     @_asked(
         "read",
@@ -265,9 +265,48 @@ class Store(Protocol):
         of that number.
         """
 
-    @_asked("once", is_bulk=True)
-    def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
-        """Make up the differences by entries that count where the corrected ones do. Those without one are left out."""
+    @_asked("read", cursor=lambda reset, _: {"after": (reset.user, reset.closed.limit)})
+    def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
+        """What `reset_due` would reset now. Nothing is written. `after` continues behind a user's limit of a name."""
+
+    @_asked("read", parts=("place", "reset"), cursor=lambda placed, _: {"after": placed[0]})
+    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
+        """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger.
+
+        `after` continues behind a place.
+        """
+
+    @_asked("read", cursor=lambda crossing, _: {"after": crossing.standing.limit.limit_id})
+    def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
+        """The soft limits that are crossed, and were not told in this window, by `limit_id`, from behind `after` on."""
+
+    @_asked("read", is_bulk=True)
+    def verify(self) -> Iterator[Difference]:
+        """Every counter that is not the sum of its postings, in one snapshot."""
+
+    @_asked("once", parts=("budget", "is_new"), of_project_too=True)
+    def create_budget(self, user: str, change: BudgetChange, *, if_exists: IfExists) -> tuple[Budget, bool]:
+        """Create the user's budget, and say whether it is new. Raises `AlreadyExistsError` on `error`."""
+
+    @_asked("once", parts=("is_new",), is_bulk=True)
+    def create_budgets(self, changes: Sequence[tuple[str, BudgetChange]]) -> list[bool]:
+        """Create budgets for those who have none, all of them or nothing, and say who was new."""
+
+    @_asked("once")
+    def change_budget(self, user: str, change: BudgetChange) -> Budget:
+        """Change what `change` states. A change of amount closes nothing; of duration it carries the spend."""
+
+    @_asked("once")
+    def add_limit(self, user: str, name: str, change: BudgetChange, models: str | None) -> Budget:
+        """Give the user another limit, for models of a pattern or all. What was spent does not count against it."""
+
+    @_asked("once")
+    def remove_limit(self, user: str, name: str) -> Budget:
+        """Take a limit away, but not the one that every budget has. Its entries stay."""
+
+    @_asked("once", of_project_too=True)
+    def delete_budget(self, user: str) -> None:
+        """Delete the budget; its entries stay, and the name is free for a new one."""
 
     @_asked("once", of_project_too=True)
     def reset(self, user: str) -> Reset:
@@ -280,23 +319,12 @@ class Store(Protocol):
     def reset_next(self, after: str | None) -> list[Reset]:
         """Reset the next users behind that one, by name, in one transaction. Nobody is left when there are none."""
 
-    @_asked("read", cursor=lambda reset, _: {"after": (reset.user, reset.closed.limit)})
-    def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
-        """What `reset_due` would reset now. Nothing is written. `after` continues behind a user's limit of a name."""
-
     @_asked("repeat", parts=("count",), is_bulk=True)
     def reset_due(self, *, clock_is_right: bool = False) -> int:
         """Roll every window that has passed, in batches of a transaction each. Returns how many there were.
 
         Raises `ClockError` when the store's clock is years ahead of all that the ledger knows, unless `clock_is_right`,
         which is remembered.
-        """
-
-    @_asked("read", parts=("place", "reset"), cursor=lambda placed, _: {"after": placed[0]})
-    def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
-        """Every recorded reset since the last `report_resets`, oldest first, with its place in the ledger.
-
-        `after` continues behind a place.
         """
 
     @_asked("once")
@@ -315,9 +343,13 @@ class Store(Protocol):
     def top_ups(self, user: str) -> list[Left]:
         """What is left of the user's own top-ups, oldest first."""
 
-    @_asked("read", cursor=lambda crossing, _: {"after": crossing.standing.limit.limit_id})
-    def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
-        """The soft limits that are crossed, and were not told in this window, by `limit_id`, from behind `after` on."""
+    @_asked("once", is_bulk=True)
+    def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
+        """Make up the differences by entries that count where the corrected ones do. Those without one are left out."""
+
+    @_asked("once", is_bulk=True)
+    def repair(self) -> list[Difference]:
+        """Set all counters to the sums of their postings, and say which were not. Entries are never touched."""
 
     @_asked("once", parts=("is_free",))
     def claim(self, crossing: Crossing) -> bool:
@@ -330,22 +362,6 @@ class Store(Protocol):
     @_asked("once")
     def forget(self, crossing: Crossing) -> None:
         """Take back that it was told, or claimed."""
-
-    @_asked("read", is_bulk=True)
-    def verify(self) -> Iterator[Difference]:
-        """Every counter that is not the sum of its postings, in one snapshot."""
-
-    @_asked("once", is_bulk=True)
-    def repair(self) -> list[Difference]:
-        """Set all counters to the sums of their postings, and say which were not. Entries are never touched."""
-
-    @_asked("read", cursor=lambda entry, _: {"before": entry.number})
-    def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
-        """The user's entries, newest first, those of a deleted budget too; `before` continues below a number."""
-
-    @_asked("read")
-    def summary(self) -> ProjectSummary:
-        """How many users the project has and what they have spent in their current windows."""
 
     def close(self) -> None:
         """Let go of connections. The store opens them again when it is used again."""

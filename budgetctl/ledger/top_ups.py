@@ -1,8 +1,8 @@
 """The rules of top-ups: extra money of a limit, as pure functions. Stores call these inside their transactions.
 
-Money burns in the order in which it expires. The limit's own amount expires with its window, before a top-up that
-expires then too. What is burned is worked out when that order changes: when a top-up is added or expires, and when the
-generation closes. In between the limit's counter says what was spent since, and a charge has nothing to do for it.
+Money burns in the order in which it expires. The limit's own amount expires with its window, before a top-up of the
+same expiry. How much of each top-up is burned is worked out when that order changes: when a top-up is added or expires,
+and when the generation closes. In between, the limit's counter says what was spent, and a charge has nothing to do.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _NEVER_US = 1 << 62
 class TopUp(NamedTuple):
     """Extra money of a limit, made by an entry. Without an expiry it goes when a window passes.
 
-    `counts` is what it adds to the limit's allowance in its current generation: what was not burned before that; and
-    once it has ended (`ended_generation`), what was burned of it in the generation that it ended in. `burned` is what
-    was burned of that when the limit had spent `at_spent`.
+    `counts` is the money that the top-up adds to the limit's allowance in its current generation, without the money
+    that earlier generations have burned. A top-up that has ended (in `ended_generation`) counts with the money alone
+    that this generation had burned. `burned` is the burned part of `counts` when the limit had spent `at_spent`.
     """
 
     top_up: int
@@ -37,7 +37,7 @@ class TopUp(NamedTuple):
 
 
 class Left(NamedTuple):
-    """What is left of a top-up of the limit `limit`, and the entry that made it."""
+    """A top-up of the limit `limit`: the entry that made it, its amount, and the money that is left of it."""
 
     limit: str
     number: int
@@ -62,8 +62,8 @@ class TopUpRequest(NamedTuple):
 def current(limit: Limit, top_ups: Sequence[TopUp], now_us: int, *, closes: bool = False) -> tuple[Limit, list[TopUp]]:
     """The limit with what its top-ups add to it now, and the top-ups as they are then.
 
-    If its generation closes, because its window has passed or by a reset (`closes`), that is for the next one. All
-    else that closing means is left to the caller.
+    Where the limit's generation closes, because its window has passed or by a reset (`closes`), both are for the next
+    generation. The caller does all else that closing a generation means.
     """
     has_passed = is_due(limit, now_us)
     closes = closes or has_passed
@@ -79,7 +79,7 @@ def current(limit: Limit, top_ups: Sequence[TopUp], now_us: int, *, closes: bool
 
 
 def _burned(limit: Limit, top_ups: Sequence[TopUp]) -> list[TopUp]:
-    """The same top-ups with what is burned of each by now."""
+    """The same top-ups, each with the money that is burned of it by now."""
     noted = sum(each.burned for each in top_ups)
     own = min(limit.amount, max(max((each.at_spent for each in top_ups), default=0) - noted, 0))
     rest = max(limit.spent - noted - own, 0)
@@ -104,7 +104,7 @@ def _burned(limit: Limit, top_ups: Sequence[TopUp]) -> list[TopUp]:
 
 
 def topped_up(limit: Limit, counting: Iterable[TopUp]) -> Limit:
-    """The limit with what these add to its allowance. None has ended before its current generation."""
+    """The limit with its allowance raised by top-ups, none of which has ended before its current generation."""
     counting = list(counting)
     expiries = [each.expires_us for each in counting if each.ended_generation is None and each.expires_us is not None]
     return limit._replace(

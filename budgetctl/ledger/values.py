@@ -26,10 +26,10 @@ PRIMARY = "total"
 
 
 class Usage(NamedTuple):
-    """What one provider response says was consumed: disjoint counts of tokens, so that each is priced once.
+    """The consumption of one provider response: disjoint counts of tokens, so that each token is priced once.
 
-    A count that says what it was read from the cache, as `audio_cache_read`, is not in `cache_read` again, nor in
-    `audio_input`. `cost` is the amount the provider itself says it billed, where that is authoritative.
+    A count of its own for tokens read from the cache, as `audio_cache_read`, is neither in `cache_read` nor in
+    `audio_input`. `cost` is the amount that the provider itself has billed, where the response states it.
     """
 
     model: str | None = None
@@ -70,9 +70,9 @@ class Usage(NamedTuple):
     speed: str | None = None
     cost: Picodollars | None = None
     also: tuple[Usage, ...] = ()
-    """What other models consumed for the same answer: an advisor, a tool that draws."""
+    """The usage of other models for the same answer: an advisor, a tool that draws."""
     notes: tuple[str, ...] = ()
-    """What whoever reads the amount has to know of how it was read. Not stored."""
+    """Remarks on how the counts were read, for the reader of the amount. Not stored."""
 
     @property
     def total_input(self) -> int:
@@ -90,7 +90,7 @@ class Usage(NamedTuple):
         return any(self[4:28])
 
     def of_tokens(self) -> Usage:
-        """The same without what is billed by the piece."""
+        """The usage without the counts that are billed by the piece."""
         return self._replace(
             web_searches=0,
             maps_searches=0,
@@ -112,7 +112,7 @@ class Usage(NamedTuple):
 
 
 class Price(NamedTuple):
-    """What something cost, and how that was found out. `pricing` is kept with the entry."""
+    """The price of a usage. `pricing` says how it was found, and is kept with the entry."""
 
     amount: Picodollars
     usage: Usage
@@ -142,25 +142,25 @@ class Limit(NamedTuple):
     spent: Picodollars
     held: Picodollars = ZERO
     warn_at: tuple[int, ...] = DEFAULT_WARN_AT
-    """From which percents of the allowance on somebody is told, lowest first."""
+    """The percents of the allowance at which somebody is told of the spend, lowest first."""
     topped_up: Picodollars = ZERO
-    """What top-ups add to the amount in this generation."""
+    """The money that top-ups add to the amount in this generation."""
     topped_up_until_us: int | None = None
-    """When the first of these expires, if any does before it is used up or the window has passed."""
+    """The expiry of the first of these top-ups; None where none of them expires."""
 
     @property
     def allowance(self) -> Picodollars:
-        """What may be spent in this window in all."""
+        """The amount with the top-ups: all that may be spent in this window."""
         return Picodollars(self.amount + self.topped_up)
 
     @property
     def remaining(self) -> Picodollars:
-        """What may still be spent in this window and is not set aside; negative when more than is allowed was."""
+        """The allowance without the spend and the holds of this window; negative when more was spent or held."""
         return Picodollars(self.allowance - self.spent - self.held)
 
 
 class Standing(NamedTuple):
-    """A limit that a user's charges count against, and whose it is: the user's own, a parent's, or the project's."""
+    """A limit that a user's charges count against, and its owner: the user, a parent, or the project (empty)."""
 
     user: str
     limit: Limit
@@ -169,9 +169,9 @@ class Standing(NamedTuple):
 class Budget(NamedTuple):
     """A user's limits as they stand now: windows that have passed count as reset already, expired holds as gone.
 
-    `models` is what this window's generation spent by model, the most expensive first. `extra` belongs to the caller.
-    `standings` are all limits that a charge may count against, the user's own first; a page of many budgets is read
-    without them.
+    `models` is the spend of the current generation by model, the most expensive first. `extra` are the caller's own
+    keys. `standings` are all limits that a charge may count against, the user's own first; a page of many budgets is
+    read without them.
     """
 
     project: str
@@ -186,16 +186,15 @@ class Budget(NamedTuple):
 
     @property
     def remaining(self) -> Picodollars:
-        """What may still be spent in this window; negative when more than the budget was."""
+        """The money that may still be spent in this window: see `Limit.remaining`."""
         return self.limit.remaining
 
 
 class Entry(NamedTuple):
     """One immutable line of a user's ledger. `number` counts from 1 without gaps within the user.
 
-    A top-up adds to what may be spent, and counts as nothing spent. A reset moves no money: `closed` says what the
-    generation that it closed had spent, in which window. A carry takes what was spent over into the generation that a
-    change of duration opens.
+    A top-up adds to the allowance, and counts as nothing spent. A reset moves no money: `closed` is the generation that
+    it closed. A carry takes the spend of a closed generation over into the one that a change of duration opens.
     """
 
     number: int
@@ -219,7 +218,7 @@ class Entry(NamedTuple):
 
 
 class ClosedWindow(NamedTuple):
-    """A generation of a limit that has ended, and what was spent in it."""
+    """A generation of a limit that has ended: its window, and its spend."""
 
     limit: str
     generation: int
@@ -237,7 +236,7 @@ class Charge(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """That a user's limit was reset, and what the closed window had spent."""
+    """A reset of a user's limit at `at_us`, and the window that it closed."""
 
     user: str
     closed: ClosedWindow
@@ -245,7 +244,7 @@ class Reset(NamedTuple):
 
 
 class ProjectSummary(NamedTuple):
-    """A project and what its budgets have spent in their current windows."""
+    """A project, the number of its users, and the spend of their budgets in their current windows."""
 
     project: str
     users: int
@@ -257,10 +256,9 @@ class ProjectSummary(NamedTuple):
 class IdempotencyKey(NamedTuple):
     """Names a request, so that its repetition changes nothing.
 
-    `kind` separates keys that callers give from those that are derived from a saved response, from those of what a hold
-    was committed with, from those of a request over a network, and from those that a store gives itself to be able to
-    repeat. `digest` is of the key, `request` of what is asked for (16 bytes each): the same key for another request is
-    an error.
+    `kind` keeps keys of different origin apart: given by callers, derived from a saved response, of a hold's commit, of
+    a request over a network, and made by a store so that it can repeat an operation. `digest` is the digest of the key,
+    `request` that of the request (16 bytes each): the same key for another request is an error.
     """
 
     kind: Literal["caller", "response", "commit", "request", "operation"]

@@ -1,24 +1,16 @@
-"""The rules of the ledger, as pure functions: what a limit looks like now, and what counts against it.
+"""The windows of a limit: the current one, whether it has passed, and the generation that comes next.
 
-Stores call these inside their transactions, so that every database answers alike.
+Pure functions, which stores call inside their transactions, so that every database answers alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from budgetctl.ledger.values import Align, ClosedWindow, Limit
+from budgetctl.money import ZERO
+from budgetctl.periods import Duration, Window, parse_duration, window_at
 
-from budgetctl.ledger.matching import means
-from budgetctl.ledger.values import PRIMARY, Align, ClosedWindow, Limit, Standing, Status
-from budgetctl.money import ZERO, Picodollars, format_usd
-from budgetctl.periods import Duration, Window, parse_duration, rfc3339, window_at
-
-if TYPE_CHECKING:
-    from budgetctl.errors import OverBudgetError
-    from budgetctl.ledger.holds import Decision
-
-_CLOCK_LEEWAY_US = 24 * 3600 * 10**6
-_NEVER_US = 1 << 62
+CLOCK_LEEWAY_US = 24 * 3600 * 10**6
+"""How far a clock may be off a limit's window before that means anything."""
 
 
 def is_due(limit: Limit, now_us: int) -> bool:
@@ -26,8 +18,13 @@ def is_due(limit: Limit, now_us: int) -> bool:
     return limit.window_end_us is not None and now_us >= limit.window_end_us
 
 
+def is_ahead(limit: Limit, now_us: int) -> bool:
+    """Whether the clock stands more than a day before the limit's window."""
+    return now_us < limit.window_start_us - CLOCK_LEEWAY_US
+
+
 def has_ended_top_ups(limit: Limit, now_us: int) -> bool:
-    """Whether some of what is on top of the amount has gone since that was written: see `budgetctl.ledger.top_ups`."""
+    """Whether a top-up of the limit has ended since its row was written: see `budgetctl.ledger.top_ups`."""
     has_expired = limit.topped_up_until_us is not None and limit.topped_up_until_us <= now_us
     return has_expired or bool(limit.topped_up and is_due(limit, now_us))
 
@@ -35,8 +32,8 @@ def has_ended_top_ups(limit: Limit, now_us: int) -> bool:
 def rolled(limit: Limit, now_us: int) -> Limit:
     """The limit as it stands at `now_us`.
 
-    When its window has passed, that is the next generation in the window that now falls into, however many were
-    missed. Generations never go back: before the window's start the limit stays as it is.
+    When its window has passed, that is the next generation, in the window that `now_us` falls into; windows that were
+    missed in between have none. Generations never go back: before the window's start the limit stays as it is.
     """
     return next_generation(limit, now_us) if is_due(limit, now_us) else limit
 
@@ -44,7 +41,7 @@ def rolled(limit: Limit, now_us: int) -> Limit:
 def next_generation(limit: Limit, now_us: int) -> Limit:
     """The generation that a reset at `now_us` opens: nothing spent, in the window that `now_us` falls into.
 
-    A window that has yet to begin was opened by a clock that was ahead. So was an anchor that is to come.
+    A window that has yet to begin was opened by a clock that was ahead, which may have set the anchor too.
     """
     if not is_due(limit, now_us) and limit.window_start_us <= now_us:
         return limit._replace(generation=limit.generation + 1, spent=ZERO)
@@ -59,14 +56,14 @@ def next_generation(limit: Limit, now_us: int) -> Limit:
 
 
 def reopened(limit: Limit, now_us: int, *, duration: str | None, align: Align, zone: str) -> Limit:
-    """The generation that a change of duration, alignment or zone opens. What was spent is carried into it."""
+    """The generation that a change of duration, alignment or zone opens. The spend is carried into it."""
     changed = limit._replace(generation=limit.generation + 1, duration=duration, align=align, zone=zone)
     window = limit_window(changed, now_us)
     return changed._replace(window_start_us=window.start_us, window_end_us=window.end_us)
 
 
 def reanchored(limit: Limit, anchor_us: int) -> Limit:
-    """The same generation, with its windows counted from `anchor_us`, in the one that starts there."""
+    """The same generation, with windows that count from `anchor_us`, in the window that starts there."""
     moved = limit._replace(anchor_us=anchor_us)
     window = limit_window(moved, anchor_us)
     return moved._replace(window_start_us=window.start_us, window_end_us=window.end_us)
@@ -84,7 +81,7 @@ def limit_window(limit: Limit, at_us: int) -> Window:
 
 
 def fixed_length_us(duration: Duration, zone: str) -> int | None:
-    """How long every window of the duration is, where all are alike: hours, and in UTC days and weeks."""
+    """The length of the duration's windows in microseconds, where all have one: hours, and in UTC days and weeks."""
     if duration.unit != "h" and (zone != "UTC" or duration.unit not in ("d", "w")):
         return None
     window = window_at(0, anchor_us=0, duration=duration, align="rolling", zone="UTC")
@@ -92,121 +89,9 @@ def fixed_length_us(duration: Duration, zone: str) -> int | None:
 
 
 def closed_window(limit: Limit, now_us: int) -> ClosedWindow:
-    """What a reset entry keeps of the generation it closes."""
+    """The record that a reset entry keeps of the generation that it closes."""
     # While the clock stands before the window, a reset ends it where it starts.
     end_us = max(now_us, limit.window_start_us)
     if limit.window_end_us is not None:
         end_us = min(end_us, limit.window_end_us)
     return ClosedWindow(limit.name, limit.generation, limit.window_start_us, end_us, limit.spent)
-
-
-def counts_against(limit: Limit, names: str | None) -> bool:
-    """Whether a call that has these names for its model counts against the limit: see `budgetctl.ledger.matching`."""
-    return limit.models is None or (names is not None and means(limit.models, names))
-
-
-def decide(
-    user: str, standings: Sequence[Standing], cost: Picodollars | None, names: str | None, now_us: int
-) -> Decision:
-    """Whether a cost for a model of these names would be allowed by all limits that it counts against.
-
-    Without a cost, whether anything is left. While the clock stands more than a day before a limit's window,
-    nothing is allowed: what was spent in the windows since is not known to it.
-    """
-    from budgetctl.ledger.holds import Decision
-
-    counting = [standing for standing in standings if counts_against(standing.limit, names)]
-    wanted = Picodollars(1) if cost is None else cost
-    stopped = [standing for standing in counting if is_ahead(standing.limit, now_us)]
-    # Of two with as little left, the one that takes longer to reset decides on when there is more.
-    binding = min(counting, key=lambda each: (each.limit.remaining, -(each.limit.window_end_us or _NEVER_US)))
-    if stopped:
-        return Decision(user, False, cost, stopped[0])
-    return Decision(user, binding.limit.remaining >= wanted, cost, binding)
-
-
-def is_ahead(limit: Limit, now_us: int) -> bool:
-    """Whether the limit's window is one that the clock is more than a day before."""
-    return now_us < limit.window_start_us - _CLOCK_LEEWAY_US
-
-
-def clock_fault(user: str, standings: Sequence[Standing], now_us: int) -> str | None:
-    """What the windows of a user's limits say against the clock, now or as it was, and what mends that."""
-    for standing in standings:
-        if is_ahead(standing.limit, now_us):
-            return f"{_before_window(user, standing)}; if it is right now, {_mending(standing)} moves the window to now"
-        if standing.limit.window_end_us is not None and now_us > standing.limit.window_end_us + _CLOCK_LEEWAY_US:
-            return (
-                "the clock is years ahead of all that the ledger knows: no window passes until it is set right, or"
-                " budgetctl reset-due --clock-is-right says that it is"
-            )
-    return None
-
-
-def refusal(decision: Decision) -> OverBudgetError:
-    """The error for a cost that is not allowed."""
-    from budgetctl.errors import OverBudgetError
-
-    hint = f"set the clock right, or if it is: {_mending(decision.binding)}" if _is_stopped(decision) else None
-    return OverBudgetError(denial(decision), decision, hint=hint)
-
-
-def _is_stopped(decision: Decision) -> bool:
-    """Whether the clock alone is why a cost is not allowed."""
-    wanted = Picodollars(1) if decision.cost is None else decision.cost
-    return not decision.allowed and decision.binding.limit.remaining >= wanted
-
-
-def _mending(standing: Standing) -> str:
-    """The command that moves a limit's window to now."""
-    import shlex
-
-    return f"budgetctl reset {shlex.quote(standing.user)}" if standing.user else "budgetctl cap --reset"
-
-
-def _before_window(user: str, standing: Standing) -> str:
-    starts = rfc3339(standing.limit.window_start_us)[:16].replace("T", " ")
-    return f"the clock stands before the window of {_described(user, standing)}, which starts at {starts} UTC"
-
-
-def _described(user: str, standing: Standing) -> str:
-    """A limit and whose it is, as it is named to a user."""
-    owner, limit = standing
-    whose = "the " if owner == user else f"{owner}'s " if owner else "the project's "
-    name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
-    what = f"{whose}{name} of {format_usd(limit.amount)}{f' {limit.duration}' if limit.duration else ''}"
-    return f"{what} and {format_usd(limit.topped_up)} on top" if limit.topped_up else what
-
-
-def denial(decision: Decision) -> str:
-    """Why a cost is not allowed: which limit refuses it, by how much, and until when."""
-    limit = decision.binding.limit
-    what = _described(decision.user, decision.binding)
-    if _is_stopped(decision):
-        return f"{decision.user}: {_before_window(decision.user, decision.binding)}"
-    left = f"{format_usd(limit.remaining)} is left of {what}"
-    if decision.cost is not None and limit.remaining > 0:
-        left = f"{format_usd(decision.cost)} is {format_usd(decision.cost - limit.remaining)} too much: {left}"
-    if limit.held:
-        left += f" with {format_usd(limit.held)} set aside"
-    until = "which never resets"
-    if limit.window_end_us is not None:
-        until = f"until {rfc3339(limit.window_end_us)[:16].replace('T', ' ')} UTC"
-    return f"{decision.user}: {left}, {until}"
-
-
-def status(limit: Limit) -> Status:
-    """`exceeded` when nothing is left, `warning` from the lowest threshold on."""
-    if limit.spent >= limit.allowance:
-        return "exceeded"
-    return "warning" if crossed(limit) else "ok"
-
-
-def crossed(limit: Limit) -> list[int]:
-    """The thresholds that what is spent has reached, in percent."""
-    return [percent for percent in limit.warn_at if limit.spent * 100 >= limit.allowance * percent]
-
-
-def used_percent(limit: Limit) -> float:
-    """What share of the allowance is spent, in percent with one decimal. Nothing allowed is always used up."""
-    return round(limit.spent * 100 / limit.allowance, 1) if limit.allowance else 100.0

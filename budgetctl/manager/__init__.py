@@ -93,7 +93,7 @@ class BudgetManager(Budgets):
         return self._record(self._create(user, change, "change")[0])
 
     def projected_cost(self, model: str, messages: Sequence[Mapping[str, Any]], user: str) -> float:
-        """What the user will have spent, in USD, once this prompt is paid for."""
+        """The user's spend in USD, with the price of this prompt added."""
         from budgetctl.pricing.counting.prompts import text_of
 
         spent = self.budget(user).limit.spent
@@ -137,11 +137,11 @@ class BudgetManager(Budgets):
         return {"user": self._record(self.charge_price(user, price, key=idempotency_key).budget)}
 
     def get_current_cost(self, user: str) -> float:
-        """What the user has spent in the current window, in USD."""
+        """The user's spend in the current window, in USD."""
         return to_float(self.budget(user).limit.spent)
 
     def get_model_cost(self, user: str) -> dict[str, float]:
-        """What the user has spent in the current window by model, in USD."""
+        """The user's spend in the current window by model, in USD."""
         return {model: to_float(spent) for model, spent in self.budget(user).models.items()}
 
     def is_valid_user(self, user: Any) -> bool:
@@ -161,7 +161,7 @@ class BudgetManager(Budgets):
         return {"user": self._record(self.budget(user))}
 
     def reset_on_duration(self, user: str) -> None:
-        """Reset the user if the window has passed. Reads do not need this: they show the window of now."""
+        """Reset the user if the window has passed. Reads need no reset: they show the window of now."""
         self._written(self._store.change_budget(check_user(user), BudgetChange()))
 
     def update_budget_all_users(self) -> None:
@@ -170,11 +170,11 @@ class BudgetManager(Budgets):
         self._touch()
 
     def save_data(self) -> dict[str, str]:
-        """Nothing is left to save: every change is durable when its method returns."""
+        """Do nothing: every change is durable when its method returns."""
         return {"status": "success"}
 
     def load_data(self) -> None:
-        """Read `user_dict` anew. It follows the store by itself."""
+        """Read `user_dict` anew. It follows the store without this, too."""
         self._touch()
 
     @property
@@ -204,7 +204,7 @@ class BudgetManager(Budgets):
             self._user_dict.touch(user)
 
     def _warn_of_litellm_file(self) -> None:
-        """Say once that litellm's own file is here, while this project knows nothing of it."""
+        """Warn of litellm's own file in the current directory, while nothing is stored for the project."""
         if Path(LITELLM_FILE).is_file() and not self._store.exists():
             warnings.warn(
                 f"litellm's ./{LITELLM_FILE} is not used: 'budgetctl migrate' takes it over with what was spent",

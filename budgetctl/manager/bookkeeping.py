@@ -1,4 +1,4 @@
-"""What looks back at the ledger, and what mends it: history, refunds, top-ups, soft limits. Part of `BudgetManager`."""
+"""Bookkeeping: history, refunds, top-ups, soft limits, and the check of all counters. Part of `BudgetManager`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Bookkeeping(Enforcement):
-    """The ledger of a project, beside its charges."""
+    """The methods that look back at the ledger of a project, and that mend it."""
 
     def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
-        """The user's entries, newest first; `before` continues below that number. Deleted users have one too."""
+        """The user's entries, newest first, those of a deleted budget too. `before` continues below that number."""
         return self._store.history(check_user(user), before=before, wanted=wanted)
 
     def refund(
@@ -35,9 +35,9 @@ class Bookkeeping(Enforcement):
         amount: str | Decimal | Picodollars | None = None,
         note: str | None = None,
     ) -> Charge:
-        """Take back what an entry cost, or `amount` of that; or, without an entry, of what was spent in this window.
+        """Take back the cost of an entry, or `amount` USD of it; without an entry, `amount` of this window's spend.
 
-        It is an entry of its own, which counts where the refunded one does: a window that has closed frees nothing.
+        A refund is an entry of its own, and counts where the refunded entry does: a closed window frees nothing.
         """
         if entry is None and amount is None:
             raise InvalidValueError("nothing to refund was given: pass the number of an entry, or an amount")
@@ -58,9 +58,9 @@ class Bookkeeping(Enforcement):
     ) -> Charge:
         """Give extra money to a limit, by default the budget itself, for its current window.
 
-        `expires` is a time, or in how long as in `36h` or `7d`: then that decides, also across windows. What expires
-        first is burned first, and at its expiry only what is not burned goes. A manual reset keeps it. The same `key`
-        again adds nothing.
+        `expires` is a time, or a span from now as in `36h` or `7d`: the money then stays until that time, also across
+        windows. Money that expires first is burned first, and only money that is not burned goes at its expiry. A
+        manual reset keeps it. The same `key` again adds nothing.
         """
         from budgetctl.ledger.top_ups import TopUpRequest
 
@@ -83,30 +83,30 @@ class Bookkeeping(Enforcement):
         return charge
 
     def top_ups(self, user: str) -> list[Left]:
-        """What is left of the user's top-ups, oldest first."""
+        """The user's top-ups with the money that is left of each, oldest first."""
         return self._store.top_ups(check_user(user))
 
     def crossings(self) -> Iterator[Crossing]:
-        """The soft limits that are crossed and were not told in this window."""
+        """The soft limits that are crossed, and that nobody was told of in this window."""
         return self._store.crossings()
 
     def claim(self, crossing: Crossing) -> bool:
-        """Have a crossing for oneself for 45 seconds, to tell of it: of two who ask at once, one hears yes.
+        """Claim a crossing for 45 seconds, in which to tell of it. Of two programs that ask at once, one hears yes.
 
-        `tell` says that it was told. Without that, as when the program is killed, it is anybody's again afterwards.
+        `tell` ends the claim. Without it, as when the program is killed, anybody may claim the crossing afterwards.
         """
         return self._store.claim(crossing)
 
     def tell(self, crossing: Crossing) -> bool:
-        """Note that a crossing was told, and say whether it was not yet: of two who ask at once, one hears yes."""
+        """Note that a crossing was told, and say whether that is news. Of two programs at once, one hears yes."""
         return self._store.tell(crossing)
 
     def forget(self, crossing: Crossing) -> None:
-        """Take back that a crossing was told or claimed: who should have heard of it did not."""
+        """Take back that a crossing was told or claimed, as its telling has failed."""
         self._store.forget(crossing)
 
     def verify(self, *, repair: bool = False) -> Iterator[Difference]:
-        """Every counter that is not the sum of its postings; with `repair` they are set to that. Entries stay."""
+        """Every counter that is not the sum of its postings. `repair` sets them to the sums; entries stay."""
         if not repair:
             return self._store.verify()
         found = self._store.repair()

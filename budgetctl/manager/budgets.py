@@ -1,4 +1,4 @@
-"""The exact use cases of a project's budgets: amounts in text, `Decimal` or `Picodollars`, values of `models` out."""
+"""The exact use cases of a project's budgets: amounts as text, `Decimal` or `Picodollars` in, `ledger.values` out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from budgetctl.ledger.keys import caller_key, response_key
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 from budgetctl.ledger.values import Align, Budget, Charge, Price, Reset, Usage
 from budgetctl.manager.bookkeeping import Bookkeeping
-from budgetctl.manager.enforcement import other_names
+from budgetctl.manager.enforcement import kept_usage, measured, other_names
 from budgetctl.money import Picodollars, parse_amount
-from budgetctl.names import check_document, check_model, check_name, check_note, check_percents, check_user
+from budgetctl.names import check_model, check_name, check_note, check_percents, check_user
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Budgets(Bookkeeping):
-    """What `BudgetManager` does beside litellm's methods."""
+    """The exact methods of `BudgetManager`, beside those that have litellm's names."""
 
     project_name: str
 
@@ -40,10 +40,10 @@ class Budgets(Bookkeeping):
         warn_at: Sequence[int] | None = None,
         if_exists: IfExists = "error",
     ) -> tuple[Budget, bool]:
-        """Create the user's budget, and say whether it is new. For one who has it, `if_exists` says what to do.
+        """Create the user's budget, and say whether it is new.
 
-        What the user spends counts against the limits of `parent`, and of those above that, too. `warn_at` are percents
-        of the amount.
+        `if_exists` says what is done for a user who has a budget. The user's spending also counts against the limits of
+        `parent`, and of the parents above it. `warn_at` are percents of the amount.
         """
         change = self._change(parse_amount(amount), duration, align, timezone, parent, warn_at)
         return self._create(user, change, if_exists)
@@ -59,18 +59,19 @@ class Budgets(Bookkeeping):
         parent: str | None = None,
         warn_at: Sequence[int] | None = None,
     ) -> Budget:
-        """Change what is given; `duration="none"` never resets. A new duration carries over what was spent.
+        """Change those terms of the user's budget that are given, and return the budget.
 
-        An empty `parent` is none. What was spent before a move stays where it was counted.
+        `duration="none"` never resets. A new duration keeps the current spend. An empty `parent` stands for none; money
+        that was spent before a move stays counted under the old parent.
         """
         exact = None if amount is None else parse_amount(amount)
         change = self._change(exact, duration, align, timezone, parent, warn_at)
         return self._written(self._store.change_budget(check_user(user), change))
 
     def migrate(self, records: Any, *, dry_run: bool = False) -> list[tuple[str, BudgetChange, bool]]:
-        """Create budgets from litellm's records, `{user: record}`, with what was spent; all of them or none.
+        """Create budgets from litellm's records, `{user: record}`, with their spend; all of them or none.
 
-        Returns what each record says, and whether its user was new. Others are left alone.
+        Returns for each record its user, its terms, and whether the user was new. Users who have a budget keep it.
         """
         from budgetctl.ledger.records import change_of
 
@@ -111,7 +112,7 @@ class Budgets(Bookkeeping):
         return self._written(self._store.add_limit(check_user(user), check_name(given), change, pattern))
 
     def remove_limit(self, user: str, name: str) -> Budget:
-        """Take a limit away, but not the one that every budget has. Its entries stay."""
+        """Take a limit away; its entries stay. Every budget's own limit cannot be removed."""
         return self._written(self._store.remove_limit(check_user(user), name))
 
     def cap(
@@ -184,15 +185,14 @@ class Budgets(Bookkeeping):
         usage is given) it raises `KeyConflictError`.
         """
         exact = parse_amount(amount)
-        stated = usage.to_json() if isinstance(usage, Usage) else usage
-        consumed = None if stated is None else check_document(stated, "usage")
+        kept = kept_usage(usage)
         request = ChargeRequest(
             check_user(user),
             exact,
             model=model,
-            usage=consumed,
+            usage=kept,
             note=note,
-            key=None if key is None else caller_key(key, amount=exact, model=model, usage=consumed),
+            key=None if key is None else caller_key(key, amount=exact, model=model, usage=kept),
             called=other_names(model),
         )
         return self._charge(request)
@@ -207,14 +207,12 @@ class Budgets(Bookkeeping):
         note: str | None = None,
         called: Sequence[str] = (),
     ) -> Charge:
-        """Record what `budgetctl.pricing` found a call to cost. `called` are names by which its model was asked for.
+        """Record a cost that `budgetctl.pricing` has found. `called` are names by which its model was asked for.
 
-        `once` gives a response with an id a key by itself, so that the same one is charged once; `key` goes before.
+        `once` derives a key from a response with an id, so that this response is charged once; `key` goes before it.
         """
         usage = price.usage.to_json()
-        own = response_key(price.usage) if once else None
-        # A stated cost is the request itself: its usage says at most for which model.
-        measured = None if price.pricing.get("source") == "stated" else usage
+        own, compared = response_key(price.usage) if once else None, measured(price, usage)
         request = ChargeRequest(
             check_user(user),
             price.amount,
@@ -222,26 +220,10 @@ class Budgets(Bookkeeping):
             usage=usage,
             pricing=price.pricing,
             note=note,
-            key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=measured),
+            key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=compared),
             called=other_names(price.model, price.usage.provider, called),
         )
         return self._charge(request)
-
-    def estimate(
-        self,
-        model: str,
-        prompt: str | Sequence[Mapping[str, Any]],
-        *,
-        max_output_tokens: int = 0,
-        provider: str | None = None,
-    ) -> Price:
-        """What a prompt (text, or chat messages as they are sent) and so many output tokens would cost.
-
-        Nothing is recorded.
-        """
-        from budgetctl.pricing import price_prompt
-
-        return price_prompt(model, prompt, max_output_tokens, provider=provider)
 
     def reprice(
         self,
@@ -252,11 +234,11 @@ class Budgets(Bookkeeping):
         note: str | None = None,
         dry_run: bool = False,
     ) -> Iterator[Correction]:
-        """Correct what charges have cost to what they cost by the prices of now, and return what changed.
+        """Correct the costs of charges to those by the prices of now, and return the corrections.
 
         `model` is a name or a shell-style pattern, `since_us` microseconds since 1970. Entries stay as they are: new
-        ones, which count where the corrected ones do, make up the differences. What was stated or billed is left alone.
-        Raises `CannotPriceError`, once all else is corrected, when there are charges that still have no price.
+        entries make up the differences, and count where the corrected ones do. Costs that were stated, or billed by the
+        provider, are left alone. Raises `CannotPriceError`, once all else is corrected, for charges without a price.
         """
         from budgetctl.manager.repricing import reprice
 
@@ -274,7 +256,7 @@ class Budgets(Bookkeeping):
         return reset
 
     def reset_cap(self) -> Reset:
-        """The same for the budget of the whole project. Raises `UnknownUserError` where there is none."""
+        """Reset the budget of the whole project. Raises `UnknownUserError` where there is none."""
         reset = self._store.reset(PROJECT)
         self._touch()
         return reset
@@ -292,11 +274,11 @@ class Budgets(Bookkeeping):
     def reset_due(self, *, clock_is_right: bool = False) -> tuple[int, Iterator[Reset]]:
         """Reset every user whose window has passed.
 
-        Returns how many windows that were, and every recorded reset since the answer to this was last read to
-        its end, however it came about. A window in which nothing was spent leaves no record.
+        Returns the number of windows, and every recorded reset that nobody has read yet, however it came about: those
+        since an earlier answer of this method was read to its end. A window without any spending leaves no record.
 
-        Raises `ClockError` when the clock is more than three years ahead of all that the ledger knows, unless
-        `clock_is_right`: that is remembered, and everything goes on from there.
+        Raises `ClockError` when the clock is more than three years ahead of all times in the ledger. `clock_is_right`
+        says that it is right all the same: the ledger remembers that, and goes on from there.
         """
         count = self._store.reset_due(clock_is_right=clock_is_right)
         self._touch()
@@ -356,4 +338,4 @@ class Budgets(Bookkeeping):
         return budget
 
     def _touch(self, user: str | None = None) -> None:
-        """Tell whoever keeps a copy that it is old: of a user, or of all."""
+        """Note that copies of a user's record, or of all records, are old."""

@@ -1,4 +1,4 @@
-"""What keeps a user inside the limits: asking first, and setting money aside before a call. Part of `BudgetManager`."""
+"""Enforcement of limits: asking before a cost, and setting money aside before a call. Part of `BudgetManager`."""
 
 from __future__ import annotations
 
@@ -30,12 +30,28 @@ DEFAULT_TTL = "10m"
 
 
 class Enforcement:
-    """Permission in two phases: what is set aside counts against the limits until it is resolved, or has expired."""
+    """Permission in two phases: a hold counts against the limits until it is resolved, or has expired."""
 
     _store: Store
 
     def _touch(self, user: str | None = None) -> None:
         raise NotImplementedError
+
+    def estimate(
+        self,
+        model: str,
+        prompt: str | Sequence[Mapping[str, Any]],
+        *,
+        max_output_tokens: int = 0,
+        provider: str | None = None,
+    ) -> Price:
+        """The price of a prompt (text, or chat messages as they are sent) and of so many output tokens.
+
+        Nothing is recorded. Raises `CannotPriceError` without a price.
+        """
+        from budgetctl.pricing import price_prompt
+
+        return price_prompt(model, prompt, max_output_tokens, provider=provider)
 
     def check(
         self,
@@ -50,17 +66,16 @@ class Enforcement:
     ) -> Decision:
         """Whether a cost would be allowed now; without one, whether anything is left. Nothing is written.
 
-        Limits on some models are looked at by the `model`, by who sells it if that is stated (`provider`), and by what
-        else it is `called`: at most eight names, as of the deployments behind an alias. With a `prompt` (text or chat
-        messages) for a `model`, the cost is what that would cost. Raises `CannotPriceError` without a price.
+        A limit for some models is looked at when its pattern means the `model`, also as its seller has it (`provider`),
+        or one of its other names (`called`: at most eight, as of the deployments behind an alias). With a `prompt`
+        (text or chat messages) for a `model`, the cost is its price. Raises `CannotPriceError` without a price.
         """
         if prompt is not None and (cost is not None or model is None):
             raise InvalidValueError("a prompt needs a model, and no cost beside it")
         amount = None if cost is None else parse_amount(cost)
         if prompt is not None:
-            from budgetctl.pricing import price_prompt
-
-            amount = price_prompt(str(model), prompt, max_output_tokens, provider=provider).amount
+            longest = self.estimate(str(model), prompt, max_output_tokens=max_output_tokens, provider=provider)
+            amount = longest.amount
         name = None if model is None else check_model(model)
         return self._store.check(check_user(user), amount, name, other_names(name, provider, called))
 
@@ -78,7 +93,7 @@ class Enforcement:
         """Set `amount` USD aside for a call, for `ttl` at most: seconds, or text as in `90s`, `10m`, `2h`, `7d`.
 
         Raises `OverBudgetError` when a limit does not allow it; then nothing is changed. The same `hold_id` again
-        answers the hold that it made; without one it gets one.
+        answers the hold of the first time. Without a `hold_id`, the hold gets a new one.
         """
         from budgetctl.ledger.holds import HoldRequest
 
@@ -104,37 +119,36 @@ class Enforcement:
         usage: Usage | Mapping[str, Any] | None = None,
         note: str | None = None,
     ) -> Charge:
-        """Record what the call did cost, more or less than was set aside, and let that go.
+        """Record the cost of a call, in USD, and let its hold go. It may be more or less than the hold.
 
-        The truth is never refused, also when the hold has expired. The same again answers the entry that it made;
-        another resolution raises `HoldResolvedError`.
+        The truth is never refused, also when the hold has expired. The same commit again answers the entry of the first
+        time; another one, or a commit after a release, raises `HoldResolvedError`.
         """
         exact = parse_amount(amount)
-        stated = usage.to_json() if isinstance(usage, Usage) else usage
-        consumed = None if stated is None else check_document(stated, "usage")
+        kept = kept_usage(usage)
         name = None if model is None else check_model(model)
-        request = ChargeRequest("", exact, model=name, usage=consumed, called=other_names(name))
-        return self._commit(hold_id, request, consumed, note)
+        request = ChargeRequest("", exact, model=name, usage=kept, called=other_names(name))
+        return self._commit(hold_id, request, kept, note)
 
     def commit_price(self, hold_id: str, price: Price, *, note: str | None = None) -> Charge:
-        """The same for what `budgetctl.pricing` found the call to cost.
+        """Commit a price that `budgetctl.pricing` has found, as `commit` does an amount.
 
-        A model whose name no store keeps gives way to the one that the hold was made for: what a provider calls it is
-        no reason not to record what it cost.
+        A model whose name no store keeps gives way to the model of the hold: a provider's odd name is no reason not to
+        record a cost.
         """
         usage, called = price.usage.to_json(), other_names(price.model, price.usage.provider)
         model = price.model if price.model is None or is_model(price.model) else None
         request = ChargeRequest("", price.amount, model=model, usage=usage, pricing=price.pricing, called=called)
-        return self._commit(hold_id, request, None if price.pricing.get("source") == "stated" else usage, note)
+        return self._commit(hold_id, request, measured(price, usage), note)
 
     def release(self, hold_id: str) -> Hold:
-        """Let go of what was set aside: the call was not made. The same again changes nothing."""
+        """Let the hold of a call go that was not made. The same again changes nothing."""
         hold = self._store.release(check_hold(hold_id))
         self._touch(hold.user)
         return hold
 
     def holds(self, user: str | None = None, *, resolved: bool = False) -> Iterator[Hold]:
-        """The holds that count now, oldest first; with `resolved`, all that there ever were."""
+        """The holds that count now, oldest first; with `resolved`, also those that have ended."""
         return self._store.holds(None if user is None else check_user(user), resolved=resolved)
 
     def _commit(
@@ -147,10 +161,24 @@ class Enforcement:
         return charge
 
 
-def other_names(model: Any, provider: str | None = None, called: Sequence[str] = ()) -> tuple[str, ...]:
-    """What a model is called beside its name: with its seller, where that is stated; what an alias stands for.
+def kept_usage(usage: Usage | Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A usage as an entry keeps it. Raises `InvalidValueError` for one that no store keeps."""
+    stated = usage.to_json() if isinstance(usage, Usage) else usage
+    return None if stated is None else check_document(stated, "usage")
 
-    A name that is none is left out: what a call did cost is not refused for it.
+
+def measured(price: Price, usage: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The usage by which a repeated request is told from another one, or None where the amount tells it.
+
+    A stated cost is the request itself: its usage says at most for which model.
+    """
+    return None if price.pricing.get("source") == "stated" else usage
+
+
+def other_names(model: Any, provider: str | None = None, called: Sequence[str] = ()) -> tuple[str, ...]:
+    """The other names of a model: with its seller, where that is stated; and the model that an alias stands for.
+
+    Text that cannot be a name is left out: a call's cost is not refused for it.
     """
     if not isinstance(model, str):
         return ()
@@ -166,7 +194,7 @@ def other_names(model: Any, provider: str | None = None, called: Sequence[str] =
 
 
 def new_hold_id() -> str:
-    """A name that no hold has."""
+    """A random name for a hold: 16 hexadecimal digits."""
     import secrets
 
     return secrets.token_hex(8)

@@ -14,7 +14,7 @@ from budgetctl.errors import (
     UnknownHoldError,
 )
 from budgetctl.ledger.values import Usage
-from budgetctl.manager.enforcement import DEFAULT_TTL, new_hold_id
+from budgetctl.manager.enforcement import DEFAULT_TTL, Enforcement, new_hold_id
 
 if TYPE_CHECKING:
     import logging
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from budgetctl.ledger.holds import Hold
     from budgetctl.ledger.values import Charge, Price
-    from budgetctl.manager.budgets import Budgets
     from budgetctl.money import Picodollars
 
 T = TypeVar("T")
@@ -39,21 +38,22 @@ class GuardedCall:
             raise
         call.commit(price_response(answer))
 
-    A call that is not ended keeps its hold until that expires: what may have been spent is not given to others. After
-    its end, `reserve` makes no hold, and another end does nothing.
+    A call that is not ended keeps its hold until that expires, so that money which may be spent is not given to others.
+    After the end of a call, `reserve` makes no hold, and another end does nothing.
 
-    `model`, `provider` and `prompt` (text or chat messages) are those of the request; `note` stays with the hold and
-    the charge. `hold_id` names the hold, by default with a new name. `refused` says how a hold that is resolved already
-    is refused: the end of the message, and the hint.
+    `model`, `provider` and `prompt` (text or chat messages) are those of the request. `note` stays with the hold and
+    the charge. `hold_id` names the hold, by default with a new name. `refused` has the words for a hold that was
+    resolved before: the end of the message, and the hint.
 
-    `is_last_chance` is for a call of which nobody keeps what it owes. Then trouble with the ledger at its end is
-    logged, as its answer is paid for and asking again would be paid for too; and an end that an interrupt breaks off
-    is done once more before the interrupt goes on. Otherwise both go to the caller at once, who may end the call again.
+    `is_last_chance` says that nobody keeps a record of the call's cost but its end. An error of the ledger is then
+    logged, since the answer is paid for, and asking again would be paid for too; and an end that an interrupt breaks
+    off is done once more before the interrupt goes on. Otherwise errors and interrupts go to the caller at once, who
+    may end the call again.
     """
 
     def __init__(
         self,
-        manager: Budgets,
+        manager: Enforcement,
         user: str,
         *,
         model: str | None = None,
@@ -87,7 +87,10 @@ class GuardedCall:
         return self._hold
 
     def reserve_longest(self, max_output_tokens: int, ttl: str | float = DEFAULT_TTL) -> None:
-        """Set aside the price of the prompt and of an answer of so many tokens. Raises as `reserve` and `estimate`."""
+        """Set aside the price of the prompt and of the longest answer.
+
+        Raises as `reserve` does, and `CannotPriceError` without a price.
+        """
         longest = self._estimate(max_output_tokens)
         self.reserve(longest.amount, ttl)
 
@@ -110,24 +113,24 @@ class GuardedCall:
                 raise
 
     def release(self) -> None:
-        """End a call that failed, or cost nothing."""
+        """End a call that has failed, or cost nothing: let its hold go."""
         self._end(self._release)
 
     def commit(self, price: Price) -> Charge | None:
-        """End a call that cost `price`. None where it has ended before, or where the ledger's trouble is logged."""
+        """End a call that cost `price`. None when it had ended before, or when the ledger's error was logged."""
         return self._end(lambda: self._commit(price))
 
     def commit_answer(self, price_it: Callable[[], Price], *, provider: str | None = None) -> Charge | None:
-        """End a call that was answered, at the price that `price_it` finds.
+        """End a call that was answered, at the price that `price_it` finds. None as from `commit`.
 
-        Where it raises `CannotPriceError` or `InvalidResponseError`, the counts of that error are priced for the model
-        of the request; where there are none, or nobody knows their price either, the call costs the amount that was set
-        aside, marked to be repriced. `provider` is the answer's, for a request that names none.
+        Where `price_it` raises `CannotPriceError` with a usage, this usage is priced for the model of the request.
+        Where that has no price either, or where `InvalidResponseError` says that nothing is known, the call costs the
+        amount of the hold, and the entry is marked as unpriced. `provider` is used where the request names none.
         """
         return self._end(lambda: self._commit(self._found(price_it, self._provider or provider)))
 
     def commit_prompt(self) -> Charge | None:
-        """End a call of which no answer came, although its prompt may be billed."""
+        """End a call without an answer whose prompt may be billed all the same, at the price of the prompt."""
         return self._end(lambda: self._commit(self._estimate(0)))
 
     def _estimate(self, max_output_tokens: int) -> Price:

@@ -1,4 +1,4 @@
-"""Correcting what was charged at a wrong price, or at none."""
+"""Corrections of charges that were made at a wrong price, or without one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from budgetctl.pricing import is_reproduced, price_recorded
 from budgetctl.stores import Store
 
 _BY_PRICE = frozenset({"litellm", "user", UNKNOWN_PRICE})
-"""Where prices come from that may have been wrong: what was stated, or billed by the provider, is what it is."""
+"""The sources of prices that may have been wrong. Costs that were stated, or billed by the provider, are right."""
 
 _BATCH = 500
 
@@ -20,7 +20,7 @@ _BATCH = 500
 def reprice(
     store: Store, model: str, *, user: str | None, since_us: int | None, note: str | None, dry_run: bool
 ) -> Iterator[Correction]:
-    """Correct charges for models of a pattern to what they cost by the prices of now: see `BudgetManager.reprice`."""
+    """Correct charges for models of a pattern to their costs by the prices of now: see `BudgetManager.reprice`."""
     wrong: list[tuple[CorrectionRequest, Correction]] = []
     failures: list[CannotPriceError] = []
     left_alone = 0
@@ -59,7 +59,7 @@ def reprice(
 
 
 def _is_to_correct(entry: Entry) -> bool:
-    """Whether it is the price that makes the difference, and not what the entry recorded of its usage."""
+    """Whether the price makes the difference, and not a usage that was recorded incompletely."""
     if entry.is_unpriced or (entry.pricing or {}).get("source") == UNKNOWN_PRICE:
         return True
     try:

@@ -1,4 +1,4 @@
-"""The store's work in threads: an event loop waits for nobody, and what has begun is done, whoever goes away."""
+"""The store's work in threads: the event loop never blocks, and work that has begun is done, whoever goes away."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _few = threading.BoundedSemaphore(32)
-"""A thousand streams may be dropped at once, as when a program ends, which a server's connections would not do for."""
+"""How many threads work at once: a program that ends drops a thousand streams, for which no server has connections."""
 
 
 async def finish(work: Callable[[], T]) -> T:
-    """Wait for work in a thread. Whoever is cancelled meanwhile stops waiting, and the work goes on.
+    """Wait for work in a thread. A caller who is cancelled meanwhile stops waiting, and the work goes on.
 
-    Where no thread can be had any more, as in a loop of litellm's at exit, it is done at once.
+    Where no thread can be had any more, as in a loop of litellm's at exit, the work is done at once.
     """
     try:
         # A future and no task: at its end `asyncio.run` cancels tasks, and waits for threads.
@@ -30,8 +30,8 @@ async def finish(work: Callable[[], T]) -> T:
 def leave(work: Callable[[], object]) -> None:
     """Have work done that nobody waits for.
 
-    Garbage is collected at any moment, also inside the store's own locks, and coroutines are closed by that: so a
-    thread of its own does it. At exit, no thread would be waited for.
+    It is done in a thread of its own: garbage is collected at any moment, also inside the store's own locks, and the
+    collector closes streams and coroutines. At exit it is done at once, as the program would not wait for a thread.
     """
     if threading.main_thread().is_alive():
         try:

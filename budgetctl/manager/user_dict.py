@@ -1,7 +1,7 @@
-"""`BudgetManager.user_dict`: litellm's dictionary of records, live. What is written to it is stored.
+"""`BudgetManager.user_dict`: litellm's dictionary of records, live: a record that is written to it is stored.
 
-`user_dict`, its records and the dictionaries in them show what is stored now, and write each change through in the
-same way. Other values, lists too, are copies: they are changed by assigning them.
+`user_dict`, its records and the dictionaries in them show the state of the store, and write each change to it. Other
+values, lists too, are copies: they are changed by assigning them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from budgetctl.ledger.values import Budget
 from budgetctl.names import check_user, is_user, user_name
 
 _MANY = 1_000
-"""From so many changed records on, all are loaded in pages: that takes less time than one by one."""
+"""From so many changed records on, all records are loaded in pages, which takes less time than one by one."""
 
 
 class LiveDict(dict[str, Any]):
     """A dictionary that is brought up to date before it is read, and written through when it is changed.
 
-    Its own storage is filled, because C code (`json.dumps`) looks there. What is iterated over is a snapshot: the
-    store may change in the midst of a loop.
+    Its own storage is filled, because C code (`json.dumps`) looks there. A loop goes over a snapshot, as the store may
+    change in the midst of it.
     """
 
     __slots__ = ()
@@ -37,11 +37,11 @@ class LiveDict(dict[str, Any]):
         raise NotImplementedError
 
     def _change(self, written: Mapping[str, Any], removed: Collection[str] = ()) -> None:
-        """Store these values, and that those keys are gone."""
+        """Store the values of these keys, and remove those keys."""
         raise NotImplementedError
 
     def _replace(self, content: Mapping[str, Any]) -> None:
-        """Change the dictionary's own storage alone. What stays is there all the time: other threads may read it."""
+        """Change the dictionary's own storage alone. Keys that stay never disappear: other threads may read them."""
         for key in self._own().keys() - content.keys():
             dict.pop(self, key, None)
         for key, value in content.items():
@@ -58,7 +58,7 @@ class LiveDict(dict[str, Any]):
         return dict(dict.items(self))
 
     def _stored(self) -> dict[str, Any]:
-        """The same, plain through and through."""
+        """A copy of the dictionary's own storage in which no dictionary is live."""
         return {key: value._stored() if isinstance(value, LiveDict) else value for key, value in self._own().items()}
 
     def _plain(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class LiveDict(dict[str, Any]):
         return self
 
     def update(self, *others: Any, **more: Any) -> None:
-        """Write all of them."""
+        """Write the values of all these keys."""
         self._change({self._key(key): value for key, value in dict(*others, **more).items()})
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
@@ -196,12 +196,12 @@ class _Part(LiveDict):
         self._edit(change)
 
     def _edit(self, edit: Callable[[dict[str, Any]], None]) -> None:
-        """Store what `edit` makes of a plain copy of what is stored."""
+        """Store the dictionary as `edit` changes a plain copy of it."""
         self._parent._edit(lambda content: edit(content.setdefault(self._name, {})))
 
 
 class LiveRecord(_Part):
-    """The record of one user. That of a deleted user keeps what it last said, and cannot be written."""
+    """The record of one user. A deleted user's record keeps its last state, and cannot be written."""
 
     __slots__ = ()
 
@@ -217,7 +217,7 @@ class LiveRecord(_Part):
 class UserDict(LiveDict):
     """`{user: record}` for all users of a store.
 
-    It is loaded once and kept up to date: in full when another connection has committed or a window has passed, and
+    It is loaded once and kept up to date: as a whole when another connection has committed or a window has passed, and
     record by record after its manager's own writes.
     """
 
@@ -239,7 +239,7 @@ class UserDict(LiveDict):
                 self._stale.add(user)
 
     def assign(self, records: Any) -> None:
-        """Make these the only records."""
+        """Replace all records by these: users who are not among them are deleted."""
         if records is self:  # as `manager.user_dict |= …` does
             return
         if not isinstance(records, Mapping):
@@ -307,7 +307,7 @@ class UserDict(LiveDict):
         self._write(edits, removed)
 
     def _write(self, edits: Mapping[str, tuple[Any, Record | None]], removed: Collection[str] = ()) -> None:
-        """Store what the users' records shall be, given what they were. All are checked before any is stored."""
+        """Store the differences between new and old records. All are checked before any is stored."""
         changes = {check_user(user): change_of(after, before) for user, (after, before) in edits.items()}
         new = [(user, changes[user]) for user, (_, before) in edits.items() if before is None]
         try:

@@ -20,7 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 JSON = "application/json"
 
-_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_RAW_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 MAX_SMALL_BODY = 1 << 16
 MAX_BODY = 1 << 20
@@ -46,7 +46,9 @@ def respond(
     body: bytes, status: int = HTTPStatus.OK, *, media_type: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
     """What a request is answered."""
-    return Response(body, status, {**_HEADERS, **(headers or {})}, media_type)
+    response = Response(body, status, headers, media_type)
+    response.raw_headers += _RAW_HEADERS
+    return response
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

@@ -175,14 +175,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; what follows a body is not kept."""
-        if self._phase is not _Phase.HEAD:
-            self._trailer_size += len(name) + len(value)
-            if self._trailer_size > MAX_HEAD:
-                self._stop(self._head_fault())
-        elif len(self.headers) >= MAX_HEADERS:
-            self._stop(self._head_fault())
-        else:
+        if self._phase is _Phase.HEAD and len(self.headers) < MAX_HEADERS:
             super().on_header(name, value)
+            return
+        self._trailer_size += len(name) + len(value)
+        if self._phase is _Phase.HEAD or self._trailer_size > MAX_HEAD:
+            self._stop(self._head_fault())
 
     def on_headers_complete(self) -> None:
         """Have somebody answer, unless it is too much."""

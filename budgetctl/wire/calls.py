@@ -32,48 +32,36 @@ class Page(NamedTuple):
     next: dict[str, Any] | None
 
 
-class Call(NamedTuple):
-    """An operation of `Store`, and how it is marked there."""
+class Call:
+    """An operation of `Store`, and how it is marked there: its `kind`, and whether it `is_bulk`.
 
-    name: str
-    asked: Asked
+    `path` is where the server answers it; `writes` says whether it changes anything.
+    """
 
-    @property
-    def kind(self) -> Kind:
-        """How it is called."""
-        return self.asked.kind
-
-    @property
-    def is_bulk(self) -> bool:
-        """Whether it may take long, or much."""
-        return self.asked.is_bulk
-
-    @property
-    def path(self) -> str:
-        """Where the server answers it."""
-        return PATH + self.name.replace("_", "-")
-
-    @property
-    def writes(self) -> bool:
-        """Whether it changes anything."""
-        return self.kind != "read"
+    def __init__(self, name: str, asked: Asked) -> None:
+        self.name = name
+        self.asked = asked
+        self.kind: Kind = asked.kind
+        self.is_bulk = asked.is_bulk
+        self.path = PATH + name.replace("_", "-")
+        self.writes = asked.kind != "read"
 
     @property
     def summary(self) -> str:
         """What it does, by its docstring."""
         return inspect.cleandoc(getattr(Store, self.name).__doc__ or "")
 
-    @property
+    @functools.cached_property
     def parameters(self) -> RecordShape:
         """The shape of its parameters, as those of a method."""
         return _parameters(self.name, of_project_too=self.asked.of_project_too)
 
-    @property
+    @functools.cached_property
     def answer(self) -> Shape:
         """The shape of what it returns; of a list, that of an item."""
         return _answer(self.name, self.asked.parts)
 
-    @property
+    @functools.cached_property
     def is_list(self) -> bool:
         """Whether it returns many, which come in pages if there is a `cursor`."""
         return _returned_items(self.name) is not None

@@ -1,4 +1,4 @@
-"""How the fields of named tuples, and the parameters of methods, look in JSON."""
+"""Shapes of records in JSON: of named tuples, and of the parameters of methods."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from budgetctl.wire.shapes import Shape, refused
 
 
 def _getter(kind: Callable[..., Callable[[Any], Any]], names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    """What gets all of them at once; `attrgetter` and `itemgetter` return no tuple for one, and need at least one."""
+    """A function that gets all of the names as a tuple. `attrgetter` and `itemgetter` return none for one name."""
     if len(names) > 1:
         return kind(*names)
     return lambda value: tuple(kind(name)(value) for name in names)
 
 
 class Field(NamedTuple):
-    """A field of a record: where it goes, what it is called in JSON, and what it is when it is left away."""
+    """A field of a record: its attribute, its name in JSON, its shape, and whether it may be left away."""
 
     attribute: str
     name: str
@@ -50,7 +50,7 @@ class RecordShape(Shape):
         self._is_tuple = isinstance(make, type) and not embedded
 
     def write(self, value: Any) -> dict[str, Any]:
-        """The document of a named tuple, or of whatever has the fields as attributes."""
+        """The document of a named tuple, or of another object that has the fields as attributes."""
         document = dict(zip(self._names, self._attributes(value), strict=True))
         for name, write in self._written:
             found = document[name]
@@ -71,7 +71,7 @@ class RecordShape(Shape):
         return document
 
     def read_values(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """What `write_values` has written, of the record's own fields."""
+        """The values that `write_values` has written, of the record's own fields."""
         return {
             each.attribute: each.shape.read(document[each.name], each.name, strict=False)
             for each in self.fields
@@ -87,7 +87,7 @@ class RecordShape(Shape):
         return self._make(**self.values(document, where, strict=strict))
 
     def _answered(self, document: Any) -> Any:
-        """The named tuple of a server's answer, or None for one that has to be looked at field by field."""
+        """The named tuple of a server's answer, or None for an answer that has to be read field by field."""
         try:
             values = list(self._items(document))
         except (KeyError, TypeError):
@@ -100,7 +100,7 @@ class RecordShape(Shape):
         return self._make(*values)
 
     def values(self, document: Any, where: str, *, strict: bool) -> dict[str, Any]:
-        """What the fields of a document say, by attribute. Those that are left away are left to their defaults."""
+        """The values of a document's fields, by attribute. Fields that are left away are left to their defaults."""
         if not isinstance(document, dict):
             raise refused(where, "an object", document)
         if strict and not document.keys() <= self.field_names:
@@ -131,7 +131,7 @@ class RecordShape(Shape):
         return RecordShape(self.title, make, fields, self._embedded)
 
     def with_field(self, attribute: str, shape: Shape) -> RecordShape:
-        """The record, one field of which is of another shape."""
+        """The record with another shape for one of its fields."""
         fields = [each._replace(shape=shape) if each.attribute == attribute else each for each in self.fields]
         return RecordShape(self.title, self._make, fields, self._embedded)
 

@@ -1,4 +1,4 @@
-"""How values look in JSON: text, numbers, and many of them. Named tuples are in `record_shapes`."""
+"""Shapes of values in JSON: text, numbers, lists and unions. Named tuples are in `record_shapes`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Shape:
     """How values of a type look in JSON. `where` names the value in messages."""
 
     kinds: frozenset[type] | None = None
-    """The types of documents that are their own values, where a server's answer need not be read any further."""
+    """The types of documents that are values already: such a document of a server's answer is taken as it is."""
 
     @property
     def is_plain(self) -> bool:
@@ -35,8 +35,9 @@ class Shape:
     def read(self, document: Any, where: str, *, strict: bool) -> Any:
         """The value of a document. Raises `InvalidValueError`.
 
-        `strict` is how a server reads what anybody may have sent: names, amounts and instants must be possible ones,
-        and nothing unknown may be there. Otherwise it is a server's answer, which a newer one may have added to.
+        `strict` is for requests that anybody may have sent: names, amounts and instants have to be possible ones, and
+        unknown fields are refused. Without it the document is a server's answer, to which a newer server may have
+        added fields.
         """
         raise NotImplementedError
 
@@ -57,7 +58,7 @@ def _shown(document: Any) -> str:
 
 
 class Text(Shape):
-    """Text, as `check` lets it pass. `is_empty_allowed` is for an empty one that means something of its own."""
+    """Text that `check` accepts. `is_empty_allowed` is for empty text that has a meaning of its own."""
 
     kinds = frozenset({str})
 
@@ -77,7 +78,7 @@ class Text(Shape):
             raise InvalidValueError(f"{where}: {error}") from error
 
     def schema(self) -> dict[str, Any]:
-        """The length, and that there is something in it."""
+        """The longest and the shortest length."""
         long = self._check in (names.check_model, names.check_note)
         return {
             "type": "string",
@@ -87,7 +88,7 @@ class Text(Shape):
 
 
 class Integer(Shape):
-    """A whole number between two, both of them possible."""
+    """A whole number between two bounds, which are both included."""
 
     def __init__(self, least: int = 0, most: int = MAX_INTEGER, make: Callable[[int], int] = int) -> None:
         self._least, self._most, self._make = least, most, make
@@ -114,7 +115,7 @@ class Instant(Integer):
         self.kinds = None
 
     def read(self, document: Any, where: str, *, strict: bool) -> int:
-        """The instant. A server's answer may have a bound of a window, which any calendar has at least."""
+        """The instant. A server's answer may have the bound of a window, anywhere in the calendar."""
         if not strict and document.__class__ is int and document in _CALENDAR:
             return document
         instant = super().read(document, where, strict=strict)
@@ -129,7 +130,7 @@ class Boolean(Shape):
     kinds = frozenset({bool})
 
     def read(self, document: Any, where: str, *, strict: bool) -> bool:  # noqa: ARG002
-        """Which of them."""
+        """The truth value."""
         if not isinstance(document, bool):
             raise refused(where, "true or false", document)
         return document
@@ -170,7 +171,7 @@ class Choice(Shape):
         self._words = words
 
     def read(self, document: Any, where: str, *, strict: bool) -> str:
-        """The word. One that is not known here is an error only where it was made."""
+        """The word. An unknown word is refused in a request, and accepted in the answer of a newer server."""
         if not isinstance(document, str) or (strict and document not in self._words):
             raise refused(where, f"one of {', '.join(self._words)}", document)
         return document
@@ -181,7 +182,7 @@ class Choice(Shape):
 
 
 class Optional(Shape):
-    """Something, or null."""
+    """A value of a shape, or null."""
 
     def __init__(self, inner: Shape) -> None:
         self._inner = inner
@@ -189,31 +190,31 @@ class Optional(Shape):
 
     @property
     def is_plain(self) -> bool:
-        """As what is there."""
+        """Whether the values that are not null are plain."""
         return self._inner.is_plain
 
     def write(self, value: Any) -> Any:
-        """The document of what is there."""
+        """The document of the value, or null."""
         return None if value is None else self._inner.write(value)
 
     def read(self, document: Any, where: str, *, strict: bool) -> Any:
-        """What is there."""
+        """The value, or None."""
         return None if document is None else self._inner.read(document, where, strict=strict)
 
     def schema(self) -> dict[str, Any]:
-        """Either."""
+        """The value's schema, or null."""
         return {"anyOf": [self._inner.schema(), {"type": "null"}]}
 
 
 class Array(Shape):
-    """Many of the same."""
+    """A list of values of one shape."""
 
     def __init__(self, inner: Shape, make: Callable[[Any], Any] = list, *, most: int | None = None) -> None:
         self._inner, self._make, self._most = inner, make, most
 
     @property
     def is_plain(self) -> bool:
-        """As each of them: JSON has tuples as arrays."""
+        """Whether each value is plain: JSON has tuples as arrays."""
         return self._inner.is_plain
 
     def write(self, value: Any) -> list[Any]:
@@ -237,7 +238,7 @@ class Array(Shape):
 
 
 class Row(Shape):
-    """So many values, each of its own type."""
+    """A list of a fixed number of values, each of a shape of its own."""
 
     def __init__(self, inner: Sequence[Shape]) -> None:
         self._inner = inner

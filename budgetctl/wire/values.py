@@ -1,8 +1,8 @@
 """Values as JSON documents and back, as they travel between a server and its clients.
 
-How a value looks follows from its type: a named tuple is an object of its fields, an amount is an integer of
+The shape of a value follows from its type: a named tuple is an object of its fields, an amount is an integer of
 picodollars under a name that says so (`spent_picodollars`: 10¹² are a US dollar), an instant an integer of microseconds
-since 1970 (`at_us`), bytes are hexadecimal. A `Shape` goes both ways, and its `schema` tells others.
+since 1970 (`at_us`), bytes are hexadecimal. A `Shape` writes and reads, and its `schema` describes the documents.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from budgetctl.wire.shapes import (
 )
 
 MAX_AMOUNT = 10**27
-"""In picodollars: what `money` reads is less."""
+"""In picodollars. `money` reads smaller amounts only."""
 
 _MAX_TTL_US = 7 * 86_400_000_000
 
@@ -50,7 +50,7 @@ NAMESPACE: dict[str, Any] = {
     "Request": store.ChargeRequest | holds.HoldRequest | store.CommitRequest | store.ReleaseRequest,
     "Answer": models.Charge | holds.Hold,
 }
-"""Where the names in the annotations of stores are found, also those imported for type checkers alone."""
+"""The names that annotations of stores may have, also those that are imported for type checkers alone."""
 
 _TAGS: dict[type, str] = {
     store.ChargeRequest: "charge",
@@ -61,14 +61,14 @@ _TAGS: dict[type, str] = {
     holds.Hold: "hold",
     BudgetctlError: "error",
 }
-"""What an alternative of a union is called, where any of several may stand."""
+"""The name in JSON of each alternative of a union."""
 
 _EMBEDDED = frozenset({(store.CommitRequest, "charge")})
 """Named tuples whose fields stand beside those of the one that they are in."""
 
 
 _OF_PROJECT_TOO = frozenset({models.Budget, models.Standing, models.Reset, corrections.Difference})
-"""Named tuples whose user may be the empty name, of whoever holds the budget of the whole project."""
+"""Named tuples whose user may be empty: that of the account which has the budget of the whole project."""
 
 USER_OR_PROJECT = Text(names.check_user, is_empty_allowed=True)
 
@@ -178,13 +178,13 @@ def record_shape(kind: Any) -> RecordShape:
 
 
 def field_of(attribute: str, hint: Any, *, is_required: bool) -> Field:
-    """A field of a record, under a name that says what an amount is counted in."""
+    """A field of a record. The name of an amount's field ends in its unit, `_picodollars`."""
     name = f"{attribute}_picodollars" if "Picodollars" in str(hint) else attribute
     return Field(attribute, name, shape_of(hint, attribute), is_required)
 
 
 def checked(kind: Any) -> Callable[..., Any]:
-    """What makes a named tuple, for those which check more than their fields."""
+    """The function that makes a named tuple, for types that check more than their fields."""
     if kind is not store.BudgetChange:
         return typing.cast(Callable[..., Any], kind)
 
@@ -200,7 +200,7 @@ def checked(kind: Any) -> Callable[..., Any]:
 
 
 class ErrorShape(Shape):
-    """What went wrong: a code word, a message, and what to do; of a denial, also by which limit."""
+    """An error: a code word, a message, and a hint; of a denial, also the decision."""
 
     def write(self, value: BudgetctlError) -> dict[str, Any]:
         """The document of an error."""
@@ -225,7 +225,7 @@ class ErrorShape(Shape):
         return error
 
     def schema(self) -> dict[str, Any]:
-        """What is always there."""
+        """The fields that every error has."""
         return {
             "type": "object",
             "properties": {

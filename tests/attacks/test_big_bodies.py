@@ -22,6 +22,7 @@ from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
 from support.outages import free_port, start_server
 from support.serving import Running
+from support.waiting import eventually
 
 NOBODY = "POST /v1/charge HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer none\r\n"
 
@@ -119,8 +120,7 @@ def test_there_are_few_big_bodies_at_a_time(guarded, monkeypatch):
     held = [socket.create_connection(("127.0.0.1", guarded.port)) for _ in range(bodies.BIG_AT_A_TIME)]
     for connection in held:
         connection.sendall(head.encode())
-    while guarded.server.config.app._bodies.reading < len(held):
-        threading.Event().wait(0.01)
+    eventually(lambda: guarded.server.config.app._bodies.reading == len(held))
     assert answer_to(guarded, head.encode()).startswith(b"HTTP/1.1 503 ")
     small = guarded.ask("GET", "/v1/exists", Authorization=f"Bearer {token}")
     assert small.status == 200

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from budgetctl import BudgetManager
+from support.waiting import eventually
 
 CALLS = 40
 CALL = {
@@ -75,14 +75,6 @@ def is_somebody_waiting() -> bool:
 def charges(budgets: BudgetManager) -> int:
     """How many charges there are."""
     return sum(entry.kind == "spend" for entry in budgets.history("alice"))
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    """Wait for what another thread does."""
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 async def soon(condition: Callable[[], Any]) -> None:

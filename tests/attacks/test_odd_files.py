@@ -16,6 +16,7 @@ from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailable
 from budgetctl.files.opening import read_regular
 from budgetctl.files.replacing import replace
 from budgetctl.pricing.prices import own_prices, price_files, price_map
+from budgetctl.server.tokens import open_tokens
 from budgetctl.stores.remote.credentials import find_token, token_path
 
 
@@ -57,6 +58,25 @@ def test_a_stored_token(make: Callable[[Path], None]) -> None:
     make(path)
     with pytest.raises(StoreUnavailableError, match="cannot read the token in"):
         find_token("http://host", "p")
+
+
+@ODD
+def test_the_tokens_of_a_server(make: Callable[[Path], None]) -> None:
+    data_directory().mkdir(parents=True)
+    make(data_directory() / "tokens.json")
+    with pytest.raises(OSError, match=r"it is a pipe|Is a dir"):
+        open_tokens(None).find("nobody")
+
+
+@ODD
+def test_the_tokens_of_a_server_that_are_to_be_copied(
+    make: Callable[[Path], None], run: Callable, tmp_path: Path
+) -> None:
+    data_directory().mkdir(parents=True)
+    make(data_directory() / "tokens.json")
+    done = run("backup", "--all", tmp_path / "copies")
+    assert done.returncode
+    assert "tokens.json: " in done.stderr
 
 
 def test_a_token_that_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:

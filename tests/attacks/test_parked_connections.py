@@ -8,7 +8,6 @@ import resource
 import socket
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection
 
@@ -20,6 +19,7 @@ from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
 from support.outages import free_port
 from support.serving import Running
+from support.waiting import eventually
 
 ROOM = 40
 PING = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -137,18 +137,15 @@ def test_a_client_that_takes_no_answers_is_let_go(small, monkeypatch):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         connection.connect(("127.0.0.1", small.port))
         connection.sendall(asked)
-        while not len(small.server.connections._taking):
-            threading.Event().wait(0.01)
-        while len(small.server.connections):
-            threading.Event().wait(0.01)
+        eventually(lambda: len(small.server.connections._taking))
+        eventually(lambda: not len(small.server.connections))
 
 
 def test_few_answers_that_are_not_read_are_kept(small):
     asked = WITH_A_TOKEN["behind answers that are not read"].replace("TOKEN", small.token).encode()
     with ExitStack() as parked:
         park(parked, small, asked, 35)
-        while len(small.server.connections) > connections.MAX_TAKING:
-            threading.Event().wait(0.01)
+        eventually(lambda: len(small.server.connections) <= connections.MAX_TAKING)
         assert len(small.server.connections._taking) <= connections.MAX_TAKING
 
 

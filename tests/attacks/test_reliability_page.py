@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from support.places import ROOT
 
 
 def test_every_test_and_benchmark_that_the_page_names_is_there() -> None:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -19,6 +18,7 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.files.lock import FileLock
+from support.waiting import eventually
 
 NEVER_CAUGHT = {signal.SIGKILL, signal.SIGSTOP}
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS}
@@ -76,15 +76,6 @@ def line_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def until(holds: Callable[[], Any]) -> Any:
-    """Wait until something is so."""
-    deadline = time.monotonic() + 20
-    while not (found := holds()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return found
-
-
 def children(process: subprocess.Popen[str]) -> list[int]:
     """The processes that a process has started and that are there."""
     return list(map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()))
@@ -128,7 +119,7 @@ def test_a_stop_stops_the_command_too_and_both_go_on(start: Any, budgets: Budget
     assert line_of(process) == "ready"
     (command,) = children(process)
     process.send_signal(signal.SIGTSTP)
-    until(lambda: state(process.pid) == state(command) == "T")
+    eventually(lambda: state(process.pid) == state(command) == "T")
     process.send_signal(signal.SIGCONT)
     process.communicate("\n", timeout=30)
     assert (process.returncode, str(budgets.budget("alice").limit.spent)) == (0, "0.1")
@@ -141,9 +132,9 @@ def test_a_stop_while_the_command_is_started_stops_both(start: Any, budgets: Bud
         fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)  # how the kernel tells of one that waits, and nobody minds
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)  # nobody starts it as long as this is held
         process = start("--", program, "-c", f"read line; {REPORTS}")
-        (command,) = until(lambda: children(process))
+        (command,) = eventually(lambda: children(process))
         process.send_signal(signal.SIGTSTP)
-    until(lambda: state(process.pid) == state(command) == "T")
+    eventually(lambda: state(process.pid) == state(command) == "T")
     process.send_signal(signal.SIGCONT)
     process.communicate("\n", timeout=30)
     assert (process.returncode, str(budgets.budget("alice").limit.spent)) == (0, "0.1")
@@ -163,7 +154,7 @@ class TestAfterTheCommand:
         (command,) = children(process)
         process.stdin.write("\n")
         process.stdin.flush()
-        until(lambda: command not in children(process))
+        eventually(lambda: command not in children(process))
         yield process, lock
         lock.close()
 

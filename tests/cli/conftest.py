@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import io
-import json
 import os
 import pty
-import sqlite3
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -24,27 +22,7 @@ from budgetctl import BudgetManager
 from budgetctl.cli import main
 from budgetctl.periods import from_datetime
 from budgetctl.stores import SqliteStore
-
-PAST_YEAR = datetime.now(UTC).year - 2
-"""Long ago, and not so long that the clock of now is not believed."""
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-class Result(NamedTuple):
-    """What a command printed, and its exit code."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document that is on stdout. Amounts are read as they are written: as text."""
-        return json.loads(self.stdout, parse_float=str, parse_int=str)
-
-
-Cli = Callable[..., Result]
+from support.commands import PAST_YEAR, Cli, Result
 
 
 @pytest.fixture
@@ -111,11 +89,3 @@ def past_store(store_path: Path, clock: Any) -> Iterator[SqliteStore]:
     store = SqliteStore(store_path, "default", clock=clock)
     yield store
     store.close()
-
-
-def dump(path: Path) -> list[str]:
-    """Everything that a store holds, as SQL; nothing for one that is not there."""
-    if not path.exists():
-        return []
-    with contextlib.closing(sqlite3.connect(path)) as connection:
-        return list(connection.iterdump())

@@ -11,8 +11,7 @@ import pytest
 from budgetctl import BudgetManager
 from budgetctl.server.tokens import open_tokens
 from budgetctl.server.tokens.token import new_token
-
-from .conftest import Cli
+from support.commands import Cli
 
 
 @pytest.fixture

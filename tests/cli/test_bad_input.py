@@ -13,8 +13,7 @@ from unittest.mock import ANY
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import Cli, dump
+from support.commands import Cli, dump
 
 ANSWER = '{"id": "a1", "created": 1, "model": "no-such-model", "usage": {"prompt_tokens": 3, "completion_tokens": 1}}'
 

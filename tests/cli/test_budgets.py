@@ -9,8 +9,7 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
-
-from .conftest import Cli
+from support.commands import Cli
 
 
 class TestCreate:

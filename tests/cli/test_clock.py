@@ -11,8 +11,7 @@ import pytest
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
 from budgetctl.stores.sqlite.store import system_clock
-
-from .conftest import Cli
+from support.commands import Cli
 
 CONFIRM = "budgetctl reset-due --clock-is-right"
 

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import Cli
+from support.commands import Cli
 
 SCRIPTS = Path(__file__).parents[2] / "completions"
 FILES = {"bash": "budgetctl.bash", "zsh": "_budgetctl", "fish": "budgetctl.fish", "powershell": "budgetctl.ps1"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import EXAMPLES, Cli
+from support.commands import Cli
+from support.places import EXAMPLES
 
 CHAT = EXAMPLES / "openai-chat.json"  # costs $0.00388
 

@@ -8,8 +8,7 @@ import pytest
 
 from budgetctl import __version__
 from budgetctl.cli.app import ALIASES, COMMANDS
-
-from .conftest import Cli
+from support.commands import Cli
 
 NAMES = [name for section in COMMANDS.values() for name in section]
 ALL = [*([name] for name in NAMES), ["completion", "show"], ["completion", "install"]]

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import Cli
+from support.commands import Cli
 
 
 class TestHistory:

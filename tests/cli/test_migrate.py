@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Cli, dump
+from support.commands import Cli, dump
 
 NOW = time.time()
 LONG_AGO = 1_700_000_000  # 2023-11-14 22:13:20 UTC

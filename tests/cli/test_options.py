@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Cli
+from support.commands import Cli
 
 
 @pytest.fixture

@@ -18,8 +18,7 @@ from budgetctl.ledger.values import Usage
 from budgetctl.money import ZERO
 from budgetctl.pricing import without_price
 from budgetctl.pricing.prices import own_prices
-
-from .conftest import Cli
+from support.commands import Cli
 
 BUDGET = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models"

@@ -9,8 +9,7 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.pricing.prices import map_update
-
-from .conftest import Cli
+from support.commands import Cli
 
 
 class TestSet:

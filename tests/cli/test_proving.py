@@ -11,8 +11,8 @@ import pytest
 
 from budgetctl.pricing.litellm import litellm_rules
 from support import litellm_copies
-
-from .conftest import EXAMPLES, Cli
+from support.commands import Cli
+from support.places import EXAMPLES
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +11,9 @@ from budgetctl import BudgetManager
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import Picodollars
 from budgetctl.pricing.prices import own_prices
+from support.commands import Cli
+from support.places import ROOT
 
-from .conftest import Cli
-
-ROOT = Path(__file__).parents[2]
 RESPONSE = json.dumps(
     {"id": "r1", "model": "mystery", "usage": {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}}
 )

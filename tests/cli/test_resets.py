@@ -8,8 +8,7 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
-
-from .conftest import PAST_YEAR, Cli, dump
+from support.commands import PAST_YEAR, Cli, dump
 
 
 @pytest.fixture

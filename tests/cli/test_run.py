@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import EXAMPLES
+from support.places import EXAMPLES
 
 CHAT = EXAMPLES / "openai-chat.json"  # costs $0.00388
 BUDGETCTL = f"{sys.executable} -m budgetctl"
@@ -391,4 +390,4 @@ def test_runs_without_what_takes_long_to_import(run: Any) -> None:
     program += "from budgetctl.cli import main; main(sys.argv[1:])"
     line = [sys.executable, "-c", program, "run", "alice", "--amount", "0.1", "--", "sh", "-c", REPORT]
     done = subprocess.run(line, capture_output=True, text=True, check=True, env={**os.environ, "REPORT": "0.1"})
-    assert not set(done.stderr.split()) & {"litellm", "pydantic", "rich", "httpx", "asyncio"}
+    assert not set(done.stderr.split()) & {"litellm", "pydantic", "rich", "httpx", "asyncio", "logging"}

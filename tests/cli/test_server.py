@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from budgetctl.stores import SqliteStore
-
-from .conftest import EXAMPLES, Cli
+from support.commands import Cli
+from support.places import EXAMPLES
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from typing import IO
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import Cli
+from support.commands import Cli
 
 PROGRAM = [sys.executable, "-m", "budgetctl"]
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import Cli
+from support.commands import Cli
 
 ESCAPE = "\x1b"
 

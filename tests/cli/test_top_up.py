@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import Cli
+from support.commands import Cli
 
 
 @pytest.fixture(autouse=True)

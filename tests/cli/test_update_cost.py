@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import EXAMPLES, Cli
+from support.commands import Cli
+from support.places import EXAMPLES
 
 CHAT = EXAMPLES / "openai-chat.json"
 CHAT_ID = json.loads(CHAT.read_text())["id"]

@@ -8,9 +8,8 @@ import psycopg
 import pytest
 
 from budgetctl.stores.postgres.functions import functions_schema
+from support.commands import Cli
 from support.postgres import new_database
-
-from .conftest import Cli
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from budgetctl import BudgetManager
-
-from .conftest import Cli
+from support.commands import Cli
 
 
 @pytest.fixture(autouse=True)

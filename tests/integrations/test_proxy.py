@@ -11,13 +11,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from budgetctl import BudgetManager, Picodollars
+from support.waiting import eventually
 
 for _module in ("fastapi", "uvicorn", "apscheduler", "orjson"):
     pytest.importorskip(_module, reason="litellm's proxy is not installed: pip install 'budgetctl[proxy-test]'")
@@ -104,14 +105,6 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def eventually(condition: Callable[[], Any]) -> None:
-    """Wait for what the proxy does after its answer: seconds at most."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_request_is_answered_and_charged_to_its_user(proxy: Proxy) -> None:

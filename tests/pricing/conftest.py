@@ -1,15 +1,11 @@
 """litellm itself, with the price map that it ships."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from support.places import EXAMPLES
 
 
 @pytest.fixture

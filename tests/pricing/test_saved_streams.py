@@ -10,9 +10,9 @@ from budgetctl.errors import InvalidResponseError
 from budgetctl.ledger.values import Usage
 from budgetctl.pricing import read_document, read_usage
 from budgetctl.pricing.reading.partial import UncountedStreamError
+from support.places import EXAMPLES
 
 BODIES = Path(__file__).parent / "bodies"
-EXAMPLES = Path(__file__).parents[2] / "examples"
 
 GEMINI = Usage(model="gemini-2.5-flash", request_id="kIQhafzWDOn0", uncached_input=12, text_output=6, reasoning=30)
 

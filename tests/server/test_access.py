@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budgetctl.wire.calls import CALLS
-
-from .conftest import ask, fill
+from support.requests import ask, fill
 
 DAY_US = 86_400_000_000
 PAGES = ("/metrics", "/docs", "/openapi.json", "/v1/projects", "/v1/changes")

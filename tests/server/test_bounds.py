@@ -12,8 +12,8 @@ import pytest
 from budgetctl.server import app, bodies, protocol
 from budgetctl.server.http import MAX_BODY
 from budgetctl.wire.calls import CALLS
-
-from .conftest import REQUESTS, ask
+from support.requests import REQUESTS, ask
+from support.waiting import eventually
 
 WRITES = [call.path for call in CALLS.values() if call.writes and not call.is_bulk]
 
@@ -285,8 +285,7 @@ def test_more_requests_than_may_wait_are_told_to_come_again(server, open_file, m
     waiting = threading.Thread(target=ask, args=[server, "charge"])
     waiting.start()
     project = next(iter(server.server.projects))
-    while not project.users:  # until that has arrived
-        threading.Event().wait(0.001)
+    eventually(lambda: project.users, "the first request has not arrived")
     answer = ask(server, "budget")
     leave.set()
     writer.join()

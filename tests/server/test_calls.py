@@ -18,8 +18,8 @@ from budgetctl.stores.remote import store as http
 from budgetctl.stores.sql import requests
 from budgetctl.wire import calls
 from budgetctl.wire.calls import CALLS
-
-from .conftest import ask, change, fill
+from support.requests import ask, change, fill
+from support.waiting import eventually
 
 WRITES = [name for name, call in CALLS.items() if call.writes]
 DAY_US = 86_400_000_000
@@ -131,8 +131,7 @@ def test_requests_that_wait_together_share_a_transaction(server, open_file):
     with ThreadPoolExecutor(20) as clients:
         answers = [clients.submit(ask, server, "charge") for _ in range(20)]
         project = next(iter(server.server.projects))
-        while project.users < 20:
-            threading.Event().wait(0.001)
+        eventually(lambda: project.users == 20)
         leave.set()
         times = {each.result().document["entry"]["at_us"] for each in answers}
         numbers = {each.result().document["entry"]["number"] for each in answers}

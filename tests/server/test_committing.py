@@ -15,6 +15,7 @@ from budgetctl.server.committer import WORTH_ANOTHER
 from budgetctl.stores.postgres.store import PostgresStore
 from support.postgres import new_project, server_url
 from support.soundness import assert_sound
+from support.waiting import eventually
 
 USERS = ["alice", *(f"user-{number}" for number in range(WORTH_ANOTHER))]
 PATIENCE_S = 0.5
@@ -57,8 +58,7 @@ def held(project, user=None):
 
 def wait_for_users(server, count):
     """Wait until so many requests have arrived."""
-    while not (opened := list(server.server.projects)) or opened[0].users < count:
-        threading.Event().wait(0.001)
+    eventually(lambda: sum(project.users for project in server.server.projects) >= count)
 
 
 def test_enough_requests_need_not_wait_for_a_transaction_that_waits(serve, project):

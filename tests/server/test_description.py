@@ -17,8 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from budgetctl.server.api.openapi import describe
 from budgetctl.wire.calls import CALLS
-
-from .conftest import ask, fill
+from support.requests import ask, fill
 
 CHECKS = [
     not_a_server_error,

@@ -12,8 +12,8 @@ from budgetctl.ledger.store import ChargeRequest
 from budgetctl.money import Picodollars
 from budgetctl.stores import SqliteStore
 from support.outages import free_port, start_server, survive
-
-from .conftest import ask, change
+from support.requests import ask, change
+from support.waiting import eventually
 
 
 def test_a_server_that_is_killed_loses_nothing_it_acknowledged_and_does_nothing_twice(home):
@@ -35,8 +35,7 @@ def test_a_signal_ends_the_server_when_what_it_has_begun_is_answered(home):
         clients = [threading.Thread(target=_until_it_ends, args=[charge]) for _ in range(4)]
         for client in clients:
             client.start()
-        while len(acknowledged) < 4:
-            threading.Event().wait(0.001)
+        eventually(lambda: len(acknowledged) >= 4)
         server.send_signal(signal.SIGTERM)
         _, log = server.communicate(timeout=60)
         for client in clients:
@@ -83,8 +82,7 @@ def test_two_servers_roll_what_is_due_once(home, clock, serve):
             store.charge(ChargeRequest(name, Picodollars(1)))
         clock.advance(days=1)
         servers = [serve(open_file, f"{home}/", clock=clock, upkeep_s=0.01) for _ in range(2)]
-        while list(store.due()):
-            threading.Event().wait(0.01)
+        eventually(lambda: not list(store.due()))
         for server in servers:
             ask(server, "reset_due")
         assert [reset.user for _, reset in store.unreported_resets()] == names
@@ -106,8 +104,7 @@ def test_a_project_whose_clock_is_doubtful_keeps_no_other_from_being_rolled(home
     clock.advance(days=1)
     with closing(open_file("a")) as doubtful, closing(open_file("b")) as store:
         serve(open_file, f"{home}/", clock=clock, upkeep_s=0.01)
-        while list(store.due()):
-            threading.Event().wait(0.01)
+        eventually(lambda: not list(store.due()))
         assert len(list(doubtful.due())) == 1
 
 

@@ -61,6 +61,12 @@ def make_database(request, home, clock):
 
 
 @pytest.fixture
+def store(make_store):
+    """A connection to it."""
+    return make_store()
+
+
+@pytest.fixture
 def make_manager(make_store):
     """Open another connection to the same project, as a manager."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from budgetctl.errors import ClockError, OverBudgetError
-from budgetctl.ledger.windows import clock_fault
+from budgetctl.ledger.decisions import clock_fault
 from budgetctl.money import parse_amount as usd
 
 TEN_YEARS = 3650

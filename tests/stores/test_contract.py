@@ -1,4 +1,7 @@
-"""What every store does, whatever it is built on. A new store is added to the `make_store` fixture."""
+"""What every store does with budgets, charges and lists, whatever it is built on.
+
+A new store is added to the `make_store` fixture.
+"""
 
 from __future__ import annotations
 
@@ -8,40 +11,14 @@ import pytest
 
 from budgetctl.errors import (
     AlreadyExistsError,
-    HoldResolvedError,
     InvalidValueError,
     KeyConflictError,
-    OverBudgetError,
     UnknownUserError,
 )
-from budgetctl.ledger.holds import Hold, HoldRequest
-from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
-from budgetctl.ledger.values import Charge, IdempotencyKey
-from budgetctl.money import ZERO, Picodollars, parse_amount
-
-DAY_US = 86_400_000_000
-
-
-@pytest.fixture
-def store(make_store):
-    return make_store()
-
-
-def usd(text):
-    return parse_amount(text)
-
-
-def create(store, user="alice", amount="10", **terms):
-    return store.create_budget(user, BudgetChange(amount=usd(amount), **terms), if_exists="error")[0]
-
-
-def charge(store, amount, user="alice", **more):
-    return store.charge(ChargeRequest(user, usd(amount), **more))
-
-
-def key(text, request="same", kind="caller"):
-    return IdempotencyKey(kind, text.ljust(16).encode(), request.ljust(16).encode())
-
+from budgetctl.ledger.store import BudgetChange
+from budgetctl.ledger.values import IdempotencyKey
+from budgetctl.money import ZERO, Picodollars
+from support.operations import charge, create, key, usd
 
 # Budgets
 
@@ -203,117 +180,6 @@ def test_keys_are_each_users_own_and_of_each_kind(store):
     assert not charge(store, "1", key=key("k", kind="response")).replayed
 
 
-# Windows
-
-
-def test_a_read_shows_the_window_of_now_and_writes_nothing(store, clock):
-    create(store, duration="daily")
-    charge(store, "1", model="m")
-    token = store.change_token()
-    clock.advance(days=3)
-    budget = store.budget("alice")
-    assert (budget.limit.spent, budget.limit.generation, budget.models) == (ZERO, 2, {})
-    assert len(list(store.history("alice"))) == 1
-    assert store.change_token() == token
-
-
-def test_a_charge_first_rolls_a_window_that_has_passed(store, clock):
-    start_us = create(store, duration="daily").limit.window_start_us
-    charge(store, "1")
-    clock.advance(days=1)
-    assert charge(store, "2").budget.limit.spent == usd("2")
-    spend, reset, _ = store.history("alice")
-    assert (spend.kind, reset.kind) == ("spend", "reset")
-    assert (reset.closed.start_us, reset.closed.end_us) == (start_us, start_us + DAY_US)
-    assert reset.closed.spent == usd("1")
-
-
-def test_while_the_clock_stands_before_the_window_charges_count_in_it(store, clock):
-    create(store, duration="daily")
-    clock.advance(days=1)
-    charge(store, "1")
-    clock.advance(days=-5)
-    assert charge(store, "1").budget.limit.spent == usd("2")
-
-
-def test_a_reset_starts_again_from_nothing_in_the_same_window(store, clock):
-    window = create(store, duration="weekly").limit
-    charge(store, "1", model="m")
-    clock.advance(days=1)
-    assert store.reset("alice").closed.spent == usd("1")
-    assert store.budget("alice").limit == window._replace(generation=2)
-
-
-def test_all_users_are_reset(store):
-    for user in ("alice", "bob"):
-        create(store, user)
-        charge(store, "1", user)
-    assert [reset.user for reset in store.reset_all()] == ["alice", "bob"]
-    assert [budget.limit.spent for budget in store.budgets()] == [ZERO, ZERO]
-
-
-TERMS = [
-    {"duration": "hourly"},
-    {"duration": "daily"},
-    {"duration": "daily", "zone": "Asia/Kathmandu"},
-    {"duration": "2w"},
-    {"duration": "monthly"},
-    {"duration": "monthly", "align": "calendar", "zone": "America/New_York"},
-    {"duration": "weekly", "align": "calendar"},
-]
-
-
-@pytest.mark.parametrize("terms", TERMS, ids=str)
-def test_rolling_everybody_gives_what_a_read_shows(store, clock, terms):
-    for number in range(3):
-        create(store, f"user-{number}", **terms)
-        charge(store, "1", f"user-{number}")
-        clock.advance(days=number, seconds=17)
-    clock.advance(days=70)
-    shown = [budget.limit for budget in store.budgets()]
-    assert store.reset_due() == 3
-    assert [budget.limit for budget in store.budgets()] == shown
-    assert [entry.kind for entry in store.history("user-0")] == ["reset", "spend"]
-
-
-def test_rolling_everybody_again_changes_nothing(store, clock):
-    create(store, duration="daily")
-    charge(store, "1")
-    clock.advance(days=4)
-    assert (store.reset_due(), store.reset_due()) == (1, 0)
-    assert len(list(store.history("alice"))) == 2
-
-
-def test_a_window_with_nothing_spent_leaves_no_entry(store, clock):
-    create(store, duration="daily")
-    clock.advance(days=4)
-    assert store.reset_due() == 1
-    assert list(store.history("alice")) == []
-
-
-def test_what_is_due_is_told_without_writing(store, clock):
-    create(store, duration="daily")
-    create(store, "bob")
-    charge(store, "1")
-    clock.advance(days=1)
-    assert [(reset.user, reset.closed.spent) for reset in store.due()] == [("alice", usd("1"))]
-    assert len(list(store.history("alice"))) == 1
-
-
-def test_every_reset_is_reported_once_however_it_came_about(store, clock):
-    for user in ("by-charge", "by-hand", "by-job"):
-        create(store, user, duration="daily")
-        charge(store, "1", user)
-    store.reset("by-hand")
-    clock.advance(days=1)
-    charge(store, "1", "by-charge")
-    store.reset_due()
-    reported = list(store.unreported_resets())
-    assert [reset.user for _, reset in reported] == ["by-hand", "by-charge", "by-job"]
-    store.report_resets(reported[-1][0])
-    assert list(store.unreported_resets()) == []
-
-
 # Lists
 
 
@@ -381,89 +247,6 @@ def test_others_commits_change_the_token_and_own_ones_do_not(store, make_store):
     assert store.change_token() != token
 
 
-# Changes when the clock has moved
-
-
-@pytest.mark.parametrize("terms", [{"duration": "weekly"}, {"align": "calendar"}, {"zone": "Asia/Kolkata"}])
-def test_new_terms_after_the_window_has_passed_carry_nothing(store, clock, terms):
-    create(store, duration="daily")
-    charge(store, "1", model="m")
-    clock.advance(days=3)
-    budget = store.change_budget("alice", BudgetChange(**terms))
-    assert (budget.limit.spent, budget.models) == (ZERO, {})
-    assert [entry.kind for entry in store.history("alice")] == ["reset", "spend"]
-
-
-def test_what_was_spent_can_be_set_after_the_window_has_passed(store, clock):
-    create(store, duration="daily")
-    charge(store, "5", model="m")
-    clock.advance(days=3)
-    budget = store.change_budget("alice", BudgetChange(spent=usd("2"), models={"m": usd("2")}))
-    assert (budget.limit.spent, budget.models) == (usd("2"), {"m": usd("2")})
-    newest = next(store.history("alice"))
-    assert (newest.kind, newest.amount, newest.model) == ("adjustment", usd("2"), "m")
-
-
-def test_what_was_spent_can_be_set_together_with_new_terms(store):
-    create(store, duration="daily")
-    charge(store, "5", model="m")
-    change = BudgetChange(duration="weekly", spent=usd("3"), models={"m": usd("1"), "n": usd("2")})
-    budget = store.change_budget("alice", change)
-    assert (budget.limit.spent, budget.models) == (usd("3"), {"n": usd("2"), "m": usd("1")})
-
-
-def test_a_model_without_spend_is_kept_when_it_is_set(store):
-    create(store)
-    assert store.change_budget("alice", BudgetChange(spent=ZERO, models={"m": ZERO})).models == {"m": ZERO}
-    assert store.change_budget("alice", BudgetChange(duration="daily")).models == {"m": ZERO}
-    assert store.change_budget("alice", BudgetChange(models={})).models == {}
-
-
-def test_what_was_spent_can_move_between_models_near_the_most_that_is_counted(store):
-    most = usd("9000000")
-    create(store, amount="9000000", spent=most, models={"m": most})
-    assert store.change_budget("alice", BudgetChange(models={"n": most})).models == {"n": most}
-
-
-@pytest.mark.parametrize("when", ["created_us", "window_start_us"])
-def test_a_time_in_the_future_is_taken_as_now(store, clock, when):
-    budget = create(store, duration="daily", **{when: clock.now_us + 5 * DAY_US})
-    assert (budget.created_us, budget.limit.window_start_us) == (clock.now_us, clock.now_us)
-
-
-def test_a_budget_created_in_the_past_starts_in_the_window_of_now(store, clock):
-    limit = create(store, duration="weekly", created_us=clock.now_us - 10 * DAY_US).limit
-    assert (limit.generation, limit.window_start_us) == (1, clock.now_us - 3 * DAY_US)
-
-
-def test_a_window_that_is_moved_to_the_past_is_due_at_the_next_touch(store, clock):
-    create(store, duration="daily")
-    charge(store, "1")
-    moved = store.change_budget("alice", BudgetChange(window_start_us=clock.now_us - 3 * DAY_US)).limit
-    assert (moved.generation, moved.spent) == (1, usd("1"))
-    assert store.budget("alice").limit.spent == ZERO
-    assert store.reset_due() == 1
-
-
-def test_a_reset_while_the_clock_stands_before_the_window_ends_it_where_it_starts(store, clock):
-    create(store, duration="daily")
-    clock.advance(days=1)
-    start_us = charge(store, "1").budget.limit.window_start_us
-    clock.advance(days=-5)
-    closed = store.reset("alice").closed
-    assert (closed.start_us, closed.end_us) == (start_us, start_us)
-
-
-def test_windows_that_passed_while_the_clock_was_wrong_are_rolled_once_it_is_right(store, clock):
-    create(store, duration="daily")
-    clock.advance(days=1_000)
-    charge(store, "1")
-    clock.advance(days=-1_000)
-    assert charge(store, "1").budget.limit.generation == 2
-    clock.advance(days=1_001)
-    assert charge(store, "1").budget.limit.spent == usd("1")
-
-
 # Replays
 
 
@@ -474,94 +257,3 @@ def test_a_key_is_remembered_when_the_window_has_passed(store, clock):
     clock.advance(days=2)
     again = charge(store, "7", key=key)
     assert (again.replayed, again.entry.amount, again.budget.limit.spent) == (True, usd("1"), ZERO)
-
-
-# Many at once
-
-
-def test_many_requests_are_done_in_their_order_and_each_is_answered(store):
-    create(store)
-    charged, held, committed, released = store.apply(
-        [
-            ChargeRequest("alice", usd("1")),
-            HoldRequest("job", "alice", usd("2"), DAY_US),
-            CommitRequest("job", ChargeRequest("", usd("3"), key=key("job", kind="commit"))),
-            ReleaseRequest("job"),
-        ]
-    )
-    assert (charged.entry.amount, held.amount, committed.entry.amount) == (usd("1"), usd("2"), usd("3"))
-    assert isinstance(released, HoldResolvedError)
-    assert (store.budget("alice").limit.spent, store.budget("alice").limit.held) == (usd("4"), ZERO)
-
-
-def test_one_of_many_that_is_refused_takes_nothing_else_with_it(store):
-    create(store, amount="5")
-    answers = store.apply(
-        [
-            ChargeRequest("alice", usd("1")),
-            ChargeRequest("nobody", usd("1")),
-            HoldRequest("much", "alice", usd("5"), DAY_US),
-            ChargeRequest("alice", usd("1")),
-        ]
-    )
-    assert [type(answer) for answer in answers] == [Charge, UnknownUserError, OverBudgetError, Charge]
-    assert store.budget("alice").limit.spent == usd("2")
-
-
-def test_charges_at_once_are_numbered_and_keyed_as_one_by_one(store):
-    create(store)
-    again = ChargeRequest("alice", usd("1"), model="m", key=key("same"))
-    answers = store.apply([again, ChargeRequest("alice", usd("2"), model="m"), again])
-    assert [(answer.entry.number, answer.replayed) for answer in answers] == [(1, False), (2, False), (1, True)]
-    assert store.budget("alice").models == {"m": usd("3")}
-
-
-def test_charges_at_once_count_above_whoever_of_them_is_charged_first(store):
-    create(store, "team", "100")
-    create(store, "alice", parent="team")
-    create(store, "bob", parent="team")
-    store.apply([ChargeRequest(user, usd("1")) for user in ("team", "alice", "bob", "alice")])
-    assert [store.budget(user).limit.spent for user in ("team", "alice", "bob")] == [usd("4"), usd("2"), usd("1")]
-
-
-def test_charges_at_once_are_answered_with_where_all_of_them_leave_the_budget(store):
-    create(store, "team", "100")
-    create(store, parent="team")
-    answers = store.apply([ChargeRequest(user, usd("1"), model="m") for user in ("alice", "team", "alice")])
-    for answer in answers:
-        found = store.budget(answer.budget.user)
-        assert (answer.budget.standings, answer.budget.models) == (found.standings, found.models)
-
-
-def test_holds_at_once_are_made_as_long_as_there_is_money_for_them(store):
-    create(store, "team", "5")
-    create(store, parent="team")
-    answers = store.apply([HoldRequest(name, "alice", usd("2"), DAY_US) for name in ("a", "b", "c")])
-    assert [type(answer) for answer in answers] == [Hold, Hold, OverBudgetError]
-    assert [limit.held for _, limit in store.budget("alice").standings] == [usd("4"), usd("4")]
-
-
-def test_holds_at_once_are_committed_and_let_go_of_everywhere(store):
-    create(store, "team", "5")
-    create(store, parent="team")
-    holds = [HoldRequest(name, user, usd("1"), DAY_US, "m") for name, user in (("a", "alice"), ("b", "team"))]
-    commits = [CommitRequest(hold.hold_id, ChargeRequest("", usd("2"))) for hold in holds]
-    answers = store.apply([*holds, *commits])
-    assert [(answer.entry.number, answer.entry.model) for answer in answers[2:]] == [(1, "m"), (1, "m")]
-    limits = [limit for _, limit in store.budget("alice").standings]
-    assert [(limit.spent, limit.held) for limit in limits] == [(usd("2"), ZERO), (usd("4"), ZERO)]
-    assert [hold.state for hold in store.holds(resolved=True)] == ["committed", "committed"]
-
-
-def test_a_key_of_another_request_among_charges_is_refused_alone(store):
-    create(store)
-    charge(store, "1", key=key("used", "this"))
-    answers = store.apply(
-        [
-            ChargeRequest("alice", usd("2"), model="new"),
-            ChargeRequest("alice", usd("4"), key=key("used", "that")),
-            ChargeRequest("alice", usd("8"), model="new"),
-        ]
-    )
-    assert [type(answer) for answer in answers] == [Charge, KeyConflictError, Charge]
-    assert (store.budget("alice").limit.spent, store.budget("alice").models) == (usd("11"), {"new": usd("10")})

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import gc
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from budgetctl.errors import StoreBusyError
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
+from support.waiting import eventually
 
 CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("10"))
@@ -67,13 +66,6 @@ def waiters():
     return [thread for thread in threading.enumerate() if thread.name == "budgetctl-lock"]
 
 
-def wait_until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        os.sched_yield()
-
-
 def in_background(function):
     results = []
     thread = threading.Thread(target=lambda: results.append(function()))
@@ -97,7 +89,7 @@ def is_free(store):
 
 def test_a_writer_waits_for_another_process_and_then_writes(store, holder):
     thread, results = in_background(lambda: charge(store))
-    wait_until(waiters)
+    eventually(waiters)
     holder.let_go()
     thread.join()
     assert results[0].entry.number == 1
@@ -112,7 +104,7 @@ def test_a_writer_that_is_handling_an_exception_waits_like_any_other(store, hold
             return charge(store)
 
     thread, results = in_background(charge_while_handling)
-    wait_until(waiters)
+    eventually(waiters)
     holder.let_go()
     thread.join()
     assert results[0].entry.number == 1
@@ -120,7 +112,7 @@ def test_a_writer_that_is_handling_an_exception_waits_like_any_other(store, hold
 
 def test_threads_read_while_one_of_them_waits_to_write(store, holder):
     thread, _ = in_background(lambda: charge(store))
-    wait_until(waiters)
+    eventually(waiters)
     assert store.budget("alice").limit.spent == 0
     holder.let_go()
     thread.join()
@@ -139,7 +131,7 @@ def test_who_gives_up_says_how_long_it_waited_and_works_when_the_lock_is_free(st
             charge(impatient)
         assert caught.value.exit_code == 5
         holder.let_go()
-        wait_until(lambda: not waiters())
+        eventually(lambda: not waiters())
         assert charge(impatient).entry.number == 1
 
 
@@ -150,7 +142,7 @@ def test_who_gives_up_again_and_again_keeps_one_place_in_the_line(store, holder)
                 charge(impatient)
         assert len(waiters()) == 1
     holder.let_go()
-    wait_until(lambda: not waiters())
+    eventually(lambda: not waiters())
     assert is_free(store)
 
 
@@ -179,7 +171,7 @@ def test_an_interrupt_while_waiting_leaves_no_lock_behind(store, holder):
     finally:
         signal.signal(signal.SIGALRM, before)
     holder.let_go()
-    wait_until(lambda: not waiters())
+    eventually(lambda: not waiters())
     assert is_free(store)
     assert charge(store).entry.number == 1
 

@@ -10,14 +10,12 @@ import json
 import random
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from budgetctl.pricing.prices import price_map
+from support.places import EXAMPLES, PRICING
 
-_PRICING = Path(__file__).parents[1] / "pricing"
-_EXAMPLES = Path(__file__).parents[2] / "examples"
-_FILES = [*sorted((_PRICING / "bodies").iterdir()), *sorted(_EXAMPLES.iterdir())]
+_FILES = [*sorted((PRICING / "bodies").iterdir()), *sorted(EXAMPLES.iterdir())]
 _TEXTS = {path.name: path.read_text() for path in _FILES if path.suffix in {".json", ".sse"}}
 
 
@@ -26,7 +24,7 @@ def _events(text: str) -> list[Any]:
 
 
 _DOCUMENTS = [json.loads(text) for name, text in _TEXTS.items() if name.endswith(".json")]
-_LINES = [json.loads(line)["body"] for line in (_PRICING / "real_usage.jsonl").read_text().splitlines()]
+_LINES = [json.loads(line)["body"] for line in (PRICING / "real_usage.jsonl").read_text().splitlines()]
 BODIES = [body for body in _DOCUMENTS if isinstance(body, dict)] + _LINES
 STREAMS = [body for body in _DOCUMENTS if isinstance(body, list)]
 STREAMS += [_events(text) for name, text in _TEXTS.items() if name.endswith(".sse")]

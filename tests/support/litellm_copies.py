@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from budgetctl.pricing.litellm import installed
+from support.places import ROOT
 
-ROOT = Path(__file__).parents[2]
 TELLING = """
 with open(__import__("os").environ.get("IMPORTS_OF_LITELLM", "/dev/null"), "a") as _file:
     _file.write("1")

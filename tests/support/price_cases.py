@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.cli.views.charges import notes_of
 from budgetctl.errors import BudgetctlError
+from support.places import PRICING
 
-CASES = Path(__file__).parents[1] / "pricing" / "cases"
+CASES = PRICING / "cases"
 
 
 def priced(case: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from budgetctl.cli.session import Session
 from budgetctl.cli.views.backups import BACKUP_COLUMNS, BACKUP_FIELDS, backed_up, backup_document
 from budgetctl.directories import config_directory
 from budgetctl.errors import AlreadyExistsError, BudgetctlError, InvalidValueError
+from budgetctl.files.opening import open_regular
 from budgetctl.files.replacing import replace
 from budgetctl.server.tokens import open_tokens
 from budgetctl.server.tokens.files import FileTokens
@@ -85,6 +86,7 @@ def _settings(session: Session) -> list[Path]:
 def _copied(file: Path, target: Path, *, force: bool) -> Backup:
     if target.exists() and not force:
         raise AlreadyExistsError(f"{target} is there already", hint="replace it with --force")
-    content = file.read_bytes()
+    with open_regular(file) as source:
+        content = source.read()
     replace(target, content)
     return Backup(file, target, [], len(content))

@@ -9,7 +9,7 @@ from budgetctl.cli.prompting import PromptOptions, estimate_of
 from budgetctl.cli.session import Session
 from budgetctl.cli.views.decisions import decision_document
 from budgetctl.errors import InvalidValueError, OverBudgetError
-from budgetctl.ledger.windows import clock_fault, denial
+from budgetctl.ledger.decisions import clock_fault, denial
 
 
 def check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
 from budgetctl.cli.views.budgets import budget_document, description
-from budgetctl.ledger.windows import clock_fault
+from budgetctl.ledger.decisions import clock_fault
 
 
 def show(session: Session, user: options.User) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from budgetctl.cli.cells import Column, Document
 from budgetctl.cli.views import columns
 from budgetctl.cli.views.times import day, minute, moment, timestamp
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.store import NEVER, BudgetChange
 from budgetctl.ledger.values import Budget, Limit, Standing
 from budgetctl.money import format_usd
@@ -33,14 +33,14 @@ def budget_document(budget: Budget) -> dict[str, Any]:
         "spent": limit.spent,
         "held": limit.held,
         "remaining": budget.remaining,
-        "used_percent": windows.used_percent(limit),
+        "used_percent": decisions.used_percent(limit),
         "duration": limit.duration,
         "align": limit.align,
         "timezone": limit.zone,
         "window_start": rfc3339(limit.window_start_us),
         "resets_at": timestamp(limit.window_end_us),
         "models": dict(budget.models),
-        "status": windows.status(limit),
+        "status": decisions.status(limit),
         "created_at": rfc3339(budget.created_us),
         "updated_at": rfc3339(budget.updated_us),
         "parent": budget.parent,
@@ -67,13 +67,13 @@ def limit_document(standing: Standing) -> dict[str, Any]:
         "warn_at": list(limit.warn_at),
         "window_start": rfc3339(limit.window_start_us),
         "resets_at": timestamp(limit.window_end_us),
-        "status": windows.status(limit),
+        "status": decisions.status(limit),
     }
 
 
 def state_document(budget: Budget) -> dict[str, Any]:
     """Where a budget stands, as part of the document of whatever has changed it."""
-    return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": windows.status(budget.limit)}
+    return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": decisions.status(budget.limit)}
 
 
 def migrated_document(user: str, change: BudgetChange, is_new: bool) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def topped_up_by(limit: Limit) -> str:
 
 def over_budget(budget: Budget, now_us: int) -> str | None:
     """The warning for a budget that has nothing left."""
-    if windows.status(budget.limit) != "exceeded":
+    if decisions.status(budget.limit) != "exceeded":
         return None
     state = "is over budget" if budget.limit.spent > budget.limit.allowance else "has used up the budget"
     return f"{budget.user} {state}: {standing(budget, now_us)}"
@@ -195,9 +195,9 @@ def description(budget: Budget, now_us: int) -> str:
         ("project", budget.project),
         ("budget", format_usd(limit.amount)),
         *([("topped up", topped_up_by(limit))] if limit.topped_up else []),
-        ("spent", f"{format_usd(limit.spent)} ({windows.used_percent(limit):g} %)"),
+        ("spent", f"{format_usd(limit.spent)} ({decisions.used_percent(limit):g} %)"),
         ("left", format_usd(budget.remaining)),
-        ("status", windows.status(limit)),
+        ("status", decisions.status(limit)),
         ("duration", limit.duration or "none"),
     ]
     if limit.window_end_us is not None:

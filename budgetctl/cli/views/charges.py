@@ -8,7 +8,7 @@ from typing import Any
 from budgetctl.cli.views.budgets import over_budget, standing, state_document
 from budgetctl.cli.views.entries import usage_document
 from budgetctl.cli.views.times import day
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.values import UNKNOWN_PRICE, Budget, Charge, Entry, Price, Usage
 from budgetctl.money import Picodollars, format_usd, from_number
 
@@ -121,7 +121,7 @@ def tokens(usage: Usage) -> str:
 def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
     """What a person should know of a charge beside what it says."""
     new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
-    fault = windows.clock_fault(charge.budget.user, charge.budget.standings, now_us)
+    fault = decisions.clock_fault(charge.budget.user, charge.budget.standings, now_us)
     return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from budgetctl.cli.cells import Column
 from budgetctl.cli.views import columns
 from budgetctl.cli.views.times import timestamp
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.money import format_usd
 from budgetctl.periods import rfc3339
 
@@ -27,7 +27,7 @@ def crossing_document(project: str, crossing: Crossing) -> dict[str, Any]:
         "user": crossing.standing.user or None,
         "limit": limit.name,
         "threshold": crossing.percent,
-        "used_percent": windows.used_percent(limit),
+        "used_percent": decisions.used_percent(limit),
         "spent": limit.spent,
         "amount": limit.amount,
         "topped_up": limit.topped_up,

@@ -12,7 +12,7 @@ from budgetctl.cli.cells import printable
 from budgetctl.cli.drawing import PADDING, bar, open_console
 from budgetctl.cli.views.budgets import STATUS_STYLES, resets, topped_up_by
 from budgetctl.cli.views.times import moment
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.values import Budget
 from budgetctl.money import Picodollars, format_usd
 
@@ -23,14 +23,14 @@ def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
     """A budget: a bar of what is spent, when it resets, and the models' shares."""
     console = open_console(sys.stdout, color=color)
     limit = budget.limit
-    style = STATUS_STYLES[windows.status(limit)]
+    style = STATUS_STYLES[decisions.status(limit)]
     left = f"{format_usd(abs(budget.remaining))} {'over' if budget.remaining < 0 else 'left'}"
     lines = [
         Text.assemble((printable(budget.user), "bold"), (f"  project {printable(budget.project)}", "dim")),
         # A budget of $0 is used up from the start.
         Text.assemble(
             bar(console, limit.spent if limit.allowance else 1, limit.allowance or 1, _BAR_WIDTH, style),
-            f"  {windows.used_percent(limit):g} %",
+            f"  {decisions.used_percent(limit):g} %",
         ),
         Text.assemble(
             (f"{format_usd(limit.spent)}", "bold"), f" of {format_usd(limit.allowance)} spent · ", (left, style)

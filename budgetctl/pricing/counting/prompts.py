@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from budgetctl.errors import InvalidValueError
@@ -10,6 +10,20 @@ from budgetctl.pricing.counting import tokens
 from budgetctl.pricing.litellm import asking
 from budgetctl.pricing.prices import asked
 from budgetctl.pricing.reading.counts import shown
+
+_BOUNDS = ("max_completion_tokens", "max_tokens")
+"""How requests bound an answer, in tokens."""
+
+
+def longest_answer(*requests: Mapping[str, Any], tokens_of: Callable[[Any], Any] | None = None) -> Any:
+    """The bound of the answer that the parts of a request state, in tokens; 0 where none does.
+
+    Of several the largest counts, as nobody knows which one a provider goes by. A value that is no number counts as
+    larger than any, so that it is refused with the price. `tokens_of` reads a value in another way.
+    """
+    said = [request[name] for request in requests for name in _BOUNDS if request.get(name) is not None]
+    bounds = said if tokens_of is None else map(tokens_of, said)
+    return max(bounds, default=0, key=lambda tokens: tokens if isinstance(tokens, int) else float("inf"))
 
 
 def count_text(model: str, text: str) -> int:

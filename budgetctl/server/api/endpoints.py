@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from budgetctl.errors import BudgetctlError, InvalidValueError
-from budgetctl.ledger.keys import commit_key
+from budgetctl.ledger.keys import canonical, commit_key
 from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.names import MAX_LENGTH, check_note
@@ -163,7 +163,7 @@ def _request_key(scope: Scope, document: dict[str, Any]) -> IdempotencyKey | Non
     if not text or len(text) > MAX_LENGTH:
         raise InvalidValueError(f"the Idempotency-Key must have from 1 to {MAX_LENGTH} characters")
     check_note(text)
-    asked = scope["path"].encode() + json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    asked = scope["path"].encode() + canonical(document)
     return IdempotencyKey("request", _digest(text.encode()), _digest(asked))
 
 

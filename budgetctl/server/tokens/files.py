@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from budgetctl.errors import CorruptStoreError, NotFoundError
+from budgetctl.files.opening import open_regular
 from budgetctl.files.replacing import locked, replace
 from budgetctl.server.tokens.token import Token
 
@@ -65,7 +66,8 @@ class FileTokens:
 
     def _read(self) -> list[Token]:
         try:
-            documents: list[dict[str, Any]] = json.loads(self.path.read_bytes())["tokens"]
+            with open_regular(self.path) as file:
+                documents: list[dict[str, Any]] = json.load(file)["tokens"]
             return [Token(**document) for document in documents]
         except (ValueError, KeyError, TypeError) as error:
             raise CorruptStoreError(

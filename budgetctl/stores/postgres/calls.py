@@ -9,7 +9,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.holds import Hold, HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Standing
@@ -117,8 +117,8 @@ def answered(project: str, request: Request, answer: Mapping[str, Any], budgets:
     if isinstance(request, HoldRequest):
         if answer["what"] == "denied":
             standings = standings_from(answer["standings"])
-            decision = windows.decide(request.user, standings, request.amount, request.names, at_us)
-            raise windows.refusal(decision)
+            decision = decisions.decide(request.user, standings, request.amount, request.names, at_us)
+            raise decisions.refusal(decision)
         hold_id, user, amount, _, model, note, _ = request
         return Hold(hold_id, user, amount, "open", at_us, answer["expires_us"], None, model, note)
     if isinstance(request, ReleaseRequest):

@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 
 from budgetctl.errors import StoreUnavailableError
-from budgetctl.ledger.store import Store, asked_operations
+from budgetctl.ledger.store import asked_operations
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.postgres.connections import Connections, LostError, Session
 from budgetctl.stores.postgres.functions import qualified
@@ -55,8 +55,7 @@ def retry_marked(store: type[S]) -> type[S]:
     Operations in batches and lists in pages are not: a part of them may be done, or told, already.
     """
     for name, asked in asked_operations().items():
-        is_iterated = getattr(Store, name).__annotations__["return"].startswith("Iterator")
-        if asked.kind in ("read", "once") and not is_iterated and name not in vars(store):
+        if asked.kind in ("read", "once") and not asked.is_iterated and name not in vars(store):
             setattr(store, name, retried(getattr(store, name)))
     return store
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreUnavailableError
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions, windows
 from budgetctl.ledger.matching import means, names_of_call
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.ledger.values import Charge, Reset
@@ -206,7 +206,7 @@ class PostgresStore(SqlStore):
             with self.read() as tx:
                 return decided(tx, user, cost, names)
         standings = tuple(each._replace(limit=windows.rolled(each.limit, now_us)) for each in standings)
-        return windows.decide(user, standings, cost, names, now_us)
+        return decisions.decide(user, standings, cost, names, now_us)
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from budgetctl.errors import BudgetctlError
+from budgetctl.ledger.paging import in_batches
 from budgetctl.ledger.store import Answer, Request, Store
 from budgetctl.ledger.values import ProjectSummary, Reset
 from budgetctl.names import check_project
@@ -72,15 +73,12 @@ class HttpStore(_Operations):
         """Do many of the above, in this order. So many at once become durable together."""
         answers: list[Answer | BudgetctlError] = []
         for begin in range(0, len(requests), _BATCH):
-            answers += self._items("apply", requests=requests[begin : begin + _BATCH])
+            answers += self._call("apply", requests=requests[begin : begin + _BATCH])
         return answers
 
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
-        after: str | None = None
-        while resets := self.reset_next(after):
-            yield from resets
-            after = resets[-1].user
+        return in_batches(self.reset_next, lambda reset: reset.user)
 
     def reset_due(self, *, clock_is_right: bool = False) -> int:
         """Roll every window that has passed."""
@@ -130,6 +128,8 @@ class HttpStore(_Operations):
     def _ask(self, name: str, asked: Mapping[str, Any]) -> Any:
         call = CALLS[name]
         document = call.parameters.write_values(asked)
+        if call.kind == "queue":  # of which every default is None or empty
+            document = {name: value for name, value in document.items() if value not in (None, [])}
         wait_s = _BULK_WAIT_S if call.is_bulk else None
         if call.writes:
             reply = self._link.post(call.path, {"project": self.project, **document}, wait_s=wait_s)
@@ -148,10 +148,6 @@ class HttpStore(_Operations):
         if "budgetctl-change" in reply.headers:
             self._own_changes += 1
         return reply
-
-    def _items(self, name: str, /, **asked: Any) -> list[Any]:
-        items: list[Any] = self._call(name, **asked)
-        return items
 
     def _pages(self, name: str, /, **asked: Any) -> Iterator[Any]:
         """A list, page by page: the first is short, since often no more of it is wanted."""
@@ -182,18 +178,17 @@ class HttpStore(_Operations):
 def _ask_for(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
     """A method that asks the server for the operation, with the parameters of the protocol's method."""
     signature = functools.cache(lambda: inspect.signature(method))  # which takes longer than most programs need it
-    is_iterated = method.__annotations__["return"].startswith("Iterator")
-    is_paged = CALLS[name].asked.cursor is not None
+    asked_for = CALLS[name].asked
 
     @functools.wraps(method)
     def ask(self: HttpStore, /, *args: Any, **kwargs: Any) -> Any:
         bound = signature().bind(self, *args, **kwargs)
         bound.apply_defaults()
         _, *asked = bound.arguments.items()
-        if is_paged:
+        if asked_for.cursor is not None:
             return self._pages(name, **dict(asked))
         answer = self._call(name, **dict(asked))
-        return iter(answer) if is_iterated else answer
+        return iter(answer) if asked_for.is_iterated else answer
 
     return ask
 

@@ -84,7 +84,7 @@ class Account(Counters):
                 account._limits[index] = limit = swept(tx, limit)
             if windows.is_due(limit, tx.now_us):
                 account._advance(index)
-            elif limit.topped_up_until_us is not None and limit.topped_up_until_us <= tx.now_us:
+            elif windows.has_ended_top_ups(limit, tx.now_us):
                 account._limits[index] = topped_up(tx, limit)
         return account
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.values import PRIMARY, Entry, EntryKind, Limit, Standing
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql.entries import count_model, insert_entry, model_key, posting_set
@@ -76,7 +76,7 @@ class Counters:
         """Count an amount against the limits that it matches, and say which those are."""
         counted = []
         for index, limit in enumerate(self._limits):
-            if limit.limit_id in held or windows.counts_against(limit, names):
+            if limit.limit_id in held or decisions.counts_against(limit, names):
                 self._limits[index] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
                 counted.append(limit)
                 if index == self._primary:
@@ -92,7 +92,7 @@ class Counters:
         counted = []
         for account in (self, *self.above):
             for index, limit in enumerate(account._limits):
-                if windows.counts_against(limit, names):
+                if decisions.counts_against(limit, names):
                     account._limits[index] = limit._replace(held=check_counter(self._tx, limit.held + amount))
                     counted.append(limit.limit_id)
         return counted

@@ -7,7 +7,7 @@ limit's `held`. An expired one counts for nothing: whoever next opens the limit 
 from __future__ import annotations
 
 from budgetctl.errors import HoldResolvedError, KeyConflictError, UnknownHoldError
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.holds import Hold, HoldRequest, HoldState
 from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
@@ -101,9 +101,9 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
             )
         return earlier
     account = Account.open(tx, request.user)
-    decision = windows.decide(request.user, account.standings(), request.amount, request.names, tx.now_us)
+    decision = decisions.decide(request.user, account.standings(), request.amount, request.names, tx.now_us)
     if not decision.allowed:
-        raise windows.refusal(decision)
+        raise decisions.refusal(decision)
     expires_us = tx.now_us + request.ttl_us
     key = tx.insert(
         "INSERT INTO holds (project, name, account, amount, model, state, note, created_us, expires_us)"
@@ -125,7 +125,8 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
             amount=request.amount,
         )
     account.save()
-    return known_hold(tx, request.hold_id)
+    user, amount, model = account.row.name, request.amount, request.model
+    return Hold(request.hold_id, user, amount, "open", tx.now_us, expires_us, None, model, request.note)
 
 
 def resolve(tx: Transaction, account: Account, hold: Hold, state: HoldState, number: int | None = None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions, windows
 from budgetctl.ledger.store import PROJECT, SortKey, sort_value
 from budgetctl.ledger.values import Budget
 from budgetctl.stores.sql import paging
@@ -72,7 +72,7 @@ def list_budgets(
         found: Iterable[Budget] = heapq.merge(stored, others, key=_by_remaining)
     else:
         found = _pages(read, _Query(project, sort, where), after)
-    return (budget for budget in found if not over or windows.status(budget.limit) == "exceeded")
+    return (budget for budget in found if not over or decisions.status(budget.limit) == "exceeded")
 
 
 def _pages(read: Callable[[], AbstractContextManager[Transaction]], query: _Query, after: Place) -> Iterator[Budget]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from budgetctl.ledger.decisions import decide
 from budgetctl.ledger.holds import Decision
 from budgetctl.ledger.values import Limit, Standing
-from budgetctl.ledger.windows import decide, has_ended_top_ups, rolled
+from budgetctl.ledger.windows import has_ended_top_ups, rolled
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.rows import AccountRow, accounts_above, find_account, limits_of

@@ -177,10 +177,9 @@ class SqlStore(SqlLedger):
 
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
-        after: str | None = None
-        while resets := self.reset_next(after):
-            yield from resets
-            after = resets[-1].user
+        from budgetctl.ledger.paging import in_batches
+
+        return in_batches(self.reset_next, lambda reset: reset.user)
 
     def reset_next(self, after: str | None) -> list[Reset]:
         """Reset the next users behind that one, by name, in one transaction."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from budgetctl.ledger import windows
+from budgetctl.ledger import decisions
 from budgetctl.ledger.corrections import Crossing
 from budgetctl.ledger.values import Standing
 from budgetctl.stores.sql import paging
@@ -32,7 +32,7 @@ def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
         Crossing(Standing(user, limit), percent)
         for (_, user, *_), limit in zip(rows, as_of_now(tx, stored), strict=True)
         if limit.spent
-        for percent in _untold(tx, limit.limit_id, limit.generation, windows.crossed(limit))
+        for percent in _untold(tx, limit.limit_id, limit.generation, decisions.crossed(limit))
     ]
     return found, paging.place_behind(rows)
 

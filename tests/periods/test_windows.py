@@ -1,52 +1,21 @@
-"""Durations, windows and instants: windows tile time, whatever the zone does to its clock."""
+"""Windows tile time, whatever the zone does to its clock."""
 
 import calendar
-import math
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import budgetctl
 from budgetctl import periods
 from budgetctl.errors import InvalidValueError
-from budgetctl.periods import Duration, Window, parse_duration, window_at
-
-ZONES = [
-    "UTC",
-    "Africa/Casablanca",  # shifts around Ramadan
-    "Africa/Monrovia",  # 44 minutes and 30 seconds behind until 1972
-    "America/New_York",
-    "America/Santiago",  # shifts at midnight
-    "America/Sao_Paulo",  # shifted at midnight
-    "America/St_Johns",  # shifted at 00:01
-    "Antarctica/Troll",  # shifts by two hours
-    "Asia/Kathmandu",  # 15 minutes ahead from 1986 on
-    "Asia/Kolkata",
-    "Asia/Tehran",
-    "Australia/Lord_Howe",  # shifts by 30 minutes
-    "Europe/Dublin",
-    "Europe/London",
-    "Pacific/Apia",  # skipped 30 December 2011
-    "Pacific/Chatham",
-    "Pacific/Kiritimati",  # skipped 31 December 1994
-    "Pacific/Kwajalein",  # skipped 21 August 1993
-]
-NAMES = ["hourly", "daily", "weekly", "monthly", "quarterly", "yearly"]
-LONGEST = ["876600h", "36525d", "5217w", "1200mo", "100y"]
-END_US = 32_503_680_000_000_000
-
-same_every_time = settings(derandomize=True, deadline=None, max_examples=300)
-
-
-def at(text: str, zone: str = "UTC", *, fold: int = 0) -> int:
-    """The instant at which the zone's clock shows the time."""
-    return periods.from_datetime(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold))
+from budgetctl.periods import Window, parse_duration, window_at
+from support.times import END_US, LONGEST, NAMES, ZONES, at, durations, same_every_time
 
 
 def window(t_us: int, duration: str, *, anchor_us: int = 0, align: str = "rolling", zone: str = "UTC") -> Window:
@@ -108,10 +77,6 @@ awkward = st.one_of(
 )
 whole_hours = st.integers(0, END_US // 3_600_000_000 - 1).map(lambda hour: hour * 3_600_000_000)
 instants = awkward | whole_hours | st.integers(0, END_US - 1) | st.integers(0, at("2040-01-01"))
-durations = st.one_of(
-    st.sampled_from(NAMES + LONGEST).map(parse_duration),
-    st.builds(Duration, st.integers(1, 40), st.sampled_from(["h", "d", "w", "mo", "y"])),
-)
 zones = st.sampled_from(ZONES)
 
 
@@ -372,128 +337,6 @@ def test_other_alignments_are_refused(align):
         periods.check_alignment(None, align)
 
 
-# Durations as text and as litellm's days
-
-
-@same_every_time
-@given(durations)
-def test_a_duration_is_read_back_from_its_text(duration):
-    assert parse_duration(str(duration)) == duration
-
-
-@pytest.mark.parametrize(
-    ("text", "canonical"),
-    [
-        ("1h", "hourly"),
-        ("1d", "daily"),
-        ("1w", "weekly"),
-        ("1mo", "monthly"),
-        ("3mo", "quarterly"),
-        ("1y", "yearly"),
-        ("7d", "7d"),
-        ("24h", "24h"),
-        ("12mo", "12mo"),
-        ("07D", "7d"),
-        ("Monthly", "monthly"),
-        (" daily\n", "daily"),
-    ],
-)
-def test_a_duration_has_one_canonical_text(text, canonical):
-    assert str(parse_duration(text)) == canonical
-
-
-@pytest.mark.parametrize("text", ["none", "None"])
-def test_none_is_no_duration(text):
-    assert parse_duration(text) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "fortnightly",
-        "30",
-        "d",
-        "30m",
-        "30s",
-        "1 d",
-        "-1d",
-        "+1d",
-        "1.5d",
-        "1e3d",
-        "1_0d",
-        "7d7d",
-        "P1D",
-        "\uff11d",
-    ],
-)
-def test_what_is_no_duration_is_refused_with_what_is_accepted(text):
-    with pytest.raises(InvalidValueError) as caught:
-        parse_duration(text)
-    assert str(caught.value).startswith(f"{text!r} is not a duration: use hourly, ")
-    assert "36h" in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["0h", "0d", "876601h", "36526d", "5218w", "1201mo", "101y", "999999999h"])
-def test_a_duration_out_of_range_is_refused_with_the_range(text):
-    with pytest.raises(InvalidValueError, match=rf"^'{text}' is out of range: use a duration from 1"):
-        parse_duration(text)
-
-
-def test_a_refusal_stays_one_short_line_whatever_was_given():
-    with pytest.raises(InvalidValueError) as caught:
-        parse_duration("9\n" * 10_000)
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 300
-
-
-@pytest.mark.parametrize(
-    ("days", "text"),
-    [
-        (1, "daily"),
-        (7, "weekly"),
-        (28, "monthly"),
-        (365, "yearly"),
-        (30, "30d"),
-        (14.0, "14d"),
-        (36_525, "36525d"),
-    ],
-)
-def test_litellms_days_are_durations_and_back(days, text):
-    duration = periods.duration_from_days(days)
-    assert str(duration) == text
-    assert periods.days_of(duration) == days
-
-
-@pytest.mark.parametrize(
-    ("text", "days"), [("quarterly", 91), ("2w", 14), ("2mo", 56), ("6mo", 168), ("2y", 730), ("36h", 1.5)]
-)
-def test_durations_that_litellm_lacks_have_days_too(text, days):
-    assert periods.days_of(parse_duration(text)) == days
-
-
-@pytest.mark.parametrize(
-    "days",
-    [
-        True,
-        0,
-        -7,
-        0.5,
-        1.5,
-        math.nan,
-        math.inf,
-        36_526,
-        1e300,
-        pytest.param(10**5000, id="thousands of digits"),
-        "7",
-        None,
-    ],
-)
-def test_what_is_no_count_of_days_is_refused(days):
-    with pytest.raises(InvalidValueError, match="is not a duration: use whole days, from 1 to 36525"):
-        periods.duration_from_days(days)
-
-
 # Zones
 
 
@@ -545,95 +388,3 @@ def test_windows_in_utc_import_no_zone_database():
     root = Path(budgetctl.__file__).parent.parent
     run = subprocess.run([sys.executable, "-S", "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert run.stderr.strip() == ""
-
-
-# Instants
-
-
-@same_every_time
-@given(st.integers(0, END_US - 1))
-def test_an_instant_is_read_back_from_its_datetime(us):
-    assert periods.from_datetime(periods.to_datetime(us)) == us
-    assert periods.from_datetime(datetime.fromisoformat(periods.rfc3339(us))) == us
-
-
-@same_every_time
-@given(st.integers(0, 2**33 * 1_000_000))
-def test_an_instant_is_read_back_from_its_timestamp(us):
-    assert periods.from_timestamp(periods.to_timestamp(us)) == us
-
-
-@same_every_time
-@given(st.integers(0, END_US // 1_000_000 - 1))
-def test_whole_seconds_are_exact(seconds):
-    assert periods.from_timestamp(seconds) == periods.from_timestamp(float(seconds)) == seconds * 1_000_000
-
-
-@pytest.mark.parametrize(
-    ("us", "text"),
-    [
-        (0, "1970-01-01T00:00:00Z"),
-        (1_795_329_660_000_000, "2026-11-22T06:41:00Z"),
-        (1_795_329_660_123_456, "2026-11-22T06:41:00.123456Z"),
-        (1_795_329_660_100_000, "2026-11-22T06:41:00.100000Z"),
-        (-1, "1969-12-31T23:59:59.999999Z"),
-    ],
-)
-def test_rfc3339_has_a_fraction_only_where_there_is_one(us, text):
-    assert periods.rfc3339(us) == text
-
-
-def test_a_datetime_in_any_zone_is_the_same_instant():
-    summer = datetime(2026, 7, 1, 8, tzinfo=ZoneInfo("America/New_York"))
-    assert periods.from_datetime(summer) == at("2026-07-01T12:00")
-
-
-def test_instants_end_before_the_year_3000():
-    assert periods.check_instant(0) == 0
-    assert periods.rfc3339(periods.check_instant(END_US - 1)) == "2999-12-31T23:59:59.999999Z"
-
-
-@pytest.mark.parametrize("us", [-1, END_US, 10**30, pytest.param(10**5000, id="thousands of digits")])
-def test_instants_out_of_range_are_refused(us):
-    with pytest.raises(InvalidValueError, match="is not a possible time"):
-        periods.check_instant(us)
-
-
-@pytest.mark.parametrize(
-    "seconds",
-    [
-        True,
-        -1,
-        -1e-9,
-        math.nan,
-        math.inf,
-        -math.inf,
-        END_US // 10**6,
-        1e300,
-        pytest.param(10**5000, id="thousands of digits"),
-        "0",
-        None,
-    ],
-)
-def test_what_is_no_timestamp_is_refused(seconds):
-    with pytest.raises(InvalidValueError, match="is not a possible time"):
-        periods.from_timestamp(seconds)
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        datetime(1969, 12, 31, 23, tzinfo=UTC),
-        datetime(3000, 1, 1, tzinfo=UTC),
-        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
-        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),
-    ],
-)
-def test_datetimes_out_of_range_are_refused(moment):
-    with pytest.raises(InvalidValueError, match="must lie from 1970 to 2999"):
-        periods.from_datetime(moment)
-
-
-def test_a_naive_datetime_is_refused():
-    with pytest.raises(InvalidValueError, match="2026-01-01T00:00:00 has no time zone"):
-        periods.from_datetime(datetime(2026, 1, 1))  # noqa: DTZ001

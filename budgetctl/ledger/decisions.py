@@ -1,0 +1,131 @@
+"""Decisions: which limits a cost counts against, whether they allow it, why not, and how much of one is used.
+
+Pure functions, which stores call inside their transactions, so that every database answers alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from budgetctl.ledger.matching import means
+from budgetctl.ledger.values import PRIMARY, Limit, Standing, Status
+from budgetctl.ledger.windows import CLOCK_LEEWAY_US, is_ahead
+from budgetctl.money import Picodollars, format_usd
+from budgetctl.periods import rfc3339
+
+if TYPE_CHECKING:
+    from budgetctl.errors import OverBudgetError
+    from budgetctl.ledger.holds import Decision
+
+_NEVER_US = 1 << 62
+
+
+def counts_against(limit: Limit, names: str | None) -> bool:
+    """Whether a call that has these names for its model counts against the limit: see `budgetctl.ledger.matching`."""
+    return limit.models is None or (names is not None and means(limit.models, names))
+
+
+def decide(
+    user: str, standings: Sequence[Standing], cost: Picodollars | None, names: str | None, now_us: int
+) -> Decision:
+    """Whether a cost for a model of these names would be allowed by all limits that it counts against.
+
+    Without a cost, whether anything is left. While the clock stands more than a day before a limit's window,
+    nothing is allowed: the ledger does not know the spend of the windows in between.
+    """
+    from budgetctl.ledger.holds import Decision
+
+    counting = [standing for standing in standings if counts_against(standing.limit, names)]
+    stopped = [standing for standing in counting if is_ahead(standing.limit, now_us)]
+    # Of two with as little left, the one that takes longer to reset decides on when there is more.
+    binding = min(counting, key=lambda each: (each.limit.remaining, -(each.limit.window_end_us or _NEVER_US)))
+    if stopped:
+        return Decision(user, False, cost, stopped[0])
+    return Decision(user, _has(binding.limit, cost), cost, binding)
+
+
+def clock_fault(user: str, standings: Sequence[Standing], now_us: int) -> str | None:
+    """The sentence about a clock that contradicts the windows of a user's limits, or None. It says how to mend that."""
+    for standing in standings:
+        if is_ahead(standing.limit, now_us):
+            return f"{_before_window(user, standing)}; if it is right now, {_mending(standing)} moves the window to now"
+        if standing.limit.window_end_us is not None and now_us > standing.limit.window_end_us + CLOCK_LEEWAY_US:
+            return (
+                "the clock is years ahead of all that the ledger knows: no window passes until it is set right, or"
+                " budgetctl reset-due --clock-is-right says that it is"
+            )
+    return None
+
+
+def refusal(decision: Decision) -> OverBudgetError:
+    """The error for a cost that is not allowed."""
+    from budgetctl.errors import OverBudgetError
+
+    hint = f"set the clock right, or if it is: {_mending(decision.binding)}" if _is_stopped(decision) else None
+    return OverBudgetError(denial(decision), decision, hint=hint)
+
+
+def _is_stopped(decision: Decision) -> bool:
+    """Whether the clock alone is why a cost is not allowed."""
+    return not decision.allowed and _has(decision.binding.limit, decision.cost)
+
+
+def _has(limit: Limit, cost: Picodollars | None) -> bool:
+    """Whether a cost is left of the limit, or without one anything."""
+    return limit.remaining >= cost if cost is not None else limit.remaining > 0
+
+
+def _mending(standing: Standing) -> str:
+    """The command that moves a limit's window to now."""
+    import shlex
+
+    return f"budgetctl reset {shlex.quote(standing.user)}" if standing.user else "budgetctl cap --reset"
+
+
+def _before_window(user: str, standing: Standing) -> str:
+    starts = rfc3339(standing.limit.window_start_us)[:16].replace("T", " ")
+    return f"the clock stands before the window of {_described(user, standing)}, which starts at {starts} UTC"
+
+
+def _described(user: str, standing: Standing) -> str:
+    """The name of a limit and its owner, as a user is told of it."""
+    owner, limit = standing
+    whose = "the " if owner == user else f"{owner}'s " if owner else "the project's "
+    name = "budget" if limit.name == PRIMARY else f"limit {limit.name!r}"
+    what = f"{whose}{name} of {format_usd(limit.amount)}{f' {limit.duration}' if limit.duration else ''}"
+    return f"{what} and {format_usd(limit.topped_up)} on top" if limit.topped_up else what
+
+
+def denial(decision: Decision) -> str:
+    """Why a cost is not allowed: which limit refuses it, by how much, and until when."""
+    limit = decision.binding.limit
+    what = _described(decision.user, decision.binding)
+    if _is_stopped(decision):
+        return f"{decision.user}: {_before_window(decision.user, decision.binding)}"
+    left = f"{format_usd(limit.remaining)} is left of {what}"
+    if decision.cost is not None and limit.remaining > 0:
+        left = f"{format_usd(decision.cost)} is {format_usd(decision.cost - limit.remaining)} too much: {left}"
+    if limit.held:
+        left += f" with {format_usd(limit.held)} set aside"
+    until = "which never resets"
+    if limit.window_end_us is not None:
+        until = f"until {rfc3339(limit.window_end_us)[:16].replace('T', ' ')} UTC"
+    return f"{decision.user}: {left}, {until}"
+
+
+def status(limit: Limit) -> Status:
+    """`exceeded` when nothing is left, `warning` from the lowest threshold on."""
+    if limit.spent >= limit.allowance:
+        return "exceeded"
+    return "warning" if crossed(limit) else "ok"
+
+
+def crossed(limit: Limit) -> list[int]:
+    """The thresholds that the limit's spend has reached, in percent."""
+    return [percent for percent in limit.warn_at if limit.spent * 100 >= limit.allowance * percent]
+
+
+def used_percent(limit: Limit) -> float:
+    """The share of the allowance that is spent, in percent with one decimal. An allowance of nothing is used up."""
+    return round(limit.spent * 100 / limit.allowance, 1) if limit.allowance else 100.0

@@ -1,0 +1,1 @@
+"""Durations, windows and instants."""
