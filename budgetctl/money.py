@@ -22,6 +22,10 @@ _MAX_USD = 10**15
 """No single amount of money may reach this, whatever the store: it bounds the arithmetic of parsing."""
 
 _NEGATIVE = "is negative: an amount of money must be 0 or more"
+_WRITTEN = re.compile(r"([+-]?)(?:\$\s*|usd\s+)?([+-]?[\d.,_]+)(?:\s*(?:\$|usd))?", re.ASCII | re.IGNORECASE)
+"""An amount as people write it: its sign, and its digits, before or behind which the currency may stand."""
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+\.\d*|\d{1,3}(?:,\d{3}){2,}|\d+(?:_\d+)+(?:\.\d*)?", re.ASCII)
+"""Digits in groups. One comma alone is none of them: `1,000` is a thousand to some, and one to others."""
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 
 
@@ -101,7 +105,7 @@ ZERO = Picodollars(0)
 
 
 def parse_amount(value: str | Decimal | Picodollars, *, signed: bool = False) -> Picodollars:
-    """Read an exact amount of USD: text such as `"0.05"` or `"$10"`, a `Decimal`, or `Picodollars`.
+    """Read an exact amount of USD: text (`"0.05"`, `"$10"`, `"10 USD"`, `"1,000.00"`), a `Decimal`, or `Picodollars`.
 
     Rounds half to even at the picodollar. Raises `InvalidValueError` for anything that is not a finite number
     of dollars, for a negative amount unless `signed`, and for a bare `int`, `float` or `bool`.
@@ -111,13 +115,28 @@ def parse_amount(value: str | Decimal | Picodollars, *, signed: bool = False) ->
     from decimal import Decimal
 
     if isinstance(value, str):
-        text = value.strip().removeprefix("$")
-        if not _NUMBER.fullmatch(text):
-            raise _bad(value, "is not an amount of money: write US dollars as in 0.05 or 10")
-        return _from_decimal(Decimal(text), value, signed=signed)
+        return _from_decimal(Decimal(_digits(value)), value, signed=signed)
     if isinstance(value, Decimal):
         return _from_decimal(value, value, signed=signed)
     raise _bad(value, "is not an exact amount: pass text, a Decimal or Picodollars")
+
+
+def _digits(value: str) -> str:
+    """The number in an amount as people write it, for `Decimal`. Raises `InvalidValueError`."""
+    text = value.strip()
+    if _NUMBER.fullmatch(text):
+        return text
+    written = _WRITTEN.fullmatch(text)
+    sign, number = written.groups() if written else ("", "")
+    if _GROUPED.fullmatch(number):
+        number = number.replace(",", "").replace("_", "")
+    if not _NUMBER.fullmatch(sign + number):
+        whole, comma, rest = number.partition(",")
+        wanted = "US dollars as in 0.05 or 10"
+        if comma and (whole + rest).isdigit():
+            wanted = f"{whole}{rest} or {whole or 0}.{rest}, whichever is meant"
+        raise _bad(value, f"is not an amount of money: write {wanted}")
+    return sign + number
 
 
 def from_number(value: Any, *, signed: bool = False) -> Picodollars:

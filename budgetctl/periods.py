@@ -53,6 +53,15 @@ _NAMED = {
     "quarterly": Duration(3, "mo"),
     "yearly": Duration(1, "y"),
 }
+_WORDS: dict[str, Unit] = {
+    **dict.fromkeys(("hour", "hr"), "h"),
+    **dict.fromkeys(("day", "dy"), "d"),
+    **dict.fromkeys(("week", "wk"), "w"),
+    **dict.fromkeys(("month", "mon", "mth"), "mo"),
+    **dict.fromkeys(("year", "yr", "annual", "annually"), "y"),
+}
+"""What people call the units that are not written so here."""
+
 _NAME_OF = {duration: name for name, duration in _NAMED.items()}
 _COUNTED = re.compile(rf"(\d{{1,9}})({'|'.join(get_args(Unit))})", re.ASCII)
 
@@ -83,16 +92,34 @@ def parse_duration(text: str) -> Duration | None:
         return _NAMED[name]
     match = _COUNTED.fullmatch(name)
     if not match:
+        meant = _meant(name)
         raise InvalidValueError(
-            f"{_shown(text)} is not a duration: use {', '.join(_NAMED)}, none,"
-            " or a count with h, d, w, mo or y, as in 36h or 6mo"
+            f"{_shown(text)} is not a duration: {f'did you mean {meant}? U' if meant else 'u'}se"
+            f" {', '.join(_NAMED)}, none, or a count with h, d, w, mo or y, as in 36h or 6mo"
         )
     duration = Duration(int(match[1]), match[2])  # type: ignore[arg-type]  # as the pattern says
     longest = _MAX_COUNT[duration.unit]
     if not 1 <= duration.number <= longest:
         unit = duration.unit
-        raise InvalidValueError(f"{_shown(text)} is out of range: use a duration from 1{unit} to {longest}{unit}")
+        shortest = "1h" if unit == "h" else f"1{unit} (or hours, from 1h)"
+        raise InvalidValueError(f"{_shown(text)} is out of range: use a duration from {shortest} to {longest}{unit}")
     return duration
+
+
+def _meant(name: str) -> str | None:
+    """The duration that a text which is none may mean."""
+    counted = re.fullmatch(r"(\d{0,9})\s*([a-z]+)", name, re.ASCII)
+    word = counted[2].removesuffix("s") if counted else name
+    count = counted[1] if counted else ""
+    unit = _WORDS.get(word)
+    if word == "m" and count:
+        return f"{count}mo, for months (minutes are too short for a window)"
+    if unit is not None:
+        one = str(Duration(1, unit))
+        return f"{count}{unit}" if count not in ("", "1") else one
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(name, [*_NAMED, "none"], n=1, cutoff=0.7)), None)
 
 
 def parse_ttl(value: str | float) -> int:
@@ -362,6 +389,18 @@ def to_timestamp(us: int) -> float:
 def rfc3339(us: int) -> str:
     """The instant in UTC as RFC 3339 writes it: `2026-11-22T06:41:00Z`, with microseconds if not zero."""
     return to_datetime(us).replace(tzinfo=None).isoformat() + "Z"
+
+
+def local_minute(us: int, zone: str) -> str:
+    """The instant on a zone's clock, with the zone: `2026-12-22 06:41 CET`."""
+    local = to_datetime(us).astimezone(load_zone(zone))
+    return f"{local:%Y-%m-%d %H:%M} {zone_name(local)}"
+
+
+def zone_name(local: datetime) -> str:
+    """The name by which people know the zone of a time, as `CET`, or `UTC+03` where it has none."""
+    name = local.tzname() or "UTC"
+    return f"UTC{name}" if name[0] in "+-" else name
 
 
 def _shown(value: object) -> str:

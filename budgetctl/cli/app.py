@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from budgetctl import __version__
 from budgetctl.cli import COMPLETE_VARIABLE
+from budgetctl.cli.parameters import USER_OPTION, command, examples
 from budgetctl.cli.session import (
     SHARED_OPTIONS,
     FormatOption,
@@ -21,10 +23,9 @@ from budgetctl.cli.session import (
     QuietOption,
     StoreOption,
     WaitOption,
-    command,
-    examples,
 )
-from budgetctl.cli.typer_internals import UsageError, WrapperParser, know_shells
+from budgetctl.cli.typer_internals import NoSuchOption, UsageError, WrapperParser, know_shells
+from budgetctl.money import parse_amount
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
     "Budgets": {
@@ -70,6 +71,7 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
         "upgrade": ("upgrade", "Bring a PostgreSQL database up to date."),
         "migrate": ("migrate", "Take over litellm's user_cost.json."),
         "completion": ("completion", "Complete commands and options in a shell."),
+        "help": ("help_of", "Show the help of a command."),
     },
 }
 """Heading of the help → command → module in `budgetctl.cli.commands`, and the command's line in the help.
@@ -91,12 +93,16 @@ ALIASES = {
     "rm": "delete",
     "projected-cost": "estimate",
     "total-budget": "budget",
-    "amount": "budget",
     "response-file": "response",
     "response-json": "response",
     "file": "response",
 }
 """What people type first, for commands and (without the dashes) options. They work, and no help shows them."""
+
+_NEGATIVE = re.compile(r"-[\d.$].*")
+"""What looks like an option and is an amount."""
+
+_OF_EVERY_COMMAND = "Options of every command, such as --project and --json: budgetctl --help"
 
 _EXAMPLES = (
     "budgetctl create alice --budget 10 --duration monthly",
@@ -137,11 +143,28 @@ class Command(TyperCommand):
         self.help = "\n".join(line for line in (self.help or "").splitlines() if not line.startswith("$ "))
         super().format_help(ctx, formatter)
 
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        known = {name.removeprefix("--") for param in self.params for name in param.opts}
+        aliases = {alias: name for alias, name in ALIASES.items() if name in known}
+        self.context_settings = {
+            **self.context_settings,
+            "token_normalize_func": lambda token: aliases.get(token, token),
+        }
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse. Not every error that Typer raises here says of which command it is."""
+        """Parse. Errors name what was typed, and of which command they are, neither of which Typer always says."""
+        words = list(args)  # which the parser uses up
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
+            negative = next((word for word in words if _NEGATIVE.fullmatch(word)), None)
+            if negative is not None and isinstance(error, NoSuchOption):
+                parse_amount(negative)
+            typed = {word.partition("=")[0].removeprefix("--") for word in words if word.startswith("--")}
+            for alias, name in ALIASES.items():
+                if alias in typed and name not in typed:
+                    error.message = error.message.replace(f"--{name}", f"--{alias}")
             error.ctx = ctx
             raise
 
@@ -150,10 +173,11 @@ class Command(TyperCommand):
         return ["[OPTIONS]", *(str(param.metavar) for param in self.get_params(ctx) if _heading(param) == "Arguments")]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options that are the command's own apart from those of every command."""
-        for heading in ("Arguments", "Options", "Global options"):
+        """Write the command's own options, and where those of every command are."""
+        for heading in ("Arguments", "Options"):
             params = [param for param in self.get_params(ctx) if _heading(param) == heading]
             _write_list(formatter, heading, filter(None, (param.get_help_record(ctx) for param in params)))
+        formatter.write(f"\n{_OF_EVERY_COMMAND}\n")
 
 
 class Wrapper(Command):
@@ -171,7 +195,7 @@ class Wrapper(Command):
         def note(words: int) -> None:
             ctx.find_root().command.foreign = words
 
-        parser = WrapperParser(ctx, "user_option", note)
+        parser = WrapperParser(ctx, USER_OPTION, note)
         for param in self.get_params(ctx):
             param.add_to_parser(parser, ctx)
         return parser
@@ -233,7 +257,7 @@ class Program(TyperGroup):
 def _heading(param: Any) -> str:
     if param.param_type_name == "argument":
         return "Arguments"
-    return "Global options" if param.name in (*SHARED_OPTIONS, "help") else "Options"
+    return "of every command" if param.name in (*SHARED_OPTIONS, "help") else "Options"
 
 
 def _write_examples(formatter: Any, lines: Iterable[str]) -> None:
@@ -250,12 +274,7 @@ def _write_list(formatter: Any, heading: str, rows: Iterable[tuple[str, str]]) -
 def _command(name: str, function: Callable[..., Any]) -> Any:
     """The parser of one command."""
     app = typer.Typer(**_SETTINGS)
-    if name in _WRAPPERS:
-        # Without aliases: --amount stands for --budget elsewhere.
-        settings = {**_SETTINGS["context_settings"], "token_normalize_func": str}
-        app.command(name, cls=Wrapper, context_settings=settings)(command(function))
-    else:
-        app.command(name, cls=Command)(command(function))
+    app.command(name, cls=Wrapper if name in _WRAPPERS else Command)(command(function))
     return typer.main.get_command(app)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import NamedTuple
 
 from budgetctl.cli import options
@@ -12,8 +14,9 @@ from budgetctl.money import ZERO, Picodollars, parse_amount
 
 
 class CostOptions(NamedTuple):
-    """What was given of a response, texts, tokens or a cost."""
+    """What was given of an amount, a response, texts, or tokens."""
 
+    amount: options.Cost = None
     response: options.Response = None
     model: options.Model = None
     input_text: options.InputText = None
@@ -22,7 +25,6 @@ class CostOptions(NamedTuple):
     output_file: options.OutputFile = None
     input_tokens: options.InputTokens = None
     output_tokens: options.OutputTokens = None
-    cost: options.Cost = None
     provider: options.Provider = None
 
     def ways(self) -> dict[str, bool]:
@@ -34,7 +36,7 @@ class CostOptions(NamedTuple):
             "--response": self.response is not None,
             "--input-text and --output-text": any(text is not None for text in texts),
             "--input-tokens and --output-tokens": self.input_tokens is not None or self.output_tokens is not None,
-            "--cost": self.cost is not None,
+            "AMOUNT": self.amount is not None,
         }
 
 
@@ -63,13 +65,22 @@ def _amount_instead(text: str) -> Picodollars:
         ) from error
 
 
+def _stated(text: str) -> Picodollars:
+    try:
+        return parse_amount(text)
+    except InvalidValueError as error:
+        if not Path(text).is_file():
+            raise
+        raise InvalidValueError(f"{text!r} is no amount but a file", hint=f"--response {shlex.quote(text)}") from error
+
+
 def _price_of(given: CostOptions) -> Price:
     used = [way for way, is_used in given.ways().items() if is_used]
     if len(used) != 1:
         what = f"{' and '.join(used)} were given" if used else "nothing to charge was given"
         raise InvalidValueError(f"{what}: give one of {', '.join(given.ways())}")
-    if given.cost is not None:
-        return Price(parse_amount(given.cost), Usage(), given.model, {"source": "stated"})
+    if given.amount is not None:
+        return Price(_stated(given.amount), Usage(), given.model, {"source": "stated"})
     if given.response is not None:
         return _price_of_response(given, given.response)
     if given.model is None:

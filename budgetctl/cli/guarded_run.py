@@ -197,7 +197,7 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> None:
                     session.note(f"{guard.user}: the command reported no cost; nothing was charged")
             return
         if not _RESPONSE.match(text):
-            stated = stated._replace(response=None, cost=text, model=guard.model)
+            stated = stated._replace(response=None, amount=text, model=guard.model)
         try:
             price = price_of(stated)
         except InvalidResponseError:
@@ -251,7 +251,7 @@ def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Pat
     parts = [f"{guard.user} was not charged: {error.message}", f"what the command reported is kept in {report}"]
     hold = None if isinstance(error, HoldResolvedError) else guard.hold
     if hold is not None and hold.expires_us > session.store.now_us():
-        parts.append(f"the hold {hold.hold_id} stays until {moment(hold.expires_us, 'UTC')} UTC")
+        parts.append(f"the hold {hold.hold_id} stays until {moment(hold.expires_us, 'UTC')}")
     error.message = "; ".join(parts)
     words = ["update-cost", guard.user] if hold is None else ["commit", hold.hold_id]
     error.hint = " ".join(["budgetctl", *map(shlex.quote, [*words, *_statement(error, stated)])])
@@ -261,7 +261,7 @@ def _statement(error: BudgetctlError, stated: CostOptions) -> Sequence[str]:
     """The options that state what was reported; for what could not be read, an amount as an example."""
     if isinstance(error, InvalidValueError):
         return ["--cost", "0.05"]
-    words = ["--cost", str(stated.cost)] if stated.response is None else ["--response", stated.response]
+    words = ["--cost", str(stated.amount)] if stated.response is None else ["--response", stated.response]
     if stated.model is not None:
         words += ["--model", stated.model]
     if isinstance(error, CannotPriceError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -12,15 +12,16 @@ from budgetctl.cli.completing import users
 _MAX_DIGITS = 15
 
 
+def whole_number(text: str, minimum: int) -> int:
+    """The number from `minimum` up to what a store can count. Raises `BadParameter`, which is a usage error."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) >= minimum):
+        raise typer.BadParameter(f"{text!r} is not a whole number from {minimum} up")
+    return int(text)
+
+
 def at_least(minimum: int) -> Callable[[str], int]:
-    """A parser of whole numbers from `minimum` up to what a store can count."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) >= minimum):
-            raise typer.BadParameter(f"{text!r} is not a whole number from {minimum} up")
-        return int(text)
-
-    return parse
+    """A parser of whole numbers from `minimum` up."""
+    return lambda text: whole_number(text, minimum)
 
 
 def _percent(text: str) -> int:
@@ -30,18 +31,48 @@ def _percent(text: str) -> int:
     return int(digits)
 
 
+class StandIn(NamedTuple):
+    """The option that may be given instead of the argument that is annotated with it, by the option's names."""
+
+    names: tuple[str, ...]
+    is_hidden: bool = False
+
+
+_ANY_USER = StandIn(("--user",), is_hidden=True)
+
 User = Annotated[
-    str, typer.Argument(metavar="USER", show_default=False, help="Whose budget it is.", autocompletion=users)
+    str, typer.Argument(metavar="USER", show_default=False, help="Whose budget it is.", autocompletion=users), _ANY_USER
 ]
 OptionalUser = Annotated[
     str | None,
     typer.Argument(metavar="[USER]", show_default=False, help="Whose budget it is.", autocompletion=users),
+    _ANY_USER,
 ]
-Amount = Annotated[
+Budget = Annotated[
     str | None,
     typer.Argument(metavar="[AMOUNT]", show_default=False, help="The budget in US dollars, as in 10 or 0.50."),
+    StandIn(("--budget", "--amount")),
 ]
-Budget = Annotated[str | None, typer.Option("--budget", metavar="USD", help="The same as AMOUNT.")]
+Cost = Annotated[
+    str | None,
+    typer.Argument(metavar="[AMOUNT]", show_default=False, help="The cost in US dollars, as in 0.05."),
+    StandIn(("--cost", "--amount")),
+]
+Amount = Annotated[
+    str,
+    typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 0.05 or 10."),
+    StandIn(("--amount",)),
+]
+PartOfCost = Annotated[
+    str | None,
+    typer.Argument(metavar="[AMOUNT]", show_default=False, help="So much in US dollars, and not all of it."),
+    StandIn(("--cost", "--amount")),
+]
+OptionalAmount = Annotated[
+    str | None,
+    typer.Argument(metavar="[AMOUNT]", show_default=False, help="US dollars, as in 5."),
+    StandIn(("--amount",)),
+]
 Duration = Annotated[
     str | None,
     typer.Option(
@@ -84,7 +115,6 @@ Response = Annotated[
     str | None,
     typer.Option("--response", metavar="FILE", help="A saved response: a file, - for stdin, or '{…}' itself."),
 ]
-Cost = Annotated[str | None, typer.Option("--cost", metavar="USD", help="The cost itself, in US dollars.")]
 OnUnknownPrice = Annotated[
     str | None,
     typer.Option(

@@ -1,20 +1,19 @@
 """What every command shares: the options for project, store and output, and the session they make.
 
-`command` gives a function these options. They are accepted before and after the command's name; what is
-given after it wins, and the environment is asked last.
+The options are accepted before and after the command's name; what is given after it wins, and the environment is asked
+last.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
 from types import TracebackType
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -48,7 +47,6 @@ WaitOption = Annotated[
     str | None,
     typer.Option("--wait", metavar="SECONDS", help="How long to wait for writers; 10. [env: BUDGETCTL_WAIT]"),
 ]
-UserOption = Annotated[str | None, typer.Option("--user", hidden=True)]
 
 SHARED_OPTIONS: dict[str, Any] = {
     "project": ProjectOption,
@@ -116,6 +114,12 @@ class Session:
         if "store" in self.__dict__:
             self.store.close()
 
+    def forget_project(self) -> None:
+        """Leave the project out of what is suggested to be typed next."""
+        if "--project" in self._place:
+            at = self._place.index("--project")
+            self._place = [*self._place[:at], *self._place[at + 2 :]]
+
     def note(self, message: str) -> None:
         """A remark for a person, beside the result."""
         from budgetctl.cli.problems import note
@@ -145,90 +149,6 @@ class Session:
         if answer.strip().lower() not in ("y", "yes"):
             self.note("nothing was changed")
             raise typer.Exit(1)
-
-
-def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as a command for Typer: with the shared options, and called with a `Session` for them.
-
-    A parameter that is a named tuple stands for the options that are its fields, which several commands share.
-    """
-    signature = inspect.signature(function, eval_str=True)
-    groups = {name: each.annotation for name, each in signature.parameters.items() if _is_group(each.annotation)}
-    own = [
-        option
-        for name, parameter in signature.parameters.items()
-        if name != "session"
-        for option in (_options_of(groups[name]) if name in groups else [parameter])
-    ]
-    shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_default(annotation), annotation=annotation)
-        for name, annotation in SHARED_OPTIONS.items()
-        if name not in signature.parameters
-    ]
-    user = signature.parameters.get("user")
-    if user is not None:
-        # Optional to the parser, since --user may stand for it.
-        own[own.index(user)] = user.replace(default=None)
-        shared.append(
-            inspect.Parameter("user_option", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=UserOption)
-        )
-
-    def run(context: typer.Context, **values: Any) -> Any:
-        given = {name: values.pop(name) for name in SHARED_OPTIONS if name in values}
-        try:
-            if user is not None:
-                _place_user(values, values.pop("user_option"))
-                if values["user"] is None and user.default is inspect.Parameter.empty:
-                    raise InvalidValueError("no user was given", hint=examples(function.__doc__)[0])
-            for name, group in groups.items():
-                values[name] = group(*(values.pop(field) for field in group._fields))
-            with open_session(context.obj or {}, given) as session:
-                return function(session, **values)
-        except BudgetctlError as error:
-            error.hint = error.hint or f"{context.command_path} --help"
-            raise
-
-    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    run.__signature__ = signature.replace(parameters=[context, *keyword, *shared])  # type: ignore[attr-defined]
-    run.__annotations__ = {parameter.name: parameter.annotation for parameter in [context, *keyword, *shared]}
-    run.__name__, run.__doc__ = function.__name__, function.__doc__
-    return run
-
-
-def _is_group(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, tuple)
-
-
-def _options_of(group: Any) -> list[inspect.Parameter]:
-    """A parameter for each field of a named tuple of options, none of which has to be given."""
-    return [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in get_type_hints(group, include_extras=True).items()
-    ]
-
-
-def examples(text: str | None) -> list[str]:
-    """The command lines in a command's help: what follows `$ ` at the beginning of a line."""
-    lines = map(str.strip, (text or "").splitlines())
-    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-
-
-def _default(annotation: Any) -> Any:
-    return False if annotation.__origin__ is bool else None
-
-
-def _place_user(values: dict[str, Any], option: str | None) -> None:
-    """Let `--user` stand for the first argument; what stands there is then the second one."""
-    if option is None:
-        return
-    if "command" in values:
-        values["command"] = [word for word in (values["user"], *(values["command"] or ())) if word is not None]
-    elif values["user"] is not None:
-        if values.get("amount", "") is not None:
-            raise InvalidValueError(f"two users were given: {values['user']!r} and --user {option!r}")
-        values["amount"] = values["user"]
-    values["user"] = option
 
 
 def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:

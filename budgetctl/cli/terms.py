@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from budgetctl.cli import options
-from budgetctl.errors import InvalidValueError
 
 
 class Window(NamedTuple):
@@ -24,10 +23,3 @@ class Terms(NamedTuple):
     timezone: options.Timezone = None
     parent: options.Parent = None
     warn_at: options.WarnAt = None
-
-
-def stated_amount(amount: str | None, budget: str | None, *, hint: str | None = None) -> str | None:
-    """What was given as AMOUNT or as --budget, None where nothing was. Raises `InvalidValueError` for both."""
-    if amount is not None and budget is not None:
-        raise InvalidValueError(f"two amounts were given: {amount!r} and --budget {budget!r}", hint=hint)
-    return amount if budget is None else budget

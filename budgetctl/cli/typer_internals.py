@@ -9,10 +9,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from typer._click.exceptions import ClickException, UsageError  # which Typer names itself only from 0.28 on
+from typer._click.exceptions import (  # which Typer names itself only from 0.28 on
+    ClickException,
+    NoSuchOption,
+    UsageError,
+)
 from typer._click.parser import _OptionParser
 
-__all__ = ["ClickException", "UsageError", "WrapperParser", "completion_script", "install_completion", "know_shells"]
+__all__ = [
+    "ClickException",
+    "NoSuchOption",
+    "UsageError",
+    "WrapperParser",
+    "completion_script",
+    "install_completion",
+    "know_shells",
+]
 
 
 class WrapperParser(_OptionParser):

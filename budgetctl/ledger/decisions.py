@@ -12,7 +12,7 @@ from budgetctl.ledger.matching import means
 from budgetctl.ledger.values import PRIMARY, Limit, Standing, Status
 from budgetctl.ledger.windows import CLOCK_LEEWAY_US, is_ahead
 from budgetctl.money import Picodollars, format_usd
-from budgetctl.periods import rfc3339
+from budgetctl.periods import local_minute
 
 if TYPE_CHECKING:
     from budgetctl.errors import OverBudgetError
@@ -84,8 +84,8 @@ def _mending(standing: Standing) -> str:
 
 
 def _before_window(user: str, standing: Standing) -> str:
-    starts = rfc3339(standing.limit.window_start_us)[:16].replace("T", " ")
-    return f"the clock stands before the window of {_described(user, standing)}, which starts at {starts} UTC"
+    starts = local_minute(standing.limit.window_start_us, standing.limit.zone)
+    return f"the clock stands before the window of {_described(user, standing)}, which starts at {starts}"
 
 
 def _described(user: str, standing: Standing) -> str:
@@ -110,7 +110,7 @@ def denial(decision: Decision) -> str:
         left += f" with {format_usd(limit.held)} set aside"
     until = "which never resets"
     if limit.window_end_us is not None:
-        until = f"until {rfc3339(limit.window_end_us)[:16].replace('T', ' ')} UTC"
+        until = f"until {local_minute(limit.window_end_us, limit.zone)}"
     return f"{decision.user}: {left}, {until}"
 
 

@@ -236,11 +236,12 @@ class Charge(NamedTuple):
 
 
 class Reset(NamedTuple):
-    """A reset of a user's limit at `at_us`, and the window that it closed."""
+    """A reset of a user's limit at `at_us`, the window that it closed, and the zone that the limit has now."""
 
     user: str
     closed: ClosedWindow
     at_us: int
+    zone: str = "UTC"
 
 
 class ProjectSummary(NamedTuple):

@@ -15,7 +15,7 @@ from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
 
 def cap(
     session: Session,
-    amount: options.Amount = None,
+    amount: options.Budget = None,
     *,
     window: Window,
     reset: Annotated[bool, typer.Option("--reset", help="Start again from nothing spent.")] = False,

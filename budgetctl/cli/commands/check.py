@@ -15,22 +15,22 @@ from budgetctl.ledger.decisions import clock_fault, denial
 def check(
     session: Session,
     user: options.User,
-    cost: options.Cost = None,
+    amount: options.Cost = None,
     *,
     prompt: PromptOptions,
 ) -> None:
     """Say whether a cost would be allowed now: exit code 0, or 3 with the limit that refuses it.
 
-    $ budgetctl check alice --cost 0.05 || exit
+    $ budgetctl check alice 0.05 || exit
     $ budgetctl check alice --model gpt-4o --messages request.json
 
     Without a cost, whether anything is left. Nothing is written; reserve sets the money aside, so that nobody else
     can spend it in the meantime.
     """
-    if prompt.is_prompt and cost is not None:
-        raise InvalidValueError("a cost and a prompt were given: give one of them")
+    if prompt.is_prompt and amount is not None:
+        raise InvalidValueError("an amount and a prompt were given: give one of them")
     price = estimate_of(prompt) if prompt.is_prompt else None
-    asked, model = (cost, prompt.model) if price is None else (price.amount, price.model)
+    asked, model = (amount, prompt.model) if price is None else (price.amount, price.model)
     decision = session.manager.check(user, asked, model=model, provider=prompt.provider)
     fault = clock_fault(decision.user, [decision.binding], session.store.now_us()) if not decision.allowed else None
     if fault is not None:

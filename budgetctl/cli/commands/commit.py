@@ -20,7 +20,7 @@ def commit(
     """Record what the call of a hold did cost, and let go of what was set aside.
 
     $ budgetctl commit "$hold" --response response.json
-    $ budgetctl commit "$hold" --cost 0.031
+    $ budgetctl commit "$hold" 0.031
 
     It may be more or less than was set aside: the truth is recorded, also when the hold has expired. The same again
     changes nothing.

@@ -9,7 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.terms import Terms, stated_amount
+from budgetctl.cli.terms import Terms
 from budgetctl.cli.views.budgets import budget_document, created
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.store import IfExists
@@ -18,8 +18,7 @@ from budgetctl.ledger.store import IfExists
 def create(
     session: Session,
     user: options.User,
-    amount: options.Amount = None,
-    budget: options.Budget = None,
+    amount: options.Budget = None,
     *,
     terms: Terms,
     if_not_exists: Annotated[bool, typer.Option("--if-not-exists", help="Leave an existing budget as it is.")] = False,
@@ -33,12 +32,10 @@ def create(
     Monday, or the 1st of the month, quarter or year, on the clock of --timezone. With --parent, what is spent counts
     against the limits of that user too, and of those above.
     """
-    example = f"budgetctl create {shlex.quote(user)} --budget 10"
-    stated = stated_amount(amount, budget, hint=example)
-    if stated is None:
-        raise InvalidValueError("no amount was given", hint=example)
+    if amount is None:
+        raise InvalidValueError("no amount was given", hint=f"budgetctl create {shlex.quote(user)} --budget 10")
     if_exists: IfExists = "keep" if if_not_exists else "error"
-    made, is_new = session.manager.create(user, stated, **terms._asdict(), if_exists=if_exists)
+    made, is_new = session.manager.create(user, amount, **terms._asdict(), if_exists=if_exists)
     session.output.document(budget_document(made), lambda: created(made, is_new, session.store.now_us()))
     if is_new and not made.limit.amount:
         session.note(

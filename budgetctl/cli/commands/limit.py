@@ -8,16 +8,15 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
+from budgetctl.cli.suggesting import unknown_pattern
 from budgetctl.cli.terms import Window
-from budgetctl.cli.views.budgets import budget_document, limits_of
-
-AmountArgument = Annotated[str, typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 10.")]
+from budgetctl.cli.views.budgets import LIMIT_COLUMNS, LIMIT_FIELDS, budget_document, limit_document, limits_of
 
 
 def add(
     session: Session,
     user: options.User,
-    amount: AmountArgument,
+    amount: options.Amount,
     *,
     window: Window,
     models: Annotated[
@@ -36,6 +35,9 @@ def add(
     """
     budget = session.manager.add_limit(user, amount, **window._asdict(), models=models, name=name)
     session.output.document(budget_document(budget), lambda: limits_of(budget, session.store.now_us()))
+    remark = None if models is None or session.output.quiet else unknown_pattern(models)
+    if remark is not None:
+        session.note(remark)
 
 
 def remove(
@@ -53,4 +55,15 @@ def remove(
     session.output.document(budget_document(budget), lambda: limits_of(budget, session.store.now_us()))
 
 
-limit = {"add": add, "remove": remove}
+def list_limits(session: Session, user: options.User) -> None:
+    """List all limits that a user's charges may count against.
+
+    $ budgetctl limit list alice
+
+    The user's own come first, then those of everybody above, and the project's.
+    """
+    budget = session.manager.budget(user)
+    session.output.documents(map(limit_document, budget.standings), LIMIT_COLUMNS, LIMIT_FIELDS)
+
+
+limit = {"add": add, "list": list_limits, "remove": remove}

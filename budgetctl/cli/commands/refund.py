@@ -15,23 +15,21 @@ from budgetctl.errors import InvalidValueError
 def refund(
     session: Session,
     user: options.User,
-    entry: Annotated[
-        int | None,
-        typer.Argument(metavar="[ENTRY]", parser=options.at_least(1), show_default=False, help="Its number."),
-    ] = None,
-    cost: Annotated[str | None, typer.Option("--cost", metavar="USD", help="So much, and not all of it.")] = None,
+    entry: Annotated[str | None, typer.Argument(metavar="[ENTRY]", show_default=False, help="Its number.")] = None,
+    amount: options.PartOfCost = None,
     note: options.Note = None,
 ) -> None:
     """Take back what an entry cost, or an amount of what was spent in this window.
 
     $ budgetctl refund alice 12
-    $ budgetctl refund alice 12 --cost 0.05 --note "by invoice"
+    $ budgetctl refund alice 12 0.05 --note "by invoice"
     $ budgetctl refund alice --cost 0.05
 
     History stays as it is: a refund is an entry of its own, and counts where the refunded one does. Of a window that
     has closed, that is history only. All refunds of an entry together never exceed it.
     """
-    if entry is None and cost is None:
+    if entry is None and amount is None:
         raise InvalidValueError("nothing to refund was given", hint="budgetctl history alice --kind spend")
-    charge = session.manager.refund(user, entry, amount=cost, note=note)
+    number = None if entry is None else options.whole_number(entry, 1)
+    charge = session.manager.refund(user, number, amount=amount, note=note)
     session.output.document(refund_document(charge), lambda: refunded(charge, session.store.now_us()))

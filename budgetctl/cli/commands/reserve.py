@@ -15,7 +15,7 @@ from budgetctl.cli.views.holds import hold_document, set_aside
 def reserve(
     session: Session,
     user: options.User,
-    amount: Annotated[str, typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 0.05.")],
+    amount: options.Amount,
     ttl: Annotated[
         str | None, typer.Option("--ttl", metavar="TIME", help="How long at most: 90s, 10m (the default), 2h, 7d.")
     ] = None,

@@ -9,7 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.terms import Terms, stated_amount
+from budgetctl.cli.terms import Terms
 from budgetctl.cli.views.budgets import budget_document, changed
 from budgetctl.errors import InvalidValueError
 
@@ -17,8 +17,7 @@ from budgetctl.errors import InvalidValueError
 def set_budget(
     session: Session,
     user: options.User,
-    amount: options.Amount = None,
-    budget: options.Budget = None,
+    amount: options.Budget = None,
     *,
     terms: Terms,
     no_parent: Annotated[bool, typer.Option("--no-parent", help="Let nobody stand above.")] = False,
@@ -31,11 +30,10 @@ def set_budget(
     A new amount leaves the window alone. A new duration, alignment or zone begins a window of that kind, and takes
     what was spent over into it.
     """
-    stated = stated_amount(amount, budget)
     if terms.parent is not None and no_parent:
         raise InvalidValueError("--parent and --no-parent contradict each other: give one of them")
     wanted = {
-        "amount": stated,
+        "amount": amount,
         **terms._asdict(),
         "parent": "" if no_parent else terms.parent,
         "warn_at": terms.warn_at or None,

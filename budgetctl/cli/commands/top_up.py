@@ -16,9 +16,7 @@ from budgetctl.ledger.values import PRIMARY
 def top_up(
     session: Session,
     user: options.User,
-    amount: Annotated[
-        str | None, typer.Argument(metavar="[AMOUNT]", show_default=False, help="US dollars, as in 5.")
-    ] = None,
+    amount: options.OptionalAmount = None,
     expires: Annotated[
         str | None, typer.Option("--expires", metavar="TIME", help="When it goes: 7d, 36h, 2026-12-01.")
     ] = None,

@@ -38,7 +38,7 @@ def update_cost(
 
     $ budgetctl update-cost alice --response response.json
     $ budgetctl update-cost alice --model gpt-4o --input-text Hi --output-text Hello
-    $ budgetctl update-cost alice --cost 0.12 --id job-17
+    $ budgetctl update-cost alice 0.12 --id job-17
 
     A response that has an id is charged once; a second time says so and adds nothing. A cost is recorded even
     when it takes the budget over its limit: then a warning is printed, and the exit code is still 0.

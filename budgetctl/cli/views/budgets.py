@@ -6,7 +6,7 @@ from typing import Any
 
 from budgetctl.cli.cells import Column, Document
 from budgetctl.cli.views import columns
-from budgetctl.cli.views.times import day, minute, moment, timestamp
+from budgetctl.cli.views.times import day, moment, reset_day, timestamp
 from budgetctl.ledger import decisions
 from budgetctl.ledger.store import NEVER, BudgetChange
 from budgetctl.ledger.values import Budget, Limit, Standing
@@ -16,6 +16,10 @@ from budgetctl.periods import load_zone, rfc3339, to_datetime
 BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
     " created_at updated_at parent topped_up"
+).split()
+LIMIT_FIELDS = (
+    "user name amount topped_up topped_up_until spent held remaining duration timezone models warn_at window_start"
+    " resets_at status"
 ).split()
 MIGRATED_FIELDS = "user budget spent duration migrated".split()
 STATUS_STYLES = {"ok": "green", "warning": "yellow", "exceeded": "red"}
@@ -63,6 +67,7 @@ def limit_document(standing: Standing) -> dict[str, Any]:
         "held": limit.held,
         "remaining": limit.remaining,
         "duration": limit.duration,
+        "timezone": limit.zone,
         "models": limit.models,
         "warn_at": list(limit.warn_at),
         "window_start": rfc3339(limit.window_start_us),
@@ -88,11 +93,10 @@ def migrated_document(user: str, change: BudgetChange, is_new: bool) -> dict[str
 
 
 def _next_reset(document: Document) -> str:
-    """The day, and for windows of hours the minute: `2026-12-22` or `12-22 15:15`."""
-    time, duration = document["resets_at"], document["duration"] or ""
-    if time is None:
-        return "-"
-    return minute(time)[5:] if duration in ("hourly", "daily") or duration.endswith("h") else time[:10]
+    """The day, and for windows of hours the minute."""
+    duration = document["duration"] or ""
+    is_short = duration in ("hourly", "daily") or duration.endswith("h")
+    return reset_day(document["resets_at"], document["timezone"], with_time=is_short)
 
 
 BUDGET_COLUMNS = (
@@ -101,10 +105,19 @@ BUDGET_COLUMNS = (
     columns.usd("budget"),
     Column("USED", lambda document: f"{document['used_percent']:.0f} %", is_number=True),
     columns.usd("remaining", "LEFT"),
-    Column("RESETS UTC", _next_reset),
+    Column("RESETS", _next_reset),
     Column(
         "STATUS", lambda document: str(document["status"]), style=lambda document: STATUS_STYLES[document["status"]]
     ),
+)
+LIMIT_COLUMNS = (
+    columns.owner(),
+    columns.name("name", "LIMIT"),
+    columns.name("models"),
+    columns.usd("spent"),
+    Column("OF", lambda document: format_usd(document["amount"] + document["topped_up"]), is_number=True),
+    columns.usd("remaining", "LEFT"),
+    Column("RESETS", _next_reset),
 )
 MIGRATED_COLUMNS = (
     columns.name("user"),
@@ -149,7 +162,7 @@ def topped_up_by(limit: Limit) -> str:
     if limit.topped_up_until_us is None:
         return format_usd(limit.topped_up)
     until = moment(limit.topped_up_until_us, limit.zone)
-    return f"{format_usd(limit.topped_up)}, the first of it until {until} {limit.zone}"
+    return f"{format_usd(limit.topped_up)}, the first of it until {until}"
 
 
 def over_budget(budget: Budget, now_us: int) -> str | None:
@@ -201,8 +214,9 @@ def description(budget: Budget, now_us: int) -> str:
         ("duration", limit.duration or "none"),
     ]
     if limit.window_end_us is not None:
-        lines.append(("window", f"{moment(limit.window_start_us, limit.zone)} {limit.zone}, {limit.align}"))
-        lines.append(("resets", f"{moment(limit.window_end_us, limit.zone)} {limit.zone}"))
+        lines.append(("window", f"{moment(limit.window_start_us, limit.zone)}, {limit.align}"))
+        lines.append(("resets", moment(limit.window_end_us, limit.zone)))
+        lines.append(("zone", limit.zone))
     if limit.held:
         lines.append(("held", format_usd(limit.held)))
     if budget.parent is not None:

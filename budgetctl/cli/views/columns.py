@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from budgetctl.cli.cells import Column, Document
-from budgetctl.cli.views.times import minute
+from budgetctl.cli.views.times import boundary_minute, minute
 from budgetctl.money import format_usd
 
 
@@ -32,6 +32,11 @@ def owner() -> Column:
 def time(field: str, heading: str) -> Column:
     """A time in UTC, to the minute; JSON has the seconds."""
     return Column(heading, lambda document: minute(document[field]))
+
+
+def boundary(field: str, heading: str) -> Column:
+    """The beginning or the end of a window, on the clock of its zone."""
+    return Column(heading, lambda document: boundary_minute(document[field], document["timezone"]))
 
 
 def entry() -> Column:

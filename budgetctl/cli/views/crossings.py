@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from budgetctl.ledger.corrections import Crossing
 
 CROSSING_FIELDS = (
-    "project user limit threshold used_percent spent amount topped_up remaining window_start resets_at".split()
+    "project user limit threshold used_percent spent amount topped_up remaining window_start resets_at timezone".split()
 )
 
 
@@ -34,6 +34,7 @@ def crossing_document(project: str, crossing: Crossing) -> dict[str, Any]:
         "remaining": limit.remaining,
         "window_start": rfc3339(limit.window_start_us),
         "resets_at": timestamp(limit.window_end_us),
+        "timezone": limit.zone,
     }
 
 
@@ -43,5 +44,5 @@ CROSSING_COLUMNS = (
     Column("PAST", lambda document: f"{document['threshold']} %", is_number=True),
     columns.usd("spent"),
     Column("OF", lambda document: format_usd(document["amount"] + document["topped_up"]), is_number=True),
-    columns.time("resets_at", "RESETS UTC"),
+    columns.boundary("resets_at", "RESETS"),
 )

@@ -39,7 +39,7 @@ def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
     ]
     if limit.window_end_us is not None:
         since, until = (moment(at_us, limit.zone) for at_us in (limit.window_start_us, limit.window_end_us))
-        lines.append(Text(f"{since} to {until} {limit.zone}, {limit.align}", "dim"))
+        lines.append(Text(f"{since} to {until}, {limit.align}", "dim"))
     if limit.topped_up:
         lines.append(Text(f"topped up by {topped_up_by(limit)}", "dim"))
     for line in lines:

@@ -44,7 +44,7 @@ HOLD_COLUMNS = (
 
 def set_aside(hold: Hold) -> str:
     """What `reserve` set aside, and until when."""
-    return f"{hold.user}: {format_usd(hold.amount)} set aside until {moment(hold.expires_us, 'UTC')} UTC"
+    return f"{hold.user}: {format_usd(hold.amount)} set aside until {moment(hold.expires_us, 'UTC')}"
 
 
 def let_go(hold: Hold) -> str:

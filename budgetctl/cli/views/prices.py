@@ -119,7 +119,7 @@ def price_sources(sources: Sources) -> str:
         return "\n".join([*lines, f"{'map':<10}litellm's own, which only litellm can read", rules])
     about = f"{sources.map_models:,} models, by the rules of litellm {sources.version}"
     if sources.installed_us is not None:
-        about += f", installed {moment(sources.installed_us, 'UTC')} UTC"
+        about += f", installed {moment(sources.installed_us, 'UTC')}"
     return "\n".join([*lines, f"{'map':<10}{sources.map} ({about})", rules])
 
 

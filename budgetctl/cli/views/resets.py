@@ -9,12 +9,17 @@ from budgetctl.ledger.values import ClosedWindow, Reset
 from budgetctl.money import format_usd
 from budgetctl.periods import rfc3339
 
-RESET_FIELDS = "user spent window_start window_end reset_at".split()
+RESET_FIELDS = "user spent window_start window_end reset_at timezone".split()
 
 
 def reset_document(reset: Reset) -> dict[str, Any]:
     """A reset, and what the closed window had spent; `user` is null for the project's."""
-    return {"user": reset.user or None, **closed_document(reset.closed), "reset_at": rfc3339(reset.at_us)}
+    return {
+        "user": reset.user or None,
+        **closed_document(reset.closed),
+        "reset_at": rfc3339(reset.at_us),
+        "timezone": reset.zone,
+    }
 
 
 def closed_document(closed: ClosedWindow) -> dict[str, Any]:
@@ -29,8 +34,8 @@ def closed_document(closed: ClosedWindow) -> dict[str, Any]:
 RESET_COLUMNS = (
     columns.owner(),
     columns.usd("spent"),
-    columns.time("window_start", "FROM (UTC)"),
-    columns.time("window_end", "TO (UTC)"),
+    columns.boundary("window_start", "FROM"),
+    columns.boundary("window_end", "TO"),
 )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from budgetctl.periods import load_zone, rfc3339, to_datetime
+from datetime import datetime
+
+from budgetctl.periods import load_zone, rfc3339, to_datetime, zone_name
 
 _SOON_US = 48 * 3600 * 10**6
 
@@ -12,21 +14,45 @@ def timestamp(at_us: int | None) -> str | None:
     return None if at_us is None else rfc3339(at_us)
 
 
-def minute(time: str | None) -> str:
-    """A table's time, from a document's: `2026-12-22 06:41`."""
-    return "-" if time is None else time[:16].replace("T", " ")
+def minute(time: str | None, zone: str = "UTC") -> str:
+    """A table's time on a zone's clock, from a document's: `2026-12-22 06:41`."""
+    return "-" if time is None else f"{_local(time, zone):%Y-%m-%d %H:%M}"
+
+
+def reset_day(time: str | None, zone: str, *, with_time: bool) -> str:
+    """The end of a window on the zone's calendar, with the zone: `2026-12-22 CET`, or `12-22 06:41 CET`."""
+    if time is None:
+        return "-"
+    local = _local(time, zone)
+    return f"{local:{'%m-%d %H:%M' if with_time else '%Y-%m-%d'}} {zone_name(local)}"
+
+
+def boundary_minute(time: str | None, zone: str) -> str:
+    """The beginning or the end of a window on the zone's clock, with the zone: `2026-12-22 06:41 CET`."""
+    return "-" if time is None else f"{minute(time, zone)} {zone_name(_local(time, zone))}"
 
 
 def moment(at_us: int, zone: str) -> str:
-    """A time on the zone's clock: `22 Dec 2026 06:41`."""
+    """A time on the zone's clock, with the zone: `22 Dec 2026 06:41 CET`."""
     local = to_datetime(at_us).astimezone(load_zone(zone))
-    return f"{local.day} {local:%b %Y %H:%M}"
+    return f"{local.day} {local:%b %Y %H:%M} {zone_name(local)}"
 
 
 def day(at_us: int, zone: str, now_us: int) -> str:
-    """A day on the zone's calendar; with the year when it is another one, with the time within two days."""
+    """A day on the zone's calendar; with the year when it is another one, with the time within two days.
+
+    A time stands with its zone, and so does a day outside UTC.
+    """
     local, now = (to_datetime(us).astimezone(load_zone(zone)) for us in (at_us, now_us))
-    text = f"{local.day} {local:%b}"
-    if local.year != now.year:
-        text += f" {local.year}"
-    return f"{text} {local:%H:%M}" if abs(at_us - now_us) < _SOON_US else text
+    is_soon = abs(at_us - now_us) < _SOON_US
+    parts = [
+        f"{local.day} {local:%b}",
+        str(local.year) if local.year != now.year else "",
+        f"{local:%H:%M}" if is_soon else "",
+        zone_name(local) if is_soon or zone != "UTC" else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _local(time: str, zone: str) -> datetime:
+    return datetime.fromisoformat(time).astimezone(load_zone(zone))

@@ -198,10 +198,11 @@ class Account(Counters):
     def reset(self) -> Reset:
         """Close the current generation of every limit, and open one that holds now. Returns the primary limit's."""
         index = self._primary
-        closed = windows.closed_window(self._limits[index], self._tx.now_us)
+        limit = self._limits[index]
+        closed = windows.closed_window(limit, self._tx.now_us)
         for each in range(len(self._limits)):
             self._advance(each)
-        return Reset(self.row.name, closed, self._tx.now_us)
+        return Reset(self.row.name, closed, self._tx.now_us, limit.zone)
 
     def _advance(self, index: int) -> None:
         """Close a limit's generation and open the next one, with what is left of its top-ups."""

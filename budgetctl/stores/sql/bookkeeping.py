@@ -89,7 +89,7 @@ class SqlLedger(ABC):
                 row = tx.one("SELECT reported_entry FROM projects WHERE project = :project")
                 place = row[0] if row else 0
             rows = tx.all(
-                f"SELECT e.entry, acc.name, {ENTRY_COLUMNS} FROM entries e"
+                f"SELECT e.entry, acc.name, l.zone, {ENTRY_COLUMNS} FROM entries e"
                 " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account"
                 " JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
                 " LEFT JOIN models m ON m.project = e.project AND m.model = e.model"
@@ -98,7 +98,7 @@ class SqlLedger(ABC):
                 after=place,
                 page=paging.PAGE,
             )
-            resets = ((entry, reset_from_row(user, tuple(columns))) for entry, user, *columns in rows)
+            resets = ((entry, reset_from_row(user, zone, tuple(columns))) for entry, user, zone, *columns in rows)
             return resets, paging.place_behind(rows)
 
         return paging.in_snapshots(self.read, page)

@@ -8,7 +8,7 @@ leaves one unused: nothing is rolled and nothing expires until somebody says tha
 from __future__ import annotations
 
 from budgetctl.errors import ClockError
-from budgetctl.periods import rfc3339
+from budgetctl.periods import local_minute
 from budgetctl.stores.sql.transaction import Transaction
 
 MAX_PAUSE_US = 3 * 366 * 24 * 3600 * 10**6
@@ -72,4 +72,4 @@ def _known_us(tx: Transaction, since_us: int) -> int:
 
 
 def _shown(at_us: int) -> str:
-    return f"{rfc3339(at_us)[:16].replace('T', ' ')} UTC"
+    return local_minute(at_us, "UTC")

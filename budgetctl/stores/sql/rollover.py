@@ -61,10 +61,8 @@ def due_resets(read: Begin, behind: tuple[str, str] | None) -> Iterator[Reset]:
             after=place,
             page=paging.PAGE,
         )
-        resets = (
-            Reset(user, closed_window(limit_from_row(tuple(columns)), tx.now_us), tx.now_us)
-            for _, user, *columns in rows
-        )
+        due = ((user, limit_from_row(tuple(columns))) for _, user, *columns in rows)
+        resets = (Reset(user, closed_window(limit, tx.now_us), tx.now_us, limit.zone) for user, limit in due)
         return resets, paging.place_behind(rows)
 
     return paging.in_snapshots(read, page)

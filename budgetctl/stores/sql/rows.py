@@ -170,12 +170,12 @@ def entry_from_row(row: Row) -> Entry:
     )
 
 
-def reset_from_row(user: str, row: Row) -> Reset:
+def reset_from_row(user: str, zone: str, row: Row) -> Reset:
     """A recorded reset from `ENTRY_COLUMNS`."""
     entry = entry_from_row(row)
     if entry.closed is None:
         raise TypeError(f"entry {entry.number} of {user!r} is no reset")
-    return Reset(user, entry.closed, entry.at_us)
+    return Reset(user, entry.closed, entry.at_us, zone)
 
 
 def spent_by_model(tx: Transaction, limit: Limit) -> dict[str, Picodollars]:
