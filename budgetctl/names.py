@@ -9,6 +9,9 @@ from typing import Any
 
 from budgetctl.errors import InvalidValueError
 
+DEFAULT_PROJECT = "default"
+"""The project of those who name none."""
+
 MAX_LENGTH = 256
 MAX_TEXT_LENGTH = 1_000
 """In characters, each of which has up to four bytes in UTF-8."""

@@ -19,12 +19,14 @@ from budgetctl.cli.session import (
     FormatOption,
     JsonOption,
     NoColorOption,
+    NoPagerOption,
     ProjectOption,
     QuietOption,
     StoreOption,
     WaitOption,
 )
 from budgetctl.cli.typer_internals import NoSuchOption, UsageError, WrapperParser, know_shells
+from budgetctl.errors import InvalidValueError
 from budgetctl.money import parse_amount
 
 COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
@@ -160,7 +162,7 @@ class Command(TyperCommand):
         except UsageError as error:
             negative = next((word for word in words if _NEGATIVE.fullmatch(word)), None)
             if negative is not None and isinstance(error, NoSuchOption):
-                parse_amount(negative)
+                _refuse_negative(ctx, negative)
             typed = {word.partition("=")[0].removeprefix("--") for word in words if word.startswith("--")}
             for alias, name in ALIASES.items():
                 if alias in typed and name not in typed:
@@ -178,6 +180,15 @@ class Command(TyperCommand):
             params = [param for param in self.get_params(ctx) if _heading(param) == heading]
             _write_list(formatter, heading, filter(None, (param.get_help_record(ctx) for param in params)))
         formatter.write(f"\n{_OF_EVERY_COMMAND}\n")
+
+
+def _refuse_negative(ctx: Any, text: str) -> None:
+    """Raise what is wrong with an amount below zero, which to the parser looked like an option."""
+    try:
+        parse_amount(text)
+    except InvalidValueError as error:
+        error.hint = f"{ctx.command_path} --help"
+        raise
 
 
 class Wrapper(Command):
@@ -310,13 +321,14 @@ def _root(
     json: JsonOption = False,
     quiet: QuietOption = False,
     no_color: NoColorOption = False,
+    no_pager: NoPagerOption = False,
     wait: WaitOption = None,
     version: Annotated[  # noqa: ARG001  # eager: the callback has answered it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Keep people, agents and scripts that call LLM APIs inside a budget."""
-    given = (project, store, format, json, quiet, no_color, wait)
+    given = (project, store, format, json, quiet, no_color, no_pager, wait)
     context.obj = dict(zip(SHARED_OPTIONS, given, strict=True))
     _help_without_command(context)
 

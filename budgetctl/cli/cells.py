@@ -64,7 +64,8 @@ def _enclose(brackets: str, items: list[str], indent: str | None) -> str:
 class Column(NamedTuple):
     """A column of a table: its heading and the text of a document's cell.
 
-    A number is aligned to the right. A name may be cut where the terminal is too narrow; nothing else is.
+    A number is aligned to the right. A name may be cut where the terminal is too narrow; nothing else is. Columns that
+    may be `dropped` there are left out, those of the highest number first.
     """
 
     heading: str
@@ -72,3 +73,4 @@ class Column(NamedTuple):
     is_number: bool = False
     is_name: bool = False
     style: Callable[[Document], str] | None = None
+    dropped: int = 0

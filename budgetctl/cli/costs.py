@@ -33,10 +33,10 @@ class CostOptions(NamedTuple):
         if self.response is None:
             texts += [self.input_text, self.input_file]
         return {
+            "AMOUNT": self.amount is not None,
             "--response": self.response is not None,
             "--input-text and --output-text": any(text is not None for text in texts),
             "--input-tokens and --output-tokens": self.input_tokens is not None or self.output_tokens is not None,
-            "AMOUNT": self.amount is not None,
         }
 
 

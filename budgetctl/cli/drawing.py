@@ -1,15 +1,11 @@
-"""Drawing on a terminal with rich: tables, bars, and the pager that tables go through."""
+"""Drawing on a terminal with rich: tables and bars."""
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext
 from typing import IO, TypeVar
 
 from rich.cells import cell_len
@@ -17,22 +13,31 @@ from rich.console import Console
 from rich.text import Text
 
 from budgetctl.cli.cells import Column, Document, printable
+from budgetctl.cli.paging import paged
 
 Item = TypeVar("Item")
 
-_MIN_NAME_WIDTH = 8
+_MIN_NAME_WIDTH, _NAME_WIDTH = 8, 16
+"""How much of a name is left at least: in the end, and before a column is left out."""
+
 PADDING = 2
 """How many spaces stand between two columns."""
 
 
-def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *, color: bool) -> None:
-    """Tables of a page each, through the pager when they are longer than the screen."""
-    with _pager() as stream:
+def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *, color: bool, is_paged: bool) -> None:
+    """Tables of a page each, through the pager when they are longer than the screen.
+
+    Where they are wider, names are cut, and those columns are left out that matter least on the first page.
+    """
+    available = shutil.get_terminal_size().columns
+    with paged() if is_paged else nullcontext(sys.stdout) as stream:
         console = open_console(stream, color=color)
         for number, page in enumerate(pages):
+            if number == 0:
+                columns = _needed(columns, page, available)
             rows = [[Text(printable(column.text(document)), _style(column, document)) for column in columns]
                     for document in page]  # fmt: skip
-            widths = _fitted(columns, rows, shutil.get_terminal_size().columns)
+            widths = _fitted(columns, rows, available)
             if number == 0:
                 rows.insert(0, [Text(column.heading, "bold") for column in columns])
             for row in rows:
@@ -51,6 +56,25 @@ def bar(console: Console, part: int, whole: int, width: int, style: str) -> Text
     full, empty = ("█", "░") if console.encoding.startswith("utf") else ("#", ".")
     filled = max(min(part * width // whole, width), 1) if part > 0 else 0
     return Text.assemble((full * filled, style), (empty * (width - filled), "bright_black"))
+
+
+def _needed(columns: Sequence[Column], page: Sequence[Document], available: int) -> Sequence[Column]:
+    """The columns that find room, with names cut to a width that can still be read."""
+    widths = {
+        column: max(
+            cell_len(column.heading),
+            *(
+                min(cell_len(printable(column.text(each))), _NAME_WIDTH if column.is_name else available)
+                for each in page
+            ),
+        )
+        for column in columns
+    }
+    for column in sorted(columns, key=lambda column: column.dropped, reverse=True):
+        if not column.dropped or sum(widths.values()) + PADDING * (len(widths) - 1) <= available:
+            break
+        del widths[column]
+    return list(widths)
 
 
 def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available: int) -> list[int]:
@@ -98,29 +122,3 @@ def open_console(stream: IO[str], *, color: bool) -> Console:
         highlight=False,
         width=shutil.get_terminal_size().columns,
     )
-
-
-@contextmanager
-def _pager() -> Iterator[IO[str]]:
-    """The user's pager, which leaves what fits on the screen there; stdout when there is none."""
-    command = _pager_command()
-    if not command:
-        yield sys.stdout
-        return
-    environment = {"LESS": "FRX", "LESSCHARSET": "utf-8", **os.environ}
-    with (
-        suppress(BrokenPipeError),  # the reader has seen enough and quit the pager
-        subprocess.Popen(command, stdin=subprocess.PIPE, text=True, encoding="utf-8", env=environment) as process,
-    ):
-        assert process.stdin is not None  # noqa: S101  # asked for above
-        # Ctrl-C belongs to the pager: it stops a search, and must not take the terminal away from it.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        yield process.stdin
-
-
-def _pager_command() -> list[str]:
-    try:
-        command = shlex.split(os.environ.get("BUDGETCTL_PAGER", os.environ.get("PAGER", "less")))
-    except ValueError:  # a quote without its pair
-        return []
-    return command if command and command != ["cat"] and shutil.which(command[0]) else []

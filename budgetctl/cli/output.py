@@ -27,6 +27,7 @@ class Output(NamedTuple):
     format: Format
     quiet: bool
     color: bool
+    is_paged: bool = True
 
     @property
     def is_terminal(self) -> bool:
@@ -65,7 +66,7 @@ class Output(NamedTuple):
         elif self.is_terminal:
             from budgetctl.cli.drawing import draw_table
 
-            draw_table(_pages(counted), columns, color=self.color)
+            draw_table(_pages(counted), columns, color=self.color, is_paged=self.is_paged)
         else:
             for number, page in enumerate(_pages(counted)):
                 self._plain_table(page, columns, with_heading=number == 0)

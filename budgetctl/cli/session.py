@@ -22,6 +22,7 @@ from budgetctl.cli.cells import printable
 from budgetctl.cli.output import Format, Output
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.manager import BudgetManager
+from budgetctl.names import DEFAULT_PROJECT
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store, project_stores
 from budgetctl.stores.location import without_password
 
@@ -43,6 +44,9 @@ FormatOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no more than a script needs.")]
 NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours. [env: NO_COLOR]")]
+NoPagerOption = Annotated[
+    bool, typer.Option("--no-pager", help="Print long tables at once. [env: BUDGETCTL_PAGER, PAGER]")
+]
 WaitOption = Annotated[
     str | None,
     typer.Option("--wait", metavar="SECONDS", help="How long to wait for writers; 10. [env: BUDGETCTL_WAIT]"),
@@ -55,6 +59,7 @@ SHARED_OPTIONS: dict[str, Any] = {
     "json": JsonOption,
     "quiet": QuietOption,
     "no_color": NoColorOption,
+    "no_pager": NoPagerOption,
     "wait": WaitOption,
 }
 
@@ -177,10 +182,15 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
         (f"--{name}", value) for name, value in (("project", given("project")), ("store", shown)) if value is not None
     ]
     session = Session(
-        project="default" if project is None else project,
+        project=DEFAULT_PROJECT if project is None else project,
         location=setting("store", "BUDGETCTL_STORE"),
         wait_s=_wait_s(setting("wait", "BUDGETCTL_WAIT")),
-        output=Output(_format(after) or _format(before) or "table", quiet=flag("quiet"), color=color),
+        output=Output(
+            _format(after) or _format(before) or "table",
+            quiet=flag("quiet"),
+            color=color,
+            is_paged=not flag("no_pager"),
+        ),
         place=[word for option in place for word in option],
     )
     if stated != shown:

@@ -9,6 +9,7 @@ from typing import Any
 
 from budgetctl.cli.session import Session
 from budgetctl.errors import BudgetctlError, NotFoundError, UnknownHoldError, UnknownProjectError, UnknownUserError
+from budgetctl.names import DEFAULT_PROJECT
 from budgetctl.stores import project_stores
 
 _MOST = 500
@@ -54,7 +55,7 @@ def _suggest_project(error: NotFoundError, session: Session) -> None:
     for store in islice(project_stores(session.location, wait_s=session.wait_s), _MOST):
         with closing(store):
             names.append(store.project)
-    if isinstance(error, UnknownUserError):
+    if isinstance(error, UnknownUserError) and session.project != DEFAULT_PROJECT:
         error.message += f"; there is no project {session.project!r}"
     alike = _alike(session.project, names)
     _add(error, alike)

@@ -19,6 +19,7 @@ from budgetctl.integrations.litellm_guard import Guard
 from budgetctl.integrations.litellm_logger import BudgetctlLogger
 from budgetctl.integrations.litellm_streams import AsyncGuardedStream, GuardedStream
 from budgetctl.manager import BudgetManager
+from budgetctl.names import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     proxy_logger: BudgetctlLogger
@@ -34,7 +35,7 @@ def __getattr__(name: str) -> BudgetctlLogger:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     with _lock:
         if "proxy_logger" not in globals():
-            manager = BudgetManager(variable("BUDGETCTL_PROJECT") or "default")
+            manager = BudgetManager(variable("BUDGETCTL_PROJECT") or DEFAULT_PROJECT)
             globals()["proxy_logger"] = BudgetctlLogger(manager)
     made: BudgetctlLogger = globals()["proxy_logger"]
     return made

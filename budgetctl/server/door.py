@@ -9,12 +9,10 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from budgetctl.errors import NotAuthorisedError
-from budgetctl.names import check_project
+from budgetctl.names import DEFAULT_PROJECT, check_project
 from budgetctl.server.http import CONNECTION, Scope, header
 from budgetctl.server.problems import RefusedError, UnknownTokenError
 from budgetctl.server.tokens.token import TokenStore, parse_token
-
-DEFAULT_PROJECT = "default"
 
 _HINT = "send the header Authorization: Bearer bctl_…; budgetctl token create makes a token"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from budgetctl.directories import data_directory
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.store import Store
-from budgetctl.names import check_project
+from budgetctl.names import DEFAULT_PROJECT, check_project
 from budgetctl.stores.location import (
     check_slashes,
     is_database,
@@ -50,15 +50,15 @@ def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = D
         yield from http_stores(str(location), wait_s=wait_s)
         return
     if is_database(location):
-        with closing(open_store(location, "default", wait_s=wait_s)) as any_project:
+        with closing(open_store(location, DEFAULT_PROJECT, wait_s=wait_s)) as any_project:
             names = any_project.projects()  # type: ignore[attr-defined]
         yield from (open_store(location, name, wait_s=wait_s) for name in names)
         return
     if location is not None:
         check_slashes(location)
     if location is not None and not is_directory(location):
-        path = store_path(location, "default")
-        for name in SqliteStore(path, "default", wait_s=wait_s).projects():
+        path = store_path(location, DEFAULT_PROJECT)
+        for name in SqliteStore(path, DEFAULT_PROJECT, wait_s=wait_s).projects():
             yield SqliteStore(path, name, wait_s=wait_s)
         return
     for name, path in project_files(data_directory() if location is None else Path(location).expanduser()):

@@ -43,7 +43,7 @@ AMOUNTS = [
     for value, says in {
         "nan": "not an amount of money",
         "inf": "not an amount of money",
-        "1_000": "not an amount of money",
+        "1,000": "write 1000 or 1.000, whichever is meant",
         "": "''",
         "ten": "not an amount of money",
         "10 EUR": "not an amount of money",
@@ -119,8 +119,13 @@ CASES = [
     # ways to state a cost
     case("update-cost alice", 2, "invalid", "nothing to charge was given"),
     case("update-cost alice --model gpt-4o", 2, "invalid", "nothing to charge was given"),
-    case("update-cost alice --cost 1 --response notes.txt", 2, "invalid", "--response and --cost were given"),
-    case("update-cost alice --cost 1 --input-tokens 5", 2, "invalid", "--input-tokens and --output-tokens and --cost"),
+    case("update-cost alice --cost 1 --response notes.txt", 2, "invalid", "AMOUNT and --response were given"),
+    case(
+        "update-cost alice --cost 1 --input-tokens 5",
+        2,
+        "invalid",
+        "AMOUNT and --input-tokens and --output-tokens were given",
+    ),
     case("update-cost alice --input-text hi", 2, "invalid", "need a --model"),
     case("update-cost alice --input-tokens 5", 2, "invalid", "need a --model"),
     case("update-cost alice --model m --input-text a --input-file notes.txt", 2, "invalid", "give one of them"),
@@ -148,7 +153,7 @@ CASES = [
     case("show", 2, "invalid", "no user was given"),
     case("create --budget 5", 2, "invalid", "no user was given"),
     case("update-cost --cost 5", 2, "invalid", "no user was given"),
-    case("show alice --user bob", 2, "invalid", "two users were given: 'alice' and --user 'bob'"),
+    case("show alice --user bob", 2, "invalid", "two users were given: 'alice' and 'bob'"),
     case("update-cost alice --cost", 2, "usage", "option '--cost' requires an argument"),
     case("list --max 0", 2, "usage", "'0' is not a whole number from 1 up"),
     case("list --max 1_0", 2, "usage", "'1_0' is not a whole number from 1 up"),

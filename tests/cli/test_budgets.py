@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -74,10 +75,19 @@ class TestCreate:
 class TestShow:
     """Looking at one."""
 
+    def test_and_every_other_command_say_a_reset_on_the_clock_of_its_zone(self, cli: Cli) -> None:
+        terms = ["--duration", "monthly", "--align", "calendar", "--timezone", "Asia/Tokyo"]
+        created = cli("create", "alice", "10", *terms).stdout
+        assert re.search(r"resets 1 [A-Z]", created)
+        assert created.rstrip().endswith(" JST")
+        assert "-01 JST  ok" in cli("list").stdout
+        denied = cli("check", "alice", "11").stdout
+        assert denied.rstrip().endswith("-01 00:00 JST")
+
     def test_has_the_window_on_the_clock_of_its_zone(self, cli: Cli) -> None:
         cli("create", "alice", "10", "--duration", "daily", "--align", "calendar", "--timezone", "Asia/Tokyo")
         window = next(line for line in cli("show", "alice").stdout.splitlines() if line.startswith("window"))
-        assert window.endswith(" 00:00 Asia/Tokyo, calendar")
+        assert window.endswith(" 00:00 JST, calendar")
 
     def test_a_window_that_has_passed_counts_as_reset_and_nothing_is_written(
         self, past_store: SqliteStore, store_path: Path, cli: Cli

@@ -159,13 +159,13 @@ class TestHolds:
             ("commit nope", 2, "try: budgetctl commit --help"),
             ("check alice --model gpt-4o --input-text a --input-tokens 5", 2, "try: budgetctl check --help"),
             ("reserve nobody 1", 4, "no budget for 'nobody'"),
-            ("reserve alice -1", 2, "no such option: -1"),
+            ("reserve alice -1", 2, "'-1' is negative"),
             ("reserve alice much", 2, "'much' is not an amount"),
             ("reserve alice 0.1 --ttl 8d", 2, "'8d' is not a time to live"),
             ("reserve alice 0.1 --ttl soon", 2, "'soon' is not a time to live"),
             ("holds nobody", 4, "no budget for 'nobody'"),
             ("check nobody", 4, "no budget for 'nobody'"),
-            ("check alice --cost 1 --input-tokens 5", 2, "a cost and a prompt were given"),
+            ("check alice --cost 1 --input-tokens 5", 2, "an amount and a prompt were given"),
             ("check alice --input-tokens 5", 2, "no --model was given"),
             ("check alice --model no-such-model-here --input-tokens 5", 6, "not in litellm's price map"),
         ],
@@ -232,6 +232,19 @@ class TestLimits:
         cli("limit", "add", "alice", "0.5", "--name", "small")
         cli("limit", "remove", "alice", "small")
         assert cli("check", "alice", "--cost", "0.9").returncode == 0
+
+    def test_limits_are_listed_with_those_of_everybody_above(self, cli: Cli) -> None:
+        cli("create", "team", "100")
+        cli("set", "alice", "--parent", "team")
+        cli("limit", "add", "alice", "0.5", "--name", "small", "--model", "gpt-4o*")
+        cli("cap", "5")
+        listed = cli("limit", "list", "alice", "--json").document
+        assert [(limit["user"], limit["name"], limit["models"]) for limit in listed] == [
+            ("alice", "total", None),
+            ("alice", "small", "gpt-4o*"),
+            ("team", "total", None),
+            (None, "total", None),
+        ]
 
     def test_a_new_limit_starts_at_nothing_spent(self, cli: Cli) -> None:
         cli("update-cost", "alice", "--cost", "0.2")

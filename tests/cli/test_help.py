@@ -87,21 +87,31 @@ def test_the_usage_shows_what_may_be_left_out(cli: Cli, command: str, usage: str
     assert f"Usage: budgetctl {command} {usage}\n" in cli(command, "-h").stdout
 
 
-def test_options_of_a_command_stand_apart_from_those_of_every_command(cli: Cli) -> None:
-    listed = sections(cli("delete", "-h").stdout)
-    assert listed["Options"] == ["-y,"]
-    assert listed["Global options"] == ["-p,", "--store", "--format", "--json", "-q,", "--no-color", "--wait", "-h,"]
+def test_options_of_every_command_are_listed_once_and_each_help_says_where(cli: Cli) -> None:
+    shared = ["-p,", "--store", "--format", "--json", "-q,", "--no-color", "--no-pager", "--wait"]
+    assert sections(cli("-h").stdout)["Options"] == [*shared, "--version", "-h,"]
+    help_text = cli("delete", "-h").stdout
+    assert sections(help_text)["Options"] == ["-y,"]
+    assert "\nOptions of every command, such as --project and --json: budgetctl --help\n" in help_text
 
 
 @pytest.mark.parametrize("command", [[], *ALL], ids=" ".join)
 def test_no_help_shows_an_alias(cli: Cli, command: list[str]) -> None:
     words = set(re.findall(r"(?<![\w-])[\w-]+", cli(*command, "-h").stdout))
-    hidden = {"list-users", "ls", "rm", "projected-cost", "--total-budget", "--amount", "--response-file", "--user"}
-    if command == ["run"]:  # whose --amount is no alias
-        words.discard("--amount")
+    hidden = {"list-users", "ls", "rm", "projected-cost", "--total-budget", "--response-file", "--user"}
     assert not words & hidden
     assert {word.removeprefix("--") for word in hidden} - {"user"} <= set(ALIASES)
 
 
 def test_the_version(cli: Cli) -> None:
     assert cli("--version") == (0, f"budgetctl {__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [[], ["create"], ["limit"], ["limit", "add"], ["run"]], ids=" ".join)
+def test_help_shows_the_help_of_a_command(cli: Cli, words: list[str]) -> None:
+    assert cli("help", *words) == cli(*words, "--help")
+
+
+def test_help_of_what_is_no_command_is_an_error(cli: Cli) -> None:
+    assert cli("help", "creat").stderr.startswith("error: no such command 'creat'. Did you mean 'create'")
+    assert cli("help", "create", "x").stderr.startswith("error: budgetctl create has no command 'x'")

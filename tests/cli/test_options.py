@@ -141,3 +141,89 @@ class TestAliases:
     def test_create_takes_the_user_as_an_option_and_the_amount_as_an_argument(self, cli: Cli) -> None:
         document = cli("create", "--user", "alice", "5", "--json").document
         assert (document["user"], document["budget"]) == ("alice", "5")
+
+
+class TestAmounts:
+    """One way to write the amount that a command is about: as an argument, or as an option of the same name."""
+
+    @pytest.fixture(autouse=True)
+    def alice(self, cli: Cli) -> None:
+        cli("create", "alice", "10")
+        cli("update-cost", "alice", "1")
+
+    @pytest.mark.parametrize("amount", ["0.5", "--amount 0.5", "--amount=$0.5"])
+    @pytest.mark.parametrize(
+        "line",
+        ["create bob", "set alice", "cap", "limit add alice --name other", "top-up alice", "check alice",
+         "reserve alice", "update-cost alice", "refund alice 1"],
+    )  # fmt: skip
+    def test_is_an_argument_or_an_option(self, cli: Cli, line: str, amount: str) -> None:
+        assert cli(*line.split(), *amount.split()).returncode == 0
+
+    @pytest.mark.parametrize("amount", [["0.03"], ["--amount", "0.03"], ["--cost", "0.03"]])
+    def test_of_a_commit_is_one_too(self, cli: Cli, amount: list[str]) -> None:
+        hold = cli("reserve", "alice", "0.05").stdout.strip()
+        assert cli("commit", hold, *amount, "--json").document["cost"] == "0.03"
+
+    @pytest.mark.parametrize("line", ["top-up alice -1", "reserve alice -0.5", "commit h -$1", "check alice -.5"])
+    def test_below_zero_is_no_option(self, cli: Cli, line: str) -> None:
+        result = cli(*line.split())
+        assert result.returncode == 2
+        assert "is negative: an amount of money must be 0 or more" in result.stderr
+
+    def test_that_is_a_file_is_told_its_option(self, cli: Cli) -> None:
+        Path("response.json").write_text("{}")
+        assert cli("update-cost", "alice", "response.json").stderr.splitlines() == [
+            "error: 'response.json' is no amount but a file",
+            "  try: --response response.json",
+        ]
+
+    @pytest.mark.parametrize(
+        ("line", "says"),
+        [
+            ("create bob --total-budget", "option '--total-budget' requires an argument"),
+            ("update-cost alice --file", "option '--file' requires an argument"),
+            ("show alice --amount 5", "no such option: --amount"),
+        ],
+    )
+    def test_errors_name_the_option_that_was_typed(self, cli: Cli, line: str, says: str) -> None:
+        assert says in cli(*line.split()).stderr
+
+
+class TestSuggestions:
+    """What may have been meant."""
+
+    @pytest.fixture(autouse=True)
+    def alice(self, cli: Cli) -> None:
+        cli("create", "alice", "10")
+
+    @pytest.mark.parametrize(
+        ("line", "says"),
+        [
+            ("show alcie", "no budget for 'alcie'; did you mean 'alice'?"),
+            ("show ALICE", "no budget for 'ALICE'; did you mean 'alice'?"),
+            ("create bob 1 --parent alise", "no budget for 'alise'; did you mean 'alice'?"),
+            ("-p defalt show alice", "there is no project 'defalt'; did you mean 'default'?"),
+            ("list -p defalt", "the project 'defalt' has no budgets yet; did you mean 'default'?"),
+            ("set alice --duration week", "did you mean weekly?"),
+            ("set alice --duration month", "did you mean monthly?"),
+            ("set alice --duration 1m", "did you mean 1mo, for months"),
+            ("set alice --duration 3months", "did you mean 3mo?"),
+            ("set alice --duration mnthly", "did you mean monthly?"),
+            ("set alice --duration 0d", "from 1d (or hours, from 1h)"),
+            ("limit add alice 5 --model gtp-4o", "did you mean 'gpt-4o'"),
+            ("hepl", "no such command 'hepl'. Did you mean 'help'?"),
+        ],
+    )
+    def test_are_part_of_the_message(self, cli: Cli, line: str, says: str) -> None:
+        assert says in cli(*line.split()).stderr
+
+    def test_of_a_hold_are_those_that_begin_so(self, cli: Cli) -> None:
+        hold = cli("reserve", "alice", "1").stdout.strip()
+        assert f"there is no hold {hold[:6]!r}; did you mean {hold!r}?" in cli("release", hold[:6]).stderr
+
+    def test_do_not_repeat_a_project_that_is_not_there(self, cli: Cli) -> None:
+        assert cli("show", "alice", "-p", "defalt").stderr.splitlines()[1] == "  try: budgetctl projects"
+
+    def test_a_name_like_no_other_has_none(self, cli: Cli) -> None:
+        assert "did you mean" not in cli("show", "zebediah").stderr

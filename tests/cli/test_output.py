@@ -26,7 +26,7 @@ BUDGET = (
 )
 BUDGET_WITH_LIMITS = f"{BUDGET} limits"
 HOLD = "hold user amount state model note created_at expires_at resolved_at entry_id"
-RESET = "user spent window_start window_end reset_at"
+RESET = "user spent window_start window_end reset_at timezone"
 PROMPT = "--model gpt-4o --input-text hello"
 
 NEEDED = ("reserve", "token create")
@@ -157,7 +157,7 @@ class TestText:
     def test_a_table_has_a_heading_and_aligned_columns(self, cli: Cli) -> None:
         cli("create", "b", "1234567.891")
         heading, *rows = cli("list").stdout.splitlines()
-        assert heading.split() == "USER SPENT BUDGET USED LEFT RESETS UTC STATUS".split()
+        assert heading.split() == "USER SPENT BUDGET USED LEFT RESETS STATUS".split()
         assert [row.split()[:3] for row in rows] == [
             ["alice", "$0.25", "$10.00"],
             ["b", "$0.00", "$1,234,567.89"],

@@ -28,8 +28,8 @@ class TestResetDue:
     def test_lists_who_was_reset_with_the_window_that_has_passed(self, cli: Cli) -> None:
         assert cli("reset-due") == (
             0,
-            "USER   SPENT  FROM (UTC)        TO (UTC)\n"
-            f"alice  $3.00  {PAST_YEAR}-03-09 16:00  {PAST_YEAR}-04-09 16:00\n",
+            "USER   SPENT  FROM                  TO\n"
+            f"alice  $3.00  {PAST_YEAR}-03-09 16:00 UTC  {PAST_YEAR}-04-09 16:00 UTC\n",
             "",
         )
 

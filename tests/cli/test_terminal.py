@@ -114,25 +114,51 @@ class TestTables:
     def test_nothing_is_cut_where_there_is_room(self, terminal: Cli) -> None:
         assert "…" not in terminal("list", columns=200).stdout
 
-    def test_the_pager_gets_them(self, terminal: Cli) -> None:
-        lines = terminal("list", PAGER="sed s/^/paged:/").stdout.splitlines()
-        assert all(line.startswith("paged:") for line in lines)
-        assert len(lines) == 3
+    @pytest.mark.parametrize(("columns", "headings"), [(60, "USER SPENT BUDGET LEFT"), (200, None)])
+    def test_columns_that_matter_least_are_left_out_where_there_is_no_room(
+        self, terminal: Cli, columns: int, headings: str | None
+    ) -> None:
+        lines = terminal("list", "--no-color", columns=columns).stdout.splitlines()
+        assert max(map(len, lines)) <= columns
+        assert lines[0].split() == (headings or "USER SPENT BUDGET USED LEFT RESETS STATUS").split()
 
-    def test_budgetctl_may_have_a_pager_of_its_own(self, terminal: Cli) -> None:
-        shown = terminal("list", PAGER="sed s/^/theirs:/", BUDGETCTL_PAGER="sed s/^/ours:/").stdout
-        assert shown.startswith("ours:")
+    def test_what_fits_on_the_screen_needs_no_pager(self, terminal: Cli) -> None:
+        assert "paged:" not in terminal("list", PAGER="sed s/^/paged:/").stdout
 
     @pytest.mark.parametrize("pager", ["", "no-such-pager", "less 'unclosed"])
     def test_a_pager_that_cannot_be_started_is_not_missed(self, terminal: Cli, pager: str) -> None:
         result = terminal("list", "--no-color", PAGER=pager)
         assert (result.returncode, result.stdout.split()[0]) == (0, "USER")
 
-    def test_a_pager_may_be_quit_before_the_end(self, terminal: Cli, cli: Cli) -> None:
+
+class TestPager:
+    """What is longer than the screen."""
+
+    @pytest.fixture(autouse=True)
+    def many(self, cli: Cli) -> None:
         Path("user_cost.json").write_text(json.dumps({f"u{n}": {"total_budget": 1} for n in range(3_000)}))
         cli("migrate")
+
+    def test_gets_all_of_a_long_table(self, terminal: Cli) -> None:
+        lines = terminal("list", PAGER="sed s/^/paged:/").stdout.splitlines()
+        assert all(line.startswith("paged:") for line in lines)
+        assert len(lines) == 3_001
+
+    def test_budgetctl_may_have_one_of_its_own(self, terminal: Cli) -> None:
+        shown = terminal("list", PAGER="sed s/^/theirs:/", BUDGETCTL_PAGER="sed s/^/ours:/").stdout
+        assert shown.startswith("ours:")
+
+    def test_an_option_turns_it_off(self, terminal: Cli) -> None:
+        assert "paged:" not in terminal("list", "--no-pager", PAGER="sed s/^/paged:/").stdout
+
+    def test_may_be_quit_before_the_end(self, terminal: Cli) -> None:
         result = terminal("list", "--no-color", PAGER="head -n 1")
         assert (result.returncode, result.stdout.split()[0], result.stdout.count("\n")) == (0, "USER", 1)
+
+    def test_ends_with_the_command_at_an_interrupt(self, terminal: Cli) -> None:
+        Path("pager.sh").write_text("read heading\nkill -INT $PPID\nwhile read row; do :; done\nexec sleep 600\n")
+        result = terminal("list", "--no-color", PAGER="sh pager.sh")
+        assert (result.returncode, result.stdout.strip()) == (130, "error: interrupted")
 
     def test_json_and_csv_do_not_go_through_it(self, terminal: Cli) -> None:
         for format_name in ("json", "jsonl", "csv"):

@@ -103,21 +103,24 @@ BUDGET_COLUMNS = (
     columns.name("user"),
     columns.usd("spent"),
     columns.usd("budget"),
-    Column("USED", lambda document: f"{document['used_percent']:.0f} %", is_number=True),
+    Column("USED", lambda document: f"{document['used_percent']:.0f} %", is_number=True, dropped=3),
     columns.usd("remaining", "LEFT"),
-    Column("RESETS", _next_reset),
+    Column("RESETS", _next_reset, dropped=1),
     Column(
-        "STATUS", lambda document: str(document["status"]), style=lambda document: STATUS_STYLES[document["status"]]
+        "STATUS",
+        lambda document: str(document["status"]),
+        style=lambda document: STATUS_STYLES[document["status"]],
+        dropped=2,
     ),
 )
 LIMIT_COLUMNS = (
     columns.owner(),
     columns.name("name", "LIMIT"),
-    columns.name("models"),
+    columns.name("models", dropped=2),
     columns.usd("spent"),
     Column("OF", lambda document: format_usd(document["amount"] + document["topped_up"]), is_number=True),
     columns.usd("remaining", "LEFT"),
-    Column("RESETS", _next_reset),
+    Column("RESETS", _next_reset, dropped=1),
 )
 MIGRATED_COLUMNS = (
     columns.name("user"),
@@ -216,7 +219,8 @@ def description(budget: Budget, now_us: int) -> str:
     if limit.window_end_us is not None:
         lines.append(("window", f"{moment(limit.window_start_us, limit.zone)}, {limit.align}"))
         lines.append(("resets", moment(limit.window_end_us, limit.zone)))
-        lines.append(("zone", limit.zone))
+        if limit.zone != "UTC":
+            lines.append(("zone", limit.zone))
     if limit.held:
         lines.append(("held", format_usd(limit.held)))
     if budget.parent is not None:

@@ -14,14 +14,14 @@ def usd(field: str, heading: str | None = None) -> Column:
     return Column(heading or field.upper(), lambda document: format_usd(document[field]), is_number=True)
 
 
-def text(field: str, heading: str | None = None) -> Column:
+def text(field: str, heading: str | None = None, *, dropped: int = 0) -> Column:
     """A word of budgetctl's own, which is never cut."""
-    return Column(heading or field.upper(), lambda document: _shown(document[field]))
+    return Column(heading or field.upper(), lambda document: _shown(document[field]), dropped=dropped)
 
 
-def name(field: str, heading: str | None = None) -> Column:
+def name(field: str, heading: str | None = None, *, dropped: int = 0) -> Column:
     """A name that somebody has given."""
-    return Column(heading or field.upper(), lambda document: _shown(document[field]), is_name=True)
+    return Column(heading or field.upper(), lambda document: _shown(document[field]), is_name=True, dropped=dropped)
 
 
 def owner() -> Column:
@@ -34,9 +34,9 @@ def time(field: str, heading: str) -> Column:
     return Column(heading, lambda document: minute(document[field]))
 
 
-def boundary(field: str, heading: str) -> Column:
+def boundary(field: str, heading: str, *, dropped: int = 0) -> Column:
     """The beginning or the end of a window, on the clock of its zone."""
-    return Column(heading, lambda document: boundary_minute(document[field], document["timezone"]))
+    return Column(heading, lambda document: boundary_minute(document[field], document["timezone"]), dropped=dropped)
 
 
 def entry() -> Column:
@@ -46,7 +46,7 @@ def entry() -> Column:
 
 def note() -> Column:
     """A note, empty where there is none."""
-    return Column("NOTE", lambda document: document["note"] or "", is_name=True)
+    return Column("NOTE", lambda document: document["note"] or "", is_name=True, dropped=2)
 
 
 def size() -> Column:

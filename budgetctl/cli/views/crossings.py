@@ -44,5 +44,5 @@ CROSSING_COLUMNS = (
     Column("PAST", lambda document: f"{document['threshold']} %", is_number=True),
     columns.usd("spent"),
     Column("OF", lambda document: format_usd(document["amount"] + document["topped_up"]), is_number=True),
-    columns.boundary("resets_at", "RESETS"),
+    columns.boundary("resets_at", "RESETS", dropped=2),
 )

@@ -67,9 +67,9 @@ def _tokens(document: Document) -> str:
 ENTRY_COLUMNS = (
     columns.entry(),
     columns.time("at", "AT (UTC)"),
-    columns.text("kind"),
+    columns.text("kind", dropped=1),
     Column("COST", _entry_cost, is_number=True),
     columns.name("model"),
-    Column("TOKENS", _tokens, is_number=True),
-    Column("NOTE", _entry_note, is_name=True),
+    Column("TOKENS", _tokens, is_number=True, dropped=3),
+    Column("NOTE", _entry_note, is_name=True, dropped=2),
 )

@@ -35,9 +35,9 @@ HOLD_COLUMNS = (
     columns.name("hold"),
     columns.name("user"),
     columns.usd("amount"),
-    columns.text("state"),
+    columns.text("state", dropped=1),
     columns.time("expires_at", "UNTIL (UTC)"),
-    columns.name("model"),
+    columns.name("model", dropped=3),
     columns.note(),
 )
 

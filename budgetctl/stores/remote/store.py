@@ -15,7 +15,7 @@ from budgetctl.errors import BudgetctlError
 from budgetctl.ledger.paging import in_batches
 from budgetctl.ledger.store import Answer, Request, Store
 from budgetctl.ledger.values import ProjectSummary, Reset
-from budgetctl.names import check_project
+from budgetctl.names import DEFAULT_PROJECT, check_project
 from budgetctl.periods import check_instant
 from budgetctl.stores.remote.credentials import find_token
 from budgetctl.stores.remote.link import TIMEOUT_S, Link, Reply, UnknownServerError
@@ -227,7 +227,7 @@ def open_http_store(
 
 def http_stores(address: str, *, wait_s: float = TIMEOUT_S) -> Iterator[HttpStore]:
     """A store for each project that the token is for."""
-    with closing(open_http_store(address, "default", wait_s=wait_s)) as first:
+    with closing(open_http_store(address, DEFAULT_PROJECT, wait_s=wait_s)) as first:
         names = first.projects()
     for name in names:
         yield open_http_store(address, name, wait_s=wait_s)
