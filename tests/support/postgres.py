@@ -66,9 +66,19 @@ class Server:
 
 
 @cache
+def shared_server() -> Server:
+    """The server that the tests of this process share, unless another one is named."""
+    return Server()
+
+
 def server_url() -> str:
     """The URL of the server that the tests of this process share."""
-    return os.environ.get("BUDGETCTL_TEST_POSTGRES") or Server().url
+    return os.environ.get("BUDGETCTL_TEST_POSTGRES") or shared_server().url
+
+
+def programs() -> str:
+    """The directory of `psql`, `pg_dump` and the like, empty where they are on the PATH."""
+    return "" if os.environ.get("BUDGETCTL_TEST_POSTGRES") else str(shared_server().programs)
 
 
 def new_project() -> str:
