@@ -28,6 +28,9 @@ out.write_text(answer) if out else print(answer, end="")
 """
 """A provider that answers at once: nothing of a test leaves the machine."""
 
+BEFORE = {"Backup and restore": "budgetctl --store postgresql://budgetctl@db.example/budgets create alice 10"}
+"""What a reader has done before a section."""
+
 Open = Callable[[], Shell]
 
 
@@ -98,7 +101,10 @@ def test_the_readme_shows_what_its_commands_print_from_its_first_line_on(new_she
 
 @pytest.mark.parametrize(("page", "heading"), SECTIONS, ids=lambda value: getattr(value, "stem", value))
 def test_a_section_of_a_page_shows_what_its_commands_print(new_shell: Open, page: Path, heading: str) -> None:
-    assert untrue(new_shell(), [each for each in commands(page) if each.heading == heading], page) == ""
+    shell = new_shell()
+    if heading in BEFORE:
+        shell.type(Command(heading, 0, BEFORE[heading], []))
+    assert untrue(shell, [each for each in commands(page) if each.heading == heading], page) == ""
 
 
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.stem)

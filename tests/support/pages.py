@@ -19,7 +19,7 @@ _WAIT_S = 120
 
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
 _VARYING = (
-    (re.compile(r"\b\d{1,2} (?:%s)(?: \d{4})?(?: \d\d:\d\d)?(?: UTC)?" % _MONTHS), "<day>"),  # noqa: UP031
+    (re.compile(r"\b\d{1,2} (?:%s)(?: \d{4})?(?: \d\d:\d\d UTC)?" % _MONTHS), "<day>"),  # noqa: UP031
     (re.compile(r"\b\d{8}T\d{6}Z"), "<time>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?(?: UTC|Z)?"), "<time>"),
     (re.compile(r"\b\d\d-\d\d \d\d:\d\d UTC"), "<time>"),
