@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -49,7 +50,7 @@ def new_shell(tmp_path: Path) -> Iterator[Open]:
             "8485": str(free_port()),
             "postgresql://budgetctl@db.example/budgets": database,
             "postgresql://budgetctl@db.example/restored": restored,
-            'database "restored"': f'database "{restored.rpartition("/")[2]}"',
+            'database "restored"': f'database "{urlsplit(restored).path[1:]}"',
             "createdb --host=db.example restored": f"psql --quiet --command='SELECT' {restored} >/dev/null",
             "/backup/": f"{tmp_path}/backup/",
         }
