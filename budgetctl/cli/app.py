@@ -13,8 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from budgetctl import __version__
 from budgetctl.cli import COMPLETE_VARIABLE
-from budgetctl.cli.parameters import USER_OPTION, command, examples
-from budgetctl.cli.session import (
+from budgetctl.cli.options import (
     SHARED_OPTIONS,
     FormatOption,
     JsonOption,
@@ -25,6 +24,7 @@ from budgetctl.cli.session import (
     StoreOption,
     WaitOption,
 )
+from budgetctl.cli.parameters import USER_OPTION, command, examples
 from budgetctl.cli.typer_internals import NoSuchOption, UsageError, WrapperParser, know_shells
 from budgetctl.errors import InvalidValueError
 from budgetctl.money import parse_amount

@@ -1,13 +1,14 @@
-"""The arguments and options that several commands take."""
+"""The arguments and options that several commands take, and those of every command."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
-from budgetctl.cli.completing import users
+from budgetctl.cli.completing import durations, holds, models, projects, users
+from budgetctl.cli.output import Format
 
 _MAX_DIGITS = 15
 
@@ -79,6 +80,7 @@ Duration = Annotated[
         "--duration",
         metavar="DURATION",
         help="hourly, daily, weekly, monthly, quarterly, yearly, a count as in 36h, 14d, 2w, 6mo or 2y, or none.",
+        autocompletion=durations,
     ),
 ]
 Align = Annotated[
@@ -123,11 +125,17 @@ OnUnknownPrice = Annotated[
         help="error (exit 6), record the usage without a price, or an amount in US dollars to charge.",
     ),
 ]
-HoldId = Annotated[str, typer.Argument(metavar="HOLD", show_default=False, help="The hold, as reserve printed it.")]
+HoldId = Annotated[
+    str,
+    typer.Argument(metavar="HOLD", show_default=False, help="The hold, as reserve printed it.", autocompletion=holds),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Max = Annotated[int | None, typer.Option("--max", metavar="N", parser=at_least(1), help="At most so many.")]
-Model = Annotated[str | None, typer.Option("--model", metavar="MODEL", help="The model, as litellm names it.")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="MODEL", help="The model, as litellm names it.", autocompletion=models),
+]
 InputText = Annotated[str | None, typer.Option("--input-text", metavar="TEXT", help="What was sent.")]
 InputFile = Annotated[
     str | None, typer.Option("--input-file", metavar="FILE", help="The same from a file, or - for stdin.")
@@ -144,3 +152,38 @@ Provider = Annotated[
     str | None,
     typer.Option("--provider", metavar="NAME", help="Who was called, where the model's name does not say it."),
 ]
+
+ProjectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--project", "-p", metavar="NAME", help="The project. [env: BUDGETCTL_PROJECT]", autocompletion=projects
+    ),
+]
+StoreOption = Annotated[
+    str | None,
+    typer.Option("--store", metavar="STORE", help="A file, a directory, or a URL. [env: BUDGETCTL_STORE]"),
+]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", metavar="FORMAT", help="table (the default), json, jsonl or csv.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no more than a script needs.")]
+NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours. [env: NO_COLOR]")]
+NoPagerOption = Annotated[
+    bool, typer.Option("--no-pager", help="Print long tables at once. [env: BUDGETCTL_PAGER, PAGER]")
+]
+WaitOption = Annotated[
+    str | None,
+    typer.Option("--wait", metavar="SECONDS", help="How long to wait for writers; 10. [env: BUDGETCTL_WAIT]"),
+]
+
+SHARED_OPTIONS: dict[str, Any] = {
+    "project": ProjectOption,
+    "store": StoreOption,
+    "format": FormatOption,
+    "json": JsonOption,
+    "quiet": QuietOption,
+    "no_color": NoColorOption,
+    "no_pager": NoPagerOption,
+    "wait": WaitOption,
+}

@@ -14,8 +14,8 @@ from typing import Annotated, Any, get_args, get_type_hints
 import typer
 from typer.models import ArgumentInfo
 
-from budgetctl.cli.options import StandIn
-from budgetctl.cli.session import SHARED_OPTIONS, Session, open_session
+from budgetctl.cli.options import SHARED_OPTIONS, StandIn
+from budgetctl.cli.session import Session, open_session
 from budgetctl.errors import BudgetctlError, InvalidValueError, NotFoundError
 
 _BY_OPTION = "_by_option"

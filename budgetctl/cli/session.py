@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
 from types import TracebackType
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
@@ -29,39 +29,6 @@ from budgetctl.stores.location import without_password
 Item = TypeVar("Item")
 
 _MAX_WAIT_S = 3600
-
-ProjectOption = Annotated[
-    str | None,
-    typer.Option("--project", "-p", metavar="NAME", help="The project. [env: BUDGETCTL_PROJECT]"),
-]
-StoreOption = Annotated[
-    str | None,
-    typer.Option("--store", metavar="STORE", help="A file, a directory, or a URL. [env: BUDGETCTL_STORE]"),
-]
-FormatOption = Annotated[
-    Format | None, typer.Option("--format", metavar="FORMAT", help="table (the default), json, jsonl or csv.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print no more than a script needs.")]
-NoColorOption = Annotated[bool, typer.Option("--no-color", help="No colours. [env: NO_COLOR]")]
-NoPagerOption = Annotated[
-    bool, typer.Option("--no-pager", help="Print long tables at once. [env: BUDGETCTL_PAGER, PAGER]")
-]
-WaitOption = Annotated[
-    str | None,
-    typer.Option("--wait", metavar="SECONDS", help="How long to wait for writers; 10. [env: BUDGETCTL_WAIT]"),
-]
-
-SHARED_OPTIONS: dict[str, Any] = {
-    "project": ProjectOption,
-    "store": StoreOption,
-    "format": FormatOption,
-    "json": JsonOption,
-    "quiet": QuietOption,
-    "no_color": NoColorOption,
-    "no_pager": NoPagerOption,
-    "wait": WaitOption,
-}
 
 
 class Session:

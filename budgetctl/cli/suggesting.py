@@ -90,12 +90,12 @@ def _add(error: NotFoundError, names: list[str]) -> None:
 def unknown_pattern(pattern: str) -> str | None:
     """A remark on a pattern that means no model with a price: those of models to come are allowed, and rare."""
     from budgetctl.ledger.matching import means
-    from budgetctl.pricing.prices.quotes import quotes
+    from budgetctl.pricing.prices.quotes import keys
 
-    keys = [quote.key for quote in quotes()]
-    if any(means(pattern, key) for key in keys):
+    known = keys()
+    if any(means(pattern, key) for key in known):
         return None
-    alike = _alike(pattern.strip("*"), [key.rpartition("/")[2] for key in keys])
+    alike = _alike(pattern.strip("*"), [key.rpartition("/")[2] for key in known])
     return f"no model that has a price is called like {pattern!r}" + (
         f"; did you mean {' or '.join(map(repr, alike))}?" if alike else ""
     )

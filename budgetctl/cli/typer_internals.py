@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,14 +58,33 @@ def know_shells() -> None:
 
 
 def completion_script(shell: str, *, program: str, variable: str) -> str:
-    """The script by which a shell asks the program for completions, with the variable set in its environment."""
+    """The script by which a shell asks the program for completions, with the variable set in its environment.
+
+    zsh runs a file of its `fpath` at the first Tab, as the function that has to answer it; Typer's script answers from
+    the second one on.
+    """
     from typer._completion_shared import get_completion_script
 
-    return get_completion_script(prog_name=program, complete_var=variable, shell=shell)
+    script = get_completion_script(prog_name=program, complete_var=variable, shell=shell)
+    if shell != "zsh":
+        return script
+    answer, registered = f"_{program}_completion", f"compdef _{program}_completion {program}"
+    at_first = f'if [[ ${{funcstack[1]}} = _{program} ]]; then\n  {answer} "$@"\nelse\n  {registered}\nfi'
+    return script.replace(registered, at_first)
 
 
 def install_completion(shell: str, *, program: str, variable: str) -> Path:
     """Install that script in the user's home, and return where. Raises `OSError` and `subprocess.SubprocessError`."""
-    from typer._completion_shared import install
+    script = completion_script(shell, program=program, variable=variable)
+    if shell == "fish":  # whose XDG_CONFIG_HOME Typer does not ask for
+        path = (
+            Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "fish/completions" / f"{program}.fish"
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+    else:
+        from typer._completion_shared import install
 
-    return install(shell=shell, prog_name=program, complete_var=variable)[1]
+        path = install(shell=shell, prog_name=program, complete_var=variable)[1]
+    if shell in ("fish", "zsh"):
+        path.write_text(f"{script}\n")
+    return path

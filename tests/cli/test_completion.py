@@ -42,6 +42,11 @@ class TestScripts:
     def test_the_files_are_what_the_command_prints(self, cli: Cli, shell: str, file: str) -> None:
         assert (SCRIPTS / file).read_text() == cli("completion", "show", shell).stdout
 
+    def test_zsh_is_answered_at_its_first_tab(self) -> None:
+        script = (SCRIPTS / "_budgetctl").read_text()
+        assert script.startswith("#compdef budgetctl\n")
+        assert 'if [[ ${funcstack[1]} = _budgetctl ]]; then\n  _budgetctl_completion "$@"\nelse' in script
+
     def test_bash_completes_a_command_and_a_user(self, budgets: BudgetManager, tmp_path: Path) -> None:
         bash = shutil.which("bash")
         if bash is None:
@@ -101,12 +106,20 @@ class TestAnswers:
             ("budgetctl show -p other ", "zoe"),
             ("budgetctl -p other show ", "zoe"),
             ("budgetctl show -p missing ", ""),
+            ("budgetctl -p ", "default other"),
+            ("budgetctl show -p o", "other"),
+            ("budgetctl create bob 1 --duration m", "monthly"),
+            ("budgetctl check alice --model gpt-4o-mini-2", "gpt-4o-mini-2024-07-18"),
+            ("budgetctl commit job-", "job-1 job-2"),
+            ("budgetctl release job-2", "job-2"),
             ("budgetctl create bob ", ""),
         ],
     )
     def test_commands_options_values_and_users(self, budgets: BudgetManager, run: Any, line: str, answer: str) -> None:
         for user in ("alice", "alina", "bob"):
             budgets.create(user, "1")
+        for name in ("job-1", "job-2"):
+            budgets.reserve("alice", "0.1", hold_id=name)
         other = BudgetManager("other")
         other.create("zoe", "1")
         other.close()
@@ -128,7 +141,7 @@ class TestInstall:
     @pytest.mark.parametrize(
         ("shell", "file"),
         [("bash", ".bash_completions/budgetctl.sh"), ("zsh", ".zfunc/_budgetctl"),
-         ("fish", ".config/fish/completions/budgetctl.fish")],
+         ("fish", "config/fish/completions/budgetctl.fish")],
     )  # fmt: skip
     def test_writes_the_script_where_the_shell_looks(self, cli: Cli, home: Path, shell: str, file: str) -> None:
         result = cli("completion", "install", shell)

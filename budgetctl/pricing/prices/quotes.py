@@ -82,6 +82,12 @@ def quotes(search: str = "") -> Iterator[Quote]:
             yield each
 
 
+def keys() -> list[str]:
+    """The names of all models that have a price, in order."""
+    source = price_map.in_force()
+    return sorted({*own_prices.load(), *(() if source is None else source.load())})
+
+
 class Trust(NamedTuple):
     """Why prices are worked out here: litellm's rules have a `digest` that this release has proven, or models are.
 
