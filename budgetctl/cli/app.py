@@ -112,7 +112,7 @@ _EXAMPLES = (
     "budgetctl show alice",
 )
 
-_EXIT_CODES = {
+EXIT_CODES = {
     "0": "done",
     "1": "failed",
     "2": "the command line, or a value in it, is not right",
@@ -256,7 +256,7 @@ class Program(TyperGroup):
         """Write examples, the help, and what the program's exit codes say."""
         _write_examples(formatter, _EXAMPLES)
         super().format_help(ctx, formatter)
-        _write_list(formatter, "Exit codes", _EXIT_CODES.items())
+        _write_list(formatter, "Exit codes", EXIT_CODES.items())
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the commands under their headings, from the table: nothing is imported for it."""
@@ -265,10 +265,15 @@ class Program(TyperGroup):
             _write_list(formatter, heading, ((name.ljust(width), line) for name, (_, line) in section.items()))
 
 
-def _heading(param: Any) -> str:
+def is_shared(param: Any) -> bool:
+    """Whether a parameter is an option of every command."""
+    return param.name in (*SHARED_OPTIONS, "help")
+
+
+def _heading(param: Any) -> str | None:
     if param.param_type_name == "argument":
         return "Arguments"
-    return "of every command" if param.name in (*SHARED_OPTIONS, "help") else "Options"
+    return None if is_shared(param) else "Options"
 
 
 def _write_examples(formatter: Any, lines: Iterable[str]) -> None:
