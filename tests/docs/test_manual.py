@@ -31,5 +31,5 @@ def test_groff_has_nothing_to_say_about_them() -> None:
     if groff is None:
         pytest.skip("there is no groff here")
     paths = [str(DIRECTORY / name) for name in PAGES]
-    done = subprocess.run([groff, "-ww", "-man", "-Tascii", "-z", *paths], capture_output=True, text=True, check=False)
+    done = subprocess.run([groff, "-ww", "-man", "-Tutf8", "-z", *paths], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
