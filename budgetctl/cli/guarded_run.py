@@ -64,14 +64,18 @@ class _Guard(NamedTuple):
         return None if self.call is None else self.call.hold
 
 
-def run_guarded(session: Session, command: Sequence[str], wanted: Wanted) -> int:
+def run_guarded(session: Session, command: Sequence[str], wanted: Wanted, result_file: Path | None = None) -> int:
     """Run the command to its end, charge what it has reported, and return its exit code.
+
+    The charge is written to `result_file` as JSON: stdout is the command's.
 
     Raises `CannotRunError` when it cannot be started, `OverBudgetError` when it is not allowed, and the errors of
     reading, pricing and charging what it has reported.
     """
     from budgetctl.cli.relay import Relay
 
+    if result_file is not None:
+        _write(result_file, "")  # now, and not when the money is spent
     with _private_file(wanted.user) as report:
         guard = _Guard(wanted.user, _allow(session, wanted), wanted.model, wanted.note)
         with Relay() as relay:
@@ -81,8 +85,30 @@ def run_guarded(session: Session, command: Sequence[str], wanted: Wanted) -> int
             except (OSError, ValueError) as error:
                 _release(guard)
                 raise _cannot_run(command[0], error) from error
-            _charge_report(session, guard, report)
+            charged = _charge_report(session, guard, report)
+            if result_file is not None:
+                _write(result_file, _result(guard, code, charged))
     return code
+
+
+def _result(guard: _Guard, code: int, charged: tuple[Charge, Price] | None) -> str:
+    from budgetctl.cli.cells import dumps
+    from budgetctl.cli.views.charges import charge_document
+
+    document = {
+        "user": guard.user,
+        "exit_code": code,
+        "hold": None if guard.hold is None else guard.hold.hold_id,
+        "charge": None if charged is None else charge_document(*charged),
+    }
+    return f"{dumps(document, '')}\n"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except (OSError, ValueError) as error:
+        raise InvalidValueError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 @contextmanager
@@ -183,7 +209,7 @@ def _release(guard: _Guard) -> bool:
     return True
 
 
-def _charge_report(session: Session, guard: _Guard, report: Path) -> None:
+def _charge_report(session: Session, guard: _Guard, report: Path) -> tuple[Charge, Price] | None:
     """Charge what the command has reported; when it has reported nothing, let go of what was set aside."""
     from budgetctl.cli.costs import CostOptions, price_of
     from budgetctl.cli.reading import read_report
@@ -195,7 +221,7 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> None:
             with _unheard():
                 if _release(guard):
                     session.note(f"{guard.user}: the command reported no cost; nothing was charged")
-            return
+            return None
         if not _RESPONSE.match(text):
             stated = stated._replace(response=None, amount=text, model=guard.model)
         try:
@@ -210,9 +236,11 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> None:
     except BudgetctlError as error:
         _explain(session, error, guard, report, stated)
         raise
-    if charge is not None:
-        with _unheard():
-            _tell(session, guard, charge, price)
+    if charge is None:
+        return None
+    with _unheard():
+        _tell(session, guard, charge, price)
+    return charge, price
 
 
 @contextmanager

@@ -197,6 +197,40 @@ class TestReport:
         assert result.stderr == "note: alice: the command reported no cost; nothing was charged\n"
         assert (spent(budgets), states(budgets)) == ("0", ["released"])
 
+    def test_a_program_finds_what_was_charged_in_a_file(self, run: Any) -> None:
+        command = ("sh", "-c", f"{REPORT}; exit 3")
+        run(
+            "run",
+            "alice",
+            "--amount",
+            "0.5",
+            "--id",
+            "job-1",
+            "--report",
+            "out.json",
+            "--",
+            *command,
+            env={"REPORT": "0.04"},
+        )
+        document = json.loads(Path("out.json").read_text())
+        assert (document["user"], document["exit_code"], document["hold"]) == ("alice", 3, "job-1")
+        assert (document["charge"]["cost"], document["charge"]["remaining"]) == (0.04, 0.96)
+
+    def test_a_file_without_a_charge_says_so(self, run: Any) -> None:
+        run("run", "alice", "--report", "out.json", "--", "true")
+        assert json.loads(Path("out.json").read_text()) == {
+            "user": "alice",
+            "exit_code": 0,
+            "hold": None,
+            "charge": None,
+        }
+
+    def test_a_file_that_cannot_be_written_is_an_error_before_the_command_runs(self, run: Any) -> None:
+        result = run("run", "alice", "--report", "nowhere/out.json", "--", "touch", "ran")
+        assert result.returncode == 125
+        assert "cannot write nowhere/out.json: No such file" in result.stderr
+        assert not Path("ran").exists()
+
     def test_quiet_says_nothing(self, run: Any, budgets: BudgetManager) -> None:
         result = run("run", "alice", "--quiet", "--amount", "0.5", "--", "sh", "-c", REPORT, env={"REPORT": "0.1"})
         assert (result.stdout, result.stderr, spent(budgets)) == ("", "", "0.1")

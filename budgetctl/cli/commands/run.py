@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -30,6 +31,9 @@ def run(
     key: Annotated[
         str | None, typer.Option("--id", metavar="HOLD", help="The id of the hold; one that is resolved runs nothing.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write what was charged to this file, as JSON.")
+    ] = None,
 ) -> None:
     """Run a command if the budget allows it, and charge what it reports to have spent.
 
@@ -42,6 +46,8 @@ def run(
     BUDGETCTL_STORE, BUDGETCTL_USER and BUDGETCTL_HOLD in its environment. Without --amount, something must be left
     when it starts, and nothing is set aside.
 
+    The command has stdout to itself: a program reads what was charged from the file of --report.
+
     The exit code is the command's, and 128 + N when signal N has killed it. 125: budgetctl failed or did not allow
     it; 126: the command cannot be run; 127: it does not exist.
     """
@@ -49,4 +55,4 @@ def run(
         raise InvalidValueError(f"no command to run for {user!r} was given")
     if amount is None and (ttl is not None or key is not None):
         raise InvalidValueError(f"{'--ttl' if key is None else '--id'} is for what is set aside: add --amount")
-    raise typer.Exit(run_guarded(session, command, Wanted(user, amount, ttl, model, note, key)))
+    raise typer.Exit(run_guarded(session, command, Wanted(user, amount, ttl, model, note, key), report))

@@ -136,7 +136,7 @@ def already_exists(user: str, amount: Picodollars | None) -> AlreadyExistsError:
     import shlex
 
     return AlreadyExistsError(
-        f"{user} has a budget already (--if-not-exists accepts it)",
+        f"{user} has a budget already",
         hint=f"budgetctl set {shlex.quote(user)} --budget {to_text(amount or ZERO)}",
     )
 
