@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from budgetctl.cli.cells import dumps, printable
 from budgetctl.cli.typer_internals import ClickException
@@ -66,20 +67,27 @@ def note(message: str) -> None:
 
 def tell(line: str) -> None:
     """A result for a person, where stdout is somebody else's."""
-    print(printable(line), file=sys.stderr)  # noqa: T201
+    _print(printable(line))
 
 
 def _write(code: str, message: str, hint: str | None, arguments: Sequence[str]) -> None:
     if _wants_json(arguments):
-        print(dumps({"error": {"code": code, "message": message, "hint": hint}}), file=sys.stderr)  # noqa: T201
+        _print(dumps({"error": {"code": code, "message": message, "hint": hint}}))
         return
     _line("error", message.rstrip("."))
     if hint:
-        print(f"  try: {printable(hint)}", file=sys.stderr)  # noqa: T201
+        _print(f"  try: {printable(hint)}")
 
 
 def _line(word: str, message: str) -> None:
-    print(f"{word}: {printable(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201
+    _print(f"{word}: {printable(' '.join(message.split()))}")
+
+
+def _print(line: str) -> None:
+    """Print a line on stderr, behind what stdout was given before: both may go to one pipe, as in a mail of cron."""
+    with suppress(OSError):  # nobody reads the results any more, which `main` notices
+        sys.stdout.flush()
+    print(line, file=sys.stderr)  # noqa: T201
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -65,7 +65,6 @@ def new_shell(tmp_path: Path) -> Iterator[Open]:
                 "PATH": os.pathsep.join(filter(None, path)),
                 "LITELLM_LOCAL_MODEL_COST_MAP": "True",
                 "OPENAI_API_KEY": "sk-none",
-                "PYTHONUNBUFFERED": "1",  # as on a terminal: results and remarks in the order in which they are made
                 **{name: os.environ[name] for name in ("PYTHONPATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ},
             }
             shell = Shell(home, environment, places)
