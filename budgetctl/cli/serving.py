@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from budgetctl.server.tokens.token import TokenStore
 
 
+_FIRST = "serve"
+"""What the token is called that a server makes for whoever has started it."""
+
+
 class Listening(NamedTuple):
     """Where a server listens, to which names it answers, and whether clients need tokens.
 
@@ -60,7 +64,7 @@ def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:
     from budgetctl.server.tokens.token import new_token
     from budgetctl.stores.remote.credentials import store_token
 
-    token, text = new_token(project, time.time_ns() // 1000)
+    token, text = new_token(project, time.time_ns() // 1000, name=_FIRST)
     path = store_token(address, project, text)
     tokens.add(token)
     note(f"made a token for the project {project}, in {path}")

@@ -55,6 +55,8 @@ class Door:
         self._tokens = tokens
         self._now_us = now_us
         self._names = names
+        self.uses: dict[str, int] = {}
+        """When tokens were used, by their ids, since somebody has taken the last ones to keep them."""
 
     def check_host(self, scope: Scope, *, is_any_allowed: bool = False) -> None:
         """Raise `RefusedError` for a request that is meant for another server, or does not say for which.
@@ -100,9 +102,11 @@ class Door:
         token = None if parts is None else self._tokens.find(parts[0])
         if parts is None or token is None:
             raise UnknownTokenError("the token is not known", hint=_HINT)
-        fault = token.fault(parts[1], self._now_us())
+        now_us = self._now_us()
+        fault = token.fault(parts[1], now_us)
         if fault is not None:
             raise UnknownTokenError(fault, hint=_HINT)
+        self.uses[token.token_id] = now_us
         return Identity(token.token_id, token.project, token.read_only)
 
 
