@@ -16,9 +16,9 @@ from budgetctl.server.api.pages import page_routes
 from budgetctl.server.bodies import Bodies
 from budgetctl.server.door import Door
 from budgetctl.server.hosted.routes import hosted_routes
-from budgetctl.server.http import WHOLE, Receive, Route, Scope, Send, encoded, respond
+from budgetctl.server.http import WHOLE, Receive, Route, Scope, Send
 from budgetctl.server.logs import Log
-from budgetctl.server.problems import RefusedError, document_of, headers_of, status_of
+from budgetctl.server.problems import RefusedError, answer_to, status_of
 from budgetctl.server.projects import Projects
 from budgetctl.wire.calls import CALLS
 
@@ -76,14 +76,12 @@ class Application:
         try:
             return await self._endpoint(scope)(scope, receive)
         except BudgetctlError as error:
-            status = status_of(error)
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 noted["error"] = error.message
-            return respond(encoded(document_of(error)), status, headers=headers_of(error))
+            return answer_to(error)
         except Exception as error:  # noqa: BLE001  # the fault is the server's: it is in the log, and nothing of it outside
             noted["error"] = self._log.fault(error)
-            fault = BudgetctlError("the server made a mistake; its log says which")
-            return respond(encoded(document_of(fault)), HTTPStatus.INTERNAL_SERVER_ERROR)
+            return answer_to(BudgetctlError("the server made a mistake; its log says which"))
 
     def _endpoint(self, scope: Scope) -> Callable[[Scope, Receive], Awaitable[Response]]:
         """Who answers. Raises `RefusedError` where nobody does."""

@@ -58,6 +58,11 @@ class Door:
         self.uses: dict[str, int] = {}
         """When tokens were used, by their ids, since somebody has taken the last ones to keep them."""
 
+    @property
+    def has_tokens(self) -> bool:
+        """Whether it opens to those alone who have a token."""
+        return self._tokens is not None
+
     def check_host(self, scope: Scope, *, is_any_allowed: bool = False) -> None:
         """Raise `RefusedError` for a request that is meant for another server, or does not say for which.
 
@@ -78,7 +83,11 @@ class Door:
         Raises `UnknownTokenError`, and `NotAuthorisedError` where it `writes` and the token may only read.
         `is_password_allowed` is for pages that a browser shows, which asks for a password: that is the token then.
         """
-        identity = self._identify(header(scope, b"authorization"), is_password_allowed=is_password_allowed)
+        try:
+            identity = self._identify(header(scope, b"authorization"), is_password_allowed=is_password_allowed)
+        except UnknownTokenError as error:
+            error.asks_for_password = is_password_allowed
+            raise
         scope["budgetctl"]["token"] = identity.token_id
         connection = scope.get(CONNECTION)
         if connection is not None:

@@ -14,7 +14,7 @@ DAY_US = 86_400_000_000
 PAGES = ("/metrics", "/docs", "/openapi.json", "/v1/projects", "/v1/changes")
 HOSTED = {"/get_budget": {"project_name": "p"}, "/set_budget": {"project_name": "p", "user_dict": {}}}
 ROUTES = [*CALLS, *PAGES, *HOSTED]
-OPEN = ("/healthz", "/readyz")
+OPEN = ("/", "/healthz", "/readyz")
 
 
 def go(running, route, **headers):

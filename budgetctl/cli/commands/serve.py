@@ -51,7 +51,7 @@ def serve(
     It speaks HTTP: for other machines put a proxy in front of it that speaks HTTPS. Requests are logged on stderr, a
     line of JSON each, and not with --quiet. SIGTERM ends it when everything that has begun is answered.
 
-    It answers under /v1, as /openapi.json and /docs say.
+    It answers under /v1, as /openapi.json and /docs say; a browser begins at /.
     """
     if is_server(session.location):
         raise InvalidValueError("a server serves the stores that are here, not another server", hint="--store PATH")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from starlette.responses import Response
 
 from budgetctl.server import metrics
+from budgetctl.server.api.browsing import Front, respond_page
 from budgetctl.server.api.endpoints import NOW_HEADER, PROJECT_PARAMETER
 from budgetctl.server.api.openapi import describe, page
 from budgetctl.server.door import Door, Identity
@@ -35,7 +36,7 @@ class Page:
 
 
 def page_routes(projects: Projects, door: Door, list_projects: Callable[[], Sequence[str]]) -> list[Route]:
-    """The routes. All but health need a token; those that a browser shows take it as a password too."""
+    """The routes. Health and the first page need no token; what else a browser shows takes it as a password too."""
 
     async def healthy(_: Identity) -> Response:
         return respond(encoded({"status": "ok"}))
@@ -51,13 +52,14 @@ def page_routes(projects: Projects, door: Door, list_projects: Callable[[], Sequ
         return respond(_description())
 
     async def documentation(_: Identity) -> Response:
-        return respond(_documentation(), media_type="text/html")
+        return respond_page(page())
 
     async def names(identity: Identity) -> Response:
         known = [identity.project] if identity.project is not None else list(await projects.run(list_projects))
         return respond(encoded({"items": known}))
 
     return [
+        Route("GET", "/", Front(door)),
         Route("GET", "/healthz", Page(healthy, None)),
         Route("GET", "/readyz", Page(ready, None)),
         Route("GET", "/metrics", Page(exposition, door)),
@@ -71,11 +73,6 @@ def page_routes(projects: Projects, door: Door, list_projects: Callable[[], Sequ
 @functools.cache
 def _description() -> bytes:
     return encoded(describe())
-
-
-@functools.cache
-def _documentation() -> bytes:
-    return page().encode()
 
 
 class Changes:
