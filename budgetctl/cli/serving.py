@@ -21,13 +21,14 @@ _FIRST = "serve"
 class Listening(NamedTuple):
     """Where a server listens, to which names it answers, and whether clients need tokens.
 
-    With `reuse_port`, other servers may share the port.
+    With `reuse_port`, other servers may share the port. With `metrics_by_user`, its metrics name users.
     """
 
     host: str
     port: int
     allowed_hosts: Sequence[str]
     reuse_port: bool
+    metrics_by_user: bool
     has_tokens: bool
 
 
@@ -50,6 +51,7 @@ def serve_projects(session: Session, wanted: Listening) -> None:
         wait_s=session.wait_s,
         is_quiet=session.output.quiet,
         reuse_port=wanted.reuse_port,
+        metrics_by_user=wanted.metrics_by_user,
     )
     server = Server(settings, on_ready=lambda: note(f"serving {address}; Ctrl-C ends it"))
     taken = server.listen()

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
+from budgetctl.server.amounts import Amounts
 from budgetctl.server.api.endpoints import Endpoint
 from budgetctl.server.api.pages import page_routes
 from budgetctl.server.bodies import Bodies
@@ -29,7 +30,10 @@ HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 class Application:
-    """The whole server, as ASGI. `list_projects` names the projects that there are."""
+    """The whole server, as ASGI. `list_projects` names the projects that there are.
+
+    With `metrics_by_user`, users are named in the metrics.
+    """
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Application:
         log: Log,
         *,
         list_projects: Callable[[], Sequence[str]],
+        metrics_by_user: bool = False,
     ) -> None:
         self._log = log
         self._door = door
@@ -48,7 +53,8 @@ class Application:
             Route("POST" if call.writes else "GET", call.path, Endpoint(call, projects, door, self._bodies))
             for call in CALLS.values()
         )
-        others = (*page_routes(projects, door, list_projects), *hosted_routes(projects, door, self._bodies))
+        amounts = Amounts(projects, log, by_user=metrics_by_user)
+        others = (*page_routes(projects, door, amounts, list_projects), *hosted_routes(projects, door, self._bodies))
         self._routes = {route.path: route for route in (*calls, *others)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

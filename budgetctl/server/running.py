@@ -47,7 +47,8 @@ _BACKLOG = 1024
 class Settings:
     """What a server is started with. Without `tokens` it answers anybody.
 
-    With `reuse_port`, the system shares connections out among all servers on the port that are started so.
+    With `reuse_port`, the system shares connections out among all servers on the port that are started so. With
+    `metrics_by_user`, users are named in the metrics.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Settings:
         wait_s: float = 10.0,
         is_quiet: bool = False,
         reuse_port: bool = False,
+        metrics_by_user: bool = False,
         upkeep_s: float = UPKEEP_S,
         clock: Callable[[], int] = system_clock,
         open_project: OpenStore | None = None,
@@ -70,6 +72,7 @@ class Settings:
         self.allowed_hosts = allowed_hosts
         self.is_quiet = is_quiet
         self.reuse_port = reuse_port
+        self.metrics_by_user = metrics_by_user
         self.upkeep_s = upkeep_s
         self.clock = clock
         self.open_project = open_project or partial(_open_project, location, wait_s)
@@ -107,6 +110,7 @@ class Server(uvicorn.Server):
             self.door,
             self.log,
             list_projects=settings.list_projects,
+            metrics_by_user=settings.metrics_by_user,
         )
         super().__init__(
             uvicorn.Config(

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,19 @@ class TestServe:
             log = server.stderr.read()
         assert server.returncode == 0
         assert "alice" not in log
+
+    @pytest.mark.parametrize("options", [(), ("--metrics-by-user",)])
+    def test_metrics_name_users_when_that_is_asked_for(self, run: Any, options: tuple[str, ...]) -> None:
+        run("create", "alice", "10")
+        command = [sys.executable, "-m", "budgetctl", "serve", "--port", "0", "--no-auth", *options]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            address = server.stderr.readline().split()[2].rstrip(";")
+            with urllib.request.urlopen(f"{address}/metrics") as answer:
+                metrics = answer.read().decode()
+            server.send_signal(signal.SIGTERM)
+            server.stderr.read()
+        assert 'budgetctl_limit_usd{project="default"} 10.0' in metrics
+        assert ("alice" in metrics) == bool(options)
 
     @pytest.mark.parametrize(
         "options",
