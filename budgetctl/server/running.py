@@ -162,7 +162,7 @@ class Server(uvicorn.Server):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
-            if self.settings.tokens is not None:
+            if self.settings.tokens is not None and self.door.uses:
                 await self._keep_noted_uses(self.settings.tokens)
             await self.projects.close()
             if self.settings.tokens is not None:

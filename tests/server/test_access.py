@@ -125,11 +125,12 @@ def uses_of(tokens):
     return known if any(each.used_us for each in known) else []
 
 
-def test_a_last_use_that_cannot_be_written_is_no_reason_to_refuse_a_request(guarded, token):
-    path = guarded.server.settings.tokens.uses_path
-    path.mkdir()
-    eventually(lambda: '"uses"' in guarded.logged())
-    assert go(guarded, "/v1/changes", **bearer(token)).status == 200
+def test_a_last_use_that_cannot_be_written_is_no_reason_to_refuse_a_request(guarded):
+    guarded.server.settings.tokens.uses_path.mkdir()
+    headers = bearer(guarded.new_token("p"))
+    assert guarded.ask("GET", "/v1/projects", **headers).status == 200
+    eventually(lambda: '"event": "uses"' in guarded.logged())
+    assert guarded.ask("GET", "/v1/projects", **headers).status == 200
     assert guarded.server.door.uses
 
 
