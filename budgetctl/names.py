@@ -84,6 +84,11 @@ def check_name(name: Any) -> str:
     return _checked(_text(name, "the name of a limit"), "limit", MAX_LENGTH)
 
 
+def check_token(name: Any) -> str:
+    """The name of a token."""
+    return _checked(_text(name, "the name of a token"), "name of a token", MAX_LENGTH)
+
+
 def check_hold(name: Any) -> str:
     """The id of a hold."""
     return _checked(_text(name, "the id of a hold"), "hold", MAX_LENGTH)

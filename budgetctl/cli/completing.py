@@ -15,6 +15,21 @@ _MOST = 100
 DURATIONS = ("hourly", "daily", "weekly", "monthly", "quarterly", "yearly", "none")
 
 
+def token_names(context: typer.Context, incomplete: str) -> Iterator[str]:
+    """The names of the project's tokens that can be used, and begin so; the ids of those without a name."""
+    import time
+
+    from budgetctl.cli.session import open_session
+    from budgetctl.server.tokens import open_tokens
+
+    above = context.parent.parent if context.parent else None
+    before = above.params if above else {}
+    with suppress(BudgetctlError), open_session(before, context.params) as session:
+        kept = open_tokens(session.location).tokens()
+        usable = (each for each in kept if each.project == session.project and each.is_valid(time.time_ns() // 1000))
+        yield from (name for each in usable if (name := each.name or each.token_id).startswith(incomplete))
+
+
 def users(context: typer.Context, incomplete: str) -> Iterator[str]:
     """The users of the project whose names begin so; none where the project cannot be read."""
     from budgetctl.cli.cells import printable

@@ -14,16 +14,21 @@ if TYPE_CHECKING:
     from budgetctl.server.tokens.token import TokenStore
 
 
+_FIRST = "serve"
+"""What the token is called that a server makes for whoever has started it."""
+
+
 class Listening(NamedTuple):
     """Where a server listens, to which names it answers, and whether clients need tokens.
 
-    With `reuse_port`, other servers may share the port.
+    With `reuse_port`, other servers may share the port. With `metrics_by_user`, its metrics name users.
     """
 
     host: str
     port: int
     allowed_hosts: Sequence[str]
     reuse_port: bool
+    metrics_by_user: bool
     has_tokens: bool
 
 
@@ -46,6 +51,7 @@ def serve_projects(session: Session, wanted: Listening) -> None:
         wait_s=session.wait_s,
         is_quiet=session.output.quiet,
         reuse_port=wanted.reuse_port,
+        metrics_by_user=wanted.metrics_by_user,
     )
     server = Server(settings, on_ready=lambda: note(f"serving {address}; Ctrl-C ends it"))
     taken = server.listen()
@@ -60,7 +66,7 @@ def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:
     from budgetctl.server.tokens.token import new_token
     from budgetctl.stores.remote.credentials import store_token
 
-    token, text = new_token(project, time.time_ns() // 1000)
+    token, text = new_token(project, time.time_ns() // 1000, name=_FIRST)
     path = store_token(address, project, text)
     tokens.add(token)
     note(f"made a token for the project {project}, in {path}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from budgetctl.ledger.holds import Decision, Hold, HoldRequest
     from budgetctl.ledger.hosted_saves import Posted
     from budgetctl.ledger.top_ups import Left, TopUpRequest
+    from budgetctl.ledger.totals import Totals
 
 NEVER = "none"
 """The duration of a budget that never resets, where None means that the caller does not say."""
@@ -381,6 +382,9 @@ class ServedStore(Store, Protocol):
 
     def conclude_saves(self) -> int:
         """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
+
+    def totals(self, most_spenders: int) -> Totals:
+        """What the budgets of the project come to, and at most so many users, who have spent most. Only reads."""
 
     def once(self, key: bytes, request: bytes, act: Callable[[], str], *, create: bool = False) -> str:
         """Do what `act` does, and keep its answer in the same transaction. The same request again answers that.

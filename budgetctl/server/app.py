@@ -11,14 +11,15 @@ from starlette.responses import Response
 
 from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
+from budgetctl.server.amounts import Amounts
 from budgetctl.server.api.endpoints import Endpoint
 from budgetctl.server.api.pages import page_routes
 from budgetctl.server.bodies import Bodies
 from budgetctl.server.door import Door
 from budgetctl.server.hosted.routes import hosted_routes
-from budgetctl.server.http import WHOLE, Receive, Route, Scope, Send, encoded, respond
+from budgetctl.server.http import WHOLE, Receive, Route, Scope, Send
 from budgetctl.server.logs import Log
-from budgetctl.server.problems import RefusedError, document_of, headers_of, status_of
+from budgetctl.server.problems import RefusedError, answer_to, status_of
 from budgetctl.server.projects import Projects
 from budgetctl.wire.calls import CALLS
 
@@ -29,7 +30,10 @@ HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 class Application:
-    """The whole server, as ASGI. `list_projects` names the projects that there are."""
+    """The whole server, as ASGI. `list_projects` names the projects that there are.
+
+    With `metrics_by_user`, users are named in the metrics.
+    """
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Application:
         log: Log,
         *,
         list_projects: Callable[[], Sequence[str]],
+        metrics_by_user: bool = False,
     ) -> None:
         self._log = log
         self._door = door
@@ -48,7 +53,8 @@ class Application:
             Route("POST" if call.writes else "GET", call.path, Endpoint(call, projects, door, self._bodies))
             for call in CALLS.values()
         )
-        others = (*page_routes(projects, door, list_projects), *hosted_routes(projects, door, self._bodies))
+        amounts = Amounts(projects, log, by_user=metrics_by_user)
+        others = (*page_routes(projects, door, amounts, list_projects), *hosted_routes(projects, door, self._bodies))
         self._routes = {route.path: route for route in (*calls, *others)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,14 +82,12 @@ class Application:
         try:
             return await self._endpoint(scope)(scope, receive)
         except BudgetctlError as error:
-            status = status_of(error)
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 noted["error"] = error.message
-            return respond(encoded(document_of(error)), status, headers=headers_of(error))
+            return answer_to(error)
         except Exception as error:  # noqa: BLE001  # the fault is the server's: it is in the log, and nothing of it outside
             noted["error"] = self._log.fault(error)
-            fault = BudgetctlError("the server made a mistake; its log says which")
-            return respond(encoded(document_of(fault)), HTTPStatus.INTERNAL_SERVER_ERROR)
+            return answer_to(BudgetctlError("the server made a mistake; its log says which"))
 
     def _endpoint(self, scope: Scope) -> Callable[[Scope, Receive], Awaitable[Response]]:
         """Who answers. Raises `RefusedError` where nobody does."""

@@ -53,6 +53,13 @@ class Door:
         self._tokens = tokens
         self._now_us = now_us
         self._names = names
+        self.uses: dict[str, int] = {}
+        """When tokens were used, by their ids, since somebody has taken the last ones to keep them."""
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether it opens to those alone who have a token."""
+        return self._tokens is not None
 
     def check_host(self, scope: Scope, *, is_any_allowed: bool = False) -> None:
         """Raise `RefusedError` for a request that is meant for another server, or does not say for which.
@@ -74,7 +81,11 @@ class Door:
         Raises `UnknownTokenError`, and `NotAuthorisedError` where it `writes` and the token may only read.
         `is_password_allowed` is for pages that a browser shows, which asks for a password: that is the token then.
         """
-        identity = self._identify(header(scope, b"authorization"), is_password_allowed=is_password_allowed)
+        try:
+            identity = self._identify(header(scope, b"authorization"), is_password_allowed=is_password_allowed)
+        except UnknownTokenError as error:
+            error.asks_for_password = is_password_allowed
+            raise
         scope["budgetctl"]["token"] = identity.token_id
         connection = scope.get(CONNECTION)
         if connection is not None:
@@ -98,9 +109,11 @@ class Door:
         token = None if parts is None else self._tokens.find(parts[0])
         if parts is None or token is None:
             raise UnknownTokenError("the token is not known", hint=_HINT)
-        fault = token.fault(parts[1], self._now_us())
+        now_us = self._now_us()
+        fault = token.fault(parts[1], now_us)
         if fault is not None:
             raise UnknownTokenError(fault, hint=_HINT)
+        self.uses[token.token_id] = now_us
         return Identity(token.token_id, token.project, token.read_only)
 
 

@@ -1,10 +1,11 @@
-"""What a server counts, for Prometheus. No label names a user or a project."""
+"""What a server counts, for Prometheus. No label of these names a user or a project."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 REGISTRY = CollectorRegistry()
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -34,6 +35,18 @@ def of_requests(route: str, status: int) -> tuple[Counter, Histogram]:
     return REQUESTS.labels(route, str(status)), DURATION.labels(route)
 
 
-def exposition() -> bytes:
-    """Everything, as Prometheus reads it."""
-    return generate_latest(REGISTRY)
+class _Together:
+    """What is counted here, and what was read from stores."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        """All of it."""
+        yield from REGISTRY.collect()
+        yield from self._families
+
+
+def exposition(families: Iterable[Metric]) -> bytes:
+    """Everything, as Prometheus reads it, and these behind it."""
+    return generate_latest(_Together(families))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from starlette.responses import Response
+
 from budgetctl.errors import (
     AlreadyExistsError,
     BudgetctlError,
@@ -19,9 +21,12 @@ from budgetctl.errors import (
     StoreBusyError,
     StoreUnavailableError,
 )
+from budgetctl.server.http import encoded, respond
 from budgetctl.wire.values import ErrorShape
 
 RETRY_AFTER_S = 1
+
+_BASIC, _BEARER = b'Basic realm="budgetctl", charset="UTF-8"', b'Bearer realm="budgetctl"'
 
 STATUSES: dict[type[BudgetctlError], tuple[HTTPStatus, str]] = {
     InvalidValueError: (HTTPStatus.UNPROCESSABLE_ENTITY, "A value is not acceptable; nothing was changed."),
@@ -60,9 +65,10 @@ class RefusedError(BudgetctlError):
 
 
 class UnknownTokenError(NotAuthorisedError):
-    """No token, or none that can be used."""
+    """No token, or none that can be used. `asks_for_password` has a browser ask for one: the token is the password."""
 
     status = HTTPStatus.UNAUTHORIZED
+    asks_for_password = False
 
 
 def status_of(error: BudgetctlError) -> HTTPStatus:
@@ -83,11 +89,19 @@ def document_of(error: BudgetctlError) -> dict[str, Any]:
     return {"error": ErrorShape().write(error)}
 
 
-def headers_of(error: BudgetctlError) -> Mapping[str, str]:
+def answer_to(error: BudgetctlError) -> Response:
+    """What a request is answered that ends in an error."""
+    response = respond(encoded(document_of(error)), status_of(error), headers=_headers_of(error))
+    if isinstance(error, UnknownTokenError):
+        # A line each: browsers read one challenge in a line. Those who read the last line alone are programs.
+        schemes = [_BASIC, _BEARER] if error.asks_for_password else [_BEARER]
+        response.raw_headers += [(b"www-authenticate", scheme) for scheme in schemes]
+    return response
+
+
+def _headers_of(error: BudgetctlError) -> Mapping[str, str]:
     """The headers that go with an error."""
     status = status_of(error)
-    if status == HTTPStatus.UNAUTHORIZED:
-        return {"www-authenticate": 'Bearer realm="budgetctl"'}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"retry-after": str(RETRY_AFTER_S)}
     if status == HTTPStatus.REQUEST_TIMEOUT:

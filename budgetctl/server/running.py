@@ -47,7 +47,8 @@ _BACKLOG = 1024
 class Settings:
     """What a server is started with. Without `tokens` it answers anybody.
 
-    With `reuse_port`, the system shares connections out among all servers on the port that are started so.
+    With `reuse_port`, the system shares connections out among all servers on the port that are started so. With
+    `metrics_by_user`, users are named in the metrics.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Settings:
         wait_s: float = 10.0,
         is_quiet: bool = False,
         reuse_port: bool = False,
+        metrics_by_user: bool = False,
         upkeep_s: float = UPKEEP_S,
         clock: Callable[[], int] = system_clock,
         open_project: OpenStore | None = None,
@@ -70,6 +72,7 @@ class Settings:
         self.allowed_hosts = allowed_hosts
         self.is_quiet = is_quiet
         self.reuse_port = reuse_port
+        self.metrics_by_user = metrics_by_user
         self.upkeep_s = upkeep_s
         self.clock = clock
         self.open_project = open_project or partial(_open_project, location, wait_s)
@@ -101,11 +104,13 @@ class Server(uvicorn.Server):
         self.log = Log(is_quiet=settings.is_quiet)
         self.projects = Projects(settings.open_project)
         self.connections = Connections(room_for_connections())
+        self.door = Door(settings.tokens, settings.clock, host_names(settings.host, settings.allowed_hosts))
         application = Application(
             self.projects,
-            Door(settings.tokens, settings.clock, host_names(settings.host, settings.allowed_hosts)),
+            self.door,
             self.log,
             list_projects=settings.list_projects,
+            metrics_by_user=settings.metrics_by_user,
         )
         super().__init__(
             uvicorn.Config(
@@ -148,7 +153,7 @@ class Server(uvicorn.Server):
     async def _serve_and_close(self, taken: socket.socket) -> None:
         warnings = LogHandler(self.log)
         logging.getLogger().addHandler(warnings)
-        beside = (self._keep_up(), self._conclude_saves(), self._refresh(), self._tick())
+        beside = (self._keep_up(), self._conclude_saves(), self._refresh(), self._keep_uses(), self._tick())
         tasks = [asyncio.create_task(task) for task in beside]
         try:
             await self.serve(sockets=[taken])
@@ -157,6 +162,8 @@ class Server(uvicorn.Server):
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            if self.settings.tokens is not None and self.door.uses:
+                await self._keep_noted_uses(self.settings.tokens)
             await self.projects.close()
             if self.settings.tokens is not None:
                 self.settings.tokens.close()
@@ -212,6 +219,23 @@ class Server(uvicorn.Server):
             except BudgetctlError as error:
                 self.log.event("refresh", error=error.message)
             await asyncio.sleep(REFRESH_S)
+
+    async def _keep_uses(self) -> None:
+        """Keep when tokens were used last, every minute; the first use of a quiet minute at once."""
+        while self.settings.tokens is not None:
+            await asyncio.sleep(REFRESH_S)
+            if self.door.uses:
+                await self._keep_noted_uses(self.settings.tokens)
+                await asyncio.sleep(self.settings.upkeep_s)
+
+    async def _keep_noted_uses(self, tokens: TokenStore) -> None:
+        """What cannot be written is kept for the next time: no request waits for it, or fails."""
+        noted, self.door.uses = self.door.uses, {}
+        try:
+            await self.projects.run(tokens.keep_uses, noted)
+        except (BudgetctlError, OSError) as error:
+            self.door.uses = {**noted, **self.door.uses}
+            self.log.event("uses", error=str(error))
 
     async def _conclude_saves(self) -> None:
         """Decide what saves of litellm's clients have had no successor."""

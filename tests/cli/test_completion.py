@@ -125,6 +125,13 @@ class TestAnswers:
         other.close()
         assert " ".join(ask(run, "bash", line)) == answer
 
+    def test_tokens_are_completed_by_their_names(self, run: Any) -> None:
+        for options in (("--name", "ci"), ("--name", "gone"), ("--name", "cd", "-p", "other")):
+            run("token", "create", *options)
+        run("token", "revoke", "gone")
+        assert ask(run, "bash", "budgetctl token revoke ") == ["ci"]
+        assert ask(run, "bash", "budgetctl -p other token revoke c") == ["cd"]
+
     def test_no_alias(self, run: Any) -> None:
         assert ask(run, "bash", "budgetctl l") == ["list", "limit"]
         assert ask(run, "bash", "budgetctl show --us") == [""]

@@ -6,11 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from budgetctl.server.tokens import open_tokens
 from budgetctl.stores import SqliteStore
 from support.commands import Cli
 from support.places import EXAMPLES
@@ -106,6 +108,46 @@ class TestToken:
         assert [each["status"] for each in cli("token", "list", "--json").document] == ["revoked"]
         assert cli("token", "revoke", "nothing").returncode == 4
 
+    def test_a_token_is_revoked_by_its_name_or_the_beginning_of_its_id(self, cli: Cli) -> None:
+        made = cli("token", "create", "--name", "ci", "-p", "team", "--json").document
+        assert made["name"] == "ci"
+        refused = cli("token", "revoke", "ci")
+        assert (refused.returncode, refused.stderr) == (
+            4,
+            "error: the project default has no token 'ci'; the project team has one\n  try: budgetctl token list\n",
+        )
+        assert cli("token", "revoke", "ci", "-p", "team").stdout == (
+            f"{made['id']} (ci): revoked; it was for the project team\n"
+        )
+        other = cli("token", "create", "--json").document["id"]
+        assert cli("token", "revoke", other[:6], "--json").document["status"] == "revoked"
+
+    def test_a_name_is_taken_once(self, cli: Cli) -> None:
+        made = cli("token", "create", "--name", "ci", "--json").document["id"]
+        refused = cli("token", "create", "--name", "ci")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr == (
+            f"error: the project default has a token 'ci' already, {made}\n  try: budgetctl token revoke {made}\n"
+        )
+        assert cli("token", "create", "--name", " ").returncode == 2
+        cli("token", "revoke", "ci")
+        assert cli("token", "create", "--name", "ci").returncode == 0
+
+    def test_the_list_has_names_and_the_last_use(self, cli: Cli) -> None:
+        made = cli("token", "create", "--name", "ci", "--read-only", "--json").document
+        cli("token", "create", "--expires", "1d")
+        heading, first, second = cli("token", "list").stdout.splitlines()
+        assert heading.split() == ["ID", "NAME", "PROJECT", "MAY", "STATUS", "CREATED", "EXPIRES", "LAST", "USED"]
+        assert first.split()[1:5] == ["ci", "default", "read", "valid"]
+        assert first.split()[-2:] == ["never", "never"]
+        assert second.split()[-1] == "never"
+        open_tokens(None).keep_uses({made["id"]: 1_795_348_800_000_000})
+        assert cli("token", "list").stdout.splitlines()[1].split()[-1] == "2026-11-22"
+        assert cli("token", "list", "--json").document[0]["last_used_at"] == "2026-11-22T12:00:00Z"
+        assert cli("token", "list", "--format", "csv").stdout.startswith(
+            "id,name,project,read_only,status,created_at,expires_at,last_used_at,revoked_at\n"
+        )
+
     @pytest.mark.parametrize("days", ["", "x", "0d", "-1d", "90", "90h"])
     def test_a_time_that_is_none_is_an_error(self, cli: Cli, days: str) -> None:
         assert cli("token", "create", "--expires", days).returncode == 2
@@ -148,6 +190,19 @@ class TestServe:
             log = server.stderr.read()
         assert server.returncode == 0
         assert "alice" not in log
+
+    @pytest.mark.parametrize("options", [(), ("--metrics-by-user",)])
+    def test_metrics_name_users_when_that_is_asked_for(self, run: Any, options: tuple[str, ...]) -> None:
+        run("create", "alice", "10")
+        command = [sys.executable, "-m", "budgetctl", "serve", "--port", "0", "--no-auth", *options]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            address = server.stderr.readline().split()[2].rstrip(";")
+            with urllib.request.urlopen(f"{address}/metrics") as answer:
+                metrics = answer.read().decode()
+            server.send_signal(signal.SIGTERM)
+            server.stderr.read()
+        assert 'budgetctl_limit_usd{project="default"} 10.0' in metrics
+        assert ("alice" in metrics) == bool(options)
 
     @pytest.mark.parametrize(
         "options",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from budgetctl.server.tokens.files import FileTokens
 from budgetctl.wire.calls import CALLS
 from support.requests import ask, fill
+from support.serving import Running
+from support.waiting import eventually
 
 DAY_US = 86_400_000_000
 PAGES = ("/metrics", "/docs", "/openapi.json", "/v1/projects", "/v1/changes")
 HOSTED = {"/get_budget": {"project_name": "p"}, "/set_budget": {"project_name": "p", "user_dict": {}}}
 ROUTES = [*CALLS, *PAGES, *HOSTED]
-OPEN = ("/healthz", "/readyz")
+OPEN = ("/", "/healthz", "/readyz")
 
 
 def go(running, route, **headers):
@@ -106,6 +109,36 @@ def test_a_browser_may_send_the_token_as_a_password_and_only_to_what_it_shows(gu
 
 def test_health_needs_no_token(guarded):
     assert guarded.ask("GET", "/healthz").document == guarded.ask("GET", "/readyz").document == {"status": "ok"}
+
+
+def test_the_last_use_of_a_token_is_kept_and_a_try_with_another_secret_is_none(guarded, token):
+    tokens, now_us = guarded.server.settings.tokens, guarded.server.settings.clock()
+    other = guarded.new_token("other")
+    go(guarded, "/v1/changes", **bearer(other + "x"))
+    used = {each.project: each.used_us for each in eventually(lambda: uses_of(tokens))}
+    assert used == {"p": now_us, "other": None}
+
+
+def uses_of(tokens):
+    """All tokens, as soon as a use is kept."""
+    known = tokens.tokens()
+    return known if any(each.used_us for each in known) else []
+
+
+def test_a_last_use_that_cannot_be_written_is_no_reason_to_refuse_a_request(guarded):
+    guarded.server.settings.tokens.uses_path.mkdir()
+    headers = bearer(guarded.new_token("p"))
+    assert guarded.ask("GET", "/v1/projects", **headers).status == 200
+    eventually(lambda: '"event": "uses"' in guarded.logged())
+    assert guarded.ask("GET", "/v1/projects", **headers).status == 200
+    assert guarded.server.door.uses
+
+
+def test_a_server_that_ends_keeps_what_was_used(serve, open_file, clock, home):
+    tokens = FileTokens(home / "tokens.json")
+    with Running(open_file, clock=clock, tokens=tokens) as running:
+        running.ask("GET", "/v1/projects", **bearer(running.new_token("p")))
+    assert [each.used_us for each in tokens.tokens()] == [clock.now_us]
 
 
 def test_what_is_kept_of_a_token_does_not_show_it(guarded, token, home):

@@ -79,7 +79,7 @@ def _all_backups(session: Session, directory: Path, failed: list[str], *, force:
 def _settings(session: Session) -> list[Path]:
     """What is not in the stores: the tokens of a server beside them, and the user's own prices."""
     tokens = open_tokens(session.location)
-    files = [tokens.path] if isinstance(tokens, FileTokens) else []
+    files = [tokens.path, tokens.uses_path] if isinstance(tokens, FileTokens) else []
     return [file for file in (*files, config_directory() / "prices.toml") if file.exists()]
 
 

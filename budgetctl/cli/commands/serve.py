@@ -38,6 +38,9 @@ def serve(
     reuse_port: Annotated[
         bool, typer.Option("--reuse-port", help="Share the port with other servers that say so: one for each core.")
     ] = False,
+    metrics_by_user: Annotated[
+        bool, typer.Option("--metrics-by-user", help="Name users in /metrics, each with spend and limit.")
+    ] = False,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Answer without tokens; on this machine only.")] = False,
 ) -> None:
     """Serve the budgets of all projects here over HTTP, to clients that have a token.
@@ -51,7 +54,7 @@ def serve(
     It speaks HTTP: for other machines put a proxy in front of it that speaks HTTPS. Requests are logged on stderr, a
     line of JSON each, and not with --quiet. SIGTERM ends it when everything that has begun is answered.
 
-    It answers under /v1, as /openapi.json and /docs say.
+    It answers under /v1, as /openapi.json and /docs say; a browser begins at /.
     """
     if is_server(session.location):
         raise InvalidValueError("a server serves the stores that are here, not another server", hint="--store PATH")
@@ -59,5 +62,12 @@ def serve(
         raise InvalidValueError(f"without tokens anybody who reaches {host} could spend", hint="budgetctl serve")
     if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
         raise InvalidValueError("this system does not share a port among servers", hint="budgetctl serve --port 8485")
-    wanted = Listening(host, port, allowed_host or (), reuse_port=reuse_port, has_tokens=not no_auth)
+    wanted = Listening(
+        host,
+        port,
+        allowed_host or (),
+        reuse_port=reuse_port,
+        metrics_by_user=metrics_by_user,
+        has_tokens=not no_auth,
+    )
     serve_projects(session, wanted)

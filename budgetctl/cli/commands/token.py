@@ -10,21 +10,28 @@ from typing import Annotated, Any
 
 import typer
 
+from budgetctl.cli.completing import token_names
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.tokens import TOKEN_COLUMNS, TOKEN_FIELDS, token_document
+from budgetctl.cli.views.tokens import TOKEN_COLUMNS, TOKEN_FIELDS, called, token_document
 from budgetctl.errors import InvalidValueError
-from budgetctl.names import check_project
+from budgetctl.names import check_project, check_token
 from budgetctl.stores.location import is_server
 
 _DAY_US = 86_400_000_000
 _LONGEST_LINE = 4096
 _DAYS = re.compile(r"([1-9]\d{0,4})d")
 
-TokenId = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="The token's id, as list shows it.")]
+Which = Annotated[
+    str,
+    typer.Argument(
+        metavar="TOKEN", show_default=False, help="Its name, its id, or how the id begins.", autocompletion=token_names
+    ),
+]
 
 
 def create(
     session: Session,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="What it is called, as in ci.")] = None,
     read_only: Annotated[bool, typer.Option("--read-only", help="It may look, and change nothing.")] = False,
     expires: Annotated[
         str | None, typer.Option("--expires", metavar="DAYS", help="After so long it is of no use, as in 90d.")
@@ -32,19 +39,26 @@ def create(
 ) -> None:
     """Make a token for a project of the server, and show it this once.
 
-    $ budgetctl token create --project team-a --expires 90d
+    $ budgetctl token create --project team-a --name ci --expires 90d
 
-    Whoever has it may use that project, and no other. What is kept of it here cannot be used in its place.
+    Whoever has it may use that project, and no other. What is kept of it here cannot be used in its place. No two
+    tokens of a project have the same name; one that is revoked or has expired does not count.
     """
     from budgetctl.server.tokens.token import new_token
 
     now_us = time.time_ns() // 1000
     expires_us = None if expires is None else now_us + _days_us(expires)
-    token, text = new_token(check_project(session.project), now_us, read_only=read_only, expires_us=expires_us)
-    with closing(_tokens(session)) as tokens:
-        tokens.add(token)
+    token, text = new_token(
+        check_project(session.project),
+        now_us,
+        name=None if name is None else check_token(name),
+        read_only=read_only,
+        expires_us=expires_us,
+    )
+    with closing(_tokens(session)) as kept:
+        kept.add(token)
     session.output.document({**token_document(token, now_us), "token": text}, lambda: text, is_needed=True)
-    session.note(f"for the project {token.project}; it is not shown again")
+    session.note(f"{called(token)}, for the project {token.project}; it is not shown again")
 
 
 def list_tokens(session: Session) -> None:
@@ -52,24 +66,31 @@ def list_tokens(session: Session) -> None:
 
     $ budgetctl token list
 
-    Those of all projects; what they are kept by does not tell what they are.
+    Those of all projects; what they are kept by does not tell what they are. Days are in UTC; --json has the times. A
+    server notes the last use within about a minute.
     """
     now_us = time.time_ns() // 1000
-    with closing(_tokens(session)) as tokens:
-        documents = [token_document(token, now_us) for token in tokens.tokens()]
+    with closing(_tokens(session)) as kept:
+        documents = [token_document(token, now_us) for token in kept.tokens()]
     session.output.documents(documents, TOKEN_COLUMNS, TOKEN_FIELDS)
 
 
-def revoke(session: Session, token_id: TokenId) -> None:
+def revoke(session: Session, which: Which) -> None:
     """Make a token useless, at once.
 
+    $ budgetctl token revoke ci
     $ budgetctl token revoke 3f9c21ab07
+
+    A name is looked for in the project, an id and its first digits (four or more) in all of them.
     """
+    from budgetctl.server.tokens.token import choose
+
     now_us = time.time_ns() // 1000
-    with closing(_tokens(session)) as tokens:
-        token = tokens.revoke(token_id, now_us)
+    with closing(_tokens(session)) as kept:
+        found = choose(kept.tokens(), which, session.project, now_us)
+        token = kept.revoke(found.token_id, now_us)._replace(used_us=found.used_us)
     session.output.document(
-        token_document(token, now_us), lambda: f"{token.token_id}: revoked; it was for the project {token.project}"
+        token_document(token, now_us), lambda: f"{called(token)}: revoked; it was for the project {token.project}"
     )
 
 

@@ -12,28 +12,41 @@ from budgetctl.periods import rfc3339
 if TYPE_CHECKING:
     from budgetctl.server.tokens.token import Token
 
-TOKEN_FIELDS = "id project read_only status created_at expires_at revoked_at".split()
+TOKEN_FIELDS = "id name project read_only status created_at expires_at last_used_at revoked_at".split()
 
 
 def token_document(token: Token, now_us: int) -> dict[str, Any]:
     """A token of the server; never what it is made of."""
-    expired = token.expires_us is not None and token.expires_us <= now_us
     return {
         "id": token.token_id,
+        "name": token.name,
         "project": token.project,
         "read_only": token.read_only,
-        "status": "revoked" if token.revoked_us is not None else "expired" if expired else "valid",
+        "status": "revoked" if token.revoked_us is not None else "valid" if token.is_valid(now_us) else "expired",
         "created_at": rfc3339(token.created_us),
         "expires_at": timestamp(token.expires_us),
+        "last_used_at": timestamp(token.used_us),
         "revoked_at": timestamp(token.revoked_us),
     }
 
 
+def called(token: Token) -> str:
+    """A token as a sentence names it: `3f9c21ab07 (ci)`."""
+    return token.token_id if token.name is None else f"{token.token_id} ({token.name})"
+
+
+def _day(field: str, heading: str) -> Column:
+    """A day in UTC, so that the table fits a terminal; JSON has the seconds."""
+    return Column(heading, lambda document: (document[field] or "never")[:10])
+
+
 TOKEN_COLUMNS = (
     columns.text("id"),
+    columns.name("name"),
     columns.name("project"),
-    Column("MAY", lambda document: "read" if document["read_only"] else "read, write"),
+    Column("MAY", lambda document: "read" if document["read_only"] else "write"),
     columns.text("status"),
-    columns.time("created_at", "CREATED (UTC)"),
-    columns.time("expires_at", "EXPIRES (UTC)"),
+    _day("created_at", "CREATED"),
+    _day("expires_at", "EXPIRES"),
+    _day("last_used_at", "LAST USED"),
 )

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from budgetctl import __version__
+from budgetctl.server.api import browsing
 from budgetctl.server.problems import STATUSES
 from budgetctl.wire.calls import CALLS, Call
 from budgetctl.wire.values import ErrorShape
@@ -129,6 +130,7 @@ def _other_paths() -> dict[str, Any]:
         }
 
     return {
+        "/": get("What this is, and where to go on; to a browser as a page.", is_open=True),
         "/healthz": get("The server runs.", is_open=True),
         "/readyz": get("The server can look at its stores.", is_open=True),
         "/metrics": get("Counters for Prometheus.", content="text/plain"),
@@ -156,14 +158,11 @@ def _post(summary: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def page() -> str:
+def page() -> bytes:
     """The same for a person, without anything to fetch from elsewhere."""
     parts = [
-        "<!doctype html><meta charset=utf-8><title>budgetctl</title>",
-        "<style>body{font:16px/1.5 system-ui;max-width:52rem;margin:2rem auto;padding:0 1rem}"
-        "pre{background:#f4f4f4;padding:.6rem;overflow:auto}summary{cursor:pointer}code{font-weight:600}</style>",
-        f"<h1>budgetctl {__version__}</h1><p>{html.escape(_INTRODUCTION)}</p>",
-        '<p>For programs: <a href="/openapi.json">openapi.json</a></p>',
+        f"<p>{html.escape(_INTRODUCTION)}</p>",
+        '<p>For programs: <a href="openapi.json">openapi.json</a></p>',
     ]
     for path, methods in describe()["paths"].items():
         for method, operation in methods.items():
@@ -175,4 +174,4 @@ def page() -> str:
                 f"<h4>Answers</h4><pre>{html.escape(json.dumps(operation['responses']['200'], indent=1))}</pre>"
                 "</details>"
             )
-    return "\n".join(parts)
+    return browsing.page("\n".join(parts))

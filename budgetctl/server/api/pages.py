@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
+from prometheus_client import Metric
 from starlette.responses import Response
 
+from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
+from budgetctl.server.amounts import Amounts
+from budgetctl.server.api.browsing import Front, respond_page
 from budgetctl.server.api.endpoints import NOW_HEADER, PROJECT_PARAMETER
 from budgetctl.server.api.openapi import describe, page
 from budgetctl.server.door import Door, Identity
@@ -34,8 +39,10 @@ class Page:
         return await self._answer(identity)  # type: ignore[arg-type]
 
 
-def page_routes(projects: Projects, door: Door, list_projects: Callable[[], Sequence[str]]) -> list[Route]:
-    """The routes. All but health need a token; those that a browser shows take it as a password too."""
+def page_routes(
+    projects: Projects, door: Door, amounts: Amounts, list_projects: Callable[[], Sequence[str]]
+) -> list[Route]:
+    """The routes. Health and the first page need no token; what else a browser shows takes it as a password too."""
 
     async def healthy(_: Identity) -> Response:
         return respond(encoded({"status": "ok"}))
@@ -44,20 +51,26 @@ def page_routes(projects: Projects, door: Door, list_projects: Callable[[], Sequ
         await projects.run(list_projects)
         return respond(encoded({"status": "ok"}))
 
-    async def exposition(_: Identity) -> Response:
-        return respond(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+    async def known(identity: Identity) -> list[str]:
+        return [identity.project] if identity.project is not None else list(await projects.run(list_projects))
+
+    async def exposition(identity: Identity) -> Response:
+        families: Sequence[Metric] = ()
+        with suppress(BudgetctlError):  # /readyz says so; what the server itself counts is told all the same
+            families = await amounts.collect(await known(identity))
+        return respond(await projects.run(metrics.exposition, families), media_type=metrics.CONTENT_TYPE)
 
     async def description(_: Identity) -> Response:
         return respond(_description())
 
     async def documentation(_: Identity) -> Response:
-        return respond(_documentation(), media_type="text/html")
+        return respond_page(page())
 
     async def names(identity: Identity) -> Response:
-        known = [identity.project] if identity.project is not None else list(await projects.run(list_projects))
-        return respond(encoded({"items": known}))
+        return respond(encoded({"items": await known(identity)}))
 
     return [
+        Route("GET", "/", Front(door)),
         Route("GET", "/healthz", Page(healthy, None)),
         Route("GET", "/readyz", Page(ready, None)),
         Route("GET", "/metrics", Page(exposition, door)),
@@ -71,11 +84,6 @@ def page_routes(projects: Projects, door: Door, list_projects: Callable[[], Sequ
 @functools.cache
 def _description() -> bytes:
     return encoded(describe())
-
-
-@functools.cache
-def _documentation() -> bytes:
-    return page().encode()
 
 
 class Changes:

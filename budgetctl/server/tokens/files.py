@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from budgetctl.errors import CorruptStoreError, NotFoundError
 from budgetctl.files.opening import open_regular
 from budgetctl.files.replacing import locked, replace
-from budgetctl.server.tokens.token import Token
+from budgetctl.server.tokens.token import USE_STEP_US, Token, check_name_is_free
+
+_State = tuple[int, int, int]
+"""By which a file is told from the one that was there before: time, size and inode."""
 
 
 class FileTokens:
-    """Tokens in a file of their own beside the stores, readable by its owner only."""
+    """Tokens in a file of their own beside the stores, readable by its owner only.
+
+    Their last uses are in another one, at `uses_path`: what is written by the minute is not what opens the server.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._state: tuple[int, int, int] | None = None
-        self._tokens: dict[str, Token] = {}
+        self.uses_path = path.with_suffix(".used.json")
+        # Together, as threads read them: tokens that are older than their state would never be looked at again.
+        self._known: tuple[_State | None, dict[str, Token]] = (None, {})
 
     def tokens(self) -> list[Token]:
         """All of them."""
-        return list(self._loaded().values())
+        uses = self._uses()
+        return [token._replace(used_us=uses.get(token.token_id)) for token in self._loaded().values()]
 
     def find(self, token_id: str) -> Token | None:
         """The token of that id. What another process has changed counts at once."""
@@ -38,7 +47,9 @@ class FileTokens:
     def add(self, token: Token) -> None:
         """Keep a new one."""
         with locked(self.path):
-            self._write({**self._loaded(), token.token_id: token})
+            tokens = self._loaded()
+            check_name_is_free(token, tokens.values())
+            self._write({**tokens, token.token_id: token})
 
     def revoke(self, token_id: str, now_us: int) -> Token:
         """Let it not be used from now on."""
@@ -52,17 +63,37 @@ class FileTokens:
                 self._write(tokens)
         return found
 
+    def keep_uses(self, uses: Mapping[str, int]) -> None:
+        """Keep when tokens were used last, in one write."""
+        with locked(self.path):
+            kept = self._uses()
+            due = {each: used for each, used in uses.items() if used - kept.get(each, 0) >= USE_STEP_US}
+            if due:
+                known = self._loaded()
+                content = {each: used for each, used in {**kept, **due}.items() if each in known}
+                replace(self.uses_path, json.dumps({"used_us": content}, indent=1).encode())
+
+    def _uses(self) -> dict[str, int]:
+        """When tokens were used last, by their ids. A file that cannot be read says nothing, and is replaced."""
+        try:
+            with open_regular(self.uses_path) as file:
+                uses: dict[str, Any] = json.load(file)["used_us"]
+            return {each: int(used) for each, used in uses.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
     def _loaded(self) -> dict[str, Token]:
+        known, tokens = self._known
         try:
             status = os.stat(self.path)  # noqa: PTH116  # at every request: a Path takes twice the time
         except FileNotFoundError:
-            self._state, self._tokens = None, {}
-            return self._tokens
+            self._known = (None, {})
+            return {}
         state = (status.st_mtime_ns, status.st_size, status.st_ino)
-        if state != self._state:
-            self._tokens = {token.token_id: token for token in self._read()}
-            self._state = state
-        return self._tokens
+        if state != known:
+            tokens = {token.token_id: token for token in self._read()}
+            self._known = (state, tokens)
+        return tokens
 
     def _read(self) -> list[Token]:
         try:
@@ -75,5 +106,14 @@ class FileTokens:
             ) from error
 
     def _write(self, tokens: dict[str, Token]) -> None:
-        content = {"tokens": [token._asdict() for token in tokens.values()]}
+        content = {"tokens": [_document(token) for token in tokens.values()]}
         replace(self.path, json.dumps(content, indent=1).encode())
+
+
+def _document(token: Token) -> dict[str, Any]:
+    """What the file has of a token. A name only where there is one: a program of before knows none."""
+    document = token._asdict()
+    del document["used_us"]
+    if token.name is None:
+        del document["name"]
+    return document

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from budgetctl.errors import NotFoundError
-from budgetctl.server.tokens.token import Token
-from budgetctl.stores.postgres.connections import Connections
+from budgetctl.server.tokens.token import USE_STEP_US, Token, check_name_is_free
+from budgetctl.stores.postgres.connections import Connections, Session
 from budgetctl.stores.postgres.schema import migrate
 from budgetctl.stores.postgres.url import ServerAddress
 
-_COLUMNS = "id, project, digest, read_only, created_us, expires_us, revoked_us"
+_COLUMNS = "id, project, digest, read_only, created_us, expires_us, revoked_us, name, used_us"
+_PLACES = ":token_id, :project, :digest, :read_only, :created_us, :expires_us, :revoked_us, :name, :used_us"
 
 
 class PostgresTokens:
@@ -23,9 +25,7 @@ class PostgresTokens:
     def refresh(self) -> None:
         """Read what others have changed."""
         with self._connections.session() as (session, _):
-            rows = session.execute(f"SELECT {_COLUMNS} FROM tokens ORDER BY created_us, id", {}).fetchall()
-        tokens = (Token(*row)._replace(digest=bytes(row[2]).hex()) for row in rows)
-        self._tokens = {token.token_id: token for token in tokens}
+            self._tokens = _read(session)
 
     def tokens(self) -> list[Token]:
         """All of them."""
@@ -39,12 +39,11 @@ class PostgresTokens:
     def add(self, token: Token) -> None:
         """Keep a new one."""
         values = {**token._asdict(), "digest": bytes.fromhex(token.digest)}
-        with self._connections.session() as (session, _):
-            session.execute(
-                f"INSERT INTO tokens ({_COLUMNS}) VALUES"
-                " (:token_id, :project, :digest, :read_only, :created_us, :expires_us, :revoked_us)",
-                values,
-            )
+        with self._connections.session() as (session, _), session.connection.transaction():
+            # Nobody else takes the name meanwhile. An index does not know which tokens have expired.
+            session.execute("LOCK TABLE tokens IN SHARE ROW EXCLUSIVE MODE", {})
+            check_name_is_free(token, _read(session).values())
+            session.execute(f"INSERT INTO tokens ({_COLUMNS}) VALUES ({_PLACES})", values)
         self.refresh()
 
     def revoke(self, token_id: str, now_us: int) -> Token:
@@ -60,6 +59,23 @@ class PostgresTokens:
             raise NotFoundError(f"there is no token {token_id!r:.80}", hint="budgetctl token list")
         return found
 
+    def keep_uses(self, uses: Mapping[str, int]) -> None:
+        """Keep when tokens were used last. Of several servers whose clients share a token one writes in a minute."""
+        # Always in the same order, so that servers do not wait for each other in a circle.
+        due = [{"token_id": each, "used": used, "step": USE_STEP_US} for each, used in sorted(uses.items())]
+        with self._connections.session() as (session, _), session.connection.transaction():
+            session.executemany(
+                "UPDATE tokens SET used_us = :used"
+                " WHERE id = :token_id AND COALESCE(used_us, 0) <= CAST(:used AS BIGINT) - :step",
+                due,
+            )
+
     def close(self) -> None:
         """Let go of the connections."""
         self._connections.close()
+
+
+def _read(session: Session) -> dict[str, Token]:
+    rows = session.execute(f"SELECT {_COLUMNS} FROM tokens ORDER BY created_us, id", {}).fetchall()
+    tokens = (Token(*row)._replace(digest=bytes(row[2]).hex()) for row in rows)
+    return {token.token_id: token for token in tokens}

@@ -8,14 +8,26 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
+
+from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
 
 _PREFIX = "bctl"
 _ID_BYTES, _SECRET_BYTES = 5, 32
 
+USE_STEP_US = 60 * 10**6
+"""How much later than the last use that is kept another one has to be to be kept too, in microseconds."""
+
+_SHORTEST_PREFIX = 4
+"""In digits of an id: fewer would name a token by chance."""
+
 
 class Token(NamedTuple):
-    """What is kept of a token. `digest` is the SHA-256 of its secret, in hexadecimal digits."""
+    """What is kept of a token. `digest` is the SHA-256 of its secret, in hexadecimal digits.
+
+    `name` is what people call it in its project. `used_us` is the last use, to the minute; None where there was none.
+    """
 
     token_id: str
     project: str
@@ -24,6 +36,12 @@ class Token(NamedTuple):
     created_us: int
     expires_us: int | None = None
     revoked_us: int | None = None
+    name: str | None = None
+    used_us: int | None = None
+
+    def is_valid(self, now_us: int) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return self.revoked_us is None and (self.expires_us is None or self.expires_us > now_us)
 
     def fault(self, secret: str, now_us: int) -> str | None:
         """Why it cannot be used with this secret, or None when it can."""
@@ -41,7 +59,7 @@ class TokenStore(Protocol):
     """Where the tokens of a server are kept."""
 
     def tokens(self) -> list[Token]:
-        """All of them, also those that cannot be used any more, oldest first."""
+        """All of them with their last use, also those that cannot be used any more, oldest first."""
 
     def find(self, token_id: str) -> Token | None:
         """The token of that id, as of the last `refresh` at least. It is asked for at each request, and never waits."""
@@ -53,19 +71,61 @@ class TokenStore(Protocol):
         """Let go of connections. They are opened again on the next use."""
 
     def add(self, token: Token) -> None:
-        """Keep a new one."""
+        """Keep a new one. Raises `AlreadyExistsError` where `check_name_is_free` does."""
 
     def revoke(self, token_id: str, now_us: int) -> Token:
         """Let it not be used from now on. Raises `NotFoundError`; one that is revoked stays as it is."""
 
+    def keep_uses(self, uses: Mapping[str, int]) -> None:
+        """Keep when tokens were used last, by their ids, where that is `USE_STEP_US` after what is kept.
+
+        Raises `BudgetctlError` and `OSError`.
+        """
+
+
+def check_name_is_free(token: Token, others: Iterable[Token]) -> None:
+    """Raise `AlreadyExistsError` where a token of the same project has the name, and can still be used."""
+    if token.name is None:
+        return
+    for other in others:
+        if (other.project, other.name) == (token.project, token.name) and other.is_valid(token.created_us):
+            raise AlreadyExistsError(
+                f"the project {token.project} has a token {token.name!r} already, {other.token_id}",
+                hint=f"budgetctl token revoke {other.token_id}",
+            )
+
+
+def choose(tokens: Iterable[Token], said: str, project: str, now_us: int) -> Token:
+    """The token that somebody means by its id, by its name in the project, or by the first digits of its id.
+
+    Of several of one name the valid one is meant, else the newest. Raises `NotFoundError`, and `InvalidValueError`
+    where several ids begin so.
+    """
+    known = list(tokens)
+    for token in known:
+        if token.token_id == said:
+            return token
+    named = [token for token in known if token.name == said]
+    here = [token for token in named if token.project == project]
+    if here:
+        return max(here, key=lambda token: (token.is_valid(now_us), token.created_us))
+    begun = [token for token in known if token.token_id.startswith(said)] if len(said) >= _SHORTEST_PREFIX else []
+    if len(begun) > 1:
+        raise InvalidValueError(f"the ids of {len(begun)} tokens begin with {said}", hint="budgetctl token list")
+    if not begun:
+        elsewhere = f"; the project {named[0].project} has one" if named else ""
+        raise NotFoundError(f"the project {project} has no token {said!r:.80}{elsewhere}", hint="budgetctl token list")
+    return begun[0]
+
 
 def new_token(
-    project: str, now_us: int, *, read_only: bool = False, expires_us: int | None = None
+    project: str, now_us: int, *, name: str | None = None, read_only: bool = False, expires_us: int | None = None
 ) -> tuple[Token, str]:
     """A token, and the text that its holder shows. The text is not kept."""
     token_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     digest = hashlib.sha256(secret.encode()).hexdigest()
-    return Token(token_id, project, digest, read_only, now_us, expires_us), f"{_PREFIX}_{token_id}_{secret}"
+    token = Token(token_id, project, digest, read_only, now_us, expires_us, name=name)
+    return token, f"{_PREFIX}_{token_id}_{secret}"
 
 
 def parse_token(text: str) -> tuple[str, str] | None:

@@ -21,6 +21,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("when the clock was said to be right", ("clock.sql",)),
     ("sets of so many limits that no ordered index takes their names", ("posting_sets.sql",)),
     ("one word for one thing: accounts, and money that is topped up", ("nouns.sql",)),
+    ("what tokens are called, and when they were used last", ("tokens.sql",)),
 )
 """What each step is for, and its files in `sql/steps`."""
 

@@ -25,6 +25,7 @@ from budgetctl.stores.remote.credentials import split_address
 
 if TYPE_CHECKING:
     import http.client
+    import ssl
 
 TIMEOUT_S = 10.0
 """For a request and all of its answer."""
@@ -70,6 +71,7 @@ class Link:
         self._host, self._port = str(parts.hostname), parts.port
         self._base = parts.path.rstrip("/")
         self._headers = {"Accept": "application/json", **headers}
+        self._context: ssl.SSLContext | None = None
         self._wait_s = max(wait_s, 1.0)
         self._was_answered = False
         self._local = threading.local()
@@ -149,6 +151,8 @@ class Link:
             content = bounded_http.read_body(answer)
         except (OSError, ValueError, http.client.HTTPException) as error:
             connection.close()
+            if self._secure:
+                self._check_trust(error)
             # Who has waited for so long, or was sent so much, does not go on.
             is_final = isinstance(error, (TimeoutError, bounded_http.TooLargeError))
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -157,16 +161,35 @@ class Link:
             ) from error
         return Reply(answer.status, _parsed(content), {key.lower(): value for key, value in answer.getheaders()})
 
+    def _check_trust(self, error: Exception) -> None:
+        """Raise `OddAnswerError` where the server's certificate is what is wrong: the next one is the same."""
+        import ssl
+
+        if isinstance(error, ssl.SSLCertVerificationError):
+            from budgetctl.stores.remote.trust import advice_on
+
+            raise OddAnswerError(
+                f"the server {self.address} is not trusted: {error.verify_message.rstrip('.')}", hint=advice_on(error)
+            ) from error
+
+    def _opened(self) -> http.client.HTTPConnection:
+        import http.client
+
+        if not self._secure:
+            return http.client.HTTPConnection(self._host, self._port)
+        if self._context is None:
+            from budgetctl.stores.remote.trust import trusting_context
+
+            self._context = trusting_context()
+        return http.client.HTTPSConnection(self._host, self._port, context=self._context)
+
     def _connection(self) -> http.client.HTTPConnection:
         if os.getpid() != self._pid:  # after a fork the parent's connections are the parent's
             self._local, self._connections = threading.local(), {}
             self._listing, self._pid = threading.Lock(), os.getpid()
         found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if found is None:
-            import http.client
-
-            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-            found = self._local.connection = kind(self._host, self._port)
+            found = self._local.connection = self._opened()
             with self._listing:
                 ended = [thread for thread in self._connections if not thread.is_alive()]
                 left = [self._connections.pop(thread) for thread in ended]

@@ -14,6 +14,7 @@ from budgetctl.stores.sql import paging
 from budgetctl.stores.sql.rows import (
     ACCOUNT_COLUMNS,
     ACCOUNT_WIDTH,
+    ENDED_TOP_UPS,
     LIMIT_COLUMNS,
     PRIMARY_LIMITS,
     SPENT,
@@ -37,9 +38,6 @@ _SORT_EXPRESSIONS: dict[SortKey, str] = {
     ),
 }
 """What `sort_value` gives for a budget."""
-
-_ENDED_TOP_UPS = "(l.topped_up <> 0 AND (l.window_end_us <= :now OR l.topped_up_until_us <= :now))"
-"""Of whose top-ups no database can tell what is left."""
 
 Place = tuple[str | None, int | None]
 """The user behind whom a list goes on, and the sort value that it had."""
@@ -67,8 +65,8 @@ def list_budgets(
     where = tuple(condition for condition, is_wanted in filters if is_wanted)
     if sort == "remaining":
         # Where the other is NULL, nothing expires.
-        stored = _pages(read, _Query(project, sort, (*where, f"COALESCE(NOT {_ENDED_TOP_UPS}, TRUE)")), after)
-        others = _with_ended_top_ups(read, _Query(project, "user", (*where, _ENDED_TOP_UPS)), after)
+        stored = _pages(read, _Query(project, sort, (*where, f"COALESCE(NOT {ENDED_TOP_UPS}, TRUE)")), after)
+        others = _with_ended_top_ups(read, _Query(project, "user", (*where, ENDED_TOP_UPS)), after)
         found: Iterable[Budget] = heapq.merge(stored, others, key=_by_remaining)
     else:
         found = _pages(read, _Query(project, sort, where), after)

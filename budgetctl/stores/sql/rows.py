@@ -31,6 +31,9 @@ PRIMARY_LIMITS = (
     f" AND l.name = '{PRIMARY}' AND l.deleted_us = 0"
 )
 
+ENDED_TOP_UPS = "(l.topped_up <> 0 AND (l.window_end_us <= :now OR l.topped_up_until_us <= :now))"
+"""Of whose top-ups no database can tell what is left."""
+
 MAX_DEPTH = 8
 """How many parents may stand above each other."""
 

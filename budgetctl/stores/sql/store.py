@@ -22,6 +22,7 @@ from budgetctl.stores.sql.transaction import Transaction
 if TYPE_CHECKING:
     from budgetctl.ledger.holds import Hold
     from budgetctl.ledger.hosted_saves import Posted
+    from budgetctl.ledger.totals import Totals
 
 _DOLLARS = f"(({SPENT}) - ({SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database
 
@@ -252,6 +253,13 @@ class SqlStore(SqlLedger):
         users, dollars, rest = row or (0, 0, 0)
         spent = Picodollars((dollars or 0) * PICODOLLARS_PER_USD + (rest or 0))
         return ProjectSummary(self.project, users, spent, self.size_bytes(), self.location())
+
+    def totals(self, most_spenders: int) -> Totals:
+        """What the budgets of the project come to in their current windows, and who has spent most."""
+        from budgetctl.stores.sql.totals import totals
+
+        with self.read() as tx:
+            return totals(tx, most_spenders)
 
     @abstractmethod
     def size_bytes(self) -> int:
