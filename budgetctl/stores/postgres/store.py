@@ -164,7 +164,10 @@ class PostgresStore(SqlStore):
     # What is PostgreSQL's own
 
     def _plan_for_all(self, tx: Transaction) -> None:
-        """Plan without nested loops: a project that the statistics do not know yet looks empty to the planner."""
+        """Plan without nested loops, which would make a project's sums again for each limit.
+
+        The planner chooses them for a project that its statistics do not know yet, as it looks empty.
+        """
         tx.run("SET LOCAL enable_nestloop = off")
 
     @retried
