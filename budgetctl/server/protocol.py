@@ -7,12 +7,11 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-
 from budgetctl.server.connections import Connections
 from budgetctl.server.http import CONNECTION, JSON, WHOLE, encoded
 from budgetctl.server.metrics import LET_GO
 from budgetctl.server.problems import RefusedError, document_of
+from budgetctl.server.uvicorn_internals import HttpProtocol
 
 HEAD_TIMEOUT_S = 10.0
 """How long a client may take for the head of a request, from connecting or from its first byte on."""
@@ -96,7 +95,7 @@ class _Joining:
         self._held.clear()
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(HttpProtocol):
     """Closes a connection whose client does not send or take in time what comes next, or sends too much.
 
     Deadlines are looked at by the tick of the server, as a timer for each would cost every request two of them.
@@ -111,7 +110,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_size = self._read_size = self._trailer_size = 0
         self._to_discard = 0
         self._unsent = 0
-        self.url = b""
         self._fault: RefusedError | None = None
         self._socket: asyncio.Transport
 
@@ -149,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._phase is not _Phase.WHOLE:
             self._await_more(before)
-        elif not self.flow.write_paused:
+        elif not self.is_client_slow:
             self._connections.stop_waiting(self)
 
     def pause_writing(self) -> None:
@@ -185,27 +183,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Have somebody answer, unless it is too much."""
         if self._head_size > MAX_HEAD:  # which may be more requests than one
-            size = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
-            size += sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
-            if size > MAX_HEAD or len(self.url) > MAX_TARGET:
+            if self.head_size() > MAX_HEAD or len(self.url) > MAX_TARGET:
                 self._stop(self._head_fault())
         elif len(self.url) > MAX_TARGET:
             self._stop(self._head_fault())
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if self.waiting_requests >= MAX_PIPELINED:
             self._stop(RefusedError(HTTPStatus.BAD_REQUEST, "invalid", "too many requests wait on one connection"))
         self._phase, self._trailer_size = _Phase.BODY, 0
-        cast(dict[str, Any], self.scope)[CONNECTION] = self
+        self.note(CONNECTION, self)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Wait for nothing more of this request."""
         self._phase = _Phase.WHOLE
-        self.scope["extensions"] = {WHOLE: {}}
+        self.note("extensions", {WHOLE: {}})
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Begin to wait for the next request, unless it has come already."""
-        is_last = not self.pipeline
+        is_last = not self.waiting_requests
         super().on_response_complete()
         if is_last and self._phase is _Phase.WHOLE:
             self._phase, self._is_first_byte_due, self._head_size = _Phase.BEFORE, True, 0
@@ -244,7 +240,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """End with the server: at once where nothing was asked, and after the answer otherwise."""
-        if self._phase is _Phase.HEAD and (self.cycle is None or self.cycle.response_complete):
+        if self._phase is _Phase.HEAD and not self.is_answering:
             self.let_go()
         else:
             super().shutdown()
@@ -262,7 +258,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase = _Phase.ENDED
         if is_more_due:
             self._to_discard = MAX_DISCARDED
-            self.flow.resume_reading()
+            self.hear_again()
             self._socket.write_eof()
             self._wait(LINGER_S)
         else:
@@ -271,24 +267,21 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, fault: RefusedError) -> None:
         """Answer that, after what was asked before, and end."""
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete:
+        if not self.is_answering:
             self._answer(fault)
-        elif self._phase is _Phase.BODY and not self.pipeline and not cycle.response_started:
-            cycle.disconnected = True  # whoever waits for the body hears that it ends
-            cycle.message_event.set()
+        elif self._phase is _Phase.BODY and not self.waiting_requests and not self.has_begun_to_answer:
+            self.end_body()
             self._answer(fault)
         else:
-            cycle.keep_alive = False
+            self.answer_last()
             self._phase, self._to_discard = _Phase.DEAF, MAX_DISCARDED
             self._wait(MESSAGE_TIMEOUT_S)
 
     def _answer(self, fault: RefusedError) -> None:
         body = encoded(document_of(fault))
-        headers = [*self.server_state.default_headers, (b"content-type", JSON.encode()), (b"connection", b"close"),
+        headers = [(b"content-type", JSON.encode()), (b"connection", b"close"),
                    (b"content-length", str(len(body)).encode())]  # fmt: skip
-        lines = [name + b": " + value + b"\r\n" for name, value in headers]
-        self.transport.write(b"".join([STATUS_LINE[fault.status], *lines, b"\r\n", body]))
+        self.transport.write(self.head(fault.status, headers) + body)
         self.transport.close()
 
     def _discard(self, size: int) -> None:

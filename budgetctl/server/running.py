@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from math import ceil
 from typing import cast
@@ -25,6 +24,7 @@ from budgetctl.server.logs import Log, LogHandler
 from budgetctl.server.projects import OpenStore, Projects
 from budgetctl.server.protocol import IDLE_TIMEOUT_S, BoundedProtocol
 from budgetctl.server.tokens.token import TokenStore
+from budgetctl.server.uvicorn_internals import SignalledServer, silence
 from budgetctl.stores import open_store, project_stores
 from budgetctl.stores.sqlite.store import system_clock
 
@@ -88,7 +88,7 @@ def _open_project(location: str | os.PathLike[str] | None, wait_s: float, name: 
     return cast(ServedStore, open_store(location, name, wait_s=wait_s))  # a server's own location is no server
 
 
-class Server(uvicorn.Server):
+class Server(SignalledServer):
     """A server that ends by itself when it is told to, with everything answered that it has begun.
 
     `on_ready` is called once a signal would end it so.
@@ -96,8 +96,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, settings: Settings, *, on_ready: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
-        self._on_ready = on_ready
-        logging.getLogger("uvicorn").disabled = logging.getLogger("uvicorn.error").disabled = True
+        silence()
         self.log = Log(is_quiet=settings.is_quiet)
         self.projects = Projects(settings.open_project)
         self.connections = Connections(room_for_connections())
@@ -120,7 +119,8 @@ class Server(uvicorn.Server):
                 backlog=_BACKLOG,
                 timeout_keep_alive=ceil(IDLE_TIMEOUT_S),
                 timeout_graceful_shutdown=_GRACE_S,
-            )
+            ),
+            on_ready,
         )
 
     def listen(self) -> socket.socket:
@@ -142,8 +142,7 @@ class Server(uvicorn.Server):
 
     def run_on(self, taken: socket.socket) -> None:
         """Serve until a signal comes."""
-        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
-            runner.run(self._serve_and_close(taken))
+        self.run_to_end(self._serve_and_close(taken))
 
     async def _serve_and_close(self, taken: socket.socket) -> None:
         warnings = LogHandler(self.log)
@@ -162,20 +161,6 @@ class Server(uvicorn.Server):
                 self.settings.tokens.close()
             logging.getLogger().removeHandler(warnings)
             self.log.flush()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """End by SIGTERM and SIGINT. They are what a server is stopped with, and no failure."""
-        try:
-            before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
-        except ValueError:  # not in the main thread: whoever started it stops it otherwise
-            before = {}
-        try:
-            self._on_ready()
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     async def _keep_up(self) -> None:
         """Roll windows that have passed, and forget old answers, every minute. Several servers may do so at once."""
