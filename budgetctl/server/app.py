@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,21 +11,18 @@ from starlette.responses import Response
 
 from budgetctl.errors import BudgetctlError
 from budgetctl.server import metrics
-from budgetctl.server.api.endpoints import Endpoint
+from budgetctl.server.api.endpoints import call_routes
 from budgetctl.server.api.pages import page_routes
 from budgetctl.server.bodies import Bodies
-from budgetctl.server.door import Door
+from budgetctl.server.door import Door, Right, Route
 from budgetctl.server.hosted.routes import hosted_routes
-from budgetctl.server.http import WHOLE, Receive, Route, Scope, Send, encoded, respond
+from budgetctl.server.http import WHOLE, Receive, Scope, Send, encoded, respond
 from budgetctl.server.logs import Log
 from budgetctl.server.problems import RefusedError, document_of, headers_of, status_of
 from budgetctl.server.projects import Projects
-from budgetctl.wire.calls import CALLS
 
 MAX_UNDER_WAY = 500
 """Requests that may wait for their answers; more are told to come again."""
-
-HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 class Application:
@@ -44,12 +41,12 @@ class Application:
         self._under_way = 0
         self._bodies = Bodies(projects.run)
         metrics.UNDER_WAY.set_function(lambda: self._under_way)
-        calls = (
-            Route("POST" if call.writes else "GET", call.path, Endpoint(call, projects, door, self._bodies))
-            for call in CALLS.values()
+        routes = (
+            *call_routes(projects, self._bodies),
+            *page_routes(projects, list_projects),
+            *hosted_routes(projects, self._bodies),
         )
-        others = (*page_routes(projects, door, list_projects), *hosted_routes(projects, door, self._bodies))
-        self._routes = {route.path: route for route in (*calls, *others)}
+        self._routes = {route.path: route for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, whatever comes of it, and write it down."""
@@ -74,7 +71,9 @@ class Application:
 
     async def _answered(self, scope: Scope, receive: Receive, noted: dict[str, Any]) -> Response:
         try:
-            return await self._endpoint(scope)(scope, receive)
+            route = self._route(scope)
+            visitor = self._door.admit(scope, route.right)
+            return await route.endpoint(visitor, scope, receive)
         except BudgetctlError as error:
             status = status_of(error)
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -85,28 +84,28 @@ class Application:
             fault = BudgetctlError("the server made a mistake; its log says which")
             return respond(encoded(document_of(fault)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _endpoint(self, scope: Scope) -> Callable[[Scope, Receive], Awaitable[Response]]:
-        """Who answers. Raises `RefusedError` where nobody does."""
-        path = scope["path"]
-        is_health = path in HEALTH
+    def _route(self, scope: Scope) -> Route:
+        """The route of a request. Raises `RefusedError` where there is none, and where there is no room."""
+        method = scope["method"]
+        route = self._routes.get(scope["path"])
+        is_health = route is not None and route.right is Right.HEALTH
         self._door.check_host(scope, is_any_allowed=is_health)
-        if (
-            not is_health and self._under_way - self._bodies.reading > MAX_UNDER_WAY
-        ):  # who still sends keeps nobody waiting
+        # A request whose body still comes keeps nobody waiting.
+        if not is_health and self._under_way - self._bodies.reading > MAX_UNDER_WAY:
             raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "too many requests are under way: try again")
-        route = self._routes.get(path)
-        if route is None or route.method != ("GET" if scope["method"] == "HEAD" else scope["method"]):
+        if route is None or route.method != ("GET" if method == "HEAD" else method):
             status = HTTPStatus.NOT_FOUND if route is None else HTTPStatus.METHOD_NOT_ALLOWED
             allowed = {} if route is None else {"allow": "GET, HEAD" if route.method == "GET" else route.method}
-            told = f"there is no {scope['method']} {path:.80}"
+            told = f"there is no {method} {scope['path']:.80}"
             raise RefusedError(status, "no_such_route", told, hint="see /docs", headers=allowed)
-        return route.endpoint
+        return route
 
     def _note(self, scope: Scope, status: int, began: float, noted: dict[str, Any]) -> None:
         took_s = time.perf_counter() - began
-        route = scope["path"] if scope["path"] in self._routes else "other"
-        count, duration = metrics.of_requests(route, status)
+        route = self._routes.get(scope["path"])
+        name = "other" if route is None else route.path
+        count, duration = metrics.of_requests(name, status)
         count.inc()
         duration.observe(took_s)
-        if route not in HEALTH:
-            self._log.request(scope, route, status, took_s, noted)
+        if route is None or route.right is not Right.HEALTH:
+            self._log.request(scope, name, status, took_s, noted)

@@ -1,51 +1,77 @@
-"""The door of a server: which names it answers to, who asks, and for which project with which right."""
+"""The door of a server: the host names that it answers to, whose token a request has, and the right that it needs.
+
+A route cannot be made without the right that it needs, and its endpoint is called with the visitor that the door has
+let in: so no route can forget to ask for a token.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from enum import Enum, auto
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from starlette.responses import Response
 
 from budgetctl.errors import NotAuthorisedError
 from budgetctl.names import check_project
-from budgetctl.server.http import CONNECTION, Scope, header
+from budgetctl.server.http import CONNECTION, Receive, Scope, header
 from budgetctl.server.problems import RefusedError, UnknownTokenError
-from budgetctl.server.tokens.token import TokenStore, parse_token
+from budgetctl.server.tokens.token import Token, TokenStore, parse_token
 
 DEFAULT_PROJECT = "default"
 
 _HINT = "send the header Authorization: Bearer bctl_…; budgetctl token create makes a token"
 
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # what nobody calls a server by
 
 
-def host_names(listening: str, allowed: Collection[str]) -> frozenset[str]:
-    """The names of a server that listens there, without ports and in lower case."""
-    own = {listening} - _ANY_ADDRESS
-    return frozenset(name.lower().strip("[]") for name in {*LOOPBACK, *own, *allowed})
+class Right(Enum):
+    """The right that a request needs at a route."""
+
+    HEALTH = auto()
+    """None, neither a token nor one of the server's host names; the route answers also while too many others wait."""
+
+    LOOK = auto()
+    """A token, which a browser may send as a password: the answer is a page for people."""
+
+    READ = auto()
+    """A token."""
+
+    WRITE = auto()
+    """A token that is not for reading only."""
 
 
-class Identity(NamedTuple):
-    """Who asks: the id of a token and what it is good for. Without tokens it is anybody, who may do anything."""
+class Visitor(NamedTuple):
+    """The sender of a request. Without a token it is anybody, who may use any project.
+
+    `token_id` names the token. `project` is the project that the token is for, None where it is for all. `noted` is
+    what the log will say of the request.
+    """
 
     token_id: str | None
     project: str | None
-    read_only: bool
+    noted: dict[str, Any]
 
-    def enter(self, scope: Scope, asked: str | None) -> str:
-        """The project that a request is for, by default the token's, which is noted. Raises `NotAuthorisedError`."""
+    def enter(self, asked: str | None) -> str:
+        """The project that a request asks for, by default the token's, which is noted. Raises `NotAuthorisedError`."""
         name = self.project or DEFAULT_PROJECT if asked is None else check_project(asked)
         if self.project is not None and name != self.project:
             raise NotAuthorisedError(f"the token is for another project than {name!r}")
-        scope["budgetctl"]["project"] = name
+        self.noted["project"] = name
         return name
 
 
-ANYBODY = Identity(None, None, read_only=False)
+class Route(NamedTuple):
+    """A method and a path, the right that a request needs there, and the endpoint that answers it."""
+
+    method: str
+    path: str
+    right: Right
+    endpoint: Callable[[Visitor, Scope, Receive], Awaitable[Response]]
 
 
 class Door:
@@ -70,24 +96,30 @@ class Door:
                 hint="budgetctl serve --allowed-host NAME",
             )
 
-    def admit(self, scope: Scope, *, writes: bool = False, is_password_allowed: bool = False) -> Identity:
-        """Who sends a request, which is noted, and on its connection too.
+    def admit(self, scope: Scope, right: Right) -> Visitor:
+        """The visitor who sends a request: its token is noted, and its connection counts as one with a token.
 
-        Raises `UnknownTokenError`, and `NotAuthorisedError` where it `writes` and the token may only read.
-        `is_password_allowed` is for pages that a browser shows, which asks for a password: that is the token then.
+        Raises `UnknownTokenError` where there is no token that can be used, and `NotAuthorisedError` where the right
+        is to write and the token is for reading only.
         """
-        identity = self._identify(header(scope, b"authorization"), is_password_allowed=is_password_allowed)
-        scope["budgetctl"]["token"] = identity.token_id
+        noted = scope["budgetctl"]
+        if right is Right.HEALTH:
+            return Visitor(None, None, noted)
+        token = self._token(header(scope, b"authorization"), is_password_allowed=right is Right.LOOK)
         connection = scope.get(CONNECTION)
         if connection is not None:
             connection.admit()
-        if writes and identity.read_only:
+        if token is None:
+            return Visitor(None, None, noted)
+        noted["token"] = token.token_id
+        if token.read_only and right is Right.WRITE:
             raise NotAuthorisedError("the token may only read", hint="budgetctl token create")
-        return identity
+        return Visitor(token.token_id, token.project, noted)
 
-    def _identify(self, authorization: bytes | None, *, is_password_allowed: bool) -> Identity:
+    def _token(self, authorization: bytes | None, *, is_password_allowed: bool) -> Token | None:
+        """The token in a header, which can be used; None where the door stands open. Raises `UnknownTokenError`."""
         if self._tokens is None:
-            return ANYBODY
+            return None
         if authorization is None:
             raise UnknownTokenError("a token is needed", hint=_HINT)
         scheme, _, credentials = authorization.decode("latin-1").partition(" ")
@@ -103,7 +135,7 @@ class Door:
         fault = token.fault(parts[1], self._now_us())
         if fault is not None:
             raise UnknownTokenError(fault, hint=_HINT)
-        return Identity(token.token_id, token.project, token.read_only)
+        return token
 
 
 def _password(credentials: str) -> str:
@@ -111,6 +143,12 @@ def _password(credentials: str) -> str:
         return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
     except (binascii.Error, UnicodeDecodeError):
         return ""
+
+
+def host_names(listening: str, allowed: Collection[str]) -> frozenset[str]:
+    """The names of a server that listens there, without ports and in lower case."""
+    own = {listening} - _ANY_ADDRESS
+    return frozenset(name.lower().strip("[]") for name in {*_LOOPBACK, *own, *allowed})
 
 
 def _host_of(scope: Scope) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
@@ -32,14 +32,6 @@ CONNECTION = "budgetctl.connection"
 
 WHOLE = "budgetctl.whole"
 """The extension that the scope of a request has which has come whole, so that nobody has to look at the clock."""
-
-
-class Route(NamedTuple):
-    """Who answers at a path."""
-
-    method: str
-    path: str
-    endpoint: Callable[[Scope, Receive], Awaitable[Response]]
 
 
 def respond(

@@ -15,7 +15,7 @@ from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest,
 from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.names import MAX_LENGTH, check_note
 from budgetctl.server.bodies import Bodies
-from budgetctl.server.door import Door
+from budgetctl.server.door import Right, Route, Visitor
 from budgetctl.server.http import (
     MAX_BODY,
     MAX_BULK_BODY,
@@ -27,7 +27,7 @@ from budgetctl.server.http import (
     respond,
 )
 from budgetctl.server.projects import Project, Projects
-from budgetctl.wire.calls import Call
+from budgetctl.wire.calls import CALLS, Call
 
 PROJECT_PARAMETER = "project"
 SIZE_PARAMETER = "limit"
@@ -49,22 +49,20 @@ _REQUESTS: dict[str, Callable[[dict[str, Any]], Request]] = {
 class Endpoint:
     """What answers one call."""
 
-    def __init__(self, call: Call, projects: Projects, door: Door, bodies: Bodies) -> None:
+    def __init__(self, call: Call, projects: Projects, bodies: Bodies) -> None:
         self._call = call
         self._projects = projects
-        self._door = door
         self._bodies = bodies
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:
+    async def __call__(self, visitor: Visitor, scope: Scope, receive: Receive) -> Response:
         """Answer a request."""
         call = self._call
-        identity = self._door.admit(scope, writes=call.writes)
         if call.writes:
             reading = self._bodies.read(scope, receive, most=MAX_BULK_BODY if call.is_bulk else MAX_BODY)
             async with reading as document:
                 if not isinstance(document.get(PROJECT_PARAMETER, ""), str):
                     raise InvalidValueError(f"{PROJECT_PARAMETER} must be text")
-                name = identity.enter(scope, document.pop(PROJECT_PARAMETER, None))
+                name = visitor.enter(document.pop(PROJECT_PARAMETER, None))
                 if reading.is_big:
                     asked, key = await self._projects.run(self._read_request, scope, document)
                 else:
@@ -73,7 +71,7 @@ class Endpoint:
                     write = self._queued if call.kind == "queue" else self._written
                     return await self._answer(project, await write(project, asked, key))
         query = read_query(scope)
-        name = identity.enter(scope, query.pop(PROJECT_PARAMETER, None))
+        name = visitor.enter(query.pop(PROJECT_PARAMETER, None))
         document, size = _from_query(call, query)
         with await self._projects.use(name) as project:
             return await self._answer(project, await project.call(_read, call, project, document, size))
@@ -122,6 +120,16 @@ class Endpoint:
             body = await project.call(lambda: project.writer.once(key.digest, key.request, act, create=creates))
         project.changes += 1
         return body.encode()
+
+
+def call_routes(projects: Projects, bodies: Bodies) -> list[Route]:
+    """The routes of all operations of a store."""
+    return [
+        Route("POST", call.path, Right.WRITE, Endpoint(call, projects, bodies))
+        if call.writes
+        else Route("GET", call.path, Right.READ, Endpoint(call, projects, bodies))
+        for call in CALLS.values()
+    ]
 
 
 def _read(call: Call, project: Project, document: dict[str, Any], size: int | None) -> bytes:

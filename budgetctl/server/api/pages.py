@@ -3,68 +3,50 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.responses import Response
 
 from budgetctl.server import metrics
 from budgetctl.server.api.endpoints import NOW_HEADER, PROJECT_PARAMETER
 from budgetctl.server.api.openapi import describe, page
-from budgetctl.server.door import Door, Identity
-from budgetctl.server.http import Receive, Route, Scope, encoded, read_query, respond
+from budgetctl.server.door import Right, Route, Visitor
+from budgetctl.server.http import Receive, Scope, encoded, read_query, respond
 from budgetctl.server.projects import Projects
 from budgetctl.wire.calls import PATH
 
-Answer = Callable[[Identity], Awaitable[Response]]
 
-
-class Page:
-    """What answers at a route whose answer depends at most on who asks."""
-
-    def __init__(self, answer: Answer, door: Door | None, *, is_password_allowed: bool = False) -> None:
-        self._answer = answer
-        self._door = door
-        self._is_password_allowed = is_password_allowed
-
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
-        """Answer a request."""
-        identity = None
-        if self._door is not None:
-            identity = self._door.admit(scope, is_password_allowed=self._is_password_allowed)
-        return await self._answer(identity)  # type: ignore[arg-type]
-
-
-def page_routes(projects: Projects, door: Door, list_projects: Callable[[], Sequence[str]]) -> list[Route]:
+def page_routes(projects: Projects, list_projects: Callable[[], Sequence[str]]) -> list[Route]:
     """The routes. All but health need a token; those that a browser shows take it as a password too."""
 
-    async def healthy(_: Identity) -> Response:
+    async def healthy(*_: object) -> Response:
         return respond(encoded({"status": "ok"}))
 
-    async def ready(_: Identity) -> Response:
+    async def ready(*_: object) -> Response:
         await projects.run(list_projects)
         return respond(encoded({"status": "ok"}))
 
-    async def exposition(_: Identity) -> Response:
+    async def exposition(*_: object) -> Response:
         return respond(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
 
-    async def description(_: Identity) -> Response:
+    async def description(*_: object) -> Response:
         return respond(_description())
 
-    async def documentation(_: Identity) -> Response:
+    async def documentation(*_: object) -> Response:
         return respond(_documentation(), media_type="text/html")
 
-    async def names(identity: Identity) -> Response:
-        known = [identity.project] if identity.project is not None else list(await projects.run(list_projects))
+    async def names(visitor: Visitor, *_: object) -> Response:
+        known = [visitor.project] if visitor.project is not None else list(await projects.run(list_projects))
         return respond(encoded({"items": known}))
 
     return [
-        Route("GET", "/healthz", Page(healthy, None)),
-        Route("GET", "/readyz", Page(ready, None)),
-        Route("GET", "/metrics", Page(exposition, door)),
-        Route("GET", "/openapi.json", Page(description, door, is_password_allowed=True)),
-        Route("GET", "/docs", Page(documentation, door, is_password_allowed=True)),
-        Route("GET", f"{PATH}projects", Page(names, door)),
-        Route("GET", f"{PATH}changes", Changes(projects, door)),
+        Route("GET", "/healthz", Right.HEALTH, healthy),
+        Route("GET", "/readyz", Right.HEALTH, ready),
+        Route("GET", "/metrics", Right.READ, exposition),
+        Route("GET", "/openapi.json", Right.LOOK, description),
+        Route("GET", "/docs", Right.LOOK, documentation),
+        Route("GET", f"{PATH}projects", Right.READ, names),
+        Route("GET", f"{PATH}changes", Right.READ, Changes(projects)),
     ]
 
 
@@ -81,14 +63,12 @@ def _documentation() -> bytes:
 class Changes:
     """Tells a client whether others have changed a project: two equal answers say that nobody has."""
 
-    def __init__(self, projects: Projects, door: Door) -> None:
+    def __init__(self, projects: Projects) -> None:
         self._projects = projects
-        self._door = door
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
+    async def __call__(self, visitor: Visitor, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
-        identity = self._door.admit(scope)
-        name = identity.enter(scope, read_query(scope).get(PROJECT_PARAMETER))
+        name = visitor.enter(read_query(scope).get(PROJECT_PARAMETER))
         with await self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}
