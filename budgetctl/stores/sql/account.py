@@ -22,9 +22,9 @@ from budgetctl.stores.sql.limits import (
     MAX_LIMITS,
     check_limit,
     delete_limit,
-    duration_after,
     insert_limit,
     new_limit,
+    stated,
     swept,
     topped_up,
 )
@@ -116,16 +116,10 @@ class Account(Counters):
         """Change the terms of the primary limit, and its spend, as `change` states."""
         index = self._primary
         limit = self._limits[index]
-        if change.amount is not None:
-            limit = self._limits[index] = limit._replace(amount=change.amount)
-        if change.warn_at is not None:
-            limit = self._limits[index] = limit._replace(warn_at=change.warn_at)
-        terms = limit._replace(
-            duration=duration_after(change.duration, limit.duration),
-            align=change.align or limit.align,
-            zone=change.zone or limit.zone,
-        )
+        terms = stated(limit, change)
         check_limit(self._tx, terms)
+        # The terms of its windows hold from its next generation on, all others at once.
+        limit = self._limits[index] = terms._replace(duration=limit.duration, align=limit.align, zone=limit.zone)
         if terms != limit:
             self._reopen(terms)
         if change.window_start_us is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger import windows
 from budgetctl.ledger.store import BudgetChange
-from budgetctl.ledger.values import DEFAULT_WARN_AT, Limit
+from budgetctl.ledger.values import Limit
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
 from budgetctl.stores.sql.transaction import Transaction
@@ -27,20 +27,31 @@ def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | No
     limit = Limit(
         limit_id=0,
         name=name,
-        amount=ZERO if change.amount is None else change.amount,
-        duration=duration_after(change.duration, None),
-        align=change.align or "rolling",
-        zone=change.zone or "UTC",
+        amount=ZERO,
+        duration=None,
+        align="rolling",
+        zone="UTC",
         models=models,
         anchor_us=anchor_us,
         generation=1,
         window_start_us=anchor_us,
         window_end_us=None,
         spent=ZERO,
-        warn_at=DEFAULT_WARN_AT if change.warn_at is None else change.warn_at,
     )
+    limit = stated(limit, change)
     check_limit(tx, limit)
     return limit
+
+
+def stated(limit: Limit, change: BudgetChange) -> Limit:
+    """The limit with the terms that a change states, and its own where the change states none."""
+    return limit._replace(
+        amount=limit.amount if change.amount is None else change.amount,
+        duration=limit.duration if change.duration is None else _canonical(change.duration),
+        align=change.align or limit.align,
+        zone=change.zone or limit.zone,
+        warn_at=limit.warn_at if change.warn_at is None else change.warn_at,
+    )
 
 
 def insert_limit(tx: Transaction, account: int, limit: Limit) -> Limit:
@@ -118,12 +129,10 @@ def _values(limit: Limit) -> dict[str, Any]:
     return values
 
 
-def duration_after(stated: str | None, current: str | None) -> str | None:
-    """The duration after a change, in its canonical text."""
-    if stated is None:
-        return current
-    duration = parse_duration(stated)
-    return str(duration) if duration else None
+def _canonical(duration: str) -> str | None:
+    """The canonical text of a duration, None for none."""
+    parsed = parse_duration(duration)
+    return str(parsed) if parsed else None
 
 
 def check_limit(tx: Transaction, limit: Limit) -> None:

@@ -21,7 +21,6 @@ ACCOUNT_COLUMNS = (
     "acc.account, acc.name, acc.last_number, acc.created_us, acc.updated_us, acc.extra, acc.parent,"
     " (SELECT p.name FROM accounts p WHERE p.project = acc.project AND p.account = acc.parent), acc.deleted_us"
 )
-ACCOUNT_WIDTH = 9
 
 SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
 """What a limit has spent in its current window."""
@@ -73,6 +72,10 @@ class AccountRow(NamedTuple):
         """The user's budget, with its primary limit as it stands now."""
         extra = from_json(self.extra) or {}
         return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra, self.parent_name)
+
+
+ACCOUNT_WIDTH = len(AccountRow._fields)
+"""The number of `ACCOUNT_COLUMNS`."""
 
 
 def find_account(tx: Transaction, user: str) -> AccountRow:
