@@ -1,4 +1,4 @@
-"""The ASGI application: every route, and what all of them share."""
+"""The ASGI application: its table of routes, and the door, the errors and the log that all of them share."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from budgetctl.server.problems import RefusedError, document_of, headers_of, sta
 from budgetctl.server.projects import Projects
 
 MAX_UNDER_WAY = 500
-"""Requests that may wait for their answers; more are told to come again."""
+"""The number of requests that may wait for their answers; further ones are refused with 503."""
 
 
 class Application:
-    """The whole server, as ASGI. `list_projects` names the projects that there are."""
+    """The whole server, as an ASGI application. `list_projects` returns the names of the projects that have a store."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Application:
         self._routes = {route.path: route for route in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, whatever comes of it, and write it down."""
+        """Answer a request, also one that fails, and log it."""
         if scope["type"] != "http":
             return
         began = time.perf_counter()
@@ -61,9 +61,9 @@ class Application:
             try:
                 response = await self._answered(scope, receive, noted)
             finally:
-                self._under_way -= 1  # who does not take the answer keeps nobody waiting
+                self._under_way -= 1  # a client that is slow to take the answer keeps no other waiting
             status = response.status_code
-            if WHOLE not in scope.get("extensions", ()):  # what is left of the request would be taken for the next one
+            if WHOLE not in scope.get("extensions", ()):  # the rest of the body would be read as the next request
                 response.headers["connection"] = "close"
             await response(scope, receive, send)
         finally:
@@ -79,7 +79,7 @@ class Application:
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 noted["error"] = error.message
             return respond(encoded(document_of(error)), status, headers=headers_of(error))
-        except Exception as error:  # noqa: BLE001  # the fault is the server's: it is in the log, and nothing of it outside
+        except Exception as error:  # noqa: BLE001  # the fault is the server's: the log has it, the answer does not
             noted["error"] = self._log.fault(error)
             fault = BudgetctlError("the server made a mistake; its log says which")
             return respond(encoded(document_of(fault)), HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -26,7 +26,7 @@ DEFAULT_PROJECT = "default"
 _HINT = "send the header Authorization: Bearer bctl_…; budgetctl token create makes a token"
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # what nobody calls a server by
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # which are no names of a server
 
 
 class Right(Enum):
@@ -48,8 +48,8 @@ class Right(Enum):
 class Visitor(NamedTuple):
     """The sender of a request. Without a token it is anybody, who may use any project.
 
-    `token_id` names the token. `project` is the project that the token is for, None where it is for all. `noted` is
-    what the log will say of the request.
+    `token_id` names the token. `project` is the project that the token is for, None where any is allowed. `noted` has
+    the fields of the request's line in the log.
     """
 
     token_id: str | None
@@ -75,7 +75,7 @@ class Route(NamedTuple):
 
 
 class Door:
-    """What every request passes. `names` are those that the server answers to; `tokens` is None when it stands open."""
+    """The door that every request passes. `names` are the server's host names. Without `tokens` it stands open."""
 
     def __init__(self, tokens: TokenStore | None, now_us: Callable[[], int], names: Collection[str]) -> None:
         self._tokens = tokens
@@ -83,9 +83,10 @@ class Door:
         self._names = names
 
     def check_host(self, scope: Scope, *, is_any_allowed: bool = False) -> None:
-        """Raise `RefusedError` for a request that is meant for another server, or does not say for which.
+        """Raise `RefusedError` unless the Host header names this server, or, where any is allowed, names one at all.
 
-        A web page may send requests to any address, under a name of its own, with what the browser is trusted with.
+        A web page can reach the server under a host name of its own, by the browser of a reader, and would be trusted
+        like that reader.
         """
         host = _host_of(scope)
         if not is_any_allowed and _without_port(host) not in self._names:
@@ -146,13 +147,13 @@ def _password(credentials: str) -> str:
 
 
 def host_names(listening: str, allowed: Collection[str]) -> frozenset[str]:
-    """The names of a server that listens there, without ports and in lower case."""
+    """The host names of a server that listens at an address, without ports and in lower case."""
     own = {listening} - _ANY_ADDRESS
     return frozenset(name.lower().strip("[]") for name in {*_LOOPBACK, *own, *allowed})
 
 
 def _host_of(scope: Scope) -> str:
-    """Whom a request is meant for, in lower case. Raises `RefusedError` where it says nobody, or several."""
+    """The Host header of a request, in lower case. Raises `RefusedError` where it has none, or several."""
     said = [value for name, value in scope["headers"] if name == b"host"]
     if len(said) > 1 or (not said and scope["http_version"] == "1.1"):
         told = "a request needs one Host header" if not said else "a request has one Host header, and not several"

@@ -1,4 +1,4 @@
-"""What answers a call: reads its parameters, has the store do it, and writes what came of it."""
+"""The endpoints of the store's operations: each reads its parameters, asks the store, and writes the answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SIZE_PARAMETER = "limit"
 KEY_HEADER = b"idempotency-key"
 NOW_HEADER = "budgetctl-now"
 CHANGE_HEADER = "budgetctl-change"
-"""Of an answer: the server's time in microseconds; and that a change was counted, which is the client's own."""
+"""Headers of an answer: the server's time in microseconds; and the count of changes, with the request's own."""
 
 _MAX_BATCH = 5_000
 
@@ -47,7 +47,7 @@ _REQUESTS: dict[str, Callable[[dict[str, Any]], Request]] = {
 
 
 class Endpoint:
-    """What answers one call."""
+    """The endpoint of one operation of a store."""
 
     def __init__(self, call: Call, projects: Projects, bodies: Bodies) -> None:
         self._call = call
@@ -78,18 +78,18 @@ class Endpoint:
 
     async def _answer(self, project: Project, body: bytes) -> Response:
         call, headers = self._call, {}
-        if project.reader.is_near or call.kind != "queue":  # of what has to be fast, nobody needs to know
+        if project.reader.is_near or call.kind != "queue":  # a request that has to be fast does not wait for the time
             headers[NOW_HEADER] = str(await project.now_us())
         if call.writes:
             headers[CHANGE_HEADER] = str(project.changes)
         return respond(body, headers=headers)
 
     def _read_request(self, scope: Scope, document: dict[str, Any]) -> tuple[dict[str, Any], IdempotencyKey | None]:
-        """The parameters in a body, and the key that the client gives to the request."""
+        """The parameters in a body, and the key that the client gives to the request, if any."""
         return self._call.parameters.read(document, "the body", strict=True), _request_key(scope, document)
 
     async def _queued(self, project: Project, asked: dict[str, Any], key: IdempotencyKey | None) -> bytes:
-        """Have it done together with what others ask for meanwhile."""
+        """The answer of a queued operation, which is done together with those of other requests."""
         call = self._call
         if call.name == "apply":
             requests = asked["requests"]
@@ -107,7 +107,7 @@ class Endpoint:
         return encoded(call.write_answer(answers[0]))
 
     async def _written(self, project: Project, asked: dict[str, Any], key: IdempotencyKey | None) -> bytes:
-        """Have it done once for each key."""
+        """The answer of an operation that is done once for each key."""
         call = self._call
 
         def act() -> str:
@@ -139,7 +139,7 @@ def _read(call: Call, project: Project, document: dict[str, Any], size: int | No
 
 
 def _from_query(call: Call, query: dict[str, str]) -> tuple[dict[str, Any], int | None]:
-    """The document that a query stands for, and how many items of a list are wanted."""
+    """The document of a query, and the number of items that a page of a list shall have, None where none is given."""
     size = None
     if call.asked.cursor is not None and SIZE_PARAMETER in query:
         text = query.pop(SIZE_PARAMETER)
@@ -151,7 +151,7 @@ def _from_query(call: Call, query: dict[str, str]) -> tuple[dict[str, Any], int 
 
 
 def _query_value(text: str, schema: dict[str, Any]) -> Any:
-    """A parameter's value: text as it stands, and anything else as in JSON."""
+    """The value of a parameter: text as it stands, any other value from JSON."""
     kinds = {each.get("type") for each in schema.get("anyOf", [schema])}
     if "string" in kinds:
         return text
@@ -159,7 +159,7 @@ def _query_value(text: str, schema: dict[str, Any]) -> Any:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    return text if value is None else value  # null is said by leaving the parameter away
+    return text if value is None else value  # for null, the parameter is left out
 
 
 def _request_key(scope: Scope, document: dict[str, Any]) -> IdempotencyKey | None:
@@ -176,9 +176,9 @@ def _request_key(scope: Scope, document: dict[str, Any]) -> IdempotencyKey | Non
 
 
 def _keyed(request: Request, key: IdempotencyKey | None, number: int) -> Request:
-    """A charge or commit with a key, unless it has one; the others have a name of their own.
+    """A charge or commit with a key, unless it has one already; holds and releases have a name of their own.
 
-    A charge's is made from that of the request, a commit's from its hold.
+    The key of a charge is made from that of the HTTP request, the key of a commit from its hold.
     """
     if isinstance(request, CommitRequest) and request.charge.key is None:
         charge = request.charge
@@ -191,7 +191,7 @@ def _keyed(request: Request, key: IdempotencyKey | None, number: int) -> Request
 
 
 def _as_at_first(given: Any, request: Request) -> Any:
-    """The answer as it was the first time: what is replayed by the request's own key is the very same request."""
+    """The answer as it was the first time: a charge that the HTTP request's key replays is the very same request."""
     if isinstance(request, ChargeRequest) and request.key is None and not isinstance(given, BudgetctlError):
         return given._replace(replayed=False)
     return given

@@ -90,7 +90,7 @@ def _query_parameters(call: Call) -> list[dict[str, Any]]:
 
 
 def _query_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema without null, which is said by leaving the parameter away; an array is sent as JSON."""
+    """The schema of a parameter, without null, for which it is left out; an array is sent as JSON."""
     given = next((each for each in schema.get("anyOf", []) if each.get("type") != "null"), schema)
     if given.get("type") == "array":
         return {"content": {"application/json": {"schema": given}}}
@@ -157,7 +157,7 @@ def _post(summary: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def page() -> str:
-    """The same for a person, without anything to fetch from elsewhere."""
+    """The description as a page of HTML, which fetches nothing from elsewhere."""
     parts = [
         "<!doctype html><meta charset=utf-8><title>budgetctl</title>",
         "<style>body{font:16px/1.5 system-ui;max-width:52rem;margin:2rem auto;padding:0 1rem}"

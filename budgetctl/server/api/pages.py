@@ -1,4 +1,4 @@
-"""Routes that are no operation of a store: health, metrics, the description of the interface, projects."""
+"""The routes that are no operation of a store: health, metrics, the description of the interface, projects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from budgetctl.wire.calls import PATH
 
 
 def page_routes(projects: Projects, list_projects: Callable[[], Sequence[str]]) -> list[Route]:
-    """The routes. All but health need a token; those that a browser shows take it as a password too."""
+    """The routes of health, metrics, the description and projects."""
 
     async def healthy(*_: object) -> Response:
         return respond(encoded({"status": "ok"}))
@@ -61,7 +61,7 @@ def _documentation() -> bytes:
 
 
 class Changes:
-    """Tells a client whether others have changed a project: two equal answers say that nobody has."""
+    """The endpoint by which a client learns of changes to a project: while its answer is the same, there were none."""
 
     def __init__(self, projects: Projects) -> None:
         self._projects = projects

@@ -1,4 +1,4 @@
-"""The two routes that litellm's own hosted client knows."""
+"""The two routes that litellm's hosted client knows."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from budgetctl.server.http import MAX_BULK_BODY, MAX_SMALL_BODY, Receive, Scope,
 from budgetctl.server.projects import Project, Projects
 
 _ANYBODY = "anybody"
-"""Who saves at a server without tokens."""
+"""The name that stands for a token at a server without tokens."""
 
 _CLOSING = {"connection": "close"}
 """litellm's client saves from many threads at once, and its pool now and then closes a connection that another thread
-has begun to use: that save is not answered, and nobody hears of it. With a connection each none is lost."""
+has begun to use: that save is lost, and nobody hears of it. With a connection for each save none is lost."""
 
 Act = Callable[[Project, str, dict[str, Any]], dict[str, Any]]
 
 
 class HostedEndpoint:
-    """What answers at one of them. `act` gets the project, the token's id and the posted document."""
+    """The endpoint of one of them. `act` gets the project, the id of the token and the posted document."""
 
     def __init__(self, act: Act, projects: Projects, bodies: Bodies, *, writes: bool) -> None:
         self._act = act

@@ -14,7 +14,7 @@ from budgetctl.server.tokens.token import Token
 
 
 class FileTokens:
-    """Tokens in a file of their own beside the stores, readable by its owner only."""
+    """Tokens in a file beside the stores, which only its owner can read."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,26 +22,26 @@ class FileTokens:
         self._tokens: dict[str, Token] = {}
 
     def tokens(self) -> list[Token]:
-        """All of them."""
+        """All tokens."""
         return list(self._loaded().values())
 
     def find(self, token_id: str) -> Token | None:
-        """The token of that id. What another process has changed counts at once."""
+        """The token of that id, also one that another process has only just added or revoked."""
         return self._loaded().get(token_id)
 
     def refresh(self) -> None:
-        """Nothing: `find` looks at the file."""
+        """Do nothing: `find` looks at the file."""
 
     def close(self) -> None:
-        """Nothing: no file stays open."""
+        """Do nothing: no file stays open."""
 
     def add(self, token: Token) -> None:
-        """Keep a new one."""
+        """Add a token."""
         with locked(self.path):
             self._write({**self._loaded(), token.token_id: token})
 
     def revoke(self, token_id: str, now_us: int) -> Token:
-        """Let it not be used from now on."""
+        """Revoke a token from now on. Raises `NotFoundError`."""
         with locked(self.path):
             tokens = dict(self._loaded())
             found = tokens.get(token_id)

@@ -1,6 +1,6 @@
-"""Tokens: who may use a server, for which project, and whether to change anything.
+"""Tokens: each lets its holder use a server for one project, to write or only to read.
 
-A token is `bctl_<id>_<secret>`; what is kept of the secret's 256 random bits is their SHA-256.
+A token is `bctl_<id>_<secret>`. Of the 256 random bits of the secret only their SHA-256 is kept.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ _ID_BYTES, _SECRET_BYTES = 5, 32
 
 
 class Token(NamedTuple):
-    """What is kept of a token. `digest` is the SHA-256 of its secret, in hexadecimal digits."""
+    """A token as it is kept. `digest` is the SHA-256 of its secret, in hexadecimal digits.
+
+    `created_us`, `expires_us` and `revoked_us` are microseconds since 1970.
+    """
 
     token_id: str
     project: str
@@ -26,7 +29,7 @@ class Token(NamedTuple):
     revoked_us: int | None = None
 
     def fault(self, secret: str, now_us: int) -> str | None:
-        """Why it cannot be used with this secret, or None when it can."""
+        """The reason why the token cannot be used with a secret now, or None where it can."""
         given = hashlib.sha256(secret.encode()).hexdigest()
         if not hmac.compare_digest(given, self.digest):
             return "the token is not known"
@@ -38,38 +41,38 @@ class Token(NamedTuple):
 
 
 class TokenStore(Protocol):
-    """Where the tokens of a server are kept."""
+    """The tokens of a server, wherever they are kept."""
 
     def tokens(self) -> list[Token]:
-        """All of them, also those that cannot be used any more, oldest first."""
+        """All tokens, also those that cannot be used any more, oldest first."""
 
     def find(self, token_id: str) -> Token | None:
-        """The token of that id, as of the last `refresh` at least. It is asked for at each request, and never waits."""
+        """The token of that id, as of the last `refresh` at least. Every request calls it, and it never waits."""
 
     def refresh(self) -> None:
-        """Read what others have changed, where `find` does not. A server does so every second."""
+        """Read the tokens again, where `find` does not. A server calls it every second."""
 
     def close(self) -> None:
-        """Let go of connections. They are opened again on the next use."""
+        """Close connections. They are opened again on the next use."""
 
     def add(self, token: Token) -> None:
-        """Keep a new one."""
+        """Add a token."""
 
     def revoke(self, token_id: str, now_us: int) -> Token:
-        """Let it not be used from now on. Raises `NotFoundError`; one that is revoked stays as it is."""
+        """Revoke a token from now on. Raises `NotFoundError`; one that is revoked already stays as it is."""
 
 
 def new_token(
     project: str, now_us: int, *, read_only: bool = False, expires_us: int | None = None
 ) -> tuple[Token, str]:
-    """A token, and the text that its holder shows. The text is not kept."""
+    """A new token, and its text, which is given to its holder and not kept."""
     token_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     digest = hashlib.sha256(secret.encode()).hexdigest()
     return Token(token_id, project, digest, read_only, now_us, expires_us), f"{_PREFIX}_{token_id}_{secret}"
 
 
 def parse_token(text: str) -> tuple[str, str] | None:
-    """The id and the secret of a token's text, if it looks like one."""
+    """The id and the secret in the text of a token; None where the text is not of that form."""
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
     return (token_id, secret) if prefix == _PREFIX and token_id and secret and text.isascii() else None
