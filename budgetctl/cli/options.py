@@ -1,4 +1,4 @@
-"""The arguments and options that several commands take."""
+"""Arguments and options that several commands take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_DIGITS = 15
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """A parser of whole numbers from `minimum` up to what a store can count."""
+    """A parser of whole numbers from `minimum` up to the most that a store can count."""
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and int(text) >= minimum):

@@ -1,7 +1,7 @@
-"""What every command shares: the options for project, store and output, and the session they make.
+"""The options of every command, for project, store and output, and the session that they make.
 
-`command` gives a function these options. They are accepted before and after the command's name; what is
-given after it wins, and the environment is asked last.
+`command` gives a function these options. They are accepted before and after the command's name. An option after it
+goes before one in front of it, and the environment comes last.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ SHARED_OPTIONS: dict[str, Any] = {
 
 
 class Session:
-    """One run of a command: where its budgets are, and where its results go."""
+    """The session of one command: its project, its store, and its output."""
 
     def __init__(self, project: str, location: str | None, wait_s: float, output: Output, place: Sequence[str]) -> None:
         self.project = project
@@ -71,13 +71,13 @@ class Session:
         self._place = place
 
     def __enter__(self) -> Session:
-        """Begin; nothing is opened yet."""
+        """Begin the session, without opening the store."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Let go of the store, and tell what was noticed on the way: an error in JSON stands alone on stderr."""
+        """Close the store, and print the warnings so far, unless an error in JSON has to stand alone on stderr."""
         from budgetctl.cli.problems import warn
 
         self.close()
@@ -86,7 +86,7 @@ class Session:
         if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
             import shlex
 
-            # A command to type means the project and the store of this one.
+            # The command of a hint is to be for the project and the store of this session.
             error.hint = " ".join([str(error.hint), *map(shlex.quote, self._place)])
 
     @cached_property
@@ -104,19 +104,19 @@ class Session:
         return manager
 
     def close(self) -> None:
-        """Let go of the store. What is asked next opens it again."""
+        """Close the store. The next use opens it again."""
         if "store" in self.__dict__:
             self.store.close()
 
     def note(self, message: str) -> None:
-        """A remark for a person, beside the result."""
+        """Note a remark for a person, beside the result."""
         from budgetctl.cli.problems import note
 
         if self.output.format == "table" and not self.output.quiet:
             note(message)
 
     def progress(self, items: Sequence[Item], what: str) -> Iterable[Item]:
-        """The items, one after the other; on a terminal with a bar of how many of them are done."""
+        """The items, one after the other; on a terminal with a bar of the share that is done."""
         if self.output.format != "table" or self.output.quiet or not sys.stderr.isatty():
             return items
         from budgetctl.cli.drawing import draw_progress
@@ -124,7 +124,7 @@ class Session:
         return draw_progress(items, what, color=self.output.color)
 
     def confirm(self, action: str, command: str) -> None:
-        """Ask before something that cannot be taken back. Without a terminal to ask on, `--yes` is needed."""
+        """Ask before an action that cannot be taken back. Without a terminal to ask on, `--yes` is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise InvalidValueError(
                 f"cannot ask whether to {action}: there is no terminal", hint=f"budgetctl {command} --yes"
@@ -132,7 +132,7 @@ class Session:
         sys.stderr.write(f"{printable(action[0].upper() + action[1:])}? [y/N] ")
         sys.stderr.flush()
         answer = sys.stdin.readline()
-        if not answer:  # Ctrl-D leaves the cursor on the line
+        if not answer:  # after Ctrl-D the cursor is still on the line
             sys.stderr.write("\n")
         if answer.strip().lower() not in ("y", "yes"):
             self.note("nothing was changed")
@@ -140,7 +140,7 @@ class Session:
 
 
 def command(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as a command for Typer: with the shared options, and called with a `Session` for them.
+    """The function as a command for Typer: with the shared options, instead of which it is called with a `Session`.
 
     A parameter that is a named tuple stands for the options that are its fields, which several commands share.
     """
@@ -159,7 +159,7 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
     ]
     user = signature.parameters.get("user")
     if user is not None:
-        # Optional to the parser, since --user may stand for it.
+        # Optional for the parser, since --user may stand for it.
         own[own.index(user)] = user.replace(default=None)
         shared.append(
             inspect.Parameter("user_option", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=UserOption)
@@ -193,7 +193,7 @@ def _is_group(annotation: Any) -> bool:
 
 
 def _options_of(group: Any) -> list[inspect.Parameter]:
-    """A parameter for each field of a named tuple of options, none of which has to be given."""
+    """A parameter for each field of a named tuple of options, all of which may be left out."""
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
         for name, annotation in get_type_hints(group, include_extras=True).items()
@@ -201,7 +201,7 @@ def _options_of(group: Any) -> list[inspect.Parameter]:
 
 
 def examples(text: str | None) -> list[str]:
-    """The command lines in a command's help: what follows `$ ` at the beginning of a line."""
+    """The command lines in a command's help, each behind `$ ` at the beginning of a line."""
     lines = map(str.strip, (text or "").splitlines())
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
@@ -211,7 +211,7 @@ def _default(annotation: Any) -> Any:
 
 
 def _place_user(values: dict[str, Any], option: str | None) -> None:
-    """Let `--user` stand for the first argument; what stands there is then the second one."""
+    """Let `--user` stand for the first argument; the argument in its place is then the second one."""
     if option is None:
         return
     if "command" in values:
@@ -230,7 +230,7 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
         return before.get(name) if after.get(name) is None else after[name]
 
     def setting(name: str, variable: str) -> Any:
-        """An option, also an empty one, which is an error; or the environment, where empty means unset."""
+        """The value of an option, also an empty one, which is an error; or of a variable, where empty means unset."""
         return os.environ.get(variable) or None if given(name) is None else given(name)
 
     def flag(name: str) -> bool:

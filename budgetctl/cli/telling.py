@@ -1,4 +1,4 @@
-"""Telling of thresholds that are crossed: to whoever reads the list, or to a command that is run for each."""
+"""Telling of thresholds that are crossed: by a list, or to a command that is run for each of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIMEOUT_S = 30
 class Telling:
     """One run over the crossings of a project. `command` gets each of them; without one, they are printed.
 
-    `failed` says of each that could not be handed over whose it is, and why.
+    `failed` has the user of each crossing that could not be handed over, and the reason.
     """
 
     def __init__(self, manager: BudgetManager, command: list[str] | None) -> None:
@@ -32,7 +32,7 @@ class Telling:
         self._printed: list[Crossing] = []
 
     def crossings(self) -> Iterator[Crossing]:
-        """The crossings that were handed over, or are to be printed. Each is claimed: one tells at a time."""
+        """The crossings that were handed over, or are to be printed. Each is claimed, so that one process tells it."""
         for crossing in self._manager.crossings():
             if not self._manager.claim(crossing):
                 continue
@@ -43,13 +43,13 @@ class Telling:
             yield crossing
 
     def finish(self) -> None:
-        """Note as told what was printed, once it is out of our hands: whatever ends this before has it told again."""
+        """Note the printed crossings as told, once they are written: an end before that has them told again."""
         sys.stdout.flush()
         for crossing in self._printed:
             self._manager.tell(crossing)
 
     def _hand_over(self, command: list[str], crossing: Crossing) -> bool:
-        """Hand a crossing over, and note it as told; one that fails is for the next time."""
+        """Hand a crossing over to the command, and note it as told; a failed one is left for the next run."""
         document = crossing_document(crossing)
         reason = _handed_over(command, document)
         if reason is None:
@@ -61,7 +61,7 @@ class Telling:
 
 
 def words_of(program: str) -> list[str]:
-    """The words of a command line, without a shell. Raises `InvalidValueError`."""
+    """The words of a command line, split without a shell. Raises `InvalidValueError`."""
     try:
         words = shlex.split(program)
     except ValueError as error:
@@ -72,7 +72,7 @@ def words_of(program: str) -> list[str]:
 
 
 def _handed_over(command: list[str], document: Document) -> str | None:
-    """Run the command, and say why it failed, if it did. What it prints is not budgetctl's output."""
+    """Run the command, and return the reason if it failed. Its stdout is thrown away: it is not budgetctl's output."""
     try:
         ended = subprocess.run(
             command, input=dumps(document), text=True, timeout=_TIMEOUT_S, check=False, stdout=subprocess.DEVNULL

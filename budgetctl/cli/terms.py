@@ -1,4 +1,4 @@
-"""The options that say how a limit is kept, as groups that several commands take."""
+"""The options for the terms of a limit, as groups that several commands take."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from budgetctl.errors import InvalidValueError
 
 
 class Window(NamedTuple):
-    """How long a limit's windows are, and where they begin."""
+    """The options for the windows of a limit: their length, alignment and zone."""
 
     duration: options.Duration = None
     align: options.Align = None
@@ -17,7 +17,7 @@ class Window(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The terms of a budget, beside its amount."""
+    """The options for the terms of a budget beside its amount."""
 
     duration: options.Duration = None
     align: options.Align = None
@@ -27,7 +27,7 @@ class Terms(NamedTuple):
 
 
 def stated_amount(amount: str | None, budget: str | None, *, hint: str | None = None) -> str | None:
-    """What was given as AMOUNT or as --budget, None where nothing was. Raises `InvalidValueError` for both."""
+    """The amount that was given as AMOUNT or as --budget, None without one. Raises `InvalidValueError` for both."""
     if amount is not None and budget is not None:
         raise InvalidValueError(f"two amounts were given: {amount!r} and --budget {budget!r}", hint=hint)
     return amount if budget is None else budget

@@ -17,7 +17,7 @@ CROSSING_FIELDS = "user limit threshold used_percent spent amount topped_up rema
 
 
 def crossing_document(crossing: Crossing) -> dict[str, Any]:
-    """That a threshold of a limit is crossed; `user` is null for the project's."""
+    """The document of a threshold of a limit that is crossed; `user` is null for the project's."""
     limit = crossing.standing.limit
     return {
         "user": crossing.standing.user or None,

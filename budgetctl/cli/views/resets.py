@@ -13,12 +13,12 @@ RESET_FIELDS = "user spent window_start window_end reset_at".split()
 
 
 def reset_document(reset: Reset) -> dict[str, Any]:
-    """A reset, and what the closed window had spent; `user` is null for the project's."""
+    """The document of a reset, with the window that it closed; `user` is null for the project's."""
     return {"user": reset.user or None, **closed_document(reset.closed), "reset_at": rfc3339(reset.at_us)}
 
 
 def closed_document(closed: ClosedWindow) -> dict[str, Any]:
-    """A window that was closed, and what was spent in it."""
+    """The document of a window that was closed, and the money that was spent in it."""
     return {
         "spent": closed.spent,
         "window_start": rfc3339(closed.start_us),
@@ -35,5 +35,5 @@ RESET_COLUMNS = (
 
 
 def was_reset(reset: Reset) -> str:
-    """What `reset` did."""
+    """The sentence for a reset."""
     return f"{reset.user}: reset; {format_usd(reset.closed.spent)} was spent"

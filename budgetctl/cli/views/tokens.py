@@ -16,7 +16,7 @@ TOKEN_FIELDS = "id project read_only status created_at expires_at revoked_at".sp
 
 
 def token_document(token: Token, now_us: int) -> dict[str, Any]:
-    """A token of the server; never what it is made of."""
+    """The document of a token of a server, without its digest."""
     expired = token.expires_us is not None and token.expires_us <= now_us
     return {
         "id": token.token_id,
