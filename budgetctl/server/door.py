@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from starlette.responses import Response
 
@@ -48,21 +48,22 @@ class Right(Enum):
 class Visitor(NamedTuple):
     """The sender of a request. Without a token it is anybody, who may use any project.
 
-    `token_id` names the token. `project` is the project that the token is for, None where any is allowed. `noted` has
-    the fields of the request's line in the log.
+    `token_id` names the token. `project` is the project that the token is for, None where any is allowed.
     """
 
     token_id: str | None
     project: str | None
-    noted: dict[str, Any]
 
-    def enter(self, asked: str | None) -> str:
+    def enter(self, scope: Scope, asked: str | None) -> str:
         """The project that a request asks for, by default the token's, which is noted. Raises `NotAuthorisedError`."""
         name = self.project or DEFAULT_PROJECT if asked is None else check_project(asked)
         if self.project is not None and name != self.project:
             raise NotAuthorisedError(f"the token is for another project than {name!r}")
-        self.noted["project"] = name
+        scope["budgetctl"]["project"] = name
         return name
+
+
+ANYBODY = Visitor(None, None)
 
 
 class Route(NamedTuple):
@@ -103,19 +104,18 @@ class Door:
         Raises `UnknownTokenError` where there is no token that can be used, and `NotAuthorisedError` where the right
         is to write and the token is for reading only.
         """
-        noted = scope["budgetctl"]
         if right is Right.HEALTH:
-            return Visitor(None, None, noted)
+            return ANYBODY
         token = self._token(header(scope, b"authorization"), is_password_allowed=right is Right.LOOK)
         connection = scope.get(CONNECTION)
         if connection is not None:
             connection.admit()
         if token is None:
-            return Visitor(None, None, noted)
-        noted["token"] = token.token_id
+            return ANYBODY
+        scope["budgetctl"]["token"] = token.token_id
         if token.read_only and right is Right.WRITE:
             raise NotAuthorisedError("the token may only read", hint="budgetctl token create")
-        return Visitor(token.token_id, token.project, noted)
+        return Visitor(token.token_id, token.project)
 
     def _token(self, authorization: bytes | None, *, is_password_allowed: bool) -> Token | None:
         """The token in a header, which can be used; None where the door stands open. Raises `UnknownTokenError`."""

@@ -62,7 +62,7 @@ class Endpoint:
             async with reading as document:
                 if not isinstance(document.get(PROJECT_PARAMETER, ""), str):
                     raise InvalidValueError(f"{PROJECT_PARAMETER} must be text")
-                name = visitor.enter(document.pop(PROJECT_PARAMETER, None))
+                name = visitor.enter(scope, document.pop(PROJECT_PARAMETER, None))
                 if reading.is_big:
                     asked, key = await self._projects.run(self._read_request, scope, document)
                 else:
@@ -71,7 +71,7 @@ class Endpoint:
                     write = self._queued if call.kind == "queue" else self._written
                     return await self._answer(project, await write(project, asked, key))
         query = read_query(scope)
-        name = visitor.enter(query.pop(PROJECT_PARAMETER, None))
+        name = visitor.enter(scope, query.pop(PROJECT_PARAMETER, None))
         document, size = _from_query(call, query)
         with await self._projects.use(name) as project:
             return await self._answer(project, await project.call(_read, call, project, document, size))

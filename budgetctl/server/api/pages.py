@@ -68,7 +68,7 @@ class Changes:
 
     async def __call__(self, visitor: Visitor, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
-        name = visitor.enter(read_query(scope).get(PROJECT_PARAMETER))
+        name = visitor.enter(scope, read_query(scope).get(PROJECT_PARAMETER))
         with await self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}

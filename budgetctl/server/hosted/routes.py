@@ -40,7 +40,7 @@ class HostedEndpoint:
             asked = document.get("project_name")
             if not isinstance(asked, str):
                 raise InvalidValueError('the body needs "project_name": the name of the project')
-            name = visitor.enter(asked)
+            name = visitor.enter(scope, asked)
             with await self._projects.use(name) as project:
                 project.has_saves |= self._writes
                 body = await project.call(self._answer, project, visitor.token_id or _ANYBODY, document)
