@@ -234,11 +234,13 @@ class _Stream:
                 value, end = _SCAN(self._text, self._at)
             except (JSONDecodeError, StopIteration) as found:
                 error, end = found, len(self._text)
-            if _end_of(_OF_NUMBER, self._text, end) < len(self._text) or not self._fill():
-                if error is not None:
-                    raise ValueError("a value is missing, or has no end") from error
-                self._at = end
-                return value
+            begin = self._at
+            if _end_of(_OF_NUMBER, self._text, end) == len(self._text) and self._fill():
+                continue
+            if error is not None:
+                raise ValueError("a value is missing, or has no end") from error
+            self._at += end - begin  # where there was no more to read, the text before the value is gone all the same
+            return value
 
     def _next(self) -> str:
         """The next character that is no blank; an empty text at the end."""
