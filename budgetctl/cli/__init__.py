@@ -1,4 +1,4 @@
-"""The command line: parse, call `BudgetManager`, hand the answer to the output."""
+"""The command line: it parses, calls `BudgetManager`, and hands the answer to the output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 PROGRAM = "budgetctl"
 COMPLETE_VARIABLE = "_BUDGETCTL_COMPLETE"
-"""Set by a shell that asks for completions instead of running a command."""
+"""The environment variable that a shell sets to ask for completions, instead of running a command."""
 
 _INTERRUPTED = 130
 
@@ -18,7 +18,7 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code. The only place where errors become text and codes."""
     if arguments is None:
-        # As a program: it ends before there is anything to collect, and looking costs 7 ms of every start.
+        # As a program: it ends before there is garbage to collect, and looking for it costs 7 ms of every start.
         gc.disable()
         arguments = sys.argv[1:]
     _prepare_streams()
@@ -31,23 +31,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except OSError:
-        # A closed pipe or a full device: what was done is done, and nobody is there to be told.
+        # A closed pipe or a full device: the work is done, and nobody is there to be told.
         code = 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 
 def _show_warning(message: object, *_: object) -> None:
-    """What the library warns of, as one of the program's own warnings."""
+    """Show a warning of the library as one of the program."""
     from budgetctl.cli.problems import warn
 
     warn(message)
 
 
 def _prepare_streams() -> None:
-    """Make stdin, stdout and stderr usable, whatever the caller has left of them.
+    """Make stdin, stdout and stderr usable, also those that the caller has closed.
 
-    One that was closed is replaced before anything else is opened, which would take its number.
+    A closed one is replaced before any file is opened, which would take its number.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -59,7 +59,7 @@ def _prepare_streams() -> None:
 
 
 def _prepare_waiting() -> None:
-    """Have the system keep how programs have ended that are run from here: a caller may have told it not to."""
+    """Have the system keep the exit codes of programs that are run from here: a caller may have told it not to."""
     import signal
 
     if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
@@ -75,7 +75,7 @@ def _run(arguments: Sequence[str]) -> int:
     program = root_command()
 
     def own() -> Sequence[str]:
-        """The arguments without those of a program that is run."""
+        """The arguments without the command line of a program that is run."""
         return arguments[: len(arguments) - program.foreign]
 
     try:
@@ -87,7 +87,7 @@ def _run(arguments: Sequence[str]) -> int:
         report_usage(error, own())
         failure = error.exit_code
     except OSError as error:
-        if error.filename is None:  # it was not opening a file that failed, but writing the output
+        if error.filename is None:  # opening a file has not failed, but writing the output
             raise
         unavailable = system_error(error)
         report(unavailable, own())
@@ -96,7 +96,7 @@ def _run(arguments: Sequence[str]) -> int:
         report_bug(error, own())
         failure = 1
     else:
-        # What Typer makes of Ctrl-C; of a command that runs another one, it is what that has ended with.
+        # Typer's own code for Ctrl-C; from a command that runs another one, it is that one's exit code.
         if code == _INTERRUPTED and not program.least_failure:
             report_interrupt(arguments)
         return code if isinstance(code, int) else 0

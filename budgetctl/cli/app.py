@@ -1,4 +1,4 @@
-"""The program: its commands by name, of which only the one that is asked for is imported."""
+"""The program: the table of its commands, of which only the one that is run is imported."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ COMMANDS: dict[str, dict[str, tuple[str, str]]] = {
 }
 """Heading of the help → command → module in `budgetctl.cli.commands`, and the command's line in the help.
 
-The module holds a function, or a dictionary of sub-commands, of its own name.
+The module holds a function, or a dictionary of sub-commands, of the module's name.
 """
 
 _MODULES = {name: module for section in COMMANDS.values() for name, (module, _) in section.items()}
 _LINES = {name: line for section in COMMANDS.values() for name, (_, line) in section.items()}
 
 _WRAPPERS = frozenset({"run"})
-"""The commands that run another one."""
+"""The commands that run another program."""
 
 ALIASES = {
     "list-users": "list",
@@ -99,7 +99,7 @@ ALIASES = {
     "response-json": "response",
     "file": "response",
 }
-"""What people type first, for commands and (without the dashes) options. They work, and no help shows them."""
+"""Names that people try first, of commands and (without the dashes) of options. They work, and no help shows them."""
 
 _NEGATIVE = re.compile(r"-[\d.$].*")
 """What looks like an option and is an amount."""
@@ -171,7 +171,7 @@ class Command(TyperCommand):
             raise
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """`[OPTIONS] USER [AMOUNT]`: the metavar of an argument says itself whether it may be left out."""
+        """`[OPTIONS] USER [AMOUNT]`: the metavar of an argument shows whether it may be left out."""
         return ["[OPTIONS]", *(str(param.metavar) for param in self.get_params(ctx) if _heading(param) == "Arguments")]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
@@ -192,16 +192,16 @@ def _refuse_negative(ctx: Any, text: str) -> None:
 
 
 class Wrapper(Command):
-    """A command that runs another one, whose words follow the user: what looks like an option there is not ours.
+    """A command that runs another program, whose command line follows the user: options there are the program's.
 
-    As with `timeout` and `env`, failures of its own have codes that few programs end with, so that a caller can tell
-    them from those of the program that was run.
+    As with `timeout` and `env`, its own failures have exit codes that few programs use, so that a caller can tell them
+    from those of the program.
     """
 
     least_failure = 125
 
     def make_parser(self, ctx: Any) -> Any:
-        """The parser, which leaves the other command's words alone."""
+        """The parser, which leaves the command line of the program alone."""
 
         def note(words: int) -> None:
             ctx.find_root().command.foreign = words
@@ -222,24 +222,24 @@ class Group(TyperGroup):
 
 
 class Program(TyperGroup):
-    """The group of all commands, which are found in the table and imported when they are needed."""
+    """The group of all commands. A command is found in the table, and imported when it is needed."""
 
     least_failure = 0
-    """The lowest exit code with which the command that is asked for may fail."""
+    """The lowest exit code with which the command that is run may fail."""
 
     foreign = 0
-    """How many of the last words of the command line are another program's."""
+    """The number of last words of the command line that are another program's."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = dict.fromkeys(_MODULES)  # type: ignore[assignment]  # for suggestions, by name
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """The names, in the order of the help."""
+        """The names of all commands, in the order of the help."""
         return list(_MODULES)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        """Import the command. None for one that does not exist."""
+        """Import the command of that name. None where there is none."""
         module = _MODULES.get(cmd_name)
         if module is None:
             return None
@@ -247,19 +247,19 @@ class Program(TyperGroup):
         return _group(cmd_name, target) if isinstance(target, dict) else _command(cmd_name, target)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command, and note how it fails: errors are turned into codes where it is not known any more."""
+        """Find the command, and note its lowest failure for `main`, where the command is not known any more."""
         name, found, rest = super().resolve_command(ctx, args)
         self.least_failure = getattr(found, "least_failure", 0)
         return name, found, rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write examples, the help, and what the program's exit codes say."""
+        """Write examples, the help, and the meaning of exit codes."""
         _write_examples(formatter, _EXAMPLES)
         super().format_help(ctx, formatter)
         _write_list(formatter, "Exit codes", EXIT_CODES.items())
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Write the commands under their headings, from the table: nothing is imported for it."""
+        """Write the commands under their headings, from the table, which needs no import."""
         width = max(map(len, _MODULES))
         for heading, section in COMMANDS.items():
             _write_list(formatter, heading, ((name.ljust(width), line) for name, (_, line) in section.items()))

@@ -1,4 +1,4 @@
-"""What is printed, piece by piece: documents, columns of tables of them, texts that do nothing to a terminal."""
+"""The pieces of output: documents as JSON, columns of tables, and texts that do nothing to a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Document = Mapping[str, Any]
 
 _ACTING = re.compile(
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff"
-    # What has no look of its own makes a name seem another: it turns the order of letters, or hides among them.
+    # Invisible characters make a name look like another one: they turn the order of letters, or hide among them.
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
     "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
@@ -21,7 +21,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def printable(text: str) -> str:
-    """The text without characters that would act on a terminal, or hide: names come from files and responses too."""
+    """The text without characters that act on a terminal, or hide: a name may come from a file or a response."""
     return _without_acting(text, lambda _: "\N{REPLACEMENT CHARACTER}")
 
 
@@ -32,13 +32,13 @@ def _without_acting(text: str, instead: Callable[[str], str]) -> str:
 
 
 def _joins(found: re.Match[str]) -> bool:
-    """Whether it stands among letters or pictures that are written with it: in ASCII nothing is."""
+    """Whether the match is a joiner of two letters or pictures that are written with it; in ASCII there are none."""
     before, after = found.string[found.start() - 1 : found.start()], found.string[found.end() : found.end() + 1]
     return found[0] in _JOINERS and before > "\x7f" and after > "\x7f"
 
 
 def dumps(value: Any, indent: str | None = None) -> str:
-    """JSON in which amounts are numbers that print exactly: `json` itself would pass them through a float."""
+    """A document as JSON, with amounts as numbers that print exactly: `json` itself would pass them through a float."""
     if isinstance(value, Picodollars):
         return to_text(value)
     if isinstance(value, Mapping):
@@ -46,7 +46,7 @@ def dumps(value: Any, indent: str | None = None) -> str:
         return _enclose("{}", items, indent)
     if isinstance(value, (list, tuple)):
         return _enclose("[]", [dumps(item, _deeper(indent)) for item in value], indent)
-    # `json` leaves some as they are, though a terminal acts on them or no encoding has them.
+    # `json` leaves some characters as they are, though a terminal acts on them or no encoding has them.
     return _without_acting(json.dumps(value, ensure_ascii=False), lambda character: json.dumps(character)[1:-1])
 
 
@@ -62,7 +62,7 @@ def _enclose(brackets: str, items: list[str], indent: str | None) -> str:
 
 
 class Column(NamedTuple):
-    """A column of a table: its heading and the text of a document's cell.
+    """A column of a table: its heading, and the function that makes the text of a cell from a document.
 
     A number is aligned to the right. A name may be cut where the terminal is too narrow; nothing else is. Columns that
     may be `dropped` there are left out, those of the highest number first.

@@ -1,4 +1,4 @@
-"""What a shell may complete beyond commands and options."""
+"""Completions for a shell beside commands and options: names of users."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def token_names(context: typer.Context, incomplete: str) -> Iterator[str]:
 
 
 def users(context: typer.Context, incomplete: str) -> Iterator[str]:
-    """The users of the project whose names begin so; none where the project cannot be read."""
+    """The users of the project whose names begin with the text; none where the project cannot be read."""
     from budgetctl.cli.cells import printable
     from budgetctl.cli.session import open_session
 
@@ -39,7 +39,7 @@ def users(context: typer.Context, incomplete: str) -> Iterator[str]:
     with suppress(BudgetctlError), open_session(before, context.params) as session:
         with suppress(BudgetctlError):
             yield session.store.budget(incomplete).user
-        # In the order of names, those that begin with a text follow right behind it.
+        # In the order of names, those that begin with a text come right behind the text itself.
         names = (budget.user for budget in session.store.budgets(after=incomplete))
         found = islice(takewhile(lambda name: name.startswith(incomplete), names), _MOST)
         yield from (name for name in found if printable(name) == name)

@@ -28,7 +28,7 @@ class CostOptions(NamedTuple):
     provider: options.Provider = None
 
     def ways(self) -> dict[str, bool]:
-        """The ways to state a cost, and whether each was used. A response may come with the text that was sent."""
+        """The ways to state a cost, and whether each is used. A response may come with the text that was sent."""
         texts = [self.output_text, self.output_file]
         if self.response is None:
             texts += [self.input_text, self.input_file]
@@ -41,9 +41,9 @@ class CostOptions(NamedTuple):
 
 
 def price_of(given: CostOptions, on_unknown_price: str | None = None) -> Price:
-    """The price of what was given. Raises `InvalidValueError` unless it was given in exactly one way.
+    """The price of the stated cost. Raises `InvalidValueError` unless it is stated in exactly one way.
 
-    `on_unknown_price` is what to do when nobody knows it: `error`, `record`, or an amount to charge.
+    `on_unknown_price` applies where nobody knows the price: `error`, `record`, or an amount to charge.
     """
     instead = None if on_unknown_price in (None, "error") else _amount_instead(str(on_unknown_price))
     try:
@@ -102,7 +102,7 @@ def _price_of(given: CostOptions) -> Price:
 
 
 def _price_of_response(given: CostOptions, source: str) -> Price:
-    """The price of a saved response; of one that does not say what was used, by its text and the one that was sent."""
+    """The price of a saved response; of one that states no usage, by its text and the text that was sent."""
     from budgetctl.pricing import price_partial, price_response, read_usage
     from budgetctl.pricing.reading.partial import UncountedStreamError
 
@@ -119,7 +119,7 @@ def _price_of_response(given: CostOptions, source: str) -> Price:
 
 
 def text_of(text: str | None, file: str | None, which: str) -> str:
-    """A text that is given itself or as a file."""
+    """A text that is given as such, or as the name of a file."""
     if text is not None and file is not None:
         raise InvalidValueError(f"--{which}-text and --{which}-file were given: give one of them")
     return read_text(file) if file is not None else text or ""

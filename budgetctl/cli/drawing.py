@@ -21,7 +21,7 @@ _MIN_NAME_WIDTH, _NAME_WIDTH = 8, 16
 """How much of a name is left at least: in the end, and before a column is left out."""
 
 PADDING = 2
-"""How many spaces stand between two columns."""
+"""The number of spaces between two columns."""
 
 
 def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *, color: bool, is_paged: bool) -> None:
@@ -45,14 +45,14 @@ def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *
 
 
 def draw_progress(items: Sequence[Item], what: str, *, color: bool) -> Iterator[Item]:
-    """The items, and on stderr a bar of how many of them are done, which is gone at the end."""
+    """The items, with a bar on stderr of the share that is done, which is removed at the end."""
     from rich.progress import track
 
     yield from track(items, what, console=open_console(sys.stderr, color=color), transient=True)
 
 
 def bar(console: Console, part: int, whole: int, width: int, style: str) -> Text:
-    """A bar of which `part` of `whole` is filled: at least a cell of what is more than nothing."""
+    """A bar of which `part` of `whole` is filled: at least a cell of any part above zero."""
     full, empty = ("█", "░") if console.encoding.startswith("utf") else ("#", ".")
     filled = max(min(part * width // whole, width), 1) if part > 0 else 0
     return Text.assemble((full * filled, style), (empty * (width - filled), "bright_black"))
@@ -78,7 +78,7 @@ def _needed(columns: Sequence[Column], page: Sequence[Document], available: int)
 
 
 def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available: int) -> list[int]:
-    """The columns' widths. Where they do not fit, names are cut, the widest first; numbers and times never."""
+    """The widths of the columns. Where they do not fit, names are cut, the widest first; numbers and times never."""
     widths = [
         max(cell_len(column.heading), *(row[index].cell_len for row in rows)) for index, column in enumerate(columns)
     ]
@@ -92,7 +92,7 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available
 
 
 def _line(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:
-    """The cells side by side, each in its width. Only some versions of rich pad the edge of their own tables."""
+    """A line of cells, each in its width. Tables of rich are no use for it: only some versions pad their edge."""
     for cell, column, width in zip(cells, columns, widths, strict=True):
         cell.truncate(width, overflow="ellipsis")
         cell.align("right" if column.is_number else "left", width)
@@ -106,15 +106,15 @@ def _style(column: Column, document: Document) -> str:
 
 
 class _Console(Console):
-    """A console that leaves it to its caller what a closed pipe means."""
+    """A console that leaves a closed pipe to its caller."""
 
     def on_broken_pipe(self) -> None:
-        """Pass the error on."""
+        """Raise the error again."""
         raise BrokenPipeError
 
 
 def open_console(stream: IO[str], *, color: bool) -> Console:
-    """A console on the stream, as wide as the terminal."""
+    """A console on a stream, as wide as the terminal."""
     return _Console(
         file=stream,
         force_terminal=color,

@@ -1,4 +1,4 @@
-"""A command inside a budget: what allows it, what it finds in its environment, and the charge of what it reports."""
+"""Running a command inside a budget: its hold, its environment, and the charge that its report leads to."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from budgetctl.manager.guarding import GuardedCall
 
 _RESPONSE = re.compile(r"""\s*(?:[{\["]|data:|event:|id:|retry:|:)""")
-"""How a saved response or stream begins, and no amount."""
+"""The beginnings of saved responses and streams, which no amount has."""
 
 
 class Wanted(NamedTuple):
-    """Who is to pay for the command, and how much is to be set aside while it runs, for how long and by which id.
+    """The payer of a command, and the hold that is wanted while it runs.
 
-    Without an amount in US dollars nothing is set aside. The charge gets the note, and the model where the report does
-    not say it.
+    `amount` is in US dollars; without one, nothing is set aside. The charge gets the note, and the model where the
+    report names none.
     """
 
     user: str
@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
 
 
 class _Guard(NamedTuple):
-    """Who pays for the command, and the call that has money set aside for it, if any has."""
+    """The payer of a command, and the guarded call that has money set aside for it, None where none has."""
 
     user: str
     call: GuardedCall | None
@@ -60,7 +60,7 @@ class _Guard(NamedTuple):
 
     @property
     def hold(self) -> Hold | None:
-        """The money that is set aside."""
+        """The hold, None where no money is set aside."""
         return None if self.call is None else self.call.hold
 
 
@@ -70,7 +70,7 @@ def run_guarded(session: Session, command: Sequence[str], wanted: Wanted, result
     The charge is written to `result_file` as JSON: stdout is the command's.
 
     Raises `CannotRunError` when it cannot be started, `OverBudgetError` when it is not allowed, and the errors of
-    reading, pricing and charging what it has reported.
+    reading, pricing and charging the report.
     """
     from budgetctl.cli.relay import Relay
 
@@ -113,9 +113,9 @@ def _write(path: Path, text: str) -> None:
 
 @contextmanager
 def _private_file(user: str) -> Iterator[Path]:
-    """A file that is not there yet, in a directory that nobody else can look into.
+    """The path of a file that is not there yet, in a directory that nobody else can look into.
 
-    Both are removed in the end, unless something was written and then anything failed: it says what the user owes.
+    Both are removed in the end, unless a report was written and then an error came: the report says what the user owes.
     """
     import tempfile
 
@@ -132,14 +132,14 @@ def _private_file(user: str) -> Iterator[Path]:
     except BaseException as error:
         if not report.exists():
             shutil.rmtree(directory, ignore_errors=True)
-        elif not isinstance(error, BudgetctlError):  # which says it by itself
+        elif not isinstance(error, BudgetctlError):  # the error says it by itself
             warn(f"{user} may not be charged: what the command reported is kept in {report}")
         raise
     shutil.rmtree(directory, ignore_errors=True)
 
 
 def _allow(session: Session, wanted: Wanted) -> GuardedCall | None:
-    """The call that has the amount set aside. Without an amount, none: then it is enough that something is left."""
+    """The guarded call that has the amount set aside. Without an amount it is None, and money must be left."""
     from budgetctl.ledger.decisions import refusal
     from budgetctl.manager.enforcement import DEFAULT_TTL
     from budgetctl.manager.guarding import GuardedCall
@@ -148,7 +148,7 @@ def _allow(session: Session, wanted: Wanted) -> GuardedCall | None:
     user, amount, ttl, model, note, hold_id = wanted
     if amount is None:
         if note is not None:
-            check_note(note)  # now, and not when the money is spent
+            check_note(note)  # refused now, and not when the money is spent
         decision = session.manager.check(user, model=model)
         if not decision.allowed:
             raise refusal(decision)
@@ -166,14 +166,14 @@ def _allow(session: Session, wanted: Wanted) -> GuardedCall | None:
 
 
 def _environment(session: Session, guard: _Guard, report: Path) -> dict[str, str]:
-    """What the command finds in its environment: budgetctl's commands work there as they do here."""
+    """The environment of the command, in which budgetctl's commands work as they do here."""
     environment = {
         **os.environ,
         "BUDGETCTL_PROJECT": session.project,
         "BUDGETCTL_USER": guard.user,
         "BUDGETCTL_COST_FILE": str(report),
     }
-    environment.pop("BUDGETCTL_HOLD", None)  # of another `budgetctl run`, around this one
+    environment.pop("BUDGETCTL_HOLD", None)  # it belongs to another `budgetctl run`, around this one
     if guard.hold is not None:
         environment["BUDGETCTL_HOLD"] = guard.hold.hold_id
     if is_server(session.location) or is_database(session.location):
@@ -193,15 +193,15 @@ def _cannot_run(program: str, error: Exception) -> BudgetctlError:
 
 
 def _release(guard: _Guard) -> bool:
-    """Let go of what was set aside; whether that was still to be done.
+    """Release the hold; returns whether it was still open.
 
-    It does not fail: how the command ended says more, and what is not released expires.
+    No error is raised: the end of the command says more, and a hold that is not released expires.
     """
     if guard.call is None:
         return False
     try:
         guard.call.release()
-    except HoldResolvedError:  # the command has committed it by itself
+    except HoldResolvedError:  # the command has committed the hold by itself
         return False
     except BudgetctlError as error:
         warn(f"the hold {guard.call.hold.hold_id} counts until it expires: {error.message}")
@@ -229,7 +229,7 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> tuple[Charg
         except InvalidResponseError:
             if stated.response is None or guard.model is None:
                 raise
-            # The response names its model itself, which may be another than was thought of. Not all do.
+            # The response names no model; those that do may name another one than the option.
             stated = stated._replace(model=guard.model)
             price = price_of(stated)
         charge = _charge(session, guard, price, is_response=stated.response is not None)
@@ -245,7 +245,7 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> tuple[Charg
 
 @contextmanager
 def _unheard() -> Iterator[None]:
-    """Go on when nobody reads stderr any more, as behind `2>&1 | head`: the exit code is still the command's."""
+    """Ignore that stderr is closed, as behind `2>&1 | head`: the exit code is still the command's."""
     try:
         yield
     except OSError:
@@ -259,7 +259,7 @@ def _charge(session: Session, guard: _Guard, price: Price, *, is_response: bool)
 
 
 def _tell(session: Session, guard: _Guard, charge: Charge, price: Price) -> None:
-    """Say what was charged, on stderr: stdout is the command's."""
+    """Print the charge, on stderr: stdout is the command's."""
     from budgetctl.cli.views.charges import charged, committed, warnings_of
 
     now_us = session.store.now_us()
@@ -270,9 +270,9 @@ def _tell(session: Session, guard: _Guard, charge: Charge, price: Price) -> None
 
 
 def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Path, stated: CostOptions) -> None:
-    """Say where the report is, what is still set aside, and how it can be charged later.
+    """Print the path of the report, the hold that is still open, and the command line that charges the report later.
 
-    The hold is not released: the command may have spent what nobody could read or price.
+    The hold is not released: the command may have spent money that nobody could read or price.
     """
     from budgetctl.cli.views.times import moment
 
@@ -286,7 +286,7 @@ def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Pat
 
 
 def _statement(error: BudgetctlError, stated: CostOptions) -> Sequence[str]:
-    """The options that state what was reported; for what could not be read, an amount as an example."""
+    """The options that state the cost in the report; where it could not be read, an amount as an example."""
     if isinstance(error, InvalidValueError):
         return ["--cost", "0.05"]
     words = ["--cost", str(stated.amount)] if stated.response is None else ["--response", stated.response]

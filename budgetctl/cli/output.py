@@ -1,4 +1,4 @@
-"""Results on stdout: JSON, JSON lines, CSV, or text for a person, on a terminal and in a pipe."""
+"""Results on stdout: as JSON, JSON lines, CSV, or text for a person, on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from budgetctl.money import Picodollars, to_text
 Format = Literal["table", "json", "jsonl", "csv"]
 
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212"
-"""How formulas begin, also in the wide and small forms that a spreadsheet takes for the same."""
+"""The characters with which formulas begin, also in the wide and small forms that a spreadsheet takes for the same."""
 
 _CELL = re.compile(rf"(^|;)([\s'\"]*)(?=[{_FORMULA}])")
 _CELL_IN_JSON = re.compile(rf"(;[\s'\"\\]*)([{_FORMULA}])")
@@ -22,7 +22,7 @@ _TABLE_PAGE = 1_000
 
 
 class Output(NamedTuple):
-    """Where results go, in the format that was asked for."""
+    """The output of results, in the format that was asked for."""
 
     format: Format
     quiet: bool
@@ -31,7 +31,7 @@ class Output(NamedTuple):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether a person reads along."""
+        """Whether stdout is a terminal and the format is text, so that a person reads along."""
         return self.format == "table" and sys.stdout.isatty()
 
     def document(self, document: Document, text: Callable[[], str | None], *, is_needed: bool = False) -> None:
@@ -51,7 +51,7 @@ class Output(NamedTuple):
                 self._write("\n".join(printable(part) for part in line.split("\n")))
 
     def documents(self, documents: Iterable[Document], columns: Sequence[Column], fields: Sequence[str]) -> int:
-        """Many results, one after the other, and how many there were. `fields` are their keys, for CSV."""
+        """Write results one after the other; returns their number. `fields` are the keys of all documents, for CSV."""
         counted = _Counted(documents)
         if self.format == "json":
             self._json_array(counted)
@@ -73,7 +73,7 @@ class Output(NamedTuple):
         return counted.count
 
     def names(self, documents: Iterable[Document], field: str) -> None:
-        """One field of each, a line each."""
+        """Write one field of each document, a line each."""
         for document in documents:
             self._write(printable(str(document[field])))
 
@@ -108,7 +108,7 @@ class Output(NamedTuple):
 
 
 class _Counted:
-    """Counts what passes through."""
+    """An iterator that counts the items that pass through it."""
 
     def __init__(self, documents: Iterable[Document]) -> None:
         self._documents = documents
@@ -121,7 +121,7 @@ class _Counted:
 
 
 def _pages(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    """Lists of documents, so that a table's columns fit without reading everything first."""
+    """The documents in pages, so that the columns of a table fit without reading all documents first."""
     iterator = iter(documents)
     while page := list(itertools.islice(iterator, _TABLE_PAGE)):
         yield page

@@ -1,4 +1,4 @@
-"""What goes wrong, as a person and a program read it."""
+"""Errors and warnings on stderr, for a person and for a program."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from budgetctl.errors import BudgetctlError, StoreUnavailableError
 
 
 def report(error: BudgetctlError, arguments: Sequence[str]) -> None:
-    """An error of budgetctl's own."""
+    """Report an error of budgetctl."""
     _write(error.code, error.message, error.hint, arguments)
 
 
 def report_usage(error: ClickException, arguments: Sequence[str]) -> None:
-    """What the command line's parser could not understand."""
+    """Report a command line that the parser could not understand."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "budgetctl"
     message = " ".join(error.format_message().split())
@@ -27,21 +27,21 @@ def report_usage(error: ClickException, arguments: Sequence[str]) -> None:
 
 
 def report_interrupt(arguments: Sequence[str]) -> None:
-    """That somebody pressed Ctrl-C, which a terminal shows as `^C` on the line."""
+    """Report that Ctrl-C was pressed, which a terminal shows as `^C` on the line."""
     if sys.stderr.isatty():
         print(file=sys.stderr)  # noqa: T201
     _write("interrupted", "interrupted", None, arguments)
 
 
 def system_error(error: OSError) -> BudgetctlError:
-    """What the operating system refused, where no store and no reader has named it already."""
+    """An error of the operating system as one of budgetctl, where no store and no reader has named it already."""
     return StoreUnavailableError(
         f"{error.filename}: {error.strerror}", hint="check the path, its permissions and the free space"
     )
 
 
 def report_bug(error: Exception, arguments: Sequence[str]) -> None:
-    """An error that nobody foresaw. Its traceback is shown to those who ask."""
+    """Report an error that nobody foresaw. Its traceback is shown where it is asked for."""
     if os.environ.get("BUDGETCTL_DEBUG"):
         import traceback
 
@@ -55,13 +55,13 @@ def report_bug(error: Exception, arguments: Sequence[str]) -> None:
 
 
 def warn(*messages: object) -> None:
-    """A line each for a person, beside the result."""
+    """Print warnings for a person, beside the result, a line each."""
     for message in messages:
         _line("warning", str(message))
 
 
 def note(message: str) -> None:
-    """A remark for a person, beside the result."""
+    """Print a remark for a person, beside the result."""
     _line("note", message)
 
 
@@ -91,7 +91,7 @@ def _print(line: str) -> None:
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether JSON was asked for. The parser may have failed before it got to the option, or to `--`."""
+    """Whether the command line asks for JSON. The parser may have failed before it got to the option, or to `--`."""
     arguments = list(itertools.takewhile(lambda argument: argument != "--", arguments))
     formats = [after for before, after in itertools.pairwise(arguments) if before == "--format"]
     formats += [argument.partition("=")[2] for argument in arguments if argument.startswith("--format=")]

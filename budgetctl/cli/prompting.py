@@ -1,4 +1,4 @@
-"""The ways in which a command line states a call that is not made yet, and the price that each comes to."""
+"""The ways in which a command line states a call that is yet to be made, and the price that each comes to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from budgetctl.ledger.values import Price
 
 
 class PromptOptions(NamedTuple):
-    """What was given of a text, messages, or tokens, and of the longest answer."""
+    """The options that state a call: a text, messages or tokens, and the length of the longest answer."""
 
     model: options.Model = None
     provider: options.Provider = None
@@ -25,12 +25,12 @@ class PromptOptions(NamedTuple):
 
     @property
     def is_prompt(self) -> bool:
-        """Whether anything was given of what would be sent."""
+        """Whether any option states a prompt."""
         return any(each is not None for each in (self.input_text, self.input_file, self.messages, self.input_tokens))
 
 
 def estimate_of(given: PromptOptions) -> Price:
-    """The price of the call that was given. Raises `InvalidValueError` unless it was given in exactly one way."""
+    """The price of the stated call. Raises `InvalidValueError` unless it is stated in exactly one way."""
     ways = {
         "--input-text or --input-file": given.input_text is not None or given.input_file is not None,
         "--messages": given.messages is not None,
@@ -53,7 +53,7 @@ def estimate_of(given: PromptOptions) -> Price:
 
 
 def _price_of_request(given: PromptOptions, document: Any) -> Price:
-    """The price of a list of messages, or of a whole request, which also says the model and the longest answer."""
+    """The price of a list of messages, or of a whole request, which also has the model and the longest answer."""
     request: Mapping[str, Any] = document if isinstance(document, dict) else {"messages": document}
     messages = request.get("messages")
     if not isinstance(messages, list):
@@ -61,7 +61,7 @@ def _price_of_request(given: PromptOptions, document: Any) -> Price:
             "these are no chat messages: give a JSON list of them, or a request that has one under messages",
             hint='budgetctl estimate --model gpt-4o --messages \'[{"role": "user", "content": "Hi"}]\'',
         )
-    if request.get("system"):  # Anthropic's, which is no message
+    if request.get("system"):  # Anthropic's, which stands beside the messages
         messages = [{"role": "system", "content": request["system"]}, *messages]
     from budgetctl.pricing import price_prompt
     from budgetctl.pricing.counting.prompts import longest_answer

@@ -13,9 +13,9 @@ from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.files.opening import read_regular
 
 _JSON = re.compile(r"\s*[{\[]")
-"""How JSON begins, and no name of a file."""
+"""The beginnings of JSON, which no name of a file has."""
 _DOCUMENT = re.compile(r"\s*(?:\{|\[\s*\{|data:|event:)")
-"""How a response or a saved stream begins, and no name of a file."""
+"""The beginnings of responses and saved streams, which no name of a file has."""
 
 
 def read_text(source: str) -> str:
@@ -26,9 +26,9 @@ def read_text(source: str) -> str:
 
 
 def read_report(path: Path) -> str:
-    """What a program has written to a file of that name; empty when it has made none.
+    """The text that a program has written to a file of that name; empty where it has made no file.
 
-    Raises `InvalidValueError` when it is no file either: a pipe would be waited for, and a device read without end.
+    Raises `InvalidValueError` where the name is not that of a file: a pipe would be waited for, a device has no end.
     """
     from budgetctl.pricing.reading.saved import MAX_BYTES, decode_text
 
@@ -42,7 +42,7 @@ def read_report(path: Path) -> str:
 
 
 def read_response(source: str) -> Any:
-    """A provider's response or saved stream: of a file, of stdin for `-`, or the text itself when it is one."""
+    """A provider's response or saved stream: from a file, from stdin for `-`, or the text itself where it is one."""
     from budgetctl.pricing import read_document
     from budgetctl.pricing.reading.saved import decode
 
@@ -85,7 +85,7 @@ def _content(source: str) -> bytes:
 
 
 def read_json(source: str) -> Any:
-    """The JSON document of a file, of stdin for `-`, or the text itself when it is one."""
+    """The JSON document in a file, in stdin for `-`, or in the text itself where it is one."""
     is_inline = _JSON.match(source) is not None
     text = source if is_inline else read_text(source)
     try:

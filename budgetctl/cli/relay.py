@@ -1,4 +1,4 @@
-"""Running a program in budgetctl's place: its streams are those of budgetctl, and signals are passed on to it."""
+"""Running a program in budgetctl's place: it has budgetctl's streams, and signals are passed on to it."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import Any
 
 
 def _named(*names: str) -> frozenset[signal.Signals]:
-    """Those of the signals that this system has."""
+    """The signals of these names that this system has."""
     return frozenset(getattr(signal, name) for name in names if hasattr(signal, name))
 
 
 _LEFT_ALONE = (
     _named("SIGKILL", "SIGSTOP")  # nobody can catch them
-    # Of budgetctl's own faults, where going on would fault again: a handler in Python cannot mend anything.
+    # Faults of budgetctl itself, which would come again: a handler in Python cannot mend anything.
     | _named("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGEMT")
-    # What budgetctl itself writes, or whom it has started, is what these tell of. Python has made errors of the first
-    # two, and the last three are ignored, or stop a job in the background, which goes on later.
+    # These come from budgetctl's own writing and from its children. Python has made errors of the first two, and the
+    # last three are ignored, or stop a job in the background, which goes on later.
     | _named("SIGPIPE", "SIGXFSZ", "SIGCHLD", "SIGTTIN", "SIGTTOU")
 )
 _FROM_KEYBOARD = _named("SIGINT", "SIGQUIT", "SIGTSTP", "SIGWINCH", "SIGINFO")
-"""What a terminal sends to all processes in its foreground."""
+"""The signals that a terminal sends to all processes in its foreground."""
 
 _ENDING = _named("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 
 _GRACE_S = 2.0
-"""How long what is still to be done once the program has ended may go on after a signal that is to end it."""
+"""The time for the work behind the end of the program, in seconds from a signal that is to end budgetctl."""
 
 
 class Relay:
-    """While it is entered, signals are for the program that is run, and not for budgetctl, which has books to keep.
+    """A context in which signals go to the program that is run, and not to budgetctl, which has books to keep.
 
-    Once the program has ended, those that would have ended it end budgetctl, by `SystemExit`: at the second one, or a
-    while after the first, which may be the one that the program has ended by. Others come too late to mean anything.
+    Once the program has ended, signals that would have ended it end budgetctl, by `SystemExit`: at the second one, or
+    `_GRACE_S` after the first, which may be the one that the program has ended by. Others have no effect then.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Relay:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Relay:
-        """Take over the signals, but those that the caller has budgetctl and its children ignore, as nohup does."""
+        """Take over all signals but those that the caller has budgetctl and its children ignore, as nohup does."""
         for number in signal.valid_signals() - _LEFT_ALONE:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._receive)
@@ -61,12 +61,12 @@ class Relay:
             signal.signal(number, handler)
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
-        """Run the program to its end. Its exit code, or 128 and the signal that has killed it, as shells say it.
+        """Run the program to its end. Returns its exit code, or 128 + the number of the signal that has killed it.
 
         Raises `OSError` when it cannot be started.
         """
         try:
-            # What the caller opened beside the three streams is the program's too: `3<file`, `<(command)`.
+            # Files that the caller opened beside the three streams are for the program too: `3<file`, `<(command)`.
             self._process = subprocess.Popen(command, env=environment, close_fds=False)
             for number in self._early:
                 self._process.send_signal(number)
@@ -81,7 +81,7 @@ class Relay:
         if self._has_ended:
             self._end(number)
         elif self._process is None:
-            self._early.append(number)  # also a stop: the program may run already, and would go on alone
+            self._early.append(number)  # of any kind: the program may run already, and would go on alone
             return
         elif not (number in _FROM_KEYBOARD and _is_foreground()):
             self._process.send_signal(number)
@@ -89,7 +89,7 @@ class Relay:
             self._stop()
 
     def _stop(self) -> None:
-        """Do what the signal does by itself: a shell shows the job as stopped, and continues all of it by SIGCONT."""
+        """Stop budgetctl by the signal itself: a shell shows the job as stopped, and continues all of it by SIGCONT."""
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._receive)
@@ -104,9 +104,9 @@ class Relay:
 
 
 def _is_foreground() -> bool:
-    """Whether what is typed on the terminal reaches budgetctl.
+    """Whether budgetctl is in the foreground of its terminal, so that keys like Ctrl-C reach it.
 
-    Then Ctrl-C has reached the program as well, and many take a second one as the order to drop everything.
+    Then they have reached the program as well, and many programs take a second Ctrl-C as the order to drop all work.
     """
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)

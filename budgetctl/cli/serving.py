@@ -1,4 +1,4 @@
-"""Serving the projects of a store to other machines, and the token of whoever has started the server."""
+"""Serving the projects of a store to other machines, and the first token of a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIRST = "serve"
 
 
 class Listening(NamedTuple):
-    """Where a server listens, to which names it answers, and whether clients need tokens.
+    """The address at which a server listens, the host names that it answers to, and whether clients need tokens.
 
     With `reuse_port`, other servers may share the port. With `metrics_by_user`, its metrics name users.
     """
@@ -33,7 +33,7 @@ class Listening(NamedTuple):
 
 
 def serve_projects(session: Session, wanted: Listening) -> None:
-    """Serve until a signal ends it. Raises `BudgetctlError` where what a server needs is not installed."""
+    """Serve until a signal comes. Raises `BudgetctlError` where a package that a server needs is not installed."""
     try:
         from budgetctl.server.running import Server, Settings
     except ModuleNotFoundError as error:
@@ -62,7 +62,7 @@ def serve_projects(session: Session, wanted: Listening) -> None:
 
 
 def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:
-    """A token for whoever has started the server, kept where a client on this machine looks for it."""
+    """Make a token for the person who has started the server, and keep it where a client on this machine finds it."""
     from budgetctl.server.tokens.token import new_token
     from budgetctl.stores.remote.credentials import store_token
 

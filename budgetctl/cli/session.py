@@ -1,4 +1,4 @@
-"""What every command shares: the options for project, store and output, and the session they make.
+"""The options of every command, for project, store and output, and the session that they make.
 
 The options are accepted before and after the command's name; what is given after it wins, and the environment is asked
 last.
@@ -32,7 +32,7 @@ _MAX_WAIT_S = 3600
 
 
 class Session:
-    """One run of a command: where its budgets are, and where its results go."""
+    """The session of one command: its project, its store, and its output."""
 
     def __init__(self, project: str, location: str | None, wait_s: float, output: Output, place: Sequence[str]) -> None:
         self.project = project
@@ -43,13 +43,13 @@ class Session:
         self._place = place
 
     def __enter__(self) -> Session:
-        """Begin; nothing is opened yet."""
+        """Begin the session, without opening the store."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Let go of the store, and tell what was noticed on the way: an error in JSON stands alone on stderr."""
+        """Close the store, and print the warnings so far, unless an error in JSON has to stand alone on stderr."""
         from budgetctl.cli.problems import warn
 
         self.close()
@@ -58,7 +58,7 @@ class Session:
         if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
             import shlex
 
-            # A command to type means the project and the store of this one.
+            # The command of a hint is to be for the project and the store of this session.
             error.hint = " ".join([str(error.hint), *map(shlex.quote, self._place)])
 
     @cached_property
@@ -82,7 +82,7 @@ class Session:
                 yield manager
 
     def close(self) -> None:
-        """Let go of the store. What is asked next opens it again."""
+        """Close the store. The next use opens it again."""
         if "store" in self.__dict__:
             self.store.close()
 
@@ -93,14 +93,14 @@ class Session:
             self._place = [*self._place[:at], *self._place[at + 2 :]]
 
     def note(self, message: str) -> None:
-        """A remark for a person, beside the result."""
+        """Note a remark for a person, beside the result."""
         from budgetctl.cli.problems import note
 
         if self.output.format == "table" and not self.output.quiet:
             note(message)
 
     def progress(self, items: Sequence[Item], what: str) -> Iterable[Item]:
-        """The items, one after the other; on a terminal with a bar of how many of them are done."""
+        """The items, one after the other; on a terminal with a bar of the share that is done."""
         if self.output.format != "table" or self.output.quiet or not sys.stderr.isatty():
             return items
         from budgetctl.cli.drawing import draw_progress
@@ -108,7 +108,7 @@ class Session:
         return draw_progress(items, what, color=self.output.color)
 
     def confirm(self, action: str, command: str) -> None:
-        """Ask before something that cannot be taken back. Without a terminal to ask on, `--yes` is needed."""
+        """Ask before an action that cannot be taken back. Without a terminal to ask on, `--yes` is needed."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             raise InvalidValueError(
                 f"cannot ask whether to {action}: there is no terminal", hint=f"budgetctl {command} --yes"
@@ -116,7 +116,7 @@ class Session:
         sys.stderr.write(f"{printable(action[0].upper() + action[1:])}? [y/N] ")
         sys.stderr.flush()
         answer = sys.stdin.readline()
-        if not answer:  # Ctrl-D leaves the cursor on the line
+        if not answer:  # after Ctrl-D the cursor is still on the line
             sys.stderr.write("\n")
         if answer.strip().lower() not in ("y", "yes"):
             self.note("nothing was changed")

@@ -1,4 +1,4 @@
-"""Telling of thresholds that are crossed: to whoever reads the list, or to a command that is run for each."""
+"""Telling of thresholds that are crossed: by a list, or to a command that is run for each of them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Telling:
             yield document
 
     def finish(self) -> None:
-        """Note as told what was printed, once it is out of our hands: whatever ends this before has it told again."""
+        """Note the printed crossings as told, once they are written: an end before that has them told again."""
         sys.stdout.flush()
         for manager, crossing in self._printed:
             manager.tell(crossing)
@@ -78,7 +78,7 @@ class Telling:
 
 
 def words_of(program: str) -> list[str]:
-    """The words of a command line, without a shell. Raises `InvalidValueError`."""
+    """The words of a command line, split without a shell. Raises `InvalidValueError`."""
     try:
         words = shlex.split(program)
     except ValueError as error:
@@ -89,7 +89,7 @@ def words_of(program: str) -> list[str]:
 
 
 def _handed_over(command: list[str], document: Document) -> str | None:
-    """Run the command, and say why it failed, if it did. What it prints is not budgetctl's output."""
+    """Run the command, and return the reason if it failed. Its stdout is thrown away: it is not budgetctl's output."""
     try:
         ended = subprocess.run(
             command, input=dumps(document), text=True, timeout=_TIMEOUT_S, check=False, stdout=subprocess.DEVNULL

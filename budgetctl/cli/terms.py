@@ -1,4 +1,4 @@
-"""The options that say how a limit is kept, as groups that several commands take."""
+"""The options for the terms of a limit, as groups that several commands take."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from budgetctl.cli import options
 
 
 class Window(NamedTuple):
-    """How long a limit's windows are, and where they begin."""
+    """The options for the windows of a limit: their length, alignment and zone."""
 
     duration: options.Duration = None
     align: options.Align = None
@@ -16,7 +16,7 @@ class Window(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The terms of a budget, beside its amount."""
+    """The options for the terms of a budget beside its amount."""
 
     duration: options.Duration = None
     align: options.Align = None

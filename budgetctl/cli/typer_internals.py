@@ -1,6 +1,6 @@
-"""The private parts of Typer that budgetctl leans on; no other module imports any.
+"""The private parts of Typer that budgetctl uses; no other module imports any.
 
-`pyproject.toml` admits the versions that have them, and `tests/cli/test_typer_internals.py` tests what each is for.
+`pyproject.toml` admits the versions that have them, and `tests/cli/test_typer_internals.py` tests the use of each.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ __all__ = [
 class WrapperParser(_OptionParser):
     """The parser of a command whose first argument is followed by another program's command line.
 
-    Options of the command stand before and after that argument; what comes then is the program's, with `--` before it
-    or without. `instead` is the option that may stand for the argument, by its parameter's name. `on_rest` is told how
-    many words are the program's.
+    Options of the command stand before and after that argument. All further words are the program's, with `--` before
+    them or without. `instead` is the option that may stand for the argument, by its parameter's name. `on_rest` is told
+    the number of the program's words.
     """
 
     def __init__(self, ctx: Any, instead: str, on_rest: Callable[[int], None]) -> None:
@@ -51,7 +51,7 @@ class WrapperParser(_OptionParser):
 
 
 def know_shells() -> None:
-    """Have Typer answer the shells that it knows, which it does not where its own options for that are left out."""
+    """Have Typer answer shells that ask for completions, which it does not do without its own options for them."""
     from typer._completion_classes import completion_init
 
     completion_init()

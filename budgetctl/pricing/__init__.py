@@ -1,7 +1,8 @@
-"""What a call to a model cost, or would cost: a saved response, text or numbers of tokens in, a `Price` out.
+"""The price of a call to a model, past or planned: a saved response, text or numbers of tokens in, a `Price` out.
 
 Light to import, and mostly light to use: prices per token are worked out from the price map that litellm ships, and
-tokens counted by its vocabularies, to litellm's number. litellm itself is loaded by the first question that needs it.
+tokens are counted by its vocabularies, to litellm's number. litellm itself is loaded by the first question that needs
+it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _OF_COUNTS = "cost_per_token"
-"""litellm's function for plain numbers of tokens, which for some models says something else than that for responses."""
+"""litellm's function for plain numbers of tokens. For some models its price is not that of the one for responses."""
 
 
 def price_response(body: Any, *, model: str | None = None, provider: str | None = None) -> Price:
@@ -71,8 +72,8 @@ def price_answer(body: Any, prompt: str | Iterable[Any], *, provider: str | None
 def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
     """Price disjoint counts of tokens as `litellm.completion_cost` prices the response they were read from.
 
-    What the provider itself says it billed comes first. Some models cost less at some hours: `at_us` (microseconds
-    since 1970) is when, by default now. Raises `CannotPriceError` for a model without a price.
+    An amount that the provider itself has billed comes first. Some models cost less at some hours: `at_us`
+    (microseconds since 1970) is the time, by default now. Raises `CannotPriceError` for a model without a price.
     """
     if usage.cost is not None:
         return _noted(Price(usage.cost, usage, usage.model, {"source": "provider"}))
@@ -81,15 +82,15 @@ def price_usage(usage: Usage, *, at_us: int | None = None) -> Price:
 
 
 def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_us: int) -> Price:
-    """Price again what an entry recorded, as at that time by the prices of now. Raises `CannotPriceError`."""
+    """Price the usage that an entry recorded, as at that time by the prices of now. Raises `CannotPriceError`."""
     return _price_again(recorded_usage(usage), pricing, at_us)
 
 
 def is_reproduced(usage: Mapping[str, Any], pricing: Mapping[str, Any], amount: Picodollars, at_us: int) -> bool:
     """Whether an entry's amount is what its recorded usage costs at its recorded rates.
 
-    Where it is not, the usage lacks something that was billed, or other rules were in force. The rates of tools are
-    not recorded: they count as they are now. Raises `CannotPriceError`.
+    Where it is not, the usage lacks a count that was billed, or other rules were in force. The rates of tools are not
+    recorded: they are those of now. Raises `CannotPriceError`.
     """
     again = recorded_usage(usage)
     tokens = again.of_tokens()
@@ -109,7 +110,7 @@ def _price_again(usage: Usage, pricing: Mapping[str, Any], at_us: int) -> Price:
 
 
 def _noted(price: Price) -> Price:
-    """The price with what the entry keeps of how its usage was read: that it is estimated, and the notes."""
+    """The price with the remarks that an entry keeps on its usage: that it is estimated, and the notes."""
     usage = price.usage
     if not usage.unexplained and not usage.notes:
         return price
@@ -118,7 +119,7 @@ def _noted(price: Price) -> Price:
 
 
 def _with_others(price: Price, at_us: int | None) -> Price:
-    """The price with that of what other models consumed for the same answer, each kept with its own rates."""
+    """The price with the prices of other models' usage for the same answer, each kept with its own rates."""
     try:
         others = [price_usage(usage, at_us=at_us) for usage in price.usage.also]
     except CannotPriceError as error:
@@ -130,7 +131,7 @@ def _with_others(price: Price, at_us: int | None) -> Price:
 
 
 def without_price(usage: Usage, amount: Picodollars) -> Price:
-    """What is recorded of a usage whose price nobody knows: an amount, until `reprice` corrects it."""
+    """The price of a usage for which nobody knows one: an amount, until `reprice` corrects it."""
     return Price(amount, usage, usage.model, {"source": UNKNOWN_PRICE})
 
 
@@ -138,7 +139,7 @@ def price_text(model: str, input_text: str, output_text: str, *, provider: str |
     """Price a call by its texts, to the number of litellm's `BudgetManager.update_cost`.
 
     As there, each text is counted as one chat message, the output too; empty text is no tokens.
-    Raises `InvalidValueError` for what is not text, and `CannotPriceError`.
+    Raises `InvalidValueError` for values that are not text, and `CannotPriceError`.
     """
     input_tokens, output_tokens = (
         _count_as_message(_checked_model(model), name, text)
@@ -152,9 +153,9 @@ def price_partial(
 ) -> Price:
     """Price an answer that does not say what was used, by its text, and by the prompt that was sent.
 
-    As litellm builds a response from a stream without usage: a prompt counts as a chat message, or as the messages
-    that it is, and the answer as text. Where the answer says how many tokens were sent, `prompt` is not asked for.
-    Raises `InvalidResponseError` for one that names no model, and `CannotPriceError`.
+    The tokens are those of the response that litellm builds from a stream without usage: a prompt of text counts as a
+    chat message, a prompt of messages as these, and the answer as text. Where the answer says how many tokens were
+    sent, `prompt` does not count. Raises `InvalidResponseError` for an answer without a model, and `CannotPriceError`.
     """
     name = checked_name(model or answer.usage.model)
     counted = max(answer.usage.text_output, prompts.count_text(name, answer.text))
@@ -172,7 +173,7 @@ def price_partial(
 def price_tokens(model: str, input_tokens: int, output_tokens: int, *, provider: str | None = None) -> Price:
     """Price plain numbers of tokens, none of them cached, as `litellm.cost_per_token` does.
 
-    Raises `InvalidValueError` for what is not a number of tokens, and `CannotPriceError`.
+    Raises `InvalidValueError` for values that are no numbers of tokens, and `CannotPriceError`.
     """
     usage = Usage(
         model=_checked_model(model),
@@ -188,7 +189,7 @@ def price_prompt(
 ) -> Price:
     """Price a call before it is made: by the tokens of its text, or of its chat messages as they are sent.
 
-    Raises `InvalidValueError` for what is neither, and `CannotPriceError`.
+    Raises `InvalidValueError` for a prompt that is neither, and `CannotPriceError`.
     """
     count = prompts.count_text if isinstance(prompt, str) else prompts.count_messages
     input_tokens = count(_checked_model(model), prompt)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Reading bodies: small ones at once, few big ones at a time, and those piece by piece beside everything else."""
+"""Reading bodies: small ones at once, big ones few at a time and piece by piece, so that other requests go on."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from budgetctl.server.http import JSON, MAX_BODY, WHOLE, Message, Receive, Scope
 from budgetctl.server.problems import RefusedError
 
 AT_ONCE = 1 << 18
-"""In bytes: a body up to here is parsed in one go, which takes some milliseconds at worst."""
+"""The size of the largest body that is parsed in one go, in bytes: that takes some milliseconds at worst."""
 
 BIG_AT_A_TIME = 2
 PLACE_TIMEOUT_S = 10.0
-"""How many larger ones there may be, from their first byte to their answer; how long another one waits for that."""
+"""The number of larger bodies that are read or answered at a time, and for how many seconds another one waits."""
 
 BODY_TIMEOUT_S = 20.0
-"""How long a client may take to send its body."""
+"""The time within which a body has to come whole, in seconds."""
 
 BYTES_FOR_A_VALUE = 16
-"""How long the values of a big body have to be, on average: `[[],[],…]` takes thirty times its length of memory."""
+"""The least average length of the values in a big body, in bytes. Read, `[[],[],…]` takes thirty times its length."""
 
 _PIECE = 1 << 16
 _PAUSE_S = 0.0005
@@ -36,7 +36,7 @@ _DEEP = 2
 
 
 class Bodies:
-    """What reads the bodies of a server's requests. `reading` counts those that are still coming."""
+    """The reader of the bodies of requests. `reading` is the number of bodies that are still coming."""
 
     def __init__(self, run: Callable[..., Awaitable[Any]]) -> None:
         self.reading = 0
@@ -44,11 +44,11 @@ class Bodies:
         self._places = asyncio.Semaphore(BIG_AT_A_TIME)
 
     def read(self, scope: Scope, receive: Receive, *, most: int = MAX_BODY) -> Reading:
-        """The object in a JSON body of at most so many bytes, as a context in which its memory may be used."""
+        """The JSON object in a body of at most `most` bytes: a context, until whose end it may take up memory."""
         return Reading(self, scope, receive, most)
 
     async def take_place(self) -> None:
-        """Wait until there may be one more big body. Raises `RefusedError` when that takes too long."""
+        """Wait until one more big body may be read. Raises `RefusedError` after `PLACE_TIMEOUT_S`."""
         try:
             async with asyncio.timeout(PLACE_TIMEOUT_S):
                 await self._places.acquire()
@@ -58,16 +58,16 @@ class Bodies:
             ) from error
 
     def give_place(self) -> None:
-        """Let the next one come."""
+        """Let the next big body be read."""
         self._places.release()
 
     async def decode(self, parts: deque[bytes]) -> Any:
-        """What a big body says."""
+        """The document in a big body, decoded in a thread. Raises `ValueError`."""
         return await self._run(decode_slowly, parts)
 
 
 class Reading:
-    """A body that is read on entering, to a JSON object. `is_big` says that it takes its time to look at it."""
+    """A body, which is read to a JSON object when the context is entered."""
 
     __slots__ = ("_bodies", "_has_place", "_most", "_receive", "_scope")
 
@@ -80,14 +80,14 @@ class Reading:
 
     @property
     def is_big(self) -> bool:
-        """Whether it is one of few, and what is done with it belongs into a thread."""
+        """Whether the body is one of the few big ones: to look through its document is the work of a thread."""
         return self._has_place
 
     async def __aenter__(self) -> dict[str, Any]:
-        """Raise `RefusedError` and `InvalidValueError` for what is no JSON object within the bounds."""
+        """The JSON object. Raises `RefusedError` for another type, size or text, `InvalidValueError` for no object."""
         kind = (header(self._scope, b"content-type") or b"").split(b";")[0].strip().lower()
         if kind != JSON.encode():
-            # A browser sends this type to another site only after that has allowed it.
+            # A browser sends a body of this type to another site only if that site has allowed it.
             raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "the Content-Type must be application/json"
             )
@@ -98,7 +98,7 @@ class Reading:
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        """Give back what was taken for it."""
+        """Give back the place of a big body."""
         if self._has_place:
             self._has_place = False
             self._bodies.give_place()
@@ -117,9 +117,9 @@ class Reading:
         return document
 
     async def _parts(self) -> deque[bytes]:
-        """The body as it came. Raises `RefusedError` for one that is too long, or too long in coming."""
+        """The body in pieces, as it came. Raises `RefusedError` for one that is too long, or too slow to come."""
         stated = header(self._scope, b"content-length")
-        if stated is not None:  # the parser has looked that it is a number
+        if stated is not None:  # the parser refuses any other text than a number
             self._check_size(int(stated))
             if int(stated) > AT_ONCE:
                 await self._take_place()
@@ -136,7 +136,7 @@ class Reading:
 
     async def _received(self) -> deque[bytes]:
         parts: deque[bytes] = deque()
-        piece = bytearray()  # of what comes byte by byte
+        piece = bytearray()  # a body may come byte by byte
         size = values = 0
         while True:
             message: Message = await self._receive()
@@ -168,10 +168,10 @@ class Reading:
 
 
 def decode_slowly(parts: deque[bytes]) -> Any:
-    """The document in JSON text that comes in parts, which are used up. Raises `ValueError`.
+    """The document in JSON text, which is given in parts that are used up. Raises `ValueError`.
 
-    The decoder of `json` lets no other thread run until it has ended. So it is given what is inside of the outer two
-    levels piece by piece, and now and then there is a pause for others.
+    The decoder of `json` lets no other thread run until it has ended. So it is given the members of the outer two
+    levels piece by piece, with a pause for other threads now and then.
     """
     return _Stream(parts).document()
 
@@ -212,7 +212,7 @@ class _Stream:
             yield self._value(depth)
 
     def _places(self, end: str) -> Iterator[None]:
-        """Stop at each place where something stands between brackets, or has to."""
+        """Yield at each place where a member or an item stands, or has to stand, up to the closing bracket."""
         self._at += 1
         if self._next() == end:
             self._at += 1
@@ -227,21 +227,23 @@ class _Stream:
                 return
 
     def _leaf(self) -> Any:
-        """What stands here. What goes to the end of the text that is there, or as a number could, may go on."""
+        """The value that begins here, with more text read first where the value, or a number, could go on in it."""
         while True:
             error: Exception | None = None
             try:
                 value, end = _SCAN(self._text, self._at)
             except (JSONDecodeError, StopIteration) as found:
                 error, end = found, len(self._text)
-            if _end_of(_OF_NUMBER, self._text, end) < len(self._text) or not self._fill():
-                if error is not None:
-                    raise ValueError("a value is missing, or has no end") from error
-                self._at = end
-                return value
+            begin = self._at
+            if _end_of(_OF_NUMBER, self._text, end) == len(self._text) and self._fill():
+                continue
+            if error is not None:
+                raise ValueError("a value is missing, or has no end") from error
+            self._at += end - begin  # where there was no more to read, the text before the value is gone all the same
+            return value
 
     def _next(self) -> str:
-        """The next character that is no blank; none at the end."""
+        """The next character that is no blank; an empty text at the end."""
         while True:
             self._at = _end_of(_BLANKS, self._text, self._at)
             if self._at < len(self._text):
@@ -250,7 +252,10 @@ class _Stream:
                 return ""
 
     def _fill(self) -> bool:
-        """Have at least twice the text that is left, so that nothing is scanned again and again."""
+        """Read on until there is twice the text that is left, so that no text is scanned again and again.
+
+        Returns whether there was more.
+        """
         rest = self._text[self._at :]
         if len(rest) > AT_ONCE:
             raise _too_large(f"{AT_ONCE:,} characters in one record")

@@ -1,9 +1,9 @@
 """Group commit: all charges, holds, commits and releases that wait share the next transaction.
 
-A transaction costs a write to disk, whatever is in it. While one is under way the next requests gather, so that the
-disk decides how long each waits, and not how many there may be. Each is answered when its transaction is durable.
+A transaction costs a write to disk, however many requests are in it. While one is under way the next requests gather,
+so that the disk decides how long each waits, and not their number. Each is answered when its transaction is durable.
 
-A store that can have several under way at once begins another beside them when enough requests wait to be worth it.
+A store that can have several transactions under way begins another one as soon as enough requests wait to be worth it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 
 MAX_GROUP = 1_000
-"""Requests of one transaction; a batch that a client sends as one is never divided."""
+"""The most requests of one transaction. A batch that a client sends as one request is never divided."""
 
 WORTH_ANOTHER = 16
-"""Requests that have to wait for a transaction to begin beside those that are under way."""
+"""The number of waiting requests with which a transaction begins beside those that are under way."""
 
 Answers: TypeAlias = "list[Answer | BudgetctlError]"
 
@@ -34,7 +34,11 @@ class _Waiting(NamedTuple):
 
 
 class Committer:
-    """The line of one project, with at most `at_once` transactions under way. Used from one event loop."""
+    """The line of waiting requests of one project, for use from one event loop.
+
+    `apply` does a group of requests in one transaction, in a thread of `executor`. At most `at_once` are under way.
+    `observe` is told the size of each group.
+    """
 
     def __init__(
         self,
@@ -53,22 +57,22 @@ class Committer:
         self._under_way: set[asyncio.Future[Answers]] = set()
 
     async def submit(self, requests: Sequence[Request]) -> Answers:
-        """Have them done in order, in one transaction. Who stops waiting does not take them back."""
+        """The answers of requests, which are done in order in one transaction, also when the caller stops waiting."""
         loop = asyncio.get_running_loop()
         waiting = _Waiting(requests, loop.create_future())
         self._line.append(waiting)
         self._waiting += len(requests)
-        loop.call_soon(self._begin)  # with all that arrive until then
+        loop.call_soon(self._begin)  # together with the requests that arrive until then
         return await waiting.answered
 
     async def drain(self) -> None:
-        """Wait until everything that was submitted is answered."""
+        """Wait until every request that was submitted is answered."""
         while self._line or self._under_way:
             self._begin()
             await asyncio.wait(self._under_way)
 
     def _begin(self) -> None:
-        """Begin as many transactions as are worth it now."""
+        """Begin as many transactions as are worth it for the requests that wait now."""
         while self._line and (
             not self._under_way or (len(self._under_way) < self._at_once and self._waiting >= WORTH_ANOTHER)
         ):
@@ -85,7 +89,7 @@ class Committer:
         error = done.exception()
         if error is None:
             _answer(group, done.result())
-        else:  # whatever it is, everybody who waits is told
+        else:  # of whatever kind, all who wait are told of it
             _fail(group, error)
         self._begin()
 
@@ -100,7 +104,10 @@ class Committer:
 
 
 def _turn(waiting: _Waiting) -> int:
-    """Whoever asks apart has no order: a store does those of one kind at once, and what frees money goes first."""
+    """The place of a request in its group: kinds that free money go first, and a store does each kind at once.
+
+    Requests that different clients send have no order among each other.
+    """
     return _TURNS.index(type(waiting.requests[0])) if waiting.requests else 0
 
 
@@ -111,7 +118,7 @@ def _answer(group: Sequence[_Waiting], answers: Answers) -> None:
     begin = 0
     for waiting in group:
         end = begin + len(waiting.requests)
-        if not waiting.answered.done():  # by having stopped to wait
+        if not waiting.answered.done():  # nobody waits for it any more
             waiting.answered.set_result(answers[begin:end])
         begin = end
 

@@ -1,4 +1,4 @@
-"""Who is connected, and for how long the server waits for each of them."""
+"""The open connections of a server, and until when it waits for the client of each."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from typing import Protocol
 from budgetctl.server.metrics import LET_GO
 
 MAX_CONNECTIONS = 900
-"""At most, and at most half of the files that the system lets a process open: stores need the others."""
+"""The most open connections. Half of the files that a process may open is a bound too, as stores need the others."""
 
 MAX_TAKING = 100
-"""Connections that may have more of an answer to take than the system keeps for them."""
+"""The most connections for which a part of an answer is kept in memory, since their clients are slow to take it."""
 
 _MOST_FILES = 65_536
 _STRANGERS_SHARE = 4
 
 
 class Connection(Protocol):
-    """A connection. It is `admitted` once somebody has shown a token on it that can be used."""
+    """A connection. `admitted` says that a request on it had a token that can be used."""
 
     admitted: bool
 
     def let_go(self) -> None:
-        """Close it at once, whatever becomes of its client."""
+        """Close the connection at once, without regard to its client."""
 
     def expire(self) -> None:
-        """Decide what becomes of it after its client has not come in time."""
+        """Close the connection, or give its client more time, after the client was too slow."""
 
 
 class Connections:
-    """All connections of a server, at most so many. Used from one event loop, with its clock.
+    """All connections of a server, at most `most`. For use from one event loop, whose clock all times are of.
 
-    Each either waits for its client (for a head, a body, or until an answer was taken) or is being answered. When one
-    more comes than there may be, that one is let go which has kept the server waiting for longest: of those that have
-    shown no token, unless they are few. So nobody keeps others out by doing nothing, and nobody without a token keeps
-    out those who have one.
+    Each connection either waits for its client (for a head, a body, or until an answer is taken) or is being answered.
+    When one more comes than there may be, the one is closed that has kept the server waiting for longest: among those
+    without a token, unless they are few. So no client keeps others out by doing nothing, and none without a token keeps
+    out those that have one.
     """
 
     def __init__(self, most: int = MAX_CONNECTIONS) -> None:
         self._most = most
         self._open: set[Connection] = set()
-        # Those that wait, longest first, and until when: strangers, and those that are admitted.
+        # Connections whose client is waited for, longest first, with the time until then: strangers, and the admitted.
         self._taking: dict[Connection, None] = {}
         self._waiting: tuple[dict[Connection, float], dict[Connection, float]] = ({}, {})
 
@@ -49,7 +49,7 @@ class Connections:
         return len(self._open)
 
     def add(self, connection: Connection) -> None:
-        """Take one more, and let another go for it if there are too many."""
+        """Add a connection, and close another one if there are too many."""
         if len(self._open) >= self._most:
             strangers, admitted = self._waiting
             group = admitted if admitted and len(strangers) < self._most // _STRANGERS_SHARE else strangers
@@ -59,33 +59,33 @@ class Connections:
         self._open.add(connection)
 
     def remove(self, connection: Connection) -> None:
-        """Forget one that is closed."""
+        """Forget a connection that is closed."""
         self._open.discard(connection)
         self.stop_waiting(connection)
         self.stop_taking(connection)
 
     def wait(self, connection: Connection, until: float) -> None:
-        """From now on wait for its client, until then."""
+        """Wait for the client of a connection until that time of the loop's clock, in seconds."""
         self.stop_waiting(connection)
         if connection in self._open:
             self._waiting[connection.admitted][connection] = until
 
     def stop_waiting(self, connection: Connection) -> None:
-        """Its client is not what is waited for."""
+        """Wait for its client no more."""
         self._waiting[connection.admitted].pop(connection, None)
 
     def begin_taking(self, connection: Connection) -> None:
-        """Its client has not taken what was sent. Of too many that is kept in memory, the first one's is let go."""
+        """Note that its client is slow to take an answer. Beyond `MAX_TAKING` such clients, the first one is let go."""
         self._taking[connection] = None
         if len(self._taking) > MAX_TAKING:
             self._let_go(next(iter(self._taking)))
 
     def stop_taking(self, connection: Connection) -> None:
-        """Its client has taken what was sent."""
+        """Note that its client has taken the answer."""
         self._taking.pop(connection, None)
 
     def admit(self, connection: Connection) -> None:
-        """From now on it counts among those that have shown a token."""
+        """Count a connection among those with a token from now on."""
         if not connection.admitted:
             until = self._waiting[False].pop(connection, None)
             connection.admitted = True
@@ -98,7 +98,7 @@ class Connections:
         connection.let_go()
 
     def expire(self, now: float) -> None:
-        """Have those decided on that were waited for until now."""
+        """Expire each connection whose client was waited for until now, in seconds of the loop's clock."""
         late = [connection for group in self._waiting for connection, until in group.items() if until <= now]
         for connection in late:
             self.stop_waiting(connection)
@@ -106,7 +106,7 @@ class Connections:
 
 
 def room_for_connections() -> int:
-    """How many connections may be open, after having asked the system for as many files as it gives."""
+    """The number of connections that may be open, once the system has given the process as many files as it allows."""
     try:
         import resource
     except ImportError:  # Windows, which has no such limit

@@ -1,41 +1,62 @@
-"""The door of a server: which names it answers to, who asks, and for which project with which right."""
+"""The door of a server: the host names that it answers to, whose token a request has, and the right that it needs.
+
+A route cannot be made without the right that it needs, and its endpoint is called with the visitor that the door has
+let in: so no route can forget to ask for a token.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import NamedTuple
 
+from starlette.responses import Response
+
 from budgetctl.errors import NotAuthorisedError
 from budgetctl.names import DEFAULT_PROJECT, check_project
-from budgetctl.server.http import CONNECTION, Scope, header
+from budgetctl.server.http import CONNECTION, Receive, Scope, header
 from budgetctl.server.problems import RefusedError, UnknownTokenError
-from budgetctl.server.tokens.token import TokenStore, parse_token
+from budgetctl.server.tokens.token import Token, TokenStore, parse_token
 
 _HINT = "send the header Authorization: Bearer bctl_…; budgetctl token create makes a token"
 
-
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # what nobody calls a server by
-
-
-def host_names(listening: str, allowed: Collection[str]) -> frozenset[str]:
-    """The names of a server that listens there, without ports and in lower case."""
-    own = {listening} - _ANY_ADDRESS
-    return frozenset(name.lower().strip("[]") for name in {*LOOPBACK, *own, *allowed})
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # which are no names of a server
 
 
-class Identity(NamedTuple):
-    """Who asks: the id of a token and what it is good for. Without tokens it is anybody, who may do anything."""
+class Right(Enum):
+    """The right that a request needs at a route."""
+
+    HEALTH = auto()
+    """None, neither a token nor one of the server's host names; the route answers also while too many others wait."""
+
+    NONE = auto()
+    """None: the answer says nothing of any project."""
+
+    LOOK = auto()
+    """A token, which a browser may send as a password: the answer is a page for people."""
+
+    READ = auto()
+    """A token."""
+
+    WRITE = auto()
+    """A token that is not for reading only."""
+
+
+class Visitor(NamedTuple):
+    """The sender of a request. Without a token it is anybody, who may use any project.
+
+    `token_id` names the token. `project` is the project that the token is for, None where any is allowed.
+    """
 
     token_id: str | None
     project: str | None
-    read_only: bool
 
     def enter(self, scope: Scope, asked: str | None) -> str:
-        """The project that a request is for, by default the token's, which is noted. Raises `NotAuthorisedError`."""
+        """The project that a request asks for, by default the token's, which is noted. Raises `NotAuthorisedError`."""
         name = self.project or DEFAULT_PROJECT if asked is None else check_project(asked)
         if self.project is not None and name != self.project:
             raise NotAuthorisedError(f"the token is for another project than {name!r}")
@@ -43,28 +64,38 @@ class Identity(NamedTuple):
         return name
 
 
-ANYBODY = Identity(None, None, read_only=False)
+ANYBODY = Visitor(None, None)
+
+
+class Route(NamedTuple):
+    """A method and a path, the right that a request needs there, and the endpoint that answers it."""
+
+    method: str
+    path: str
+    right: Right
+    endpoint: Callable[[Visitor, Scope, Receive], Awaitable[Response]]
 
 
 class Door:
-    """What every request passes. `names` are those that the server answers to; `tokens` is None when it stands open."""
+    """The door that every request passes. `names` are the server's host names. Without `tokens` it stands open."""
 
     def __init__(self, tokens: TokenStore | None, now_us: Callable[[], int], names: Collection[str]) -> None:
         self._tokens = tokens
         self._now_us = now_us
         self._names = names
         self.uses: dict[str, int] = {}
-        """When tokens were used, by their ids, since somebody has taken the last ones to keep them."""
+        """The last uses of tokens by their ids, in microseconds since 1970, that are not kept yet."""
 
     @property
     def has_tokens(self) -> bool:
-        """Whether it opens to those alone who have a token."""
+        """Whether requests need a token."""
         return self._tokens is not None
 
     def check_host(self, scope: Scope, *, is_any_allowed: bool = False) -> None:
-        """Raise `RefusedError` for a request that is meant for another server, or does not say for which.
+        """Raise `RefusedError` unless the Host header names this server, or, where any is allowed, names one at all.
 
-        A web page may send requests to any address, under a name of its own, with what the browser is trusted with.
+        A web page can reach the server under a host name of its own, by the browser of a reader, and would be trusted
+        like that reader.
         """
         host = _host_of(scope)
         if not is_any_allowed and _without_port(host) not in self._names:
@@ -75,28 +106,34 @@ class Door:
                 hint="budgetctl serve --allowed-host NAME",
             )
 
-    def admit(self, scope: Scope, *, writes: bool = False, is_password_allowed: bool = False) -> Identity:
-        """Who sends a request, which is noted, and on its connection too.
+    def admit(self, scope: Scope, right: Right) -> Visitor:
+        """The visitor who sends a request: its token is noted, and its connection counts as one with a token.
 
-        Raises `UnknownTokenError`, and `NotAuthorisedError` where it `writes` and the token may only read.
-        `is_password_allowed` is for pages that a browser shows, which asks for a password: that is the token then.
+        Raises `UnknownTokenError` where there is no token that can be used, and `NotAuthorisedError` where the right
+        is to write and the token is for reading only.
         """
+        if right in (Right.HEALTH, Right.NONE):
+            return ANYBODY
+        is_password_allowed = right is Right.LOOK
         try:
-            identity = self._identify(header(scope, b"authorization"), is_password_allowed=is_password_allowed)
+            token = self._token(header(scope, b"authorization"), is_password_allowed=is_password_allowed)
         except UnknownTokenError as error:
             error.asks_for_password = is_password_allowed
             raise
-        scope["budgetctl"]["token"] = identity.token_id
         connection = scope.get(CONNECTION)
         if connection is not None:
             connection.admit()
-        if writes and identity.read_only:
-            raise NotAuthorisedError("the token may only read", hint="budgetctl token create")
-        return identity
-
-    def _identify(self, authorization: bytes | None, *, is_password_allowed: bool) -> Identity:
-        if self._tokens is None:
+        if token is None:
             return ANYBODY
+        scope["budgetctl"]["token"] = token.token_id
+        if token.read_only and right is Right.WRITE:
+            raise NotAuthorisedError("the token may only read", hint="budgetctl token create")
+        return Visitor(token.token_id, token.project)
+
+    def _token(self, authorization: bytes | None, *, is_password_allowed: bool) -> Token | None:
+        """The token in a header, which can be used; None where the door stands open. Raises `UnknownTokenError`."""
+        if self._tokens is None:
+            return None
         if authorization is None:
             raise UnknownTokenError("a token is needed", hint=_HINT)
         scheme, _, credentials = authorization.decode("latin-1").partition(" ")
@@ -114,7 +151,7 @@ class Door:
         if fault is not None:
             raise UnknownTokenError(fault, hint=_HINT)
         self.uses[token.token_id] = now_us
-        return Identity(token.token_id, token.project, token.read_only)
+        return token
 
 
 def _password(credentials: str) -> str:
@@ -124,8 +161,14 @@ def _password(credentials: str) -> str:
         return ""
 
 
+def host_names(listening: str, allowed: Collection[str]) -> frozenset[str]:
+    """The host names of a server that listens at an address, without ports and in lower case."""
+    own = {listening} - _ANY_ADDRESS
+    return frozenset(name.lower().strip("[]") for name in {*_LOOPBACK, *own, *allowed})
+
+
 def _host_of(scope: Scope) -> str:
-    """Whom a request is meant for, in lower case. Raises `RefusedError` where it says nobody, or several."""
+    """The Host header of a request, in lower case. Raises `RefusedError` where it has none, or several."""
     said = [value for name, value in scope["headers"] if name == b"host"]
     if len(said) > 1 or (not said and scope["http_version"] == "1.1"):
         told = "a request needs one Host header" if not said else "a request has one Host header, and not several"

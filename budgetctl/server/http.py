@@ -1,11 +1,11 @@
-"""Requests and answers: what they look like here, reading a query, writing JSON."""
+"""Requests and answers of the ASGI application: headers, queries, and answers in JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
@@ -25,34 +25,26 @@ _RAW_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"n
 MAX_SMALL_BODY = 1 << 16
 MAX_BODY = 1 << 20
 MAX_BULK_BODY = 64 << 20
-"""In bytes: of what only names something; of most; and of what may be a whole project, as litellm posts it."""
+"""The largest bodies, in bytes: of a request that only names a thing, of most requests, and of a whole project."""
 
 CONNECTION = "budgetctl.connection"
-"""Where the scope of a request has the connection that it came on."""
+"""The key in the scope of a request under which its connection stands."""
 
 WHOLE = "budgetctl.whole"
-"""The extension that the scope of a request has which has come whole, so that nobody has to look at the clock."""
-
-
-class Route(NamedTuple):
-    """Who answers at a path."""
-
-    method: str
-    path: str
-    endpoint: Callable[[Scope, Receive], Awaitable[Response]]
+"""The extension in the scope of a request whose body has come whole, and so needs no timeout."""
 
 
 def respond(
     body: bytes, status: int = HTTPStatus.OK, *, media_type: str = JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """What a request is answered."""
+    """The answer of a request, which no cache may keep."""
     response = Response(body, status, headers, media_type)
     response.raw_headers += _RAW_HEADERS
     return response
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of that name, in lower case."""
+    """The first header of a name, which is given in lower case; None where there is none."""
     for key, value in scope["headers"]:
         if key == name:
             found: bytes = value
@@ -61,7 +53,7 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 def read_query(scope: Scope) -> dict[str, str]:
-    """The parameters behind the path's question mark, each at most once."""
+    """The parameters behind the question mark of the address. Raises `InvalidValueError` where one comes twice."""
     try:
         pairs = parse_qsl(
             scope["query_string"].decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
@@ -76,7 +68,7 @@ def read_query(scope: Scope) -> dict[str, str]:
 
 
 def encoded(document: Any) -> bytes:
-    """Compact JSON."""
+    """A document as compact JSON."""
     try:
         return orjson.dumps(document)
     except TypeError:  # an amount of more than 64 bits

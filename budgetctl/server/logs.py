@@ -1,7 +1,7 @@
 """The log: a JSON object a line on stderr, with no user, no token and no body in it.
 
-A thread writes it, so that whoever reads it, or does not, keeps no request waiting. Lines that are not taken in time
-are dropped, and counted.
+A thread writes it, so that a slow reader of the log keeps no request waiting. Lines that are not taken in time are
+dropped, and counted.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from budgetctl.server.http import Scope
 from budgetctl.server.metrics import LOG_DROPPED
 
 MAX_WAITING = 10_000
-"""Lines that may wait to be written, some hundred bytes each."""
+"""The number of lines that may wait to be written, some hundred bytes each."""
 
 _AT_ONCE = 1_000
 _GATHER_S = 0.02
-"""So many lines are written together; so long it is waited for more of them, as each write wakes a thread."""
+"""The most lines of one write, and the seconds in which they gather, as each write wakes a thread."""
 
 _CLOSE_S = 1.0
 _RETRY_S = 0.05
@@ -33,7 +33,7 @@ _MAX_MESSAGE = 500
 
 
 class Log:
-    """Where a server writes what it does. `is_quiet` leaves out requests that went well."""
+    """The log of a server. `is_quiet` leaves out requests whose status is below 500."""
 
     def __init__(self, stream: TextIO | None = None, *, is_quiet: bool = False) -> None:
         self._stream = stream or sys.stderr
@@ -44,11 +44,11 @@ class Log:
         self._writer: threading.Thread | None = None
 
     def event(self, name: str, **more: Any) -> None:
-        """That something has happened."""
+        """Log an event, with more fields."""
         self._write({"event": name, **more})
 
     def request(self, scope: Scope, route: str, status: int, took_s: float, noted: dict[str, Any]) -> None:
-        """That a request was answered: its route, not its path, which anybody may have made up."""
+        """Log a request that was answered: by its route, and not by its path, which a client may have invented."""
         if self._is_quiet and status < 500:
             return
         client = scope.get("client")
@@ -65,13 +65,13 @@ class Log:
         )
 
     def fault(self, error: Exception) -> str:
-        """Write down a mistake of the server's own, with where it was made; returns its kind."""
+        """Log a mistake of the server itself, with the last lines of its traceback; returns the name of its class."""
         where = "".join(traceback.format_tb(error.__traceback__)[-3:])
         self._write({"event": "fault", "error": type(error).__name__, "where": where})
         return type(error).__name__
 
     def flush(self, wait_s: float = _CLOSE_S) -> bool:
-        """Wait so long until what was said before is written; returns whether it is."""
+        """Wait at most so many seconds until the lines so far are written; returns whether they are."""
         if self._writer is None:
             return True
         written = threading.Event()
@@ -88,7 +88,7 @@ class Log:
 
     def _start(self) -> None:
         with self._lock:
-            if self._writer is None:  # a daemon: who does not read the log keeps no server from ending
+            if self._writer is None:  # a daemon: a reader that has stopped reading does not keep the server from ending
                 self._writer = threading.Thread(target=self._write_all, name="budgetctl-log", daemon=True)
                 self._writer.start()
 
@@ -109,12 +109,12 @@ class Log:
                     each.set()
 
     def _take(self, lines: list[str]) -> None:
-        """Write them, and how many others could not be."""
+        """Write lines, and the number of those that were dropped before."""
         dropped = self._dropped
         told = [_line({"event": "dropped", "lines": dropped})] if dropped else []
         try:
             self._send("".join([*lines, *told]))
-        except (OSError, ValueError):  # nobody reads it any more; what is served goes on
+        except (OSError, ValueError):  # nobody reads the log any more; the server goes on
             self._drop(len(lines))
         else:
             with self._lock:
@@ -123,27 +123,27 @@ class Log:
     def _send(self, text: str) -> None:
         try:
             descriptor = self._stream.fileno()
-        except OSError:  # what tests read has none
+        except OSError:  # the streams of tests have none
             self._stream.write(text)
             return
-        # Not by the stream, whose lock would be held, and wanted when Python ends.
+        # Not by the stream: a thread that is stuck here would hold its lock, which Python wants when it ends.
         rest = memoryview(text.encode())
         while rest:
             try:
                 rest = rest[os.write(descriptor, rest) :]
-            except BlockingIOError:  # somebody else who has the same pipe does not like to wait
+            except BlockingIOError:  # another program has made the pipe that it shares with this one non-blocking
                 time.sleep(_RETRY_S)
 
 
 class LogHandler(logging.Handler):
-    """Takes what libraries warn of into the log: written to stderr by themselves, it would have the server wait."""
+    """A handler that logs the warnings of libraries, which would have the server wait if they went to stderr."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(logging.WARNING)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write it down, with the kind of the error that there was, if any."""
+        """Log a warning, with the class of the error that led to it, if any."""
         error = record.exc_info[0] if record.exc_info else None
         kind = {"error": error.__name__} if error else {}
         self._log.event("warning", of=record.name, said=record.getMessage()[:_MAX_MESSAGE], **kind)

@@ -31,7 +31,7 @@ RESETS = Counter("budgetctl_resets", "Windows that were rolled by the server its
 
 @functools.cache
 def of_requests(route: str, status: int) -> tuple[Counter, Histogram]:
-    """What counts the requests of a route that had this status, and what holds how long those of the route took."""
+    """The counter of requests by route and status, and the histogram of the seconds that requests of the route took."""
     return REQUESTS.labels(route, str(status)), DURATION.labels(route)
 
 

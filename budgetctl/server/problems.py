@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: which status says what."""
+"""Errors as HTTP answers: their statuses, bodies and headers."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ STATUSES: dict[type[BudgetctlError], tuple[HTTPStatus, str]] = {
     StoreBusyError: (HTTPStatus.SERVICE_UNAVAILABLE, "Busy: try again after `Retry-After` seconds."),
     StoreUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, ""),
 }
-"""Class of error → its status, and what that says. All others are the server's own fault: 500."""
+"""Class of error → its status, and the text of that in the description. All others are the server's fault: 500."""
 
 
 class RefusedError(BudgetctlError):
-    """A request that is refused before anybody looks at what it asks for."""
+    """A request that is refused before a store is asked."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ def status_of(error: BudgetctlError) -> HTTPStatus:
 
 
 def document_of(error: BudgetctlError) -> dict[str, Any]:
-    """The body of an error's answer. What is wrong with the server's own files stays in its log."""
+    """The body of the answer to an error. The faults of the server's own files are told in its log alone."""
     if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, (StoreBusyError, RefusedError)):
         told = type(error).__new__(type(error))
         BudgetctlError.__init__(told, "the server cannot use its store; its log says why", hint="tell who runs it")

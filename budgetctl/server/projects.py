@@ -1,4 +1,4 @@
-"""The stores that a server has open: a line for writers and a connection for readers for each project."""
+"""The open stores of a server: for each project a line of writes, and a connection of its own for reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from budgetctl.server.committer import Answers, Committer
 from budgetctl.server.metrics import GROUP_SIZE
 
 MAX_OPEN = 200
-"""Projects whose stores stay open while nobody uses them."""
+"""The number of projects whose stores stay open while no request uses them."""
 
 _THREADS = 16
 
@@ -25,15 +25,15 @@ OpenStore = Callable[[str], ServedStore]
 
 
 class Project:
-    """An open project, which stays so while it is used as a context.
+    """An open project. As a context it stays open.
 
-    `users` counts the requests that are under way, `changes` those that have changed something.
-    `has_saves` says that one of litellm's clients has saved, so that there may be something to conclude.
+    `users` is the number of requests that use it now. `changes` is the number of requests that have changed it.
+    `has_saves` says that one of litellm's clients has saved, so that there may be saves to conclude.
     """
 
     def __init__(self, name: str, open_store: OpenStore, executor: ThreadPoolExecutor) -> None:
         self.name = name
-        # Apart, so that whoever reads does not wait for whoever writes.
+        # Two connections, so that reads do not wait for writes.
         self.writer = open_store(name)
         self.reader = open_store(name)
         self.users = 0
@@ -52,32 +52,32 @@ class Project:
         self.users -= 1
 
     async def submit(self, requests: Sequence[Request]) -> Answers:
-        """Have charges, holds, commits and releases done in one transaction, with those of others."""
+        """The answers of charges, holds, commits and releases, done in one transaction with those of other requests."""
         answers = await self._committer.submit(requests)
         self.changes += 1
         return answers
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run what may wait for the disk in a thread."""
+        """The result of a function that may wait for the disk, run in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     async def now_us(self) -> int:
-        """The store's time."""
+        """The time of the store, in microseconds since 1970."""
         return self.reader.now_us() if self.reader.is_near else await self.call(self.reader.now_us)
 
     async def close(self) -> None:
-        """Finish what was submitted, and let go of the stores."""
+        """Answer the requests that were submitted, and close the stores."""
         await self._committer.drain()
         await self.call(self.writer.close)
         await self.call(self.reader.close)
 
 
 class Projects:
-    """All projects of a server."""
+    """The open projects of a server."""
 
     def __init__(self, open_store: OpenStore) -> None:
         self.run_id = secrets.token_hex(8)
-        """Tells one run of the server from the next, which counts changes anew."""
+        """The name of this run of the server: the next one counts changes anew."""
         self._open_store = open_store
         self._open: OrderedDict[str, Project] = OrderedDict()
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="budgetctl")
@@ -86,7 +86,7 @@ class Projects:
         return iter(list(self._open.values()))
 
     async def use(self, name: str) -> Project:
-        """The project, to be used as a context at once."""
+        """The project of that name, which the caller enters as a context at once."""
         project = self._open.get(name)
         if project is None:
             project = self._open[name] = Project(name, self._open_store, self._executor)
@@ -97,18 +97,18 @@ class Projects:
         return project
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run what belongs to no project in a thread."""
+        """The result of a function that belongs to no project, run in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
 
     async def close(self) -> None:
-        """Finish what was submitted, and close everything."""
+        """Answer the requests that were submitted, and close all projects."""
         for name in list(self._open):
             with contextlib.suppress(BudgetctlError):
                 await self._open.pop(name).close()
         self._executor.shutdown()
 
     async def _make_room(self) -> None:
-        """Close those that nobody has used for longest, as far as there are too many."""
+        """Close the projects that were not used for longest, as far as there are too many."""
         while len(self._open) > MAX_OPEN:
             idle = next((name for name, project in self._open.items() if not project.users), None)
             if idle is None:

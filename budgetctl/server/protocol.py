@@ -1,4 +1,4 @@
-"""HTTP on a connection, within bounds of size and time: uvicorn's own waits for a client as long as it may take."""
+"""HTTP on a connection, within bounds of size and time: uvicorn's own protocol waits for a client for ever."""
 
 from __future__ import annotations
 
@@ -7,45 +7,44 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-
 from budgetctl.server.connections import Connections
 from budgetctl.server.http import CONNECTION, JSON, WHOLE, encoded
 from budgetctl.server.metrics import LET_GO
 from budgetctl.server.problems import RefusedError, document_of
+from budgetctl.server.uvicorn_internals import HttpProtocol
 
 HEAD_TIMEOUT_S = 10.0
-"""How long a client may take for the head of a request, from connecting or from its first byte on."""
+"""The time for the head of a request, in seconds from the connection or from the first byte of the head on."""
 
 MESSAGE_TIMEOUT_S = 60.0
-"""How long the body may then take, also one that nobody reads any more."""
+"""The time for the body after it, in seconds, also for one that is not read any more."""
 
 IDLE_TIMEOUT_S = 60.0
-"""How long a connection may be silent after an answer."""
+"""The time that a connection may be silent after an answer, in seconds."""
 
 ANSWER_TIMEOUT_S = 10.0
 SLOWEST = 1 << 20
-"""In bytes: what a client has to take of its answers in each `ANSWER_TIMEOUT_S`, or all that is left of them."""
+"""The bytes that a client has to take of its answers in each `ANSWER_TIMEOUT_S` seconds, unless fewer are left."""
 
 LINGER_S = 5.0
 MAX_DISCARDED = 16 << 20
 DISCARD_PAUSE_S = 0.02
-"""How long, how many bytes at most, and with what pauses between the rest of a request is thrown away that is answered
-already: a client that still sends, and finds the connection closed, does not come to read the answer."""
+"""The rest of a request that is answered already is thrown away: for how many seconds, up to how many bytes, and with
+pauses of how many seconds. A client that still sends, and finds the connection closed, would not read the answer."""
 
 MAX_HEAD = 32_768
 MAX_TARGET = 16_384
-"""In bytes: the request line and the headers; the address in it."""
+"""The most bytes of the request line with all headers, and of the address in it."""
 
 MAX_HEADERS = 100
 MAX_PIPELINED = 16
-"""Requests that may wait behind one that is being answered, on the same connection."""
+"""The most headers of a request, and the most requests that wait on a connection behind the one being answered."""
 
 
 class _Phase(Enum):
-    """Where a connection is: before a request, in its head or its body, or after it.
+    """The part of a request that a connection is in: before it, in its head or its body, or behind it (whole).
 
-    When it is deaf, what was asked is answered, and nothing more is read; when it has ended, nothing more is sent.
+    A connection that is deaf answers the requests that it has, and reads no more. One that has ended sends no more.
     """
 
     BEFORE = auto()
@@ -57,11 +56,11 @@ class _Phase(Enum):
 
 
 class _StoppedError(Exception):
-    """What the parser is stopped by."""
+    """An error that stops the parser; it has no other meaning."""
 
 
 class _Joining:
-    """A transport that sends as one what is written in one step: a head and its body apart wake a client twice.
+    """A transport that joins all writes of one step of the loop: a head and a body apart would wake a client twice.
 
     `close` leaves it to the protocol how the connection ends.
     """
@@ -75,31 +74,31 @@ class _Joining:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send it with what else is written until the loop goes on."""
+        """Send bytes, joined with all others that are written until the loop goes on."""
         if not self._held:
             self._protocol.loop.call_soon(self.flush)
         self._held.append(data)
 
     def is_closing(self) -> bool:
-        """Whether it sends no more."""
+        """Whether the connection sends no more."""
         return self._protocol.is_ended or self._transport.is_closing()
 
     def close(self) -> None:
-        """Send the rest, and close the connection."""
+        """Send the bytes that are held, and close the connection."""
         self.flush()
         self._protocol.end()
 
     def flush(self) -> None:
-        """Send what is held."""
+        """Send the bytes that are held."""
         if self._held and not self._transport.is_closing():
             self._transport.write(b"".join(self._held))
         self._held.clear()
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose client does not send or take in time what comes next, or sends too much.
+class BoundedProtocol(HttpProtocol):
+    """HTTP that closes the connection of a client that is too slow to send or to take, or that sends too much.
 
-    Deadlines are looked at by the tick of the server, as a timer for each would cost every request two of them.
+    The tick of the server looks at the deadlines, as timers would cost every request two of them.
     """
 
     def __init__(self, connections: Connections, **settings: Any) -> None:
@@ -111,20 +110,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_size = self._read_size = self._trailer_size = 0
         self._to_discard = 0
         self._unsent = 0
-        self.url = b""
         self._fault: RefusedError | None = None
         self._socket: asyncio.Transport
 
     @property
     def is_ended(self) -> bool:
-        """Whether no more is sent on it."""
+        """Whether the connection sends no more."""
         return self._phase is _Phase.ENDED
 
     def admit(self) -> None:
-        """Somebody has shown a token that can be used."""
+        """Note that a request had a token that can be used."""
         self._connections.admit(self)
 
-    # What the transport tells.
+    # Callbacks of the transport.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -134,12 +132,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._wait(HEAD_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Forget the connection."""
         self._connections.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came. Of most requests that is everything, and nobody waits for their client."""
+        """Take bytes. Most requests come whole in one piece, and then their client is not waited for."""
         if self._phase in {_Phase.DEAF, _Phase.ENDED}:
             self._discard(len(data))
             return
@@ -149,23 +147,23 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._phase is not _Phase.WHOLE:
             self._await_more(before)
-        elif not self.flow.write_paused:
+        elif not self.is_client_slow:
             self._connections.stop_waiting(self)
 
     def pause_writing(self) -> None:
-        """Begin to wait until the client takes its answers."""
+        """Begin to wait for the client to take its answers."""
         super().pause_writing()
         self._await_taking()
         self._connections.begin_taking(self)
 
     def resume_writing(self) -> None:
-        """Stop waiting for that, unless it is all that is left to do."""
+        """Stop waiting for the client to take its answers, unless the connection ends with them."""
         super().resume_writing()
         self._connections.stop_taking(self)
         if self._phase is _Phase.WHOLE:
             self._connections.stop_waiting(self)
 
-    # What the parser tells.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of the head."""
@@ -174,7 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; what follows a body is not kept."""
+        """Keep a header of the head. Those that follow a body are only counted."""
         if self._phase is _Phase.HEAD and len(self.headers) < MAX_HEADERS:
             super().on_header(name, value)
             return
@@ -183,40 +181,38 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop(self._head_fault())
 
     def on_headers_complete(self) -> None:
-        """Have somebody answer, unless it is too much."""
-        if self._head_size > MAX_HEAD:  # which may be more requests than one
-            size = len(self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
-            size += sum(len(name) + len(value) + len(": \r\n") for name, value in self.headers)
-            if size > MAX_HEAD or len(self.url) > MAX_TARGET:
+        """Have the request answered, unless its head is too large or too many requests wait."""
+        if self._head_size > MAX_HEAD:  # the bytes may be of several requests
+            if self.head_size() > MAX_HEAD or len(self.url) > MAX_TARGET:
                 self._stop(self._head_fault())
         elif len(self.url) > MAX_TARGET:
             self._stop(self._head_fault())
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if self.waiting_requests >= MAX_PIPELINED:
             self._stop(RefusedError(HTTPStatus.BAD_REQUEST, "invalid", "too many requests wait on one connection"))
         self._phase, self._trailer_size = _Phase.BODY, 0
-        cast(dict[str, Any], self.scope)[CONNECTION] = self
+        self.note(CONNECTION, self)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Wait for nothing more of this request."""
+        """Note that the request has come whole."""
         self._phase = _Phase.WHOLE
-        self.scope["extensions"] = {WHOLE: {}}
+        self.note("extensions", {WHOLE: {}})
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Begin to wait for the next request, unless it has come already."""
-        is_last = not self.pipeline
+        """Begin to wait for the next request, unless it is here already."""
+        is_last = not self.waiting_requests
         super().on_response_complete()
         if is_last and self._phase is _Phase.WHOLE:
             self._phase, self._is_first_byte_due, self._head_size = _Phase.BEFORE, True, 0
             self._wait(IDLE_TIMEOUT_S)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what the parser cannot go on with."""
+        """Refuse a request that has stopped the parser."""
         self._refuse(self._fault or RefusedError(HTTPStatus.BAD_REQUEST, "invalid", msg))
 
     def _stop(self, fault: RefusedError) -> None:
-        """Have the parser stop, and go on in `send_400_response`."""
+        """Stop the parser, which then calls `send_400_response`."""
         self._fault = fault
         raise _StoppedError
 
@@ -227,10 +223,10 @@ class BoundedProtocol(HttpToolsProtocol):
         told = f"the head is too large: at most {MAX_HEAD:,} bytes and {MAX_HEADERS} headers are taken"
         return RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "too_large", told)
 
-    # How a connection ends.
+    # Ends of a connection.
 
     def expire(self) -> None:
-        """Let the client go, unless it is about to take a long answer."""
+        """Close the connection of a client that was too slow, unless it takes a long answer fast enough."""
         if self._unsent and self._socket.get_write_buffer_size() <= self._unsent - SLOWEST:
             self._await_taking()
             return
@@ -243,26 +239,26 @@ class BoundedProtocol(HttpToolsProtocol):
             self.let_go()
 
     def shutdown(self) -> None:
-        """End with the server: at once where nothing was asked, and after the answer otherwise."""
-        if self._phase is _Phase.HEAD and (self.cycle is None or self.cycle.response_complete):
+        """End with the server: after the answer of a request that is under way, else at once."""
+        if self._phase is _Phase.HEAD and not self.is_answering:
             self.let_go()
         else:
             super().shutdown()
 
     def let_go(self) -> None:
-        """Close it at once, whatever becomes of its client."""
+        """Close the connection at once, without regard to its client."""
         self._phase = _Phase.ENDED
         self._socket.abort()
 
     def end(self) -> None:
-        """Close it once everything is sent. What the client may still send is thrown away for a while."""
+        """Close the connection once all answers are sent. The rest of a request is thrown away for a while."""
         if self._phase is _Phase.ENDED:
             return
         is_more_due = self._phase not in {_Phase.BEFORE, _Phase.WHOLE} and not self._socket.is_closing()
         self._phase = _Phase.ENDED
         if is_more_due:
             self._to_discard = MAX_DISCARDED
-            self.flow.resume_reading()
+            self.hear_again()
             self._socket.write_eof()
             self._wait(LINGER_S)
         else:
@@ -270,32 +266,29 @@ class BoundedProtocol(HttpToolsProtocol):
             self._await_taking()
 
     def _refuse(self, fault: RefusedError) -> None:
-        """Answer that, after what was asked before, and end."""
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete:
+        """Refuse the request behind the answers of those before it, and end the connection."""
+        if not self.is_answering:
             self._answer(fault)
-        elif self._phase is _Phase.BODY and not self.pipeline and not cycle.response_started:
-            cycle.disconnected = True  # whoever waits for the body hears that it ends
-            cycle.message_event.set()
+        elif self._phase is _Phase.BODY and not self.waiting_requests and not self.has_begun_to_answer:
+            self.end_body()
             self._answer(fault)
         else:
-            cycle.keep_alive = False
+            self.answer_last()
             self._phase, self._to_discard = _Phase.DEAF, MAX_DISCARDED
             self._wait(MESSAGE_TIMEOUT_S)
 
     def _answer(self, fault: RefusedError) -> None:
         body = encoded(document_of(fault))
-        headers = [*self.server_state.default_headers, (b"content-type", JSON.encode()), (b"connection", b"close"),
+        headers = [(b"content-type", JSON.encode()), (b"connection", b"close"),
                    (b"content-length", str(len(body)).encode())]  # fmt: skip
-        lines = [name + b": " + value + b"\r\n" for name, value in headers]
-        self.transport.write(b"".join([STATUS_LINE[fault.status], *lines, b"\r\n", body]))
+        self.transport.write(self.head(fault.status, headers) + body)
         self.transport.close()
 
     def _discard(self, size: int) -> None:
         self._to_discard -= size
         if self._to_discard < 0:
             self.let_go()
-        elif not self._socket.is_closing():  # no faster than this: others have something to say
+        elif not self._socket.is_closing():  # with pauses, so that other connections get their turn
             self._socket.pause_reading()
             self.loop.call_later(DISCARD_PAUSE_S, self._discard_more)
 
@@ -304,7 +297,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._socket.resume_reading()
 
     def _await_more(self, before: _Phase) -> None:
-        """Begin to wait for the rest of what came. What was waited for already is not given more time."""
+        """Begin to wait for the rest of a request. A part that was waited for already gets no more time."""
         if self._phase is _Phase.BODY:
             if self._is_new or before is _Phase.HEAD:
                 self._wait(MESSAGE_TIMEOUT_S)
@@ -312,12 +305,12 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         elif self._head_size > MAX_HEAD:
             self._refuse(self._head_fault())
-        elif self._is_new or self._is_first_byte_due:  # an empty line may come before a head
+        elif self._is_new or self._is_first_byte_due:  # an empty line may stand before a head
             self._is_first_byte_due = False
             self._wait(HEAD_TIMEOUT_S)
 
     def _wait(self, limit_s: float) -> None:
-        """Give the client so long, from now on."""
+        """Give the client so many seconds from now on."""
         self._unsent = 0
         self._connections.wait(self, self.loop.time() + limit_s)
 

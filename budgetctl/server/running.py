@@ -1,4 +1,4 @@
-"""Running the server: uvicorn, what it must not wait for, what it does by the minute, and how it ends."""
+"""Running the server: its settings, its socket, the work that it does by the minute, and its end."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
 from math import ceil
 from typing import cast
@@ -25,27 +24,28 @@ from budgetctl.server.logs import Log, LogHandler
 from budgetctl.server.projects import OpenStore, Projects
 from budgetctl.server.protocol import IDLE_TIMEOUT_S, BoundedProtocol
 from budgetctl.server.tokens.token import TokenStore
+from budgetctl.server.uvicorn_internals import SignalledServer, silence
 from budgetctl.stores import open_store, project_stores
 from budgetctl.stores.sqlite.store import system_clock
 
 UPKEEP_S = 60.0
-"""How often windows that have passed are rolled."""
+"""The seconds between two runs of the upkeep, which rolls windows that have passed."""
 
 REFRESH_S = 1.0
-"""How often tokens that others have made and revoked are read."""
+"""The seconds between two readings of the tokens that others have made and revoked."""
 
 SETTLE_S = 1.0
-"""How often it is looked whether saves of litellm's clients have had no successor."""
+"""The seconds between two looks for saves of litellm's clients that no later save has replaced."""
 
 TICK_S = 0.25
-"""How often it is looked whose clients have not come in time."""
+"""The seconds between two looks for clients that were too slow."""
 
 _GRACE_S = 30
 _BACKLOG = 1024
 
 
 class Settings:
-    """What a server is started with. Without `tokens` it answers anybody.
+    """The settings of a server. Without `tokens` it answers every client.
 
     With `reuse_port`, the system shares connections out among all servers on the port that are started so. With
     `metrics_by_user`, users are named in the metrics.
@@ -88,19 +88,18 @@ class Settings:
 
 
 def _open_project(location: str | os.PathLike[str] | None, wait_s: float, name: str) -> ServedStore:
-    return cast(ServedStore, open_store(location, name, wait_s=wait_s))  # a server's own location is no server
+    return cast(ServedStore, open_store(location, name, wait_s=wait_s))  # the server's own stores are not on a server
 
 
-class Server(uvicorn.Server):
-    """A server that ends by itself when it is told to, with everything answered that it has begun.
+class Server(SignalledServer):
+    """A server, which a signal ends once all requests that are under way are answered.
 
     `on_ready` is called once a signal would end it so.
     """
 
     def __init__(self, settings: Settings, *, on_ready: Callable[[], None] = lambda: None) -> None:
         self.settings = settings
-        self._on_ready = on_ready
-        logging.getLogger("uvicorn").disabled = logging.getLogger("uvicorn.error").disabled = True
+        silence()
         self.log = Log(is_quiet=settings.is_quiet)
         self.projects = Projects(settings.open_project)
         self.connections = Connections(room_for_connections())
@@ -125,11 +124,12 @@ class Server(uvicorn.Server):
                 backlog=_BACKLOG,
                 timeout_keep_alive=ceil(IDLE_TIMEOUT_S),
                 timeout_graceful_shutdown=_GRACE_S,
-            )
+            ),
+            on_ready,
         )
 
     def listen(self) -> socket.socket:
-        """Take the address. Raises `StoreUnavailableError` when somebody has it."""
+        """A socket that listens at the address. Raises `StoreUnavailableError` where that is not possible."""
         host, port = self.settings.host, self.settings.port
         try:
             family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -138,7 +138,7 @@ class Server(uvicorn.Server):
             if self.settings.reuse_port:
                 taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             taken.bind(address)
-            taken.listen(_BACKLOG)  # who comes before the first request can be answered waits
+            taken.listen(_BACKLOG)  # clients that come before the first request can be answered wait
         except OSError as error:
             raise StoreUnavailableError(
                 f"cannot listen on {host}:{port}: {error.strerror}", hint="budgetctl serve --port 8485"
@@ -146,9 +146,8 @@ class Server(uvicorn.Server):
         return taken
 
     def run_on(self, taken: socket.socket) -> None:
-        """Serve until a signal comes."""
-        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
-            runner.run(self._serve_and_close(taken))
+        """Serve on a socket that listens, until a signal comes."""
+        self.run_to_end(self._serve_and_close(taken))
 
     async def _serve_and_close(self, taken: socket.socket) -> None:
         warnings = LogHandler(self.log)
@@ -170,20 +169,6 @@ class Server(uvicorn.Server):
             logging.getLogger().removeHandler(warnings)
             self.log.flush()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """End by SIGTERM and SIGINT. They are what a server is stopped with, and no failure."""
-        try:
-            before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
-        except ValueError:  # not in the main thread: whoever started it stops it otherwise
-            before = {}
-        try:
-            self._on_ready()
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     async def _keep_up(self) -> None:
         """Roll windows that have passed, and forget old answers, every minute. Several servers may do so at once."""
         while True:
@@ -195,7 +180,7 @@ class Server(uvicorn.Server):
                 self.log.event("upkeep", error=error.message)
 
     async def _keep_up_project(self, name: str) -> None:
-        """Do in one project what is to be done by the minute. What fails there is no reason to leave out the others."""
+        """Do the upkeep of one project. An error is logged, so that the other projects get theirs."""
         try:
             with await self.projects.use(name) as project:
                 metrics.RESETS.inc(await project.call(project.writer.reset_due))
@@ -205,14 +190,14 @@ class Server(uvicorn.Server):
             self.log.event("upkeep", project=name, error=error.message)
 
     async def _tick(self) -> None:
-        """Wait for no client longer than its time."""
+        """Expire connections whose client was too slow, tick by tick."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK_S)
             self.connections.expire(loop.time())
 
     async def _refresh(self) -> None:
-        """Know which tokens there are."""
+        """Read the tokens again, every second."""
         while self.settings.tokens is not None:
             try:
                 await self.projects.run(self.settings.tokens.refresh)
@@ -238,7 +223,7 @@ class Server(uvicorn.Server):
             self.log.event("uses", error=str(error))
 
     async def _conclude_saves(self) -> None:
-        """Decide what saves of litellm's clients have had no successor."""
+        """Conclude saves of litellm's clients that no later save has replaced, every second."""
         while True:
             await asyncio.sleep(SETTLE_S)
             try:

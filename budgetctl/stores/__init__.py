@@ -1,4 +1,4 @@
-"""Where budgets are kept: the `Store` protocol, and the stores that fulfil it."""
+"""The stores that budgets are kept in, and how the store of a location is opened."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def open_store(location: str | os.PathLike[str] | None, project: str, *, wait_s:
 
 
 def project_stores(location: str | os.PathLike[str] | None, *, wait_s: float = DEFAULT_WAIT_S) -> Iterator[Store]:
-    """A store for each project that has one at the location: a directory's files, or those in a file or a database.
+    """A store for each project at the location: of a directory's files, a file, a database, or a server.
 
-    A server tells of those that the token is for.
+    A server names the projects that the token is for.
     """
     if is_server(location):
         from budgetctl.stores.remote.store import http_stores

@@ -1,4 +1,4 @@
-"""Where stores are: the data directory, the file of a project, and what `--store` may say."""
+"""The places of stores: the data directory, the file of a project, and the values of `--store`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def store_path(location: str | os.PathLike[str] | None, project: str) -> Path:
 
 
 def check_slashes(location: str | os.PathLike[str]) -> None:
-    """Raise `InvalidValueError` for an address that lacks a slash, which would be made a file or a directory."""
+    """Raise `InvalidValueError` for an address that lacks a slash: it would be taken for a file or a directory."""
     scheme, colon, rest = os.fspath(location).partition(":")
     if colon and scheme.lower() in _SCHEMES and not rest.startswith("//"):
         raise InvalidValueError(

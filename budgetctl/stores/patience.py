@@ -1,4 +1,4 @@
-"""How long to go on trying a server that does not answer."""
+"""The time for which a server that does not answer is tried again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from budgetctl.errors import StoreUnavailableError
 
 
 class Patience:
-    """Tries go on for up to so many seconds after the first failure, with pauses that grow."""
+    """Tries that go on for some seconds after the first failure, with growing pauses."""
 
     def __init__(self, wait_s: float, *, pause_s: float = 0.01, most_s: float = 0.5) -> None:
         self._wait_s = wait_s
@@ -17,7 +17,7 @@ class Patience:
         self._pause_s, self._most_s = pause_s, most_s
 
     def wait(self, error: StoreUnavailableError) -> None:
-        """Pause before the next try, or raise the error when there has been enough of that."""
+        """Pause before the next try, or raise the error when the time is over."""
         now = time.monotonic()
         self._until = now + self._wait_s if self._until is None else self._until
         if now + self._pause_s > self._until:

@@ -177,6 +177,12 @@ def test_what_is_read_piece_by_piece_is_what_is_read_at_once(chance, monkeypatch
         assert decode_slowly(cut(chance, content)) == document
 
 
+@pytest.mark.parametrize("content", [b' ""e', b" 1e", b" true-", b'[1] "a"9', b' {"a": 1}9'])
+def test_what_follows_a_value_is_not_lost(content):
+    with pytest.raises(ValueError, match=r".*"):
+        decode_slowly(deque([content]))
+
+
 def test_what_is_no_json_at_once_is_none_piece_by_piece(chance, monkeypatch):
     monkeypatch.setattr(bodies, "_PAUSE_S", 0)
     refused = 0

@@ -1,4 +1,4 @@
-"""Servers that answer as nobody should: each connection is handed to a function, on a thread of its own."""
+"""Servers that answer as no server should: each connection is handed to a function, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def body(content: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
-    """An answer as it should be, with that content."""
+    """A correct answer with that content, as bytes."""
     more = b"".join(header + b"\r\n" for header in headers)
     return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n%b\r\n%b" % (status, len(content), more, content)
 
 
 def says(answer: bytes) -> Act:
-    """Answer, and close the connection."""
+    """A function that sends an answer, and closes the connection."""
     return lambda connection, _: connection.sendall(answer)
 
 
 def drips(first: bytes, then: bytes) -> Act:
-    """Begin so, and then go on with a little ten times a second."""
+    """A function that sends a beginning, and then a few bytes ten times a second."""
 
     def act(connection: socket.socket, stopped: threading.Event) -> None:
         connection.sendall(first)
@@ -36,7 +36,7 @@ def drips(first: bytes, then: bytes) -> Act:
 
 
 def floods(first: bytes, then: bytes) -> Act:
-    """Begin so, and then go on without end, as fast as is read."""
+    """A function that sends a beginning, and then bytes without end, as fast as the client reads."""
 
     def act(connection: socket.socket, stopped: threading.Event) -> None:
         connection.sendall(first)
@@ -47,13 +47,13 @@ def floods(first: bytes, then: bytes) -> Act:
 
 
 def is_silent(connection: socket.socket, stopped: threading.Event) -> None:
-    """Never answer."""
+    """Keep the connection open, and never answer."""
     stopped.wait()
 
 
 @contextlib.contextmanager
 def bad_server(act: Act) -> Iterator[str]:
-    """The address of a server that does so to each who asks."""
+    """The address of a server that hands every connection to the function."""
     stopped = threading.Event()
 
     def answer(connection: socket.socket) -> None:
@@ -62,7 +62,7 @@ def bad_server(act: Act) -> Iterator[str]:
             connection.recv(65_536)
             act(connection, stopped)
             connection.shutdown(socket.SHUT_WR)
-            connection.recv(1)  # until the client has had it
+            connection.recv(1)  # until the client has read the answer
 
     def listen() -> None:
         with contextlib.suppress(OSError):

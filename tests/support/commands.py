@@ -1,4 +1,4 @@
-"""Commands and their answers, as tests of the command line name them."""
+"""Results of commands, for the tests of the command line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 PAST_YEAR = datetime.now(UTC).year - 2
-"""Long ago, and not so long that the clock of now is not believed."""
+"""A year that is long ago, but not so long that the ledger does not believe the clock of now."""
 
 
 class Result(NamedTuple):
-    """What a command printed, and its exit code."""
+    """The output of a command, and its exit code."""
 
     returncode: int
     stdout: str
@@ -23,7 +23,7 @@ class Result(NamedTuple):
 
     @property
     def document(self) -> Any:
-        """The one JSON document that is on stdout. Amounts are read as they are written: as text."""
+        """The JSON document on stdout, with amounts as the text that they are written in."""
         return json.loads(self.stdout, parse_float=str, parse_int=str)
 
 
@@ -31,7 +31,7 @@ Cli = Callable[..., Result]
 
 
 def dump(path: Path) -> list[str]:
-    """Everything that a store holds, as SQL; nothing for one that is not there."""
+    """All rows of a store, as SQL; none for a store that is not there."""
     if not path.exists():
         return []
     with contextlib.closing(sqlite3.connect(path)) as connection:

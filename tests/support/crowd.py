@@ -31,7 +31,7 @@ for line in sys.stdin:
 
 
 class Crowd:
-    """So many processes. They have imported everything, and wait for a run."""
+    """Processes that have imported all modules, and wait for a run."""
 
     def __init__(self, size: int) -> None:
         with ExitStack() as started:
@@ -59,9 +59,9 @@ class Crowd:
         self._running.close()
 
     def reserve(self, path: Path, asked: list[tuple[str, str, str | None]]) -> list[str]:
-        """Have each member reserve an amount for a user under an id, and say what came of it.
+        """The results of all members, each of which reserves an amount for a user under an id.
 
-        All have opened the store, and stand behind a lock that is let go once the last one is there.
+        All have opened the store, and wait for a lock that is released once the last one is there.
         """
         gate = path.with_name("gate")
         with gate.open("w") as file:
@@ -78,7 +78,7 @@ USERS = [f"user-{number}" for number in range(8)]
 
 
 def one_user(manager):
-    """A user of $1.00."""
+    """Create a user with a budget of $1.00."""
     manager.create("alice", "1.00")
 
 
@@ -101,7 +101,7 @@ def a_department_with_a_cap(manager):
     manager.set("team", amount="1.25", parent="department")
 
 
-# Who reserves, what is set up, and how many of them get what they ask for.
+# The users that reserve, the function that sets them up, and the number of reservations that are allowed.
 CASES = {
     "one user": (["alice"], one_user, 20),
     "users of one team": (USERS, a_team, 20),

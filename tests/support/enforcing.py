@@ -1,4 +1,4 @@
-"""What the tests of enforcement ask again and again."""
+"""Questions that many tests of enforcement ask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from budgetctl.errors import OverBudgetError
 
 
 def counters(manager, *users):
-    """What each has spent and set aside, as text."""
+    """The money that each user has spent and set aside, in US dollars."""
     budgets = [manager.cap() if user == "cap" else manager.budget(user) for user in users]
     return [(float(budget.limit.spent) / 1e12, float(budget.limit.held) / 1e12) for budget in budgets]
 

@@ -35,7 +35,7 @@ store.close()
 
 
 class Charger:
-    """A process that charges alice a cent whenever it is told to, and stays connected."""
+    """A process that charges alice a cent whenever it is told to, and keeps its store open."""
 
     def __init__(self, path: Path) -> None:
         self._process = subprocess.Popen(
@@ -43,27 +43,27 @@ class Charger:
         )
 
     def charge(self, times: int = 1) -> list[str]:
-        """Charge so often; `charged`, or the code of the error, for each."""
+        """Charge a number of times; for each, `charged` or the code of the error."""
         self.begin(times)
         return self.answers(times)
 
     def begin(self, times: int) -> None:
-        """Let it charge so often, without waiting for that."""
+        """Let it charge a number of times, without waiting for the answers."""
         self._process.stdin.write("charge\n" * times)
         self._process.stdin.flush()
 
     def answers(self, times: int) -> list[str]:
-        """What came of so many charges."""
+        """The answers to a number of charges."""
         return [self._process.stdout.readline().strip() for _ in range(times)]
 
     def end(self) -> None:
-        """Let it close the store."""
+        """Let it close the store, and end it."""
         self._process.stdin.close()
         self._process.wait(timeout=60)
         self._process.stdout.close()
 
     def kill(self) -> None:
-        """Let it close nothing."""
+        """Kill it, so that it closes nothing."""
         self._process.kill()
         self._process.wait(timeout=60)
         self._process.stdin.close()
@@ -71,7 +71,7 @@ class Charger:
 
 
 def make_store(path: Path, *, charges: int = 0, users: int = 1) -> SqliteStore:
-    """A store of so many users, alice first, in which charges were made with keys. It is closed."""
+    """A closed store with a number of users, alice first, and a number of charges with keys."""
     store = SqliteStore(path, PROJECT)
     names = ["alice", *(f"user-{number}" for number in range(1, users))]
     with closing(store):
@@ -81,17 +81,17 @@ def make_store(path: Path, *, charges: int = 0, users: int = 1) -> SqliteStore:
 
 
 def charge_of(number: int, user: str = "alice") -> ChargeRequest:
-    """A charge of a cent, under a key of its own."""
+    """A charge of a cent, with a key of its own."""
     key = IdempotencyKey("caller", number.to_bytes(16, "big"), b"r" * 16)
     return ChargeRequest(user, CENT, model="m", usage={"text_output": 7}, key=key)
 
 
 def spent(path: Path) -> int:
-    """How many cents alice has spent."""
+    """The cents that alice has spent."""
     with closing(SqliteStore(path, PROJECT)) as store:
         return store.budget("alice").limit.spent // CENT
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """A file named like the store, with that behind its name."""
+    """The path of the store with a text behind its name."""
     return path.with_name(path.name + suffix)

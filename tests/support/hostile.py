@@ -1,6 +1,6 @@
 """Bodies and streams that no provider should send: real ones with values, names, frames and bytes changed.
 
-`case(seed, number)` is the same one whenever and wherever it is asked for, so that a fault can be repeated.
+`case(seed, number)` is the same case at any time and on any machine, so that a fault can be repeated.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LINES = [json.loads(line)["body"] for line in (PRICING / "real_usage.jsonl").re
 BODIES = [body for body in _DOCUMENTS if isinstance(body, dict)] + _LINES
 STREAMS = [body for body in _DOCUMENTS if isinstance(body, list)]
 STREAMS += [_events(text) for name, text in _TEXTS.items() if name.endswith(".sse")]
-STREAMS += [[chunk for chunk in stream if not chunk.get("usage")] for stream in STREAMS]  # to be counted by their text
+STREAMS += [[chunk for chunk in stream if not chunk.get("usage")] for stream in STREAMS]  # to count their text
 
 KNOWN = """
 gpt-4o gpt-4o-mini-2024-07-18 o3 gpt-5 claude-sonnet-4-5 claude-haiku-4-5-20251001 claude-opus-4-6 gemini-2.5-pro
@@ -48,7 +48,7 @@ fallback_generalizations ../../etc/passwd http://127.0.0.1:9/x azure/http://127.
 watsonx/none-such databricks/none-such mistral/mistral-ocr-latest perplexity/none-such together_ai/none-such-7b
 gpt-4o/ /gpt-4o gpt-4o:free GPT-4O {model} %s $(id) 'x' None true 0
 """.split()
-"""Models of sellers that would log in, fetch or dial, that the map prices by other units, or that nobody knows."""
+"""Models whose sellers would log in, fetch or dial, models that the map prices by other units, and unknown models."""
 _LISTED = sorted(price_map.shipped().load())
 """Every model of the price map, many of which are not sold by the token."""
 PROVIDERS = """
@@ -66,12 +66,12 @@ COUNTS = [
     1e300, float("nan"), float("inf"), float("-inf"), True, False, "5", "five", None, [5], {"value": 5}, [],
 ]  # fmt: skip
 RAW = ["1e999", "-1e999", "-0", "9" * 5_000, "0.1e-999", "1" + "0" * 30 + ".5", "Infinity", "[" * 500 + "]" * 500]
-"""Values that are written into the text itself, as no dump writes them. They take the place of `MARK`."""
+"""Values as no dump writes them, which are put into the text in the place of `MARK`."""
 MARK = "\ue000"
 
 
 class Case(NamedTuple):
-    """What stands in a file, and what is said beside it."""
+    """A case: the content of a file, and the options that are given with it."""
 
     content: bytes
     model: str | None = None
@@ -80,7 +80,7 @@ class Case(NamedTuple):
 
 
 def case(seed: int, number: int) -> Case:
-    """One case of the many that a seed stands for."""
+    """The case of that number, of the many that a seed stands for."""
     rng = random.Random(f"{seed}/{number}")
     text = _stream(rng) if rng.random() < 0.35 else _body(rng)
     model = rng.choice(KNOWN) if rng.random() < 0.6 else None
@@ -95,11 +95,11 @@ def case(seed: int, number: int) -> Case:
 
 
 _KEYS = sorted({key for body in BODIES + STREAMS for key in re.findall(r'"(\w+)": ', json.dumps(body))})
-"""Every name of a field in any format."""
+"""The names of all fields in any format."""
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Every container in a document, with each of its keys."""
+    """All containers in a document, each with each of its keys."""
     inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = [(value, key) for key, _ in inside]
     return found + [place for container, key in found for place in _places(container[key])]
@@ -143,7 +143,7 @@ def _add(rng: random.Random, container: Any, key: Any) -> None:
 
 
 def _graft(rng: random.Random, container: Any, key: Any) -> None:
-    """Put a part of another body, of whichever format, beside what is there, or in its place."""
+    """Put a part of another body, of any format, beside the value at a place, or instead of it."""
     other, name = rng.choice(_places(rng.choice(BODIES)))
     container[name if isinstance(container, dict) else key] = copy.deepcopy(other[name])
 
@@ -186,7 +186,7 @@ def _changed(rng: random.Random, document: Any) -> Any:
 
 
 def _named(rng: random.Random, document: Any) -> Any:
-    """The document with another name of a model, where it has one."""
+    """The document with the name of another model, where it has one."""
     named = [place for place in _places(document) if place[1] in {"model", "modelVersion", "gen_ai.request.model"}]
     if named:
         name = rng.choice(KNOWN if rng.random() < 0.7 else rng.choice([STRANGE, STRANGE, TEXTS, _LISTED]))

@@ -2,8 +2,8 @@
 
     python -m support.hostile_run FD COUNT SEED…
 
-A report is written to the file descriptor FD, which the caller has opened: JSON with what was counted, every fault, and
-everything that was done beside pricing.
+A report is written to the file descriptor FD, which the caller has opened: JSON with the numbers of ends, every fault,
+and every action beside pricing.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _LONGEST_MESSAGE = 1_000
 
 
 class NeedsLitellmError(BaseException):
-    """A case has come to where litellm would be imported. No `except Exception` of a library stops it."""
+    """A case needs the import of litellm. No `except Exception` of a library stops this error."""
 
 
 class _NotYet:
-    """Stands before the finders of modules, and puts the import of litellm off."""
+    """A finder before all others of modules, which puts the import of litellm off."""
 
     def find_spec(self, name: str, *_: Any) -> None:
         if name == "litellm":
             raise NeedsLitellmError
 
 
-# What is watched
+# The watch
 
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -54,7 +54,7 @@ _PROCESSES = ("subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn
 
 
 class Watch:
-    """What this process does beside computing, as `event: what`, split by whether litellm was being imported."""
+    """The actions of this process beside computing, as `event: arguments`: while litellm is imported, and else."""
 
     def __init__(self) -> None:
         self.seen: dict[str, Counter[str]] = {"import": Counter(), "pricing": Counter()}
@@ -62,7 +62,7 @@ class Watch:
         self.is_on = False
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """An audit hook."""
+        """Count an action; this is an audit hook."""
         if self.is_on and _is_of_note(event, arguments):
             shown = " ".join(str(argument)[:120] for argument in arguments[:2])
             self.seen[self.phase][f"{event}: {shown}"] += 1
@@ -84,18 +84,18 @@ def _watching(watch: Watch, phase: str) -> Iterator[None]:
         watch.is_on = False
 
 
-# What is judged
+# The judgement
 
 
 def judged(given: Case) -> tuple[str, str | None]:
-    """How a case ends, in a word, and what is wrong with that."""
+    """The end of a case in a word, and the fault in it, None where there is none."""
     sys.stdin = io.TextIOWrapper(io.BytesIO(given.content))
     options = CostOptions("-", given.model, provider=given.provider, input_text=given.sent)
     try:
         price = price_of(options)
     except BudgetctlError as error:
         return type(error).__name__, _wrong_with_error(error)
-    except Exception as error:  # noqa: BLE001 - which is what is looked for
+    except Exception as error:  # noqa: BLE001 - such faults are looked for
         return "fault", f"{type(error).__name__}: {error}"[:500]
     return str(price.pricing.get("source")), _wrong_with_price(price)
 
@@ -124,7 +124,7 @@ def _wrong_with_price(price: Price) -> str | None:
 
 
 def _is_said_to_be_free(price: Price) -> bool:
-    """Whether no tokens were used, or every rate that was stands in the map as 0."""
+    """Whether no tokens were used, or the map has 0 for all rates of those that were."""
     rates = price.pricing.get("rates") or {}
     used = [kind for kind in RATES if getattr(price.usage, kind)]
     return all(next((rates[name] for name in RATES[kind] if name in rates), None) == 0 for kind in used)
@@ -134,7 +134,7 @@ def _is_said_to_be_free(price: Price) -> bool:
 
 
 def run(cases: Iterable[tuple[int, int]], watch: Watch) -> dict[str, Any]:
-    """Judge cases, those that need litellm after all others, as if each of these had a process of its own."""
+    """The report on cases. Those that need litellm come last, as if each of the others had a process of its own."""
     ends: Counter[str] = Counter()
     faults: list[dict[str, Any]] = []
     later: list[tuple[int, int]] = []
@@ -166,8 +166,8 @@ def main() -> None:
     """Run as a program."""
     descriptor, count, *seeds = map(int, sys.argv[1:])
     with fenced():
-        pass  # posts its guards, so that the watch, which comes after them, is told of what they let pass
-    litellm_rules.digest()  # is written down once
+        pass  # posts its guards, so that the watch, which comes after them, is told of the actions that they let pass
+    litellm_rules.digest()  # written to the cache now, before the watch
     watch = Watch()
     sys.addaudithook(watch)
     report = json.dumps(run(itertools.product(seeds, range(count)), watch))

@@ -2,7 +2,7 @@
 
     python -m support.hosting
 
-is one of these: it reads what to do as lines of JSON, and answers each when all its saves have been sent.
+is one of these: it reads orders as lines of JSON, and answers each when all its saves have been sent.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from support.soundness import assert_sound
 DAY_US = 86_400_000_000
 
 MODELS = (("gpt-4o-2024-08-06", 2_500_000, 10_000_000), ("gpt-4o-mini-2024-07-18", 150_000, 600_000))
-"""With what a token of input and of output costs, in picodollars."""
+"""Models, each with the cost of a token of input and of output, in picodollars."""
 
 
 class Client:
-    """A process with litellm's `BudgetManager`. A method that is called there returns what it returned."""
+    """A process with litellm's `BudgetManager`. Calling a method here returns the result of calling it there."""
 
     def __init__(self):
         self._process = start_program("hosting", LITELLM_LOCAL_MODEL_COST_MAP="True")
 
     def open(self, url, token):
-        """Make a manager, which loads what there is."""
+        """Make a manager there, which loads the budgets."""
         self("open", url, token)
         return self
 
     def send(self, name, *arguments, **more):
-        """Tell it to call a method, without waiting for the answer."""
+        """Tell it to call a method, without waiting for the result."""
         self._process.stdin.write(json.dumps([name, arguments, more]) + "\n")
         self._process.stdin.flush()
 
     def answer(self):
-        """What the method returned."""
+        """The result of the method."""
         return json.loads(self._process.stdout.readline())
 
     def __call__(self, name, *arguments, **more):
@@ -60,17 +60,17 @@ class Client:
 
 
 def assert_answered(server):
-    """Every request was answered, and none was refused."""
+    """Check that every request was answered, and none was refused."""
     lines = [json.loads(line) for line in server.logged().splitlines()]
     assert {line["status"] for line in lines if "status" in line} <= {200}, lines
 
 
 def run_bursts(clients, path, count, *, is_empty):
-    """Let all clients spend so often at once, in a few ways one after the other.
+    """Let all clients spend a number of times at once, in a few ways one after the other.
 
-    Returns by how many picodollars what is recorded differs from what they have spent, and how many resets there were.
+    Returns the difference between the recorded and the spent money, in picodollars, and the number of resets.
     """
-    # So far behind the clients' own clock that the window has passed for them.
+    # The server's clock is so far behind the clients' that the window has passed for them.
     now_us = time.time_ns() // 1000 - 3 * DAY_US // 2
 
     def pass_time(us):
@@ -78,7 +78,7 @@ def run_bursts(clients, path, count, *, is_empty):
         now_us += us
 
     def spend(*before):
-        """Let all of them call these methods, and spend at once; then nothing for three seconds."""
+        """Let all clients call these methods, and spend at once; then nothing for three seconds."""
         for number, client in enumerate(clients):
             for name in before:
                 client.send(name)
@@ -114,7 +114,7 @@ def run_bursts(clients, path, count, *, is_empty):
 
 
 def main():
-    """Do what the lines of standard input say."""
+    """Carry out the orders on standard input."""
     import litellm
 
     manager = None
@@ -139,7 +139,7 @@ def main():
 
 
 def _burst(manager, users, count, seed=1):
-    """Update these users' costs in turn, so often in all, and return what that came to, in picodollars."""
+    """Update the costs of users in turn, a number of times in all; returns the sum, in picodollars."""
     import litellm
 
     spent = 0

@@ -1,10 +1,10 @@
-"""Processes that charge, reserve, commit and release until they are killed, and what must be in the store then.
+"""Processes that charge, reserve, commit and release until they are killed, and the check of the store after that.
 
     python -m support.killing STORE NAME [STEPS]
 
-is one of them. STORE may be a server that is killed in its place: then it goes on when that is back. Its steps follow
-from their number, so that whoever has read its acknowledgements knows which step it may have been in, and can take that
-again under the same names.
+is one of them. STORE may be a server that is killed instead: then the process goes on when the server is back. Its
+steps follow from their numbers, so that the reader of its acknowledgements knows the step that it may have died in, and
+can take that again under the same names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STEPS = ("charge", "reserve", "commit", "reserve", "release")
 
 
 def take(manager: BudgetManager, name: str, number: int) -> None:
-    """Take a process's step of that number. Taken again, it changes nothing."""
+    """Take the step of that number of a process. Taken again, it changes nothing."""
     user = USERS[int(name.split("-")[1]) % len(USERS)]
     step, this, last = STEPS[number % len(STEPS)], f"{name}-{number}", f"{name}-{number - 1}"
     if step == "charge":
@@ -46,7 +46,7 @@ def take(manager: BudgetManager, name: str, number: int) -> None:
 
 
 def set_up(manager: BudgetManager) -> None:
-    """A team of users under a cap, with limits that count only some models, and room for everything."""
+    """Set up a team of users under a cap, with limits that count only some models, and room for all charges."""
     manager.cap("1000000", duration="monthly")
     manager.create("team", "1000000", duration="weekly")
     for user in USERS:
@@ -55,9 +55,9 @@ def set_up(manager: BudgetManager) -> None:
 
 
 def killed_rounds(path: Path, rounds: int, seed: int) -> Iterator[int]:
-    """Start processes and kill them, so often; yields how many steps they had acknowledged.
+    """Start processes and kill them, round by round; yields the number of steps that they had acknowledged.
 
-    After each round, the steps in which they died are taken again, and the store is looked at.
+    After each round, the steps in which they died are taken again, and the store is checked.
     """
     moments = random.Random(seed)
     manager = BudgetManager("p", store=path)
@@ -75,7 +75,7 @@ def killed_rounds(path: Path, rounds: int, seed: int) -> Iterator[int]:
 
 
 def _killed(path: Path, names: list[str], moments: random.Random) -> dict[str, int]:
-    """How many steps each of the processes had acknowledged when all of them were killed at some moment."""
+    """The number of steps that each of the processes had acknowledged when all were killed at some moment."""
     with ExitStack() as running:
         processes = {name: running.enter_context(start_program("killing", path, name)) for name in names}
         for process in processes.values():
@@ -83,7 +83,7 @@ def _killed(path: Path, names: list[str], moments: random.Random) -> dict[str, i
         for process in processes.values():
             process.stdin.write("go\n")
             process.stdin.flush()
-        # The moment: after so many steps of one of them, wherever the others then are.
+        # The moment: after a number of steps of one process, at any step of the others.
         steps = dict.fromkeys(names, 0)
         watched = moments.choice(names)
         for _ in range(moments.randrange(20)):
@@ -100,7 +100,7 @@ def _killed(path: Path, names: list[str], moments: random.Random) -> dict[str, i
 
 
 def assert_exactly_once(manager: BudgetManager, done: dict[str, int]) -> None:
-    """Every step that was done has left what it should, once, and nothing else is there."""
+    """Check that every step has left its entries, once, and that there are no others."""
     expected, states = {}, {}
     for name, steps in done.items():
         for number in range(steps):
@@ -127,7 +127,7 @@ def assert_exactly_once(manager: BudgetManager, done: dict[str, int]) -> None:
 
 
 def main() -> None:
-    """Take one step after another, and say so after each."""
+    """Take one step after another, and acknowledge each."""
     path, name, *steps = sys.argv[1:]
     manager = BudgetManager("p", store=path)
     manager.budget(USERS[0])

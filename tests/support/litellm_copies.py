@@ -18,7 +18,7 @@ with open(__import__("os").environ.get("IMPORTS_OF_LITELLM", "/dev/null"), "a") 
 
 
 def changed(directory: Path, name: str, edit: Callable[[str], str]) -> Path:
-    """Make a litellm in the directory that differs from the installed one in one file."""
+    """Copy litellm to the directory, with another text in one file."""
     spec = importlib.util.spec_from_file_location("benchmark_of_proofs", ROOT / "benchmarks" / "proofs.py")
     benchmark: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)
@@ -28,10 +28,10 @@ def changed(directory: Path, name: str, edit: Callable[[str], str]) -> Path:
 
 
 def unknown(directory: Path) -> Path:
-    """Make one that prices as the installed one does, has another digest, and tells when it is imported."""
+    """Copy litellm so that it has the same prices and another digest, and tells of its import."""
     return changed(directory, "__init__.py", lambda text: text + TELLING)
 
 
 def environment(litellm: Path, told: Path) -> dict[str, str]:
-    """What a process needs to find that litellm; `told` is there when it has been imported."""
+    """The environment in which a process finds that litellm; the file `told` is made by its import."""
     return {"PYTHONPATH": os.pathsep.join([str(litellm), str(ROOT)]), "IMPORTS_OF_LITELLM": str(told)}

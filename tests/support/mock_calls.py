@@ -9,9 +9,9 @@ from budgetctl import BudgetManager, Picodollars
 MODEL = "gpt-4o"
 MESSAGES = [{"role": "user", "content": "hi there"}]
 COST = Picodollars(225_000_000)
-"""litellm says of a mock response that it used 10 tokens in and 20 out, whatever its text."""
+"""The cost of a mock response: litellm counts 10 tokens in and 20 out, whatever its text."""
 PROMPT = Picodollars(22_500_000)
-"""9 tokens in, which is what the messages are."""
+"""The cost of the messages: 9 tokens in."""
 
 
 def call(**arguments: Any) -> dict[str, Any]:
@@ -20,5 +20,5 @@ def call(**arguments: Any) -> dict[str, Any]:
 
 
 def spent(manager: BudgetManager, user: str = "alice") -> Picodollars:
-    """What the user has spent."""
+    """The money that the user has spent, in picodollars."""
     return manager.budget(user).limit.spent

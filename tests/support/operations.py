@@ -1,4 +1,4 @@
-"""Operations of a store in few words."""
+"""Short forms of operations of a store."""
 
 from __future__ import annotations
 

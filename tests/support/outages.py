@@ -19,14 +19,14 @@ from support.soundness import assert_sound
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that no program listens on."""
     with closing(socket.socket()) as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
 def start_server(store: str, port: int, *options: str) -> subprocess.Popen[str]:
-    """A server over a store, in a process of its own, once it listens."""
+    """The process of a server over a store, once it listens."""
     command = [sys.executable, "-m", "budgetctl", "--store", store, "serve", "--port", str(port), *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
@@ -37,7 +37,7 @@ def start_server(store: str, port: int, *options: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def clients(address: str, count: int, steps: int) -> Iterator[dict[str, subprocess.Popen[str]]]:
-    """So many processes that take so many steps each, all let go together."""
+    """Processes that take a number of steps each, all started at one moment."""
     with ExitStack() as running:
         found = {
             name: running.enter_context(start_program("killing", address, name, steps))
@@ -52,7 +52,7 @@ def clients(address: str, count: int, steps: int) -> Iterator[dict[str, subproce
 
 
 def survive(directory: Path, *, count: int, steps: int, outages: int, seed: int) -> None:
-    """Kill the server so often while clients work, and hold what is stored against what they were told."""
+    """Kill the server a number of times while clients work, and compare the store with the answers that they had."""
     moments = random.Random(seed)
     port = free_port()
     address = f"http://127.0.0.1:{port}"

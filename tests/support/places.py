@@ -1,8 +1,8 @@
-"""Where this repository and its examples are."""
+"""The paths of this repository and its examples."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 PRICING = ROOT / "tests" / "pricing"
-"""In `bodies`, real answers of providers; in `cases`, those that were read wrongly somewhere."""
+"""The directory of `bodies`, real answers of providers, and of `cases`, which some program has read wrongly."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from secrets import token_hex
 from urllib.parse import urlsplit, urlunsplit
 
-# That a test survives a power cut is not what is tested; `autovacuum` would look like somebody else who writes.
+# No test is about a power cut; `autovacuum` would look like another program that writes.
 SETTINGS = """
 fsync = off
 full_page_writes = off
@@ -26,7 +26,7 @@ max_connections = 200
 
 
 class Server:
-    """A server of one's own, in a temporary directory."""
+    """A server of PostgreSQL, in a temporary directory."""
 
     def __init__(self, settings: str = SETTINGS) -> None:
         with warnings.catch_warnings():
@@ -48,7 +48,7 @@ class Server:
         return self._server.bin_path
 
     def restart(self) -> None:
-        """Kill the server in the midst of whatever it does, and start it again."""
+        """Kill the server in the midst of its work, and start it again."""
         self._end()
         self._server.ensure_postgres_running()
 
@@ -82,13 +82,13 @@ def programs() -> str:
 
 
 def new_project() -> str:
-    """A project that no other test has."""
+    """The name of a project that no other test has."""
     return f"p-{token_hex(6)}"
 
 
 @contextmanager
 def new_database():
-    """The URL of a database with nothing in it."""
+    """The URL of an empty database."""
     import psycopg
 
     name = f"test_{token_hex(6)}"

@@ -1,4 +1,4 @@
-"""Prices bodies of tests/pricing/cases as the command line does, in one process, and prints as JSON how each ended."""
+"""Prices bodies of tests/pricing/cases as the command line does, in one process, and prints the results as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CASES = PRICING / "cases"
 
 
 def priced(case: dict[str, Any]) -> dict[str, Any]:
-    """What a case comes to: an amount with its usage and the notes, or an error."""
+    """The result of a case: an amount with its usage and the notes, or an error."""
     options = CostOptions(str(CASES / case["file"]), case.get("model"), provider=case.get("provider"))
     try:
         price = price_of(options)

@@ -13,12 +13,12 @@ def program(name: str, *arguments: object) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of this process with its path of modules, and more or other variables."""
+    """The environment of this process with its path of modules, and with more or other variables."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **more}
 
 
 def start_program(name: str, *arguments: object, **more: str) -> subprocess.Popen[str]:
-    """Start one that is told what to do by lines, and answers by lines."""
+    """Start a program that takes its orders by lines, and answers by lines."""
     return subprocess.Popen(
         program(name, *arguments),
         stdin=subprocess.PIPE,

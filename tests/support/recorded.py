@@ -1,4 +1,4 @@
-"""What is asked of a manager again and again."""
+"""Questions that many tests ask a manager."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ def window(manager, user="alice"):
 
 
 def ledger(manager, user="alice"):
-    """What was recorded, oldest first: kind, amount, model."""
+    """The entries of a user, oldest first: kind, amount, model."""
     return [(entry.kind, str(entry.amount), entry.model) for entry in reversed(list(manager.history(user)))]
 
 

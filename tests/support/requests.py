@@ -50,11 +50,11 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "tell": {"standing": {"user": "alice", "limit": LIMIT}, "percent": 80},
     "forget": {"standing": {"user": "alice", "limit": LIMIT}, "percent": 80},
 }
-"""Parameters with which each operation succeeds on the project of `fill`. Those that need none are not in it."""
+"""Operation → parameters with which it succeeds on the project of `fill`. Operations without any are left out."""
 
 
 def fill(store: Any) -> None:
-    """A project with something in it for every operation."""
+    """Fill a project with users, an entry, a limit and a hold, so that every operation can succeed."""
     for user in ("alice", "dora"):
         store.create_budget(user, change(amount_picodollars=10**12), if_exists="error")
     store.charge(CALLS["charge"].parameters.read({"user": "alice", "amount_picodollars": 5, "model": "m",
@@ -66,12 +66,12 @@ def fill(store: Any) -> None:
 
 
 def change(**fields: Any) -> Any:
-    """What to set of a budget."""
+    """The change of a budget that states these fields."""
     return CALLS["change_budget"].parameters.read({"user": "u", **fields}, "", strict=True)["change"]
 
 
 def ask(running: Running, name: str, project: str | None = "p", **headers: str) -> Any:
-    """Have a server do the operation of that name."""
+    """The answer of a server to the operation of that name."""
     call = CALLS[name]
     document = {} if project is None else {"project": project}
     document |= REQUESTS.get(name, {})

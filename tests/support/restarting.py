@@ -1,8 +1,8 @@
-"""Processes that write to a PostgreSQL server which is killed and started again, and what must be in the store then.
+"""Processes that write to a PostgreSQL server which is killed and started again, and the check of the store after that.
 
     python -m support.restarting URL NAME STEPS
 
-is one of them. It gives nothing a key: that a step is not taken twice is the store's own business.
+is one of them. It gives no request a key: that no step is done twice is the business of the store.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ WAIT_S = 120
 
 
 def restarted(processes: int, steps: int, restarts: int, *, over_http: bool = False) -> None:
-    """Let so many processes take so many steps each while the server restarts, and look at what they have left.
+    """Let processes take a number of steps each while the server restarts, and check the entries that they have left.
 
-    Over HTTP they ask a server of ours in front of the database, which is killed and started again in between.
+    Over HTTP they ask a server of budgetctl in front of the database, which is killed and started again in between.
     """
     database = Server(SETTINGS)
     server = _OurServer(database.url) if over_http else None
@@ -52,7 +52,7 @@ def restarted(processes: int, steps: int, restarts: int, *, over_http: bool = Fa
 
 
 class _OurServer:
-    """A server of ours over a database."""
+    """A server of budgetctl over a database."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -64,13 +64,13 @@ class _OurServer:
         self._process = start_server(self._url, self._port, "--no-auth", "--quiet", "--wait", str(WAIT_S))
 
     def restart(self) -> None:
-        """Kill it in the midst of whatever it does, and start it again."""
+        """Kill the server in the midst of its work, and start it again."""
         self._process.kill()
         self._process.communicate()
         self._start()
 
     def stop(self) -> None:
-        """Have it end."""
+        """End the server."""
         self._process.terminate()
         self._process.communicate()
 
@@ -82,7 +82,7 @@ def _manager(url: str) -> BudgetManager:
 def _run(url: str, names: list[str], steps: int, outages: Sequence[Callable[[], None]]) -> None:
     with ExitStack() as running:
         processes = [running.enter_context(start_program("restarting", url, name, steps)) for name in names]
-        # The moments: when one of them has come so far, wherever the others then are.
+        # The moments: after a number of steps of one process, at any step of the others.
         for number, strike in enumerate(outages, 1):
             for _ in range(steps // (len(outages) + 1)):
                 assert processes[number % len(processes)].stdout.readline()
@@ -103,7 +103,7 @@ def _assert_exactly_once(manager: BudgetManager, names: list[str], steps: int) -
 
 
 def main() -> None:
-    """Take one step after another, and say so after each."""
+    """Take one step after another, and acknowledge each."""
     url, name, steps = sys.argv[1:]
     user = name.split("-")[0]
     with closing(_manager(url)) as manager:

@@ -14,7 +14,7 @@ from budgetctl.stores.remote.store import HttpStore, open_http_store
 
 
 class Answer(NamedTuple):
-    """What a request was answered."""
+    """The answer to a request."""
 
     status: int
     headers: dict[str, str]
@@ -22,12 +22,12 @@ class Answer(NamedTuple):
 
     @property
     def document(self) -> Any:
-        """The body, which is JSON."""
+        """The document in the body, which is JSON."""
         return json.loads(self.body)
 
 
 class Running:
-    """A server over the stores that `open_project` opens. Without `tokens` it answers anybody."""
+    """A server over the stores that `open_project` opens. Without `tokens` it answers every client."""
 
     def __init__(self, open_project: Any = None, location: Any = None, **settings: Any) -> None:
         self.server = Server(Settings(location, port=0, open_project=open_project, **settings))
@@ -39,12 +39,12 @@ class Running:
         self._thread = threading.Thread(target=self.server.run_on, args=[self._socket], daemon=True)
 
     def __enter__(self) -> Running:
-        """Start it."""
+        """Start the server."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it, and wait until it has."""
+        """Stop the server, and wait for its end."""
         for store in self._opened:
             store.close()
         self.server.should_exit = True
@@ -52,23 +52,23 @@ class Running:
         assert not self._thread.is_alive()
 
     def logged(self) -> str:
-        """What it has written into its log."""
+        """The log of the server so far."""
         assert self.server.log.flush(30)
         return self._log.getvalue()
 
     def open(self, project: str, **more: Any) -> HttpStore:
-        """The store of a project on it."""
+        """The store of a project on the server."""
         self._opened.append(open_http_store(self.address, project, **more))
         return self._opened[-1]
 
     def new_token(self, project: str, **more: Any) -> str:
-        """A token that it knows."""
+        """The text of a new token that the server knows."""
         token, text = new_token(project, self.server.settings.clock(), **more)
         self.server.settings.tokens.add(token)
         return text
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Send a request of one's own making. A body that is not bytes is sent as JSON."""
+        """The answer to a request of any form. A body that is not bytes is sent as JSON."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if body is not None and not isinstance(body, bytes):

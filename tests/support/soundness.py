@@ -51,10 +51,10 @@ NUMBERS = """
 
 
 def assert_sound(kept):
-    """Every counter is the sum of its postings, by limit, model and closed generation; numbers have no gaps.
+    """Check that every counter is the sum of its postings, by limit, model and closed generation.
 
-    What is set aside in a limit is the sum of the holds that count there, all of which are open. `kept` is a store, or
-    the file of one.
+    Entries are numbered without gaps. The money that is set aside in a limit is the sum of the holds that count there,
+    all of which are open. `kept` is a store, or the file of one.
     """
     path = getattr(kept, "path", kept)
     if isinstance(path, Path):

@@ -10,7 +10,7 @@ Found = TypeVar("Found")
 
 
 def eventually(condition: Callable[[], Found], what: str = "it did not happen", *, within_s: float = 60) -> Found:
-    """Ask until the answer is true, and return it. Fails with `what` and the last answer when it is not so in time."""
+    """Ask until the answer is true, and return it. Fails with `what` and the last answer when the time is over."""
     until = time.monotonic() + within_s
     while not (found := condition()):
         assert time.monotonic() < until, f"{what} within {within_s:g} seconds: {found!r}"

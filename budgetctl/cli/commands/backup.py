@@ -56,7 +56,7 @@ def backup(
 
 
 def _all_backups(session: Session, directory: Path, failed: list[str], *, force: bool) -> Iterator[Backup]:
-    """Back up one after the other. One that fails is told of, and the others are made."""
+    """Back up one store or file after the other. A failure is printed and added to `failed`, and the others go on."""
     if directory.exists() and not directory.is_dir():
         raise InvalidValueError(
             f"{directory} is no directory, and all projects need one", hint="budgetctl backup --help"
@@ -77,7 +77,7 @@ def _all_backups(session: Session, directory: Path, failed: list[str], *, force:
 
 
 def _settings(session: Session) -> list[Path]:
-    """What is not in the stores: the tokens of a server beside them, and the user's own prices."""
+    """The files that are in no store: the tokens of a server beside the stores, and the user's own prices."""
     tokens = open_tokens(session.location)
     files = [tokens.path, tokens.uses_path] if isinstance(tokens, FileTokens) else []
     return [file for file in (*files, config_directory() / "prices.toml") if file.exists()]

@@ -35,7 +35,7 @@ ModelName = Annotated[str, typer.Argument(metavar="MODEL", show_default=False, h
 
 
 def _tokens(text: str) -> int:
-    """So many tokens: `1M`, `1K`, `1`."""
+    """The number of tokens in a text: `1M`, `1K`, `1`."""
     match = re.fullmatch(r"(\d{1,9})([km]?)", text.lower(), re.ASCII)
     if match is None:
         raise typer.BadParameter(f"{text!r} is not a number of tokens, as 1M, 1K or 1")
@@ -72,7 +72,7 @@ class Rates(NamedTuple):
     web_search: Annotated[str | None, _rate("web-search", "Of one web search.")] = None
 
     def amounts(self) -> dict[str, Picodollars]:
-        """Those that were given. Raises `InvalidValueError`, with the option's name."""
+        """The rates that were given, by name. Raises `InvalidValueError`, with the name of the option."""
         return {name: _amount(name, value) for name, value in self._asdict().items() if value is not None}
 
 

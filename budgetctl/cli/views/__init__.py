@@ -1,4 +1,4 @@
-"""How each noun is shown: one module a noun, with its JSON document, the columns of its table, and its words.
+"""The views of results: one module for each noun, with its JSON document, the columns of its table, and its words.
 
-The field names of documents are what scripts rely on. Times in them are RFC 3339 in UTC, amounts USD.
+Scripts rely on the field names of documents. Times in them are RFC 3339 in UTC, amounts USD.
 """

@@ -14,7 +14,7 @@ BACKUP_FIELDS = "projects store file size_bytes".split()
 
 
 def backup_document(backup: Backup) -> dict[str, Any]:
-    """A backup that was made."""
+    """The document of a backup that was made."""
     return {
         "projects": backup.projects,
         "store": str(backup.store),
@@ -31,12 +31,12 @@ BACKUP_COLUMNS = (
 
 
 def backed_up(backup: Backup) -> str:
-    """What `backup` made."""
+    """The sentence for a backup that was made."""
     return f"{', '.join(backup.projects)}: backed up to {backup.file} ({backup.size_bytes:,} bytes)"
 
 
 def restored_document(restored: Restored) -> dict[str, Any]:
-    """A backup that was put back, and the file that has what was there before."""
+    """The document of a backup that was put back, with the file that has the store from before."""
     return {
         "projects": restored.projects,
         "store": str(restored.store),
@@ -46,6 +46,6 @@ def restored_document(restored: Restored) -> dict[str, Any]:
 
 
 def put_back(restored: Restored) -> str:
-    """What `restore` put back."""
+    """The sentence for a backup that was put back."""
     text = f"{', '.join(restored.projects)}: restored from {restored.file}"
     return text if restored.replaced is None else f"{text}; what was there is in {restored.replaced}"

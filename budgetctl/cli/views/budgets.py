@@ -28,7 +28,7 @@ _CALENDAR_MONTHS = ("monthly", "quarterly", "yearly")
 
 
 def budget_document(budget: Budget) -> dict[str, Any]:
-    """A budget as it stands now."""
+    """The document of a budget as it stands now."""
     limit = budget.limit
     return {
         "project": budget.project,
@@ -49,13 +49,13 @@ def budget_document(budget: Budget) -> dict[str, Any]:
         "updated_at": rfc3339(budget.updated_us),
         "parent": budget.parent,
         "topped_up": limit.topped_up,
-        # Of a page of many budgets they are not read.
+        # The budgets of a list come without them.
         **({"limits": [limit_document(standing) for standing in budget.standings]} if budget.standings else {}),
     }
 
 
 def limit_document(standing: Standing) -> dict[str, Any]:
-    """A limit that a user's charges may count against; `user` is whose it is, null for the project's."""
+    """The document of a limit. `user` is the user whose limit it is, null for the project's."""
     user, limit = standing
     return {
         "user": user or None,
@@ -77,12 +77,12 @@ def limit_document(standing: Standing) -> dict[str, Any]:
 
 
 def state_document(budget: Budget) -> dict[str, Any]:
-    """Where a budget stands, as part of the document of whatever has changed it."""
+    """The fields of a budget that stand in the document of a charge, refund or top-up."""
     return {"spent": budget.limit.spent, "remaining": budget.remaining, "status": decisions.status(budget.limit)}
 
 
 def migrated_document(user: str, change: BudgetChange, is_new: bool) -> dict[str, Any]:
-    """A budget of litellm's file, and whether it was taken over: one that is here already is left alone."""
+    """The document of a budget in litellm's file, and whether it was taken over: an existing one is left alone."""
     return {
         "user": user,
         "budget": change.amount,
@@ -132,17 +132,17 @@ MIGRATED_COLUMNS = (
 
 
 def resets(limit: Limit, now_us: int) -> str:
-    """When the limit resets next."""
+    """The words for the next reset of a limit."""
     return "never resets" if limit.window_end_us is None else f"resets {day(limit.window_end_us, limit.zone, now_us)}"
 
 
 def standing(budget: Budget, now_us: int) -> str:
-    """What is spent of what, until when: `$1.20 of $10.00, resets 22 Dec`."""
+    """The money that is spent, the limit's amount, and its next reset: `$1.20 of $10.00, resets 22 Dec`."""
     return _limit(budget.limit, now_us)
 
 
 def limits_of(budget: Budget, now_us: int) -> str:
-    """A user's own limits, a line each."""
+    """The limits of a user, a line each."""
     return "\n".join(
         f"{budget.user}: {limit.name}: {_limit(limit, now_us)}"
         for owner, limit in budget.standings
@@ -151,7 +151,7 @@ def limits_of(budget: Budget, now_us: int) -> str:
 
 
 def capped(budget: Budget, now_us: int) -> str:
-    """What the whole project may spend, and has spent."""
+    """The words for the cap of a project, and the money that is spent against it."""
     return f"the project {budget.project}: {_limit(budget.limit, now_us)}"
 
 
@@ -161,7 +161,7 @@ def _limit(limit: Limit, now_us: int) -> str:
 
 
 def topped_up_by(limit: Limit) -> str:
-    """What is on top of a limit's amount, and until when: `$5.00, until 29 Nov 2026 10:00 UTC`."""
+    """The money on top of a limit's amount, and its expiry: `$5.00, until 29 Nov 2026 10:00 UTC`."""
     if limit.topped_up_until_us is None:
         return format_usd(limit.topped_up)
     until = moment(limit.topped_up_until_us, limit.zone)
@@ -169,7 +169,7 @@ def topped_up_by(limit: Limit) -> str:
 
 
 def over_budget(budget: Budget, now_us: int) -> str | None:
-    """The warning for a budget that has nothing left."""
+    """The warning for a budget that has no money left."""
     if decisions.status(budget.limit) != "exceeded":
         return None
     state = "is over budget" if budget.limit.spent > budget.limit.allowance else "has used up the budget"
@@ -177,14 +177,14 @@ def over_budget(budget: Budget, now_us: int) -> str | None:
 
 
 def created(budget: Budget, is_new: bool, now_us: int) -> str:
-    """What `create` made, or found."""
+    """The sentence for a budget that `create` made, or found."""
     if not is_new:
         return f"{budget.user}: has a budget already; left as it is: {standing(budget, now_us)}"
     return f"{budget.user}: {_terms(budget, now_us)}{_calendar_tip(budget.limit)}"
 
 
 def changed(budget: Budget, now_us: int) -> str:
-    """What `set` made of a budget."""
+    """The sentence for a budget that `set` changed."""
     return f"{budget.user}: {_terms(budget, now_us)} · {format_usd(budget.limit.spent)} spent"
 
 
@@ -195,7 +195,7 @@ def _terms(budget: Budget, now_us: int) -> str:
 
 
 def _calendar_tip(limit: Limit) -> str:
-    """Months that count from the creation surprise those who think of invoices."""
+    """A tip: months that count from the creation surprise those who think of invoices."""
     if limit.window_end_us is None or limit.align == "calendar" or limit.duration not in _CALENDAR_MONTHS:
         return ""
     if to_datetime(limit.window_end_us).astimezone(load_zone(limit.zone)).day == 1:

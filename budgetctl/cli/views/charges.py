@@ -1,4 +1,4 @@
-"""Charges: what they record, would record and take back, as documents and in words."""
+"""Charges, estimates and refunds: documents, and words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from budgetctl.money import Picodollars, format_usd, from_number
 
 
 def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
-    """A charge, and where it leaves the budget. A replayed one answers what was charged before."""
+    """The document of a charge, with the budget after it. A replayed charge has the amounts of the first one."""
     return {
         "user": charge.budget.user,
         "charged": not charge.replayed,
@@ -28,7 +28,7 @@ def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
 
 
 def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
-    """What `charge_document` would say, of a charge that was not made."""
+    """The same document for a charge that is not made."""
     return {
         "user": budget.user,
         "charged": False,
@@ -42,7 +42,7 @@ def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
 
 
 def estimate_document(price: Price, budget: Budget | None) -> dict[str, Any]:
-    """What a call would cost, and what the user would then have spent."""
+    """The document of the cost of a call, and of the money that the user would then have spent."""
     document: dict[str, Any] = {
         "cost": price.amount,
         "model": price.model,
@@ -57,7 +57,7 @@ def estimate_document(price: Price, budget: Budget | None) -> dict[str, Any]:
 
 
 def refund_document(charge: Charge) -> dict[str, Any]:
-    """What was taken back, and where that leaves the budget."""
+    """The document of a refund, with the budget after it."""
     return {
         "user": charge.budget.user,
         "refunded": Picodollars(-charge.entry.amount),
@@ -68,7 +68,7 @@ def refund_document(charge: Charge) -> dict[str, Any]:
 
 
 def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
-    """What was charged, or that the key, or without one the response, was charged before."""
+    """The sentence for a charge, also for one whose key, or whose response, was charged before."""
     if not charge.replayed:
         return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
     what = key or price.usage.request_id
@@ -78,7 +78,7 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
 
 
 def committed(charge: Charge, price: Price, hold_id: str, now_us: int) -> str:
-    """What a commit recorded, or that it was done before."""
+    """The sentence for a commit, also for one that was done before."""
     if not charge.replayed:
         return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
     what = f"{hold_id} is already committed, as entry {charge.entry.number} of {format_usd(charge.entry.amount)}"
@@ -86,12 +86,12 @@ def committed(charge: Charge, price: Price, hold_id: str, now_us: int) -> str:
 
 
 def would_be_charged(price: Price, budget: Budget) -> str:
-    """What a charge would record."""
+    """The sentence for a charge that is not made."""
     return f"{budget.user} would be charged {cost_of(price)}"
 
 
 def estimated(price: Price, budget: Budget | None) -> str:
-    """What a call would cost, and where it would leave the user."""
+    """The sentence for the cost of a call, and for the money that the user would then have spent."""
     line = f"{format_usd(price.amount)} {price.model}{tokens(price.usage)}"
     if budget is None:
         return line
@@ -100,33 +100,33 @@ def estimated(price: Price, budget: Budget | None) -> str:
 
 
 def refunded(charge: Charge, now_us: int) -> str:
-    """What was taken back."""
+    """The sentence for a refund."""
     of = f" of entry {charge.entry.refers_to}" if charge.entry.refers_to is not None else ""
     amount = format_usd(-charge.entry.amount)
     return f"{charge.budget.user} -{amount}{of} · {standing(charge.budget, now_us)}"
 
 
 def cost_of(price: Price) -> str:
-    """`+$0.0042 gpt-4o (1,204 in, 87 out)`."""
+    """The cost, the model and the tokens of a charge: `+$0.0042 gpt-4o (1,204 in, 87 out)`."""
     return f"+{format_usd(price.amount)}{f' {price.model}' if price.model else ''}{tokens(price.usage)}"
 
 
 def tokens(usage: Usage) -> str:
-    """`(1,204 in, 87 out)`, or nothing where no tokens are known."""
+    """The tokens of a usage: `(1,204 in, 87 out)`, or no words where none are known."""
     if not usage.total_input and not usage.total_output:
         return ""
     return f" ({usage.total_input:,} in, {usage.total_output:,} out)"
 
 
 def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
-    """What a person should know of a charge beside what it says."""
+    """The warnings of a charge: of its price, of a budget that is used up, and of a clock that is wrong."""
     new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
     fault = decisions.clock_fault(charge.budget.user, charge.budget.standings, now_us)
     return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
 
 
 def unpriced(entry: Entry) -> str | None:
-    """The warning for a charge that nobody knew the price of."""
+    """The warning for a charge without a known price."""
     if not entry.is_unpriced:
         return None
     model = shlex.quote(entry.model or "")
@@ -134,7 +134,7 @@ def unpriced(entry: Entry) -> str | None:
 
 
 def notes_of(price: Price) -> list[str]:
-    """What a person should know of how a price was found: by a usage read how, by which text, and without what."""
+    """The notes on a price: on the reading of its usage, counted text, and counts or models without a sure price."""
     notes = list(price.usage.notes)
     if "counted" in price.pricing:
         notes.append(_counted(price))

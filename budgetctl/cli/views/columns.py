@@ -1,4 +1,4 @@
-"""Columns that tables of several nouns have, each made from a field of a document."""
+"""Columns that several nouns have in their tables, each made from a field of a document."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from budgetctl.money import format_usd
 
 
 def usd(field: str, heading: str | None = None) -> Column:
-    """An amount in US dollars."""
+    """A column of an amount in US dollars."""
     return Column(heading or field.upper(), lambda document: format_usd(document[field]), is_number=True)
 
 
@@ -25,12 +25,12 @@ def name(field: str, heading: str | None = None, *, dropped: int = 0) -> Column:
 
 
 def owner() -> Column:
-    """The user, or that it is the project."""
+    """A column of the user, or of a word for the project."""
     return Column("USER", lambda document: document["user"] or "(the project)", is_name=True)
 
 
 def time(field: str, heading: str) -> Column:
-    """A time in UTC, to the minute; JSON has the seconds."""
+    """A column of a time in UTC, to the minute; JSON has the seconds."""
     return Column(heading, lambda document: minute(document[field]))
 
 
@@ -40,7 +40,7 @@ def boundary(field: str, heading: str, *, dropped: int = 0) -> Column:
 
 
 def entry() -> Column:
-    """The number of an entry."""
+    """A column of the number of an entry."""
     return Column("ENTRY", lambda document: str(document["entry_id"]), is_number=True)
 
 
@@ -50,7 +50,7 @@ def note() -> Column:
 
 
 def size() -> Column:
-    """A size in KiB or MiB."""
+    """A column of a size in KiB or MiB."""
     return Column("SIZE", _size, is_number=True)
 
 

@@ -15,7 +15,7 @@ CORRECTION_FIELDS = "user entry_id at model cost_before cost corrected_by counte
 
 
 def correction_document(correction: Correction) -> dict[str, Any]:
-    """What an entry had cost, what it costs now, and the entry that makes up the difference."""
+    """The document of a correction: an entry's old and new cost, and the entry that makes up the difference."""
     return {
         "user": correction.user,
         "entry_id": correction.number,

@@ -1,4 +1,4 @@
-"""Decisions whether a cost would be allowed: documents."""
+"""Decisions on whether a cost would be allowed: documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def decision_document(decision: Decision) -> dict[str, Any]:
-    """Whether a cost would be allowed, and by which limit that is decided."""
+    """The document of a decision, with the limit that decides it."""
     limit = decision.binding.limit
     return {
         "user": decision.user,

@@ -14,7 +14,7 @@ DIFFERENCE_FIELDS = "user what limit generation model stored posted".split()
 
 
 def difference_document(difference: Difference) -> dict[str, Any]:
-    """A counter that is not the sum of what was posted to it."""
+    """The document of a counter that is not the sum of its postings."""
     return {**difference._asdict(), "user": difference.user or None}
 
 

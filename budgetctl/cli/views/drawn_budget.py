@@ -20,7 +20,7 @@ _BAR_WIDTH = 40
 
 
 def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
-    """A budget: a bar of what is spent, when it resets, and the models' shares."""
+    """Draw a budget: a bar of the money that is spent, the next reset, and the shares of the models."""
     console = open_console(sys.stdout, color=color)
     limit = budget.limit
     style = STATUS_STYLES[decisions.status(limit)]
@@ -50,7 +50,7 @@ def draw_budget(budget: Budget, now_us: int, *, color: bool) -> None:
 
 
 def _shares(console: Console, budget: Budget) -> Table:
-    """The models, each with its share of what was spent and a bar of it."""
+    """The lines of the models, each with its share of the money that was spent, and a bar of that."""
     table = Table.grid(padding=(0, PADDING, 0, 0))
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=36)
     table.add_column(justify="right", no_wrap=True)

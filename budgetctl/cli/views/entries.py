@@ -16,7 +16,7 @@ ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed refers_to 
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
-    """A line of the ledger."""
+    """The document of an entry."""
     return {
         "entry_id": entry.number,
         "at": rfc3339(entry.at_us),
@@ -33,7 +33,7 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 
 
 def usage_document(usage: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What was recorded of a usage, and what its counts add up to. None where only a cost was stated."""
+    """The document of a recorded usage, with the sums of its counts. None where only a cost was stated."""
     if not usage:
         return None
     # A caller of the library may have recorded a mapping of any kind.
@@ -45,14 +45,14 @@ def usage_document(usage: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _entry_cost(document: Document) -> str:
-    """What the entry moved; for a reset, what the window it closed had spent."""
+    """The amount of an entry; for a reset, the money that was spent in the window that it closed."""
     if document["closed"] is not None:
         return f"({format_usd(document['closed']['spent'])})"
     return format_usd(document["cost"])
 
 
 def _entry_note(document: Document) -> str:
-    """The note, behind what the entry itself says."""
+    """The note of an entry, behind words from its other fields."""
     parts = ["unpriced"] if document["unpriced"] else []
     if document["refers_to"] is not None:
         parts.append(f"{'refunds' if document['kind'] == 'refund' else 'corrects'} {document['refers_to']}")

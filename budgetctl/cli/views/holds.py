@@ -16,7 +16,7 @@ HOLD_FIELDS = "hold user amount state model note created_at expires_at resolved_
 
 
 def hold_document(hold: Hold) -> dict[str, Any]:
-    """Money that is, or was, set aside."""
+    """The document of a hold."""
     return {
         "hold": hold.hold_id,
         "user": hold.user,
@@ -48,5 +48,5 @@ def set_aside(hold: Hold) -> str:
 
 
 def let_go(hold: Hold) -> str:
-    """What `release` let go."""
+    """The sentence for a hold that was released."""
     return f"{hold.user}: {format_usd(hold.amount)} is not set aside any more"

@@ -22,12 +22,12 @@ _FEW = 5
 
 
 def own_price_document(price: OwnPrice) -> dict[str, Any]:
-    """What a user has set for a model."""
+    """The document of a user's own price of a model."""
     return {"model": price.model, "per": price.per, "rates": price.stated()}
 
 
 def quote_document(quote: Quote) -> dict[str, Any]:
-    """What a model costs: `rates` are USD for `per` tokens, `others` what stands in litellm's price map beside them."""
+    """The document of a price: `rates` are USD for `per` tokens, `others` the further fields of litellm's price map."""
     return {
         "key": quote.key,
         "source": quote.source,
@@ -39,7 +39,7 @@ def quote_document(quote: Quote) -> dict[str, Any]:
 
 
 def price_sources_document(sources: Sources) -> dict[str, Any]:
-    """The files that prices come from."""
+    """The document of the files that prices come from."""
     return {
         "own": {"path": str(sources.own), "models": sources.own_models},
         "map": {
@@ -53,7 +53,7 @@ def price_sources_document(sources: Sources) -> dict[str, Any]:
 
 
 def trust_document(trust: Trust) -> dict[str, Any]:
-    """Why litellm is not asked for each price."""
+    """The document of the trust in litellm's rules, by which it is not asked for each price."""
     return {
         "trusted_by": trust.by,
         "digest": trust.digest,
@@ -63,17 +63,17 @@ def trust_document(trust: Trust) -> dict[str, Any]:
 
 
 def proving_document(trust: Trust, proven: Sequence[str], asked: Sequence[str]) -> dict[str, Any]:
-    """What `prices prove` proved, and the models for which litellm is asked all the same."""
+    """The document of the prices that were proven, and of the models for which litellm is asked all the same."""
     return {**trust_document(trust), "proven": len(proven), "asked": list(asked)}
 
 
 def map_document(changes: Changes, in_force: PriceMap | None, *, dry_run: bool) -> dict[str, Any]:
-    """What a price map brought, or would bring, and the file of the one that is in force."""
+    """The document of the changes that a price map brings, with the file of the map in force."""
     return {**changes._asdict(), "path": str(in_force and in_force.path), "installed": not dry_run}
 
 
 def _rate(name: str) -> Column:
-    """USD for a million tokens."""
+    """A column of a rate, in USD for a million tokens."""
 
     def text(document: Document) -> str:
         rate = document["rates"].get(name)
@@ -93,7 +93,7 @@ PRICE_COLUMNS = (
 
 
 def own_price(price: OwnPrice, before: OwnPrice | None) -> str:
-    """What `prices set` set, and that it replaced another."""
+    """The sentence for a price that was set, and for the one that it replaced."""
     rates = ", ".join(f"{_spaced(name)} {format_exact(rate)}" for name, rate in price.rates.items())
     each = "" if price.web_search is None else f", {format_exact(price.web_search)} a web search"
     replaced = "" if before is None else ", in place of what was set"
@@ -111,7 +111,7 @@ def quoted(quote: Quote) -> str:
 
 
 def price_sources(sources: Sources) -> str:
-    """The files that prices come from, in the order in which they are asked."""
+    """The lines of the files that prices come from, in the order in which they are asked."""
     own = f"{sources.own_models:,} models" if sources.own_models else "none set"
     lines = [f"{'your own':<10}{sources.own} ({own})"]
     rules = f"{'rules':<10}{trusted(sources.trust)}"
@@ -124,7 +124,7 @@ def price_sources(sources: Sources) -> str:
 
 
 def trusted(trust: Trust) -> str:
-    """Why litellm is not asked for each price."""
+    """The words on litellm's rules: whether they are trusted, or litellm is asked for prices."""
     if trust.digest is None:
         return "not to be read: litellm is asked for each price"
     if trust.by == "digest":
@@ -136,7 +136,7 @@ def trusted(trust: Trust) -> str:
 
 
 def proved(trust: Trust, proven: Sequence[str], asked: Sequence[str]) -> str:
-    """What `prices prove` proved."""
+    """The sentence for the prices that were proven."""
     if trust.by == "digest":
         return "litellm's rules are trusted by their digest; nothing to prove"
     line = f"{len(proven):,} {'model' if len(proven) == 1 else 'models'} proven in {trust.proofs}"
@@ -146,23 +146,23 @@ def proved(trust: Trust, proven: Sequence[str], asked: Sequence[str]) -> str:
 
 
 def map_changed(changes: Changes, *, dry_run: bool) -> str:
-    """What a price map brought."""
+    """The sentence for the changes that a price map brings."""
     counts = f"{len(changes.added):,} new, {len(changes.removed):,} gone, {len(changes.repriced):,} at another price"
     return f"{changes.models:,} models {'would be' if dry_run else 'are'} in force: {counts}"
 
 
 def scaled_prices(changes: Changes) -> str:
-    """The models of a map that cost a hundred times more or less, of which a few may be right."""
+    """The warning for models of a map that cost a hundred times more or less, of which a few may be right."""
     return f"a hundred times more or less than before: {_few(changes.scaled)}"
 
 
 def _few(models: Sequence[str]) -> str:
-    """The first of the models, and that there are more."""
+    """The first of the models, with `…` where there are more."""
     return ", ".join(models[:_FEW]) + (", …" if len(models) > _FEW else "")
 
 
 def _other(name: str, value: Any) -> str:
-    """A field of the price map that has no name here."""
+    """The value of a field of the price map that has no name in budgetctl."""
     if isinstance(value, Picodollars):
         return format_exact(value)
     if "token" in name and isinstance(value, float):
@@ -175,7 +175,7 @@ def _spaced(name: str) -> str:
 
 
 def _count(tokens: int) -> str:
-    """`1M`, `1K`, or the number of tokens."""
+    """A number of tokens: `1M`, `1K`, or its digits."""
     for unit, size in (("M", 1_000_000), ("K", 1_000)):
         if tokens % size == 0:
             return f"{tokens // size:,}{unit} tokens"

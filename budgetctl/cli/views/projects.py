@@ -12,7 +12,7 @@ PROJECT_FIELDS = "project users spent size_bytes store".split()
 
 
 def project_document(summary: ProjectSummary) -> dict[str, Any]:
-    """A project's store."""
+    """The document of a project's store."""
     return {
         "project": summary.project,
         "users": summary.users,

@@ -23,7 +23,7 @@ def reset_document(reset: Reset) -> dict[str, Any]:
 
 
 def closed_document(closed: ClosedWindow) -> dict[str, Any]:
-    """A window that was closed, and what was spent in it."""
+    """The document of a window that was closed, and the money that was spent in it."""
     return {
         "spent": closed.spent,
         "window_start": rfc3339(closed.start_us),
@@ -40,5 +40,5 @@ RESET_COLUMNS = (
 
 
 def was_reset(reset: Reset) -> str:
-    """What `reset` did."""
+    """The sentence for a reset."""
     return f"{reset.user}: reset; {format_usd(reset.closed.spent)} was spent"

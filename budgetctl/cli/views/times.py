@@ -10,7 +10,7 @@ _SOON_US = 48 * 3600 * 10**6
 
 
 def timestamp(at_us: int | None) -> str | None:
-    """A document's time: RFC 3339 in UTC, and null for one that does not come."""
+    """A time in a document: RFC 3339 in UTC, and null for a time that does not come."""
     return None if at_us is None else rfc3339(at_us)
 
 

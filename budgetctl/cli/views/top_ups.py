@@ -19,7 +19,7 @@ TOP_UP_FIELDS = "entry_id at limit amount left expires_at note".split()
 
 
 def top_up_document(charge: Charge) -> dict[str, Any]:
-    """Extra money that was given, and where that leaves the budget. A replayed one answers what was given before."""
+    """The document of a top-up, with the budget after it. A replayed one has the amounts of the first one."""
     return {
         "user": charge.budget.user,
         "added": not charge.replayed,
@@ -31,7 +31,7 @@ def top_up_document(charge: Charge) -> dict[str, Any]:
 
 
 def left_document(left: Left) -> dict[str, Any]:
-    """What is left of a top-up."""
+    """The document of the money that is left of a top-up."""
     return {
         "entry_id": left.number,
         "at": rfc3339(left.at_us),
@@ -57,7 +57,7 @@ TOP_UP_COLUMNS = (
 
 
 def topped_up(charge: Charge, now_us: int) -> str:
-    """What was given on top, or that the key gave it before."""
+    """The sentence for a top-up, also for one that was given before by the same key."""
     amount = format_usd(charge.entry.amount)
     if charge.replayed:
         return f"{charge.budget.user}: already topped up by {amount}, as entry {charge.entry.number}; nothing added"

@@ -1,1 +1,1 @@
-"""How many tokens a text, a prompt or a picture has."""
+"""The numbers of tokens of texts and prompts."""

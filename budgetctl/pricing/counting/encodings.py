@@ -1,4 +1,4 @@
-"""By which of OpenAI's encodings litellm counts the tokens of a model.
+"""The encoding of OpenAI's by which litellm counts the tokens of a model.
 
 The rules are those of `openai_tokenizer_encoding_name` in its `litellm_core_utils/token_counter.py`.
 """
@@ -27,7 +27,7 @@ _TEXTS = _CHATS | {"completion", "realtime"}
 
 
 class _UncertainError(LookupError):
-    """The map does not say for certain what stands under a key."""
+    """The map does not say for certain which entry a key has."""
 
 
 def is_deepseek(model: str) -> bool:
@@ -36,7 +36,7 @@ def is_deepseek(model: str) -> bool:
 
 
 def by_listing(model: str, provider: str) -> str:
-    """The encoding before 1.109: only names that litellm has for OpenAI's are looked up, not those with a seller."""
+    """The encoding before litellm 1.109, which looks up names of OpenAI's models only, and none with a seller."""
     if not _is_openais(model, provider):
         return _DEFAULT
     if "gpt-4o" in model:
@@ -45,10 +45,10 @@ def by_listing(model: str, provider: str) -> str:
 
 
 def by_model(model: str) -> str | None:
-    """The encoding since 1.109: a model has that of its name without sellers and regions, whoever sells it.
+    """The encoding since litellm 1.109, which goes by the model's name without its sellers and regions.
 
     Models of OpenAI's that tiktoken does not know are newer, and have the newest encoding. None where more than a few
-    entries of the map would have to be looked at.
+    entries of the map would have to be read.
     """
     try:
         name = _openai_name(model)
@@ -95,7 +95,7 @@ def _is_text_at_azure(key: str) -> bool:
 
 
 def _is_openais(key: str, provider: object) -> bool:
-    """Whether litellm has a key among OpenAI's chat models; kinds of fine-tuned models are there for prices only."""
+    """Whether litellm has a key among OpenAI's chat models. Fine-tuned models are in the map for prices only."""
     return provider == "openai" and not (key.startswith("ft:") and key.count(":") == 1)
 
 

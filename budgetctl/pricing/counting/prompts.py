@@ -1,4 +1,4 @@
-"""How many tokens texts and chat messages are: counted here, or by litellm where only it knows."""
+"""The tokens of texts and chat messages: counted here, or by litellm where only it can."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from budgetctl.pricing.prices import asked
 from budgetctl.pricing.reading.counts import shown
 
 _BOUNDS = ("max_completion_tokens", "max_tokens")
-"""How requests bound an answer, in tokens."""
+"""The fields of requests that bound an answer, in tokens."""
 
 
 def longest_answer(*requests: Mapping[str, Any], tokens_of: Callable[[Any], Any] | None = None) -> Any:
-    """The bound of the answer that the parts of a request state, in tokens; 0 where none does.
+    """The bound of an answer that the parts of a request state, in tokens; 0 without one.
 
-    Of several the largest counts, as nobody knows which one a provider goes by. A value that is no number counts as
-    larger than any, so that it is refused with the price. `tokens_of` reads a value in another way.
+    Of several bounds the largest counts, as nobody knows by which one a provider goes. A value that is no number counts
+    as larger than any, so that the price of the request refuses it. `tokens_of` reads values in another way.
     """
     said = [request[name] for request in requests for name in _BOUNDS if request.get(name) is not None]
     bounds = said if tokens_of is None else map(tokens_of, said)
@@ -39,7 +39,7 @@ def count_text(model: str, text: str) -> int:
 def count_messages(model: str, messages: Iterable[Any]) -> int:
     """The tokens of chat messages, as `litellm.token_counter(messages=…)` counts them.
 
-    Raises `InvalidValueError` for what are no messages, and `CannotPriceError`.
+    Raises `InvalidValueError` for values that are no messages, and `CannotPriceError`.
     """
     plain = [_as_mapping(message) for message in _checked(messages)]
     for message in plain:

@@ -1,10 +1,11 @@
-"""How many tokens a text and messages are, to the number of `litellm.token_counter`, without importing litellm.
+"""The tokens of text and of messages, to the number of `litellm.token_counter`, without importing litellm.
 
-litellm ships the vocabularies by which it counts, and the libraries that read them take a hundredth of its import. Its
-tokenizer of a model follows from the model's name and its entry in its price map: Anthropic's and DeepSeek's own, the
-one that OpenAI names for OpenAI's, and cl100k_base for all others. (It would fetch those of Llama, Cohere and
-Replicate, and counts by OpenAI's where it cannot.) The rules are those of litellm_core_utils/token_counter.py and of
-huggingface_tokenizer_kind in utils.py. What they do not decide here is None, and litellm has to be asked.
+litellm ships the vocabularies by which it counts, and the libraries that read them take a hundredth of its import. The
+tokenizer of a model follows from the model's name and its entry in the price map: Anthropic's and DeepSeek's own, the
+one that OpenAI names for its models, and cl100k_base for all others. (litellm would fetch the tokenizers of Llama,
+Cohere and Replicate, and counts by OpenAI's where it cannot.) The rules are those of
+litellm_core_utils/token_counter.py and of huggingface_tokenizer_kind in utils.py. Where they do not decide here, the
+answer is None, and litellm has to be asked.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _DIRECTORY = Path("litellm_core_utils", "tokenizers")
-"""Where litellm's vocabularies are in its package."""
+"""The directory of litellm's vocabularies in its package."""
 
 _ANTHROPIC, _DEEPSEEK = "anthropic_tokenizer.json", "deepseek_tokenizer.json"
 
@@ -40,13 +41,13 @@ _LONGEST = 4_000_000
 """Characters of the longest text that litellm counts; the number for a longer one is extrapolated."""
 
 _PER_MESSAGE, _PER_NAME, _PER_REPLY = 3, 1, 3
-"""Tokens that messages are more than their texts: for each one, for a name, and once for the start of the answer."""
+"""Tokens of messages beside their texts: for each message, for a name, and once for the start of the answer."""
 
 _ELABORATE = frozenset({"tool_calls", "function_call", "search_results"})
-"""Fields of a message from which litellm picks what counts."""
+"""Fields of a message of which litellm counts parts."""
 
 _OF_OLD = "gpt-3.5-turbo-0301"
-"""The model whose messages and names are other numbers of tokens."""
+"""The model whose messages and names have other numbers of tokens."""
 
 _FIRST_COUNTS, _SHORT = 4, 8192
 """How many counts, of how many characters at most, are made before all of an encoding is built."""
@@ -56,7 +57,7 @@ _PART = 15
 
 
 class _Vocabulary(NamedTuple):
-    """What defines an encoding of OpenAI: the file of its tokens, and how text is split before they are looked for.
+    """The definition of an encoding of OpenAI's: the file of its tokens, and the pattern by which text is split.
 
     The file has the name that it has in tiktoken's cache; hash and pattern are those of tiktoken_ext/openai_public.py.
     Asked for the encoding by its name, tiktoken takes half as long again, and fetches a file that is not as it expects.
@@ -101,7 +102,7 @@ class _UndecidedError(LookupError):
 def count_text(model: str, text: str, *, unproven: bool = False) -> int | None:
     """The tokens of plain text, as `litellm.token_counter(text=…)` counts them; None if litellm has to be asked.
 
-    `unproven` has them counted as this release would, whatever the litellm that is installed does.
+    `unproven` counts them by the rules of this release, whatever the rules of the installed litellm.
     """
     try:
         return _count(model, [text], unproven=unproven)
@@ -169,7 +170,7 @@ def _count(model: str, texts: list[str], *, unproven: bool) -> int:
 
 
 def _is_as_litellm(model: str, texts: list[str]) -> bool:
-    """Whether litellm, which is not imported here, is known to have the same numbers."""
+    """Whether litellm, which is not imported here, is known to count the same numbers."""
     if catalog.imported_litellm() is not None:
         return False
     return litellm_rules.is_trusted() or proofs.covers_tokens(model, sum(map(len, texts)))
@@ -178,9 +179,9 @@ def _is_as_litellm(model: str, texts: list[str]) -> bool:
 class _Encoding:
     """An encoding of OpenAI's, of which no more is built than its texts need.
 
-    To build all of it takes a third of a second. But a text is split into parts of itself, so that the tokens that
-    occur in it split it alike. By these the first short texts are counted: a command counts two and ends, while a
-    program that counts more is better served by all of them.
+    Building all of it takes a third of a second. But a text is split into parts of itself, so that the tokens which
+    occur in the text split it alike. The first short texts are counted by these tokens alone, as a command counts two
+    texts and ends. For a program that counts more of them, the whole encoding is built.
     """
 
     def __init__(self, lines: bytes, pattern: str) -> None:
@@ -218,7 +219,7 @@ class _Encoding:
 
 
 def _tokens_in(data: bytes, tokens: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    """Those of some tokens, in base64 and with their numbers, that occur in a text."""
+    """The tokens that occur in a text, of lines that have a token in base64 and its number."""
     starts, lengths = range(len(data)), range(1, _PART + 1)
     parts = {b2a_base64(data[start : start + length], newline=False) for start in starts for length in lengths}
     longest = len(b2a_base64(bytes(_PART), newline=False))

@@ -1,1 +1,1 @@
-"""Asking litellm itself, fenced, and telling whether its rules are those that were proven."""
+"""Questions to litellm itself, inside a fence, and whether the installed litellm has rules that were proven."""

@@ -1,8 +1,8 @@
 """Prices and token counts by litellm, the authority on both.
 
-litellm takes seconds to import, so it is imported by the first question and not before. Every question is
-asked inside the fence, and only about models that litellm's price map lists: for others it guesses, and what
-it guesses is 0. Its floats of USD are rounded to picodollars once.
+litellm takes seconds to import, so it is imported by the first question and not before. Every question is asked inside
+the fence, and only about models that litellm's price map lists: for other models litellm guesses a price of 0. Its
+floats of USD are rounded to picodollars once.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 
 _PICTURES = re.compile(r"\d+-x-\d+/", re.ASCII)
-"""What keys of pictures have in them, which litellm takes for no models: `high/1024-x-1024/gpt-image-1`."""
+"""The size in keys of pictures, which litellm takes for no models: `high/1024-x-1024/gpt-image-1`."""
 
 
 @dataclass(frozen=True)
 class _Listing:
-    """A model in litellm's price map: how litellm is asked for it, its key there, and what stands there."""
+    """A model in litellm's price map: the name and seller to ask for, its key in the map, and its entry."""
 
     model: str
     provider: str | None
@@ -49,8 +49,8 @@ class _Listing:
 def price_usage(usage: Usage) -> Price:
     """Price disjoint counts of tokens as `litellm.completion_cost` prices the response they were read from.
 
-    What was answered in a batch is priced by litellm's `batch_cost_calculator`. Tokens that no count explains are
-    priced as text, at the dearer of its two rates. Raises `CannotPriceError` for a model that litellm has no price for.
+    An answer of a batch is priced by litellm's `batch_cost_calculator`. Tokens that no count explains are priced as
+    text, at the dearer of its two rates. Raises `CannotPriceError` for a model that litellm has no price for.
     """
     litellm = _litellm()
     with _usage_is_known(usage):
@@ -60,9 +60,9 @@ def price_usage(usage: Usage) -> Price:
 
 
 def _picture(litellm: Any, usage: Usage) -> str | None:
-    """The key of pictures of this model, if that is what is priced (default_image_cost_calculator).
+    """The key of this model's pictures, if the usage is of pictures alone (default_image_cost_calculator).
 
-    As there, a picture is a square of 1024 pixels of the highest quality where that is not said.
+    As there, a picture without a stated size is a square of 1024 pixels, and without a stated quality of the highest.
     """
     if not usage.images or not usage.model or usage.total_input or usage.total_output:
         return None
@@ -82,7 +82,7 @@ def _explained(usage: Usage) -> list[Usage]:
 
 
 def _cost(litellm: Any, usage: Usage, listing: _Listing) -> float:
-    """What litellm says in USD."""
+    """The price by litellm in USD."""
     what = f"price {listing.model}"
     pieces = cost_of_pieces(usage, listing.key, listing.provider, listing.entry)
     if usage.service_tier == "batch":
@@ -100,8 +100,8 @@ def _cost(litellm: Any, usage: Usage, listing: _Listing) -> float:
 def price_counts(usage: Usage) -> Price:
     """Price plain numbers of input and output tokens as `litellm.cost_per_token` does.
 
-    Not through `completion_cost`: the two differ for some models, and litellm's `BudgetManager` prices text
-    by this one. Raises `CannotPriceError` for a model that litellm has no price for.
+    `completion_cost` has another price for some models, and litellm's `BudgetManager` prices text by this function.
+    Raises `CannotPriceError` for a model that litellm has no price for.
     """
     litellm = _litellm()
     with _usage_is_known(usage):
@@ -171,7 +171,7 @@ def imported() -> Any:
 
 
 def is_imported_here() -> bool:
-    """Whether it was a question of ours for which this process has imported litellm, and nobody else has set it up."""
+    """Whether this process has imported litellm for a question of budgetctl's, so that nobody else has set it up."""
     return _imports_here != []
 
 
@@ -197,7 +197,7 @@ def _litellm() -> Any:
 
 
 def _adopt_map() -> None:
-    """Give litellm, imported for a price, the map that is in force. Who has imported it before us has chosen one."""
+    """Give litellm, imported for a price, the map in force. A program that has imported it before has chosen one."""
     newer = price_map.in_force()
     if newer is not None and newer.installed_us is not None:
         try:
@@ -209,7 +209,7 @@ def _adopt_map() -> None:
 
 @contextmanager
 def _usage_is_known(usage: Usage) -> Iterator[None]:
-    """Have a `CannotPriceError` say what was used."""
+    """Add the usage to a `CannotPriceError`."""
     try:
         yield
     except CannotPriceError as error:
@@ -297,7 +297,7 @@ def _as_usage(litellm: Any, usage: Usage) -> Any:
 
 
 def _input_details(usage: Usage) -> dict[str, Any]:
-    """The counts of the input as litellm has them: what was read from a cache is in the count of its kind too."""
+    """The counts of the input as litellm has them: tokens read from a cache are in the count of their kind too."""
     read = usage.cache_read + usage.explicit_cache_read
     details: dict[str, Any] = {
         "text_tokens": usage.uncached_input,
@@ -337,7 +337,7 @@ def _written(usage: Usage) -> dict[str, int]:
 
 @fenced()
 def find_entry(model: str, provider: str | None) -> tuple[str, Mapping[str, Any]]:
-    """A model's key in litellm's price map, and what stands there. Raises `CannotPriceError`."""
+    """A model's key in litellm's price map, and its entry. Raises `CannotPriceError`."""
     listing = _find(_litellm(), [model], provider)
     return listing.key, listing.entry
 

@@ -1,4 +1,4 @@
-"""The fence around litellm, so that asking it for a number does nothing else.
+"""The fence around litellm: a question about a number has no other effects.
 
 litellm prints `Provider List` for a provider that it does not know, logs warnings, and reaches for the
 network in places. Inside the fence its prints and logs are dropped and connections are refused, for the
@@ -83,10 +83,10 @@ _stdout = _Stdout()
 
 @functools.cache
 def _post_guards() -> None:
-    """Set up, once per process, what looks at the thread by itself.
+    """Set up, once per process, the guards that look at the thread by themselves.
 
-    Nothing takes an audit hook away again, and as the interpreter ends it is called when the names of modules are gone
-    already: so what it needs, it has of its own.
+    An audit hook cannot be taken away. It is still called while the interpreter ends, when the names of modules are
+    gone already: so it keeps all that it needs in its own variables.
     """
     import logging
 

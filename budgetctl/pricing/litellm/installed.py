@@ -1,4 +1,4 @@
-"""The litellm that is installed: where, which version, and whether whoever imported it has it as it is there."""
+"""The installed litellm: its place, its version, and whether a program that has imported it has left it unchanged."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _REPLACEABLE = (
     ("litellm.litellm_core_utils.llm_cost_calc.utils", "generic_cost_per_token get_model_info"),
     ("litellm.utils", "get_model_info get_llm_provider token_counter"),
 )
-"""Functions of litellm in whose place programs put others."""
+"""Functions of litellm that programs replace."""
 
 
 @functools.cache
 def directory() -> Path | None:
-    """Where the litellm is that an import would find."""
+    """The directory of the litellm that an import would find."""
     from importlib.util import find_spec
 
     try:
@@ -32,14 +32,15 @@ def directory() -> Path | None:
 def version_of(package: Path) -> str | None:
     """The version of an installed package.
 
-    By the name of the directory that installers write beside it, as importlib.metadata takes long to import.
+    It is read from the name of the directory that installers write beside the package, as importlib.metadata takes long
+    to import.
     """
     found = [name.partition("-")[2] for name in (path.stem for path in package.parent.glob("litellm-*.dist-info"))]
     return found[0] if len(found) == 1 else None
 
 
 def is_plain(litellm: Any) -> bool:
-    """Whether the functions that price are those of the files of the litellm that is installed."""
+    """Whether the functions that price are those in the files of the installed litellm."""
     package = directory()
     if package is None or os.path.dirname(litellm.__file__ or "") != str(package):  # noqa: PTH120 - at each price
         return False
@@ -52,6 +53,6 @@ _NAMES = tuple((module, tuple(names.split())) for module, names in _REPLACEABLE)
 
 @functools.lru_cache(maxsize=4)
 def _are_of(package: str, functions: tuple[Any, ...]) -> bool:
-    """Whether functions are written in files of the package. Versions that lack one have it nowhere else."""
+    """Whether functions are defined in files of the package, or are not defined at all, as versions lack some."""
     codes = [getattr(function, "__code__", None) for function in functions if function is not None]
     return all(code is not None and code.co_filename.startswith(package) for code in codes)

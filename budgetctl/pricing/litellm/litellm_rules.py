@@ -1,8 +1,8 @@
-"""By which of litellm's rules prices and tokens are worked out, and whether these are proven for the litellm installed.
+"""litellm's rules by which prices and tokens are worked out, and whether they are proven for the installed litellm.
 
 Versions say little: litellm changes rules within a patch series, and an installed package may have been edited. So the
-files that decide are read, without being imported. Their digest stands in `proven_rules.json` when a release of
-budgetctl has compared all prices and tokens under them (`benchmarks/proving.py` writes it).
+files that decide prices and tokens are read, without being imported. Their digest stands in `proven_rules.json` when a
+release of budgetctl has compared all prices and tokens under them (`benchmarks/proving.py` writes it).
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ by one of these, which changes their digest.
 """
 
 _SETTLED_NS = 2_000_000_000
-"""How long a file has to be unchanged before its times tell that it is: clocks of file systems are coarse."""
+"""For how long a file has to be unchanged before its times prove that: clocks of file systems are coarse."""
 
 _LONGEST_MEMORY = 1 << 16
-"""Bytes that are read of the remembered digest: what we write takes less."""
+"""Bytes that are read of the remembered digest, more than one takes."""
 
 
 class Rules(NamedTuple):
-    """Where litellm's versions from 1.106.2 on differ. What is said here unless otherwise stated is the newest's."""
+    """The rules in which litellm's versions from 1.106.2 on differ. The defaults are those of the newest."""
 
     audio_by_length: bool = True
     """Whether audio has rates of its own for long inputs. In 1.108.1 to 1.108.14, and since 1.110."""
@@ -139,7 +139,7 @@ def _rules_of(found: str | None) -> tuple[Rules, bool]:
 
 
 def _states(package: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The files that are there, each with what changes when it does. The inode, as images have constant times."""
+    """The files that exist, each with its times, size and inode. The inode is needed as images have constant times."""
     for name in [*_NEEDED, *_LOOKED_AT]:
         with suppress(OSError):
             status = os.stat(f"{package}/{name}")  # noqa: PTH116 - of fifty files, in half the time
@@ -158,7 +158,7 @@ def _computed(package: Path, names: dict[str, tuple[int, ...]]) -> str:
 
 
 def _remembered(identity: str) -> str | None:
-    """The digest that was computed of files in this state. Only a file that nobody else can write is believed."""
+    """The remembered digest of files in this state. The memory is believed only if nobody else can write it."""
     try:
         with open_regular(_memory()) as file:
             if not is_own(os.fstat(file.fileno())):
@@ -177,7 +177,7 @@ def _remember(identity: str, known: str) -> None:
 
 
 def _memory() -> Path:
-    """Where digests are remembered: a file for each environment's litellm."""
+    """The file in which the digest is remembered, one for each environment's litellm."""
     from binascii import crc32
 
     return cache_directory() / f"litellm-{crc32(str(installed.directory()).encode()):08x}"

@@ -1,4 +1,4 @@
-"""What is said about a model that nobody prices: names that resemble its own and have a price, and how to set one."""
+"""The error for a model that nobody prices. It has similar names with a price, and says how to set a price."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEVER_ASKED = frozenset({"github_copilot", "chatgpt", "huggingface"})
 """Providers for which litellm starts a login in the browser, or fetches files, to answer a question."""
 
 _CANDIDATES, _LONGEST_SOUGHT = 5, 100
-"""How many similar names are said of an unknown one, and by how many of its characters they are looked for."""
+"""How many similar names are shown for an unknown one, and how many of its characters are compared."""
 
 
 def unpriced(litellm: Any, model: str, provider: str | None, why: str) -> CannotPriceError:
@@ -33,7 +33,7 @@ def unpriced(litellm: Any, model: str, provider: str | None, why: str) -> Cannot
 def _candidates(wanted: str, size: int) -> tuple[str, ...]:
     """A few keys of models of similar names that litellm does price, whoever sells them.
 
-    Kept while the map has as many entries: who prices many answers of an unknown model waits for the search once.
+    They are kept while the map has as many entries: many answers of an unknown model need the search once.
     """
     import difflib
 

@@ -1,1 +1,1 @@
-"""Whose prices hold: litellm's map, one's own, what was proven of them, and how they are updated."""
+"""The prices that hold: the user's own, litellm's map and its updates, and the proofs of the map's entries."""

@@ -1,4 +1,4 @@
-"""Prices and numbers of tokens by litellm, where it is asked: what it answers is proven by the way."""
+"""Prices and numbers of tokens by litellm, where it has to be asked. The entry is proven on that occasion."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from budgetctl.pricing.prices import catalog, price_files, proofs
 
 
 def ask(usage: Usage, *, as_counts: bool = False) -> Price:
-    """The price by litellm. Under rules that this release does not know, the cell of the usage is proven by the way.
+    """The price by litellm. Under rules that this release does not know, the cell of the usage is proven as well.
 
-    That is done once, in a process that has imported litellm for a price: the import takes longer than all the
-    questions. Programs that have imported litellm themselves do not wait for it. Raises `CannotPriceError`.
+    A cell is proven once, in a process that has imported litellm for a price: the import takes longer than all the
+    questions. Programs that have imported litellm themselves do not wait for a proof. Raises `CannotPriceError`.
     """
     price = (asking.price_counts if as_counts else asking.price_usage)(usage)
     if not litellm_rules.is_trusted() and asking.is_imported_here():
@@ -30,7 +30,7 @@ def ask(usage: Usage, *, as_counts: bool = False) -> Price:
 
 
 def ask_for_tokens(model: str, question: Callable[[], int]) -> int:
-    """The answer of litellm to how many tokens there are. How it counts for the model is proven by the way."""
+    """The number of tokens that litellm answers. Its way of counting for the model is proven as well."""
     count = question()
     if not litellm_rules.is_trusted() and asking.is_imported_here():
         from budgetctl.pricing.prices import proving

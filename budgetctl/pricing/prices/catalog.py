@@ -1,6 +1,7 @@
-"""Under which key of the price map a model stands, and by whose rules it is priced, as litellm decides it.
+"""The key of the price map under which a model stands, and the seller by whose rules it is priced, as in litellm.
 
-litellm itself is not imported. Where the entry that it would use is not certain, there is no listing, and it is asked.
+litellm itself is not imported. Where it is not certain which entry litellm would use, there is no listing, and litellm
+has to be asked.
 """
 
 from __future__ import annotations
@@ -57,11 +58,11 @@ _SELLERS_OF_BARE_NAMES = {
     "vertex_ai-language-models": "vertex_ai",
     "vertex_ai-text-models": "vertex_ai",
 }
-"""To whom litellm attributes a bare name, by the `litellm_provider` of its entry."""
+"""The seller to which litellm attributes a bare name, by the `litellm_provider` of its entry."""
 
 
 class Listing(NamedTuple):
-    """A model in the map: its key, how its seller prices by the entry, and what is kept with a price."""
+    """A model in the map: its key, its seller's tariff, and the remarks that are kept with a price."""
 
     key: str
     tariff: Tariff
@@ -70,14 +71,14 @@ class Listing(NamedTuple):
     considered: tuple[str, ...]
     """The keys that decide on the price."""
     known: tuple[tuple[Mapping[str, Any] | None, ...], ...]
-    """What stands there: in the map in force, and in the one that litellm ships."""
+    """The entries under these keys: in the map in force, and in the map that litellm ships."""
     by_region: bool
     """Whether the name has a region, whose own entry litellm uses for plain numbers of tokens and batches only."""
 
     off_peak: tuple[OffPeak, Listing] | None = None
-    """When another price holds, and that."""
+    """The hours at which another price holds, and the listing with that price."""
     by_list: Tariff | None = None
-    """How the provider's own list prices the model, where litellm's price is disputed."""
+    """The tariff by the provider's own list, where litellm's price is disputed."""
 
     def at(self, usage: Usage, at_us: int | None) -> Listing:
         """The listing that holds for a usage at an instant, by default now. Batches have one price at all times."""
@@ -87,19 +88,19 @@ class Listing(NamedTuple):
         return lower if hours.is_at(time.time_ns() // 1000 if at_us is None else at_us) else self
 
     def price(self, usage: Usage, *, as_counts: bool = False) -> Picodollars | None:
-        """What the usage costs; None where litellm has to be asked."""
+        """The price of a usage; None where litellm has to be asked."""
         if self.by_region and (as_counts or usage.service_tier == "batch"):
             return None
         return self.tariff.price(usage)
 
     def remarks(self, usage: Usage) -> dict[str, Any]:
-        """What is kept with a price beside its rates: which counts have none, by how many USD it is disputed."""
+        """The remarks on a price beside its rates: the counts without one, and by how many USD it is disputed."""
         names = unpriced_components(usage, self.tariff.entry) if usage.citations else []
         said: dict[str, Any] = {"unpriced": names} if names else {}
         return said if self.by_list is None else said | disputes.disputed(self.by_list, self.tariff, usage)
 
     def holds_in(self, litellm: ModuleType) -> bool:
-        """Whether nobody has told litellm, imported in this process, of other prices.
+        """Whether litellm, imported in this process, has no other prices.
 
         `register_model`, a map fetched from the network, and configured discounts and margins change prices.
         """
@@ -123,7 +124,7 @@ def names_of(model: str, provider: str | None) -> Iterator[tuple[str, str | None
     """The names and sellers under which a model may stand in the map, in the order in which they are tried.
 
     A stated seller is the only one. A bare name of a family is its maker's, and `models/name`, as Google's Gemini
-    API writes it, is Google's; only then is it litellm that says who sells a name.
+    API writes it, is Google's. For all other names, the seller is the one that litellm takes.
     """
     name = model.removeprefix("models/")
     if provider:
@@ -174,7 +175,7 @@ def _target_in(files: PriceFiles, name: str) -> str | None:
 
 
 class Kind(NamedTuple):
-    """What an entry of the map says of a model beside its prices; None for what it does not say."""
+    """The facts about a model in an entry of the map, beside its prices; None for those that it does not state."""
 
     provider: str | None = None
     mode: str | None = None
@@ -182,7 +183,7 @@ class Kind(NamedTuple):
 
 
 def kind_of(key: str) -> Kind | None:
-    """What stands under exactly this key; nothing if the map has no such key, None if that is not certain."""
+    """The kind of the entry under exactly this key; an empty one without such an entry, None if that is not certain."""
     return _kind_in(price_files.seen(), key)
 
 
@@ -198,7 +199,7 @@ def _kind_in(files: PriceFiles, key: str) -> Kind | None:
 
 
 def _read(files: PriceFiles, question: Callable[[Entries, PriceMap], _Answer | None]) -> _Answer | None:
-    """What the map in force says to a question; None without one, or if it is not written as known."""
+    """The answer of the map in force to a question; None without a map, or if it is not written as expected."""
     source = price_map.in_force(files)
     if source is None or not source.has_known_rules:
         return None
@@ -219,7 +220,7 @@ def _kind(entries: Entries, key: str) -> Kind | None:
 
 
 def _with_shipped(listing: Listing) -> Listing:
-    """A listing of a newer map, which also holds while litellm has the one that it ships."""
+    """A listing of a newer map that also holds while litellm has its shipped map."""
     shipped = price_map.shipped()
     if shipped is None:
         return listing
@@ -276,7 +277,7 @@ def _listing(
 
 
 def _is_lowered_as_known(seller: str, entry: Mapping[str, Any]) -> bool:
-    """Whether an off-peak rate stands in the place of the ordinary one, and nothing else plays a part in it."""
+    """Whether off-peak rates merely replace the ordinary ones, and nothing else decides on them."""
     return seller in {"deepseek", "tencent"} and not any(
         "_above_" in name or name == "tiered_pricing" for name in entry
     )
@@ -288,7 +289,7 @@ def imported_litellm() -> ModuleType | None:
 
 
 def _seller(entries: Entries | Mapping[str, Mapping[str, Any]], name: str) -> str:
-    """Whom litellm takes for the seller of a name that comes without one; empty if that is not certain."""
+    """The seller that litellm takes for a name without one; empty if that is not certain."""
     prefix, slash, _ = name.partition("/")
     if slash:
         return prefix

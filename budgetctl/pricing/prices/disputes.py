@@ -1,6 +1,6 @@
-"""Prices of which litellm says one thing and the provider's own list another, as of November 2026.
+"""Prices in which litellm and the provider's own list differ, as of November 2026.
 
-litellm's number is charged, and the entry says by how much the list differs. Two are known. One is a rule: cache writes
+litellm's price is charged, and the entry says by how much the list differs. Two are known. One is a rule: cache writes
 for an hour, of a long input, in a service tier without a rate for both, fall to the rate of a short input
 (`_first_present_key` in litellm's `llm_cost_calc/utils.py`); Anthropic multiplies the long one. The others are cells.
 """
@@ -18,11 +18,11 @@ from budgetctl.pricing.rules.cost import Tariff, tariff
 _LONG_HOUR = "cache_creation_input_token_cost_above_1hr_above_"
 
 _CELLS = {("gemini-2.5-flash", "input_cost_per_audio_token_above_200k_tokens"): (3e-07, 1e-06)}
-"""What litellm's map has, and what stands in Google's list (ai.google.dev/gemini-api/docs/pricing): $1.00 for audio."""
+"""The rate in litellm's map and that in Google's list (ai.google.dev/gemini-api/docs/pricing): $1.00 for audio."""
 
 
 def by_list(key: str, entry: Mapping[str, Any], seller: str, rules: Rules) -> Tariff | None:
-    """How a model is priced by its provider's own list, where litellm's price is disputed; None where it is not."""
+    """The tariff of a model by its provider's own list, where litellm's price is disputed; else None."""
     right = {
         name: listed for (model, name), (ours, listed) in _CELLS.items() if model == key and entry.get(name) == ours
     }
@@ -33,7 +33,7 @@ def by_list(key: str, entry: Mapping[str, Any], seller: str, rules: Rules) -> Ta
 
 
 def disputed(listed: Tariff, ours: Tariff, usage: Usage) -> dict[str, float]:
-    """What is kept with a price that is disputed: by how many USD the list is higher."""
+    """The remark on a disputed price: by how many USD the provider's list is higher."""
     if not usage.audio_input and not usage.cache_write_1h:
         return {}
     same = usage._replace(  # the older rule knows neither

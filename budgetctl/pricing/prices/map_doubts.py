@@ -1,4 +1,4 @@
-"""Whether a newer price map can be right, held against the one in force: what would be free, or in another unit.
+"""Whether a newer price map can be right, compared to the one in force: models that became free, or a unit changed.
 
 Between the maps of litellm's releases no price has become 0 or been taken from a model that stayed, at most 1.2 % of
 the models were dropped, and two in 4,285 became a hundred times cheaper.
@@ -19,10 +19,10 @@ _MAX_SCALED = 0.01
 """The share of the priced models that may cost a hundred times more or less."""
 
 _SELLER = 10
-"""From so many priced models on a seller is looked at by itself, and may not lose half of them."""
+"""The number of priced models from which on a seller is looked at by itself: it may not lose half of them."""
 
 _SCALE = 99.0
-"""A hundred times, with room for what floats lose: what another unit, or a decimal point, comes to at least."""
+"""A hundred times, less the error of floats: the least by which another unit, or a decimal point, changes a price."""
 
 _MAIN = ("input_cost_per_token", "output_cost_per_token")
 _FEW = 3
@@ -31,14 +31,14 @@ Entries = Mapping[str, Mapping[str, Any]]
 
 
 class Doubts(NamedTuple):
-    """What speaks against a map: sentences, and the models that a few of them are said of anyway (`scaled`)."""
+    """The doubts about a map: `reasons` as sentences, and the models whose prices are in another scale (`scaled`)."""
 
     reasons: list[str]
     scaled: list[str]
 
 
 def doubts(before: Entries, after: Entries) -> Doubts:
-    """What speaks against putting `after` in the place of `before`. Without `reasons` it can be right."""
+    """The doubts about putting `after` in the place of `before`. Without `reasons` the new map can be right."""
     priced = {key: stated for key, entry in before.items() if any((stated := dict(amounts(entry))).values())}
     free: list[str] = []
     gone: list[str] = []
@@ -75,9 +75,9 @@ def doubts(before: Entries, after: Entries) -> Doubts:
 
 
 def amounts(entry: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every amount of an entry with its name, also those in tiers, hours and tables: what stands under a `…cost…`.
+    """Every amount of an entry with its name, also in tiers, hours and tables: the values under names with `cost`.
 
-    Values are as they stand, and need not be numbers; null is none.
+    Values are as they stand, and need not be numbers; null is left out.
     """
     for name, value in entry.items():
         place = f"{above}{name}"
@@ -91,7 +91,7 @@ def amounts(entry: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
 
 
 def _is_free(name: str, now: Mapping[str, Any]) -> bool:
-    """Whether what has a price costs nothing now: at 0, or as litellm takes a main rate that an entry lacks."""
+    """Whether a rate is free now: it is 0, or it is a main rate that is missing, which litellm takes for 0."""
     return now[name] == 0 if name in now else name in _MAIN and any(main in now for main in _MAIN)
 
 
@@ -100,7 +100,7 @@ def _is_scaled(price: float, now: Any) -> bool:
 
 
 def _sellers(before: Entries, priced: Mapping[str, Any], gone: Sequence[str]) -> Iterator[str]:
-    """Those whose models have gone, where that is few of all."""
+    """The sellers that lose their models, although these are few of all."""
     had, lost = (Counter(before[key].get("litellm_provider") for key in keys) for keys in (priced, gone))
     for seller, count in lost.items():
         if seller and had[seller] >= _SELLER and count > had[seller] / 2:
@@ -113,7 +113,7 @@ def _models(names: Sequence[str]) -> str:
 
 
 def _few(names: Sequence[str]) -> str:
-    """Some of the models, those first that people know."""
+    """Some of the models, well-known ones first."""
     return ", ".join(sorted(names, key=_known_first)[:_FEW])
 
 

@@ -1,4 +1,4 @@
-"""Putting a newer price map in the place of the one that litellm ships: checked first, and all of it or nothing."""
+"""Updates of the price map: a newer one is checked, and then put in force as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from budgetctl.bounded_http import Bounds
 
 PUBLISHED = "https://raw.githubusercontent.com/BerriAI/litellm/main/model_prices_and_context_window.json"
-"""Where litellm's project keeps its newest map, and where litellm itself would fetch it from."""
+"""The address of the newest map of litellm's project, from which litellm itself would fetch it."""
 
 _URL_VARIABLE = "LITELLM_MODEL_COST_MAP_URL"
 """The environment variable by which litellm's users name another place."""
@@ -34,9 +34,9 @@ Entries = Mapping[str, Mapping[str, Any]]
 
 
 class Changes(NamedTuple):
-    """How a map differs from the one in force: names of models, and how many the new one has.
+    """The differences of a map to the one in force: names of models, and the number of models in the new one.
 
-    `scaled` are those that would cost a hundred times more or less, each with such a price before and after.
+    `scaled` are models that would cost a hundred times more or less, each with such a price before and after.
     """
 
     models: int
@@ -47,7 +47,7 @@ class Changes(NamedTuple):
 
 
 def fetch(url: str | None = None, *, timeout_s: float = _TIMEOUT_S) -> str:
-    """The text at an address, by default where litellm's newest map is. All of it has to come in so many seconds.
+    """The text at an address, by default that of litellm's newest map. It has to come as a whole in so many seconds.
 
     Raises `InvalidValueError` for an address that is not https, and `StoreUnavailableError`.
     """
@@ -76,9 +76,9 @@ def fetch(url: str | None = None, *, timeout_s: float = _TIMEOUT_S) -> str:
 
 
 def check(text: str, *, is_forced: bool = False) -> dict[str, dict[str, Any]]:
-    """The models of a map. Raises `InvalidValueError` for what is no map.
+    """The models of a map. Raises `InvalidValueError` for a text that is no map.
 
-    And, unless `is_forced`, for one that cannot be right where the one in force is: see `map_doubts`.
+    Unless `is_forced`, it raises for a map that cannot be right if the one in force is: see `map_doubts`.
     """
     try:
         document = json.loads(text)
@@ -104,7 +104,7 @@ def check(text: str, *, is_forced: bool = False) -> dict[str, dict[str, Any]]:
 
 
 def compare(entries: Entries) -> Changes:
-    """What would change if these entries were in force."""
+    """The changes if these entries were in force."""
     before = _before()
     return Changes(
         models=len(entries),
@@ -163,13 +163,13 @@ def _check_entry(key: str, entry: Any) -> None:
 
 
 def _is_safe(url: str) -> bool:
-    """Whether nobody on the way can change what an address answers."""
+    """Whether nobody on the way can change the answer of an address."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 def _host(url: str) -> str:
-    """What of an address may be repeated: the rest may hold a password or a token."""
+    """The part of an address that may be shown: the rest may hold a password or a token."""
     return urlsplit(url).hostname or "there"
 
 
@@ -181,7 +181,7 @@ def _unavailable(url: str, reason: object) -> StoreUnavailableError:
 
 
 def _handlers(bounds: Bounds) -> list[Any]:
-    """What opens connections, all of which share the bounds: an address may lead to others."""
+    """The handlers that open connections. All share the bounds, as an address may lead to others."""
     from http.client import HTTPConnection, HTTPSConnection
     from urllib.request import HTTPHandler, HTTPSHandler
 

@@ -24,7 +24,7 @@ from budgetctl.pricing.prices import price_files
 from budgetctl.pricing.prices.price_files import PriceFiles
 
 PER = 1_000_000
-"""How many tokens a rate is for unless it is said, as providers' price lists have it."""
+"""The number of tokens that a rate is for unless it is stated, as in providers' price lists."""
 
 MAX_PER = 10**9
 
@@ -63,7 +63,7 @@ _HEADER = b"# Prices in US dollars, which go before litellm's. `budgetctl prices
 
 
 class OwnPrice(NamedTuple):
-    """What a model costs by the user's word: USD for `per` tokens of each kind, and for one web search."""
+    """The user's own price of a model: USD for `per` tokens of each kind, and for one web search."""
 
     model: str
     rates: Mapping[str, Picodollars]
@@ -71,7 +71,7 @@ class OwnPrice(NamedTuple):
     web_search: Picodollars | None = None
 
     def price(self, usage: Usage) -> Price:
-        """What the usage costs. Raises `CannotPriceError` for tokens of a kind without a rate."""
+        """The price of a usage. Raises `CannotPriceError` for tokens of a kind without a rate."""
         kinds = {kind: name for name, (kind, _) in RATES.items()} | _PRICED_AS
         total = sum(
             getattr(usage, kind) * self._rate(name, usage) for kind, name in kinds.items() if getattr(usage, kind)
@@ -99,11 +99,11 @@ class OwnPrice(NamedTuple):
         raise self._lacks(name, usage)
 
     def stated(self) -> dict[str, Picodollars]:
-        """All that is set, by name."""
+        """All rates that are set, by name."""
         return {**self.rates, **({} if self.web_search is None else {WEB_SEARCH: self.web_search})}
 
     def snapshot(self) -> dict[str, Any]:
-        """What is kept with an entry."""
+        """The price as it is kept with an entry."""
         rates = {name: to_float(rate) for name, rate in self.stated().items()}
         return {"source": "user", "key": self.model, "per": self.per, "rates": rates}
 

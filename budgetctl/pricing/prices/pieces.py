@@ -1,6 +1,6 @@
-"""What is billed beside tokens: calls of tools, sessions, seconds and pictures; and what of a usage nobody prices.
+"""Pieces that are billed beside tokens: calls of tools, sessions, seconds and pictures; and counts without a price.
 
-litellm prices some of it from a response of the right shape, and has functions for the rest, by rates of its map:
+litellm prices some pieces from a response of the right shape, and has functions for the rest, by rates of its map:
 `litellm_core_utils/llm_cost_calc/tool_call_cost_tracking.py`, `default_image_cost_calculator` in `cost_calculator.py`
 and `cost_per_second` in `llms/openai/cost_calculation.py`.
 """
@@ -20,11 +20,11 @@ _SIZE = re.compile(r"(?:.*/)?(\d+)-x-(\d+)/.*", re.ASCII)
 """The size of a picture in a key of the map: `high/1024-x-1536/gpt-image-1`."""
 
 _SEARCH_ANYWAY = frozenset({"gemini", "xai"})
-"""Sellers whose searches litellm has a price for without one in the entry; Vertex too."""
+"""Sellers for whose searches litellm has a price although the entry has none. Vertex is another one."""
 
 
 def cost_of_pieces(usage: Usage, key: str, provider: str | None, entry: Mapping[str, Any]) -> float:
-    """What the pieces cost in USD that litellm does not find in a response by itself: all but searches of the web."""
+    """The price in USD of pieces that litellm does not find in a response by itself: all but searches of the web."""
     cost = usage.audio_seconds * _second(entry) + usage.images * _picture(key, entry)
     if not usage.file_searches and not usage.code_sessions:
         return cost

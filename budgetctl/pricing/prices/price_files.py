@@ -15,9 +15,9 @@ _State = tuple[int, int, int]
 
 
 class PriceFiles:
-    """Where the files are, and what tells that one has changed: None while it is not there.
+    """The paths of the files, and the state of each by which a change is told; None while the file is missing.
 
-    Compared by identity, which is fast: `seen` answers the same object until a file changes.
+    It may be compared by identity, which is fast: `seen` answers the same object until a file changes.
     """
 
     def __init__(self, own: Path, own_state: _State | None, newer_map: Path, map_state: _State | None) -> None:
@@ -28,7 +28,7 @@ class PriceFiles:
 
 
 def seen() -> PriceFiles:
-    """The files as they were within the last second: a price is asked for more often than they change."""
+    """The files as they were within the last second, as prices are asked for more often than files change."""
     return _seen(int(time.monotonic()))
 
 
@@ -39,7 +39,7 @@ def forget() -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Keep other processes from replacing one of the files meanwhile, and look at it again afterwards."""
+    """Keep other processes from replacing one of the files in the block, and look at the files again after it."""
     try:
         with replacing.locked(path):
             yield

@@ -1,8 +1,8 @@
 """The price map in force: the one that litellm's package ships, or a newer one that `prices update` has installed.
 
-Read without importing litellm, which takes seconds. One entry is found in the text in about a millisecond, where
-parsing all of it takes 25. The name of litellm's file is private to it (a test guards it): without the file, prices are
-litellm's to say.
+The map is read without importing litellm, which takes seconds. An entry is found in its text in about a millisecond,
+where parsing the whole text takes 25. The name of litellm's file is private to litellm (a test guards it): without the
+file, litellm is asked for prices.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from budgetctl.pricing.prices.price_files import PriceFiles
 MAP_NAME = "model_prices_and_context_window_backup.json"
 
 MAX_BYTES = 64 * 2**20
-"""The largest map that is read whole, many times what one takes."""
+"""Bytes of the largest map that is read, many times the size of today's."""
 
 NOT_MODELS = frozenset({"sample_spec", "fallback_generalizations"})
 """The keys of the map that are no names of models."""
@@ -32,14 +32,14 @@ _ALIAS = "alias_of"
 """The field by which an entry says that another one stands for it: `gpt-astra-latest`."""
 
 _OUTER_INDENT = 4
-"""Spaces at most before a key of the outermost object: most have as many, some none. Inner keys have more."""
+"""The most spaces before a key of the outermost object. Inner keys have more."""
 
 _LONGEST_ENTRY = 1 << 15
-"""Bytes, several times what the longest entry of a model takes."""
+"""Bytes that are read of an entry, several times as many as the longest has."""
 
 
 class PriceMap(NamedTuple):
-    """A map, the version of the litellm whose rules apply to it, and when it was installed, if it was."""
+    """A map, the version of the litellm whose rules apply to it, and the time at which it was installed, if it was."""
 
     path: Path
     version: str
@@ -47,7 +47,7 @@ class PriceMap(NamedTuple):
 
     @property
     def has_known_rules(self) -> bool:
-        """Whether it can be told which rules hold for it: then they are the proven ones, or the newest."""
+        """Whether the rules for the map are known: the proven ones, or the newest."""
         from budgetctl.pricing.litellm import litellm_rules
 
         return litellm_rules.digest() is not None
@@ -65,7 +65,7 @@ class PriceMap(NamedTuple):
 
 
 class UnclearError(LookupError):
-    """The map is not written as it was when this was."""
+    """The text of the map does not have the layout that this module was written for."""
 
 
 class Entries:
@@ -76,7 +76,7 @@ class Entries:
         self._known: dict[str, Mapping[str, Any] | None] = {}
 
     def get(self, key: str) -> Mapping[str, Any] | None:
-        """What stands under a key of the outermost object; None if the key is not there. Raises `UnclearError`."""
+        """The entry under a key of the outermost object; None without such a key. Raises `UnclearError`."""
         if key not in self._known:
             entry = self._found(key)
             other = (entry or {}).get(_ALIAS)
@@ -84,12 +84,12 @@ class Entries:
         return self._known[key]
 
     def target(self, key: str) -> str | None:
-        """The key that an alias stands for, as `claude-opus-latest`; None for what is none. Raises `UnclearError`."""
+        """The key that an alias such as `claude-opus-latest` stands for; None for no alias. Raises `UnclearError`."""
         other = (self._found(key) or {}).get(_ALIAS)
         return other if isinstance(other, str) else None
 
     def has_aliases(self) -> bool:
-        """Whether entries stand under further keys, which litellm adds when it is imported."""
+        """Whether the map has aliases, for which litellm adds keys when it is imported."""
         return self._text.find(b'"aliases":') >= 0
 
     def _found(self, key: str) -> Mapping[str, Any] | None:
@@ -122,7 +122,7 @@ def _resolved(entry: dict[str, Any], entries: Mapping[str, dict[str, Any]]) -> d
 
 
 def in_force(files: PriceFiles | None = None) -> PriceMap | None:
-    """The map by which models are priced; None where only litellm itself knows."""
+    """The map by which models are priced; None where litellm has to be asked."""
     files = files or price_files.seen()
     ours = shipped()
     if ours is None or not ours.has_known_rules or files.map_state is None:

@@ -1,10 +1,10 @@
-"""Usages by which an entry of the price map is proven: what litellm says to them is what is worked out here, or not.
+"""Probes: usages by which an entry of the price map is proven, as litellm's prices of them are compared with ours.
 
 A price is a sum over kinds of tokens. Which rates apply is decided by how long the input is, by what the response says
 of tier, place and speed, and by which kinds there are at all. So a cell (what a response says, and a range of lengths)
 is asked about in a fixed pattern: every kind alone and beside plain text, and an orthogonal array of strength three, in
-which any three kinds are there and missing in all eight ways. A rule that looks at up to three kinds differs in one of
-them. Lengths stand at the ends of the range, split at random, so that a rule that measures otherwise differs as well.
+which any three kinds are present and missing in all eight ways. A rule that looks at up to three kinds differs in one
+of them. Lengths stand at the ends of the range, split at random, so that a rule that measures otherwise differs too.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ LONGEST = 4_000_000
 
 _SHORT = 30_000
 _ATTEMPTS = 5
-"""How many kinds are left out, one after the other, until the others are found to be equal."""
+"""The most kinds that are left out, one after the other, until the prices of the others are equal."""
 
 _THRESHOLD = re.compile(r"_above_(\d+)(k?)_tokens", re.ASCII)
 
 Said = tuple[str | None, str | None, str | None]
-"""The service tier, the place and the speed that a response names, word by word."""
+"""The service tier, the place and the speed that a response names."""
 
 _NOTHING: Said = (None, None, None)
 
 Priced = Callable[[Usage], Picodollars | None]
-"""What a usage costs; None for one without a price, or whose price is nothing."""
+"""A function from a usage to its price; None for a usage without a price, or with a price of 0."""
 
 
 def ends(entry: Mapping[str, Any]) -> list[int]:
@@ -65,16 +65,16 @@ def ends(entry: Mapping[str, Any]) -> list[int]:
 
 
 def ranges(entry: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """These ranges, each from the first number of tokens to the last."""
+    """The ranges of inputs that have the same rates by an entry, each as its first and last number of tokens."""
     last = ends(entry)
     return list(zip([0, *(end + 1 for end in last)], last, strict=False))
 
 
 def proven_kinds(here: Priced, litellm: Priced, said: Said, lengths: tuple[int, int]) -> int:
-    """The kinds, as a pattern, whose tokens cost here what litellm says, alone and with each other; 0 for none.
+    """The kinds, as a pattern, for which litellm has the same prices, alone and with each other; 0 for none.
 
-    A kind that differs beside plain text is left out. Where others differ together, that one is which most of these
-    patterns have in common, until all are equal.
+    A kind that differs beside plain text is left out. Where others differ together, the kind is left out that most of
+    the differing patterns have, until all prices are equal.
     """
 
     @functools.cache
@@ -96,13 +96,13 @@ def proven_kinds(here: Priced, litellm: Priced, said: Said, lengths: tuple[int, 
 
 
 def are_counts_equal(here: Priced, litellm: Priced, lengths: tuple[int, int]) -> bool:
-    """Whether plain numbers of tokens cost here what litellm says, in a range of lengths of the input."""
+    """Whether litellm has the same prices of plain numbers of tokens, in a range of lengths of the input."""
     usages = [usage for pattern in (_SENT, _CAME, _PLAIN) for usage in _usages(pattern, lengths, _NOTHING, times=2)]
     return all(_agree(here(usage), litellm(usage)) for usage in usages)
 
 
 def pattern_of(usage: Usage) -> int | None:
-    """The kinds of tokens in a usage; None if there is something in it that is not asked about.
+    """The kinds of tokens in a usage, as a pattern; None if it has a count that is not asked about.
 
     Unexplained tokens are priced as text, by one of its two rates.
     """
@@ -112,7 +112,7 @@ def pattern_of(usage: Usage) -> int | None:
 
 
 def _priced_here(here: Priced, said: Said, lengths: tuple[int, int]) -> int:
-    """The kinds that have a price here beside plain text. With others, litellm is asked whatever it says."""
+    """The kinds that have a price here beside plain text. For usages with other kinds, litellm is always asked."""
     return sum(
         bit for bit in _bits(_ALL) if all(here(usage) is not None for usage in _usages(_PLAIN | bit, lengths, said))
     )
@@ -153,7 +153,7 @@ def _patterns(allowed: int) -> tuple[int, ...]:
 
 
 def _usages(pattern: int, lengths: tuple[int, int], said: Said, times: int = 1) -> Iterator[Usage]:
-    """Usages of exactly these kinds, whose input is as long as is said; none if there is no input to be as long."""
+    """Usages of exactly these kinds, whose input has a length of the range; none where no kind is of the input."""
     import random
 
     dice = random.Random(f"{pattern} {lengths}")  # noqa: S311 - the same ones each time
@@ -194,7 +194,7 @@ _NOT_ASKED = tuple(
 
 
 def ask_litellm(litellm: Any, model: str, provider: str | None) -> Priced:
-    """The word of litellm on a model of a seller: its public functions, asked with objects of its own."""
+    """The prices by litellm of a seller's model, from its public functions, asked with its own objects."""
 
     def priced(usage: Usage) -> Picodollars | None:
         tokens = _tokens(litellm, usage)
@@ -207,7 +207,7 @@ def ask_litellm(litellm: Any, model: str, provider: str | None) -> Priced:
 
 
 def ask_litellm_of_counts(litellm: Any, model: str, provider: str | None) -> Priced:
-    """The same for plain numbers of tokens."""
+    """The prices by litellm of plain numbers of tokens."""
 
     def priced(usage: Usage) -> Picodollars | None:
         counts = {"prompt_tokens": usage.uncached_input, "completion_tokens": usage.text_output}
@@ -275,7 +275,7 @@ _MIXED = (
 
 
 def contents(longest: int) -> list[dict[str, Any]]:
-    """What is counted for a proof: a text and messages of all sorts of characters, and a text of so many of them."""
+    """The contents that are counted for a proof: a text and messages of all sorts of characters, and a long text."""
     messages = [{"role": "system", "content": _MIXED}, {"role": "user", "content": "Hello!", "name": "someone"}]
     return [{"text": _MIXED}, {"messages": messages}, {"text": (_MIXED * (longest // len(_MIXED) + 1))[:longest]}]
 

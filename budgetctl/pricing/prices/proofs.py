@@ -1,10 +1,10 @@
-"""Entries of the price map that are proven under rules of litellm which this release does not know.
+"""Proofs: entries of the price map that are proven under rules of litellm which this release does not know.
 
-The first time such an entry is priced, litellm is asked: for its price, and for those of
-`budgetctl.pricing.prices.probes`. Where all of these are what is worked out here, the entry needs no litellm from then
-on. What was found is kept in the cache directory, in a file for each digest of litellm's rules, version of budgetctl
-and version of Python: a line for each way in which a model is asked for, with the hashes of all entries of the map that
-litellm looked at. A line, or a file, that is not as it was written proves nothing.
+The first time such an entry is priced, litellm is asked for the price, and for the prices of
+`budgetctl.pricing.prices.probes`. Where all of these are equal to those worked out here, the entry needs no litellm
+from then on. Proofs are kept in the cache directory, in a file for each digest of litellm's rules, version of budgetctl
+and version of Python. A line is the proof for one way of asking for a model, with the hashes of all entries of the map
+that litellm looked at. A line, or a file, that was changed proves nothing.
 """
 
 from __future__ import annotations
@@ -39,11 +39,12 @@ _LONGEST_FILE = 1 << 26
 
 
 class Proof(NamedTuple):
-    """What is proven of a model, as it is asked for.
+    """The proof of a model under one way of asking for it.
 
-    `entries` are the hashes of all that stands in the map under the keys that litellm looked at; None where nothing
-    does. For each range of lengths of the input, `counts` says whether plain numbers of tokens are equal, and `cells`
-    which kinds of tokens are, by what a response says. `tokens` says whether texts have equal numbers of tokens.
+    `entries` are the hashes of the map's entries under the keys that litellm looked at; None for a key without one. For
+    each range of lengths of the input, `counts` says whether prices of plain numbers of tokens are equal, and `cells`
+    for which kinds of tokens they are, by the tier, place and speed of a response. `tokens` says whether texts have
+    equal numbers of tokens.
     """
 
     model: str
@@ -55,13 +56,13 @@ class Proof(NamedTuple):
 
 
 def covers_tokens(model: str, length: int) -> bool:
-    """Whether texts of a model, of so many characters, are proven to have the number of tokens that litellm says."""
+    """Whether a model's texts of so many characters are proven to have as many tokens here as by litellm."""
     found = proof_of(price_files.seen(), model, None)
     return found is not None and bool(found.tokens) and length <= LONGEST_TEXT
 
 
 def covers(files: PriceFiles, listing: Listing, usage: Usage, *, as_counts: bool = False) -> bool:
-    """Whether what a usage costs by this listing is proven to be what litellm says."""
+    """Whether the price of a usage by this listing is proven to be litellm's."""
     found = proof_of(files, usage.model or "", usage.provider)
     if found is None or listing.off_peak is not None or not _is_plain():
         return False
@@ -85,17 +86,17 @@ def _ends_of(files: PriceFiles, model: str, provider: str | None) -> list[int]:
 
 
 def said_by(usage: Usage) -> Said:
-    """What a usage says beside its tokens."""
+    """The service tier, the place and the speed of a usage."""
     return usage.service_tier, usage.inference_geo, usage.speed
 
 
 def entry_of(listing: Listing) -> Mapping[str, Any]:
-    """What stands in the map in force under a listing's key."""
+    """The entry in the map in force under a listing's key."""
     return dict(zip(listing.considered, listing.known[0], strict=True))[listing.key] or {}
 
 
 def path() -> Path | None:
-    """Where proofs are kept; None where there can be none, as litellm's rules cannot be read."""
+    """The file of proofs; None where there can be none, as litellm's rules cannot be read."""
     from budgetctl import __version__
 
     digest = litellm_rules.digest()
@@ -108,14 +109,14 @@ def path() -> Path | None:
 
 
 def proven_models() -> int:
-    """How many ways of asking for a model have a line, whether their entries have changed since or not."""
+    """The number of ways of asking for a model that have a line, also of those whose entries have changed since."""
     proofs = map(_parsed, (_read() or b"").splitlines())
     return len({(proof.model, proof.provider) for proof in proofs if proof is not None})
 
 
 @functools.lru_cache(maxsize=4096)
 def proof_of(files: PriceFiles, model: str, provider: str | None) -> Proof | None:
-    """What is proven of a model; None where nothing is, or an entry of the map has changed since."""
+    """The proof of a model; None without one, or where an entry of the map has changed since."""
     listing = catalog.find_in(files, model, provider)
     text = _read()
     start = text.rfind(_head(model, provider)) if text else -1
@@ -126,7 +127,7 @@ def proof_of(files: PriceFiles, model: str, provider: str | None) -> Proof | Non
 
 
 def save(proof: Proof) -> None:
-    """Write a line behind those that are there, at once: other processes do so as well."""
+    """Append a line in one write, as other processes append lines too."""
     where = path()
     if where is None:
         return
@@ -139,7 +140,7 @@ def save(proof: Proof) -> None:
 
 
 def hashes(files: PriceFiles, listing: Listing | None, keys: Iterable[str]) -> dict[str, str | None] | None:
-    """The hash of what stands under each key in the map in force; None if that cannot be read."""
+    """The hash of the entry under each key in the map in force; None if the map cannot be read."""
     known = {} if listing is None else dict(zip(listing.considered, listing.known[0], strict=True))
     others = [key for key in keys if key not in known]
     source = price_map.in_force(files) if others else None
@@ -171,7 +172,7 @@ def _is_plain() -> bool:
 
 
 def _read() -> bytes | None:
-    """All lines; None if there are none, or if others could have written them."""
+    """The content of the file; None if it is missing, or if others could have written it."""
     where = path()
     if where is None:
         return None
@@ -181,7 +182,7 @@ def _read() -> bytes | None:
 
 
 def _appended(where: Path, line: bytes) -> bool:
-    """Whether a line was written behind those of a file, which has to be the user's own. Raises `OSError`."""
+    """Append a line to a file, which has to be the user's own, and say whether it was. Raises `OSError`."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would wait for a reader
     descriptor = os.open(where, flags, 0o600)
@@ -203,7 +204,7 @@ def _line(proof: Proof) -> bytes:
 
 
 def _parsed(line: bytes) -> Proof | None:
-    """A line as it was written; None for any other."""
+    """The proof of a line; None for a line that was changed."""
     body, check = line[:-8], line[-8:]
     if b"%08x" % crc32(body) != check:
         return None

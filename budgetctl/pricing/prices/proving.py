@@ -1,7 +1,7 @@
 """Asking litellm about the cells of an entry, in a process that has imported it.
 
-Only a litellm as it is installed proves anything: one to which somebody has told other prices, or of whose functions
-somebody has put others in the place, says nothing of other processes.
+Only an unchanged litellm proves anything: with other prices or replaced functions, its answers say nothing of other
+processes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from budgetctl.pricing.prices.proofs import Proof, Said
 from budgetctl.pricing.rules.cost import prices
 
 _MOST_SAID, _LONGEST_WORD = 64, 64
-"""How many things that responses of a model say are kept, of how many characters: no provider has as many."""
+"""How many kinds of responses of a model are kept, in words of how many characters: no provider has as many."""
 
 _DAY_S = 86_400
 
@@ -42,7 +42,7 @@ _PLACES = ("global", "not_available")
 
 @functools.lru_cache(maxsize=4096)
 def prove_once(files: PriceFiles, model: str, provider: str | None, said: Said | None) -> None:
-    """Prove a cell that nobody has asked about, here or in another process. None is that of plain numbers of tokens."""
+    """Prove a cell, unless this process or another has asked about it. None is the cell of plain numbers of tokens."""
     known = proofs.proof_of(files, model, provider)
     if known is None or (not known.counts if said is None else said not in known.cells):
         prove(model, provider, [] if said is None else [said])
@@ -50,7 +50,7 @@ def prove_once(files: PriceFiles, model: str, provider: str | None, said: Said |
 
 @fenced()
 def prove(model: str, provider: str | None, said: Iterable[Said]) -> Proof | None:
-    """Ask litellm about what responses of a model say, and about plain numbers of tokens; keep and return the answers.
+    """Ask litellm about cells of a model, and about plain numbers of tokens; keep and return the proof.
 
     None where nothing can be proven: without a listing, with prices that hold at some hours only, or under a litellm
     that cannot be read, or that somebody has changed in this process.
@@ -73,7 +73,7 @@ def prove(model: str, provider: str | None, said: Iterable[Said]) -> Proof | Non
 
 @functools.lru_cache(maxsize=4096)
 def prove_tokens_once(files: PriceFiles, model: str) -> None:
-    """Prove how a model's texts are counted, unless somebody has asked before; warn where litellm counts otherwise."""
+    """Prove the counting of a model's texts, unless that was asked before; warn where litellm counts otherwise."""
     known = proofs.proof_of(files, model, None)
     if known is None or known.tokens is None:
         known = prove_tokens(model)
@@ -83,9 +83,9 @@ def prove_tokens_once(files: PriceFiles, model: str) -> None:
 
 @fenced()
 def prove_tokens(model: str) -> Proof | None:
-    """Ask litellm for the tokens of a text and of messages, keep and return whether they are as many here.
+    """Ask litellm for the tokens of a text and of messages; keep and return whether they are as many here.
 
-    None where that cannot be proven, as in `prove`.
+    None where nothing can be proven, as in `prove`.
     """
     litellm = asking.imported()
     if (
@@ -112,9 +112,9 @@ def _is_counted_alike(litellm: Any, model: str, content: Mapping[str, Any]) -> b
 
 
 def _kept(files: PriceFiles, litellm: Any, proof: Proof, keys: set[str]) -> Proof | None:
-    """The proof with the entries that decided, kept; None if litellm's map has others than the one in force.
+    """Keep the proof with the entries that decided. None if litellm's map has other entries than the one in force.
 
-    So it is with entries that litellm adds by itself, as for aliases.
+    litellm adds entries by itself, as for aliases.
     """
     keys = keys | {*proof.entries}
     listing = catalog.find_in(files, proof.model, proof.provider)
@@ -127,7 +127,7 @@ def _kept(files: PriceFiles, litellm: Any, proof: Proof, keys: set[str]) -> Proo
 
 
 def _asked(litellm: Any, listing: Listing, before: Proof, said: Iterable[Said]) -> Proof:
-    """What was known of a model, and what litellm says now. Raises `CannotPriceError` where it does not know it."""
+    """The proof of a model, extended by litellm's answers. Raises `CannotPriceError` where it knows no such model."""
     name, seller = asking.asked_as(before.model, before.provider)
     ranges = probes.ranges(proofs.entry_of(listing))
     there = probes.ask_litellm(litellm, name, seller)
@@ -167,7 +167,7 @@ def prove_all(models: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def prove_usual(model: str) -> bool:
-    """Prove what responses of a model usually say, and say whether its text needs no litellm from now on."""
+    """Prove the usual cells of a model, and say whether its text needs no litellm from now on."""
     listing = catalog.find(model, None)
     proof = None if listing is None else prove(model, None, _usual(proofs.entry_of(listing)))
     if proof is not None:
@@ -178,7 +178,7 @@ def prove_usual(model: str) -> bool:
 
 
 def _usual(entry: Mapping[str, Any]) -> list[Said]:
-    """What responses say that are priced by an entry, as its seller's answers do."""
+    """The tiers, places and speeds of a seller's answers that are priced by an entry."""
     seller = str(entry.get("litellm_provider"))
     words: list[str | None] = [None]
     words += [word for word in ("flex", "priority", "batches") if any(name.endswith(f"_{word}") for name in entry)]
@@ -210,12 +210,12 @@ class _NotingMap(dict[str, Any]):
 
 
 _REMEMBERED = ("get_model_info", "cost_map_key")
-"""Parts of the names of functions that remember what stands in litellm's map."""
+"""Parts of the names of functions that remember entries of litellm's map."""
 
 
 @contextmanager
 def _consulted(litellm: Any) -> Iterator[set[str]]:
-    """The keys that litellm looks for in its map meanwhile. What it remembers of before is forgotten first."""
+    """The keys that litellm looks for in its map in the block. Entries that it remembers are forgotten before."""
     for name, function in list(vars(litellm.utils).items()):
         if hasattr(function, "cache_clear") and any(part in name for part in _REMEMBERED):
             function.cache_clear()
@@ -228,7 +228,7 @@ def _consulted(litellm: Any) -> Iterator[set[str]]:
 
 
 def warn_once_a_day() -> None:
-    """Warn that litellm is asked, as its rules are others than this release has: once a day, in whatever process."""
+    """Warn that litellm is asked, as its rules are not those of this release: once a day, in one of all processes."""
     marker = cache_directory() / "litellm-was-asked"
     try:
         make_private(marker.parent)

@@ -1,4 +1,4 @@
-"""What models cost and who says so: the user's own prices and those of the price map, to be looked at."""
+"""Quotes: the prices of models, to be looked at, from the user's own prices and from the price map."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _NAMES = {
 """The map's field for each rate that has a name here."""
 
 _SCALE = 100
-"""How many times more or less than the map's a price is by mistake, and hardly by contract."""
+"""By how many times a user's price differs from the map's when it is rather a mistake than a contract."""
 
 
 class Quote(NamedTuple):
-    """A model's price: USD for `per` tokens by the names of `own_prices.RATES`, and what else the map says of it.
+    """A model's price: USD for `per` tokens by the names of `own_prices.RATES`, and other facts of the map.
 
-    `key` is where it stands in the user's prices (`source` is `user`) or in the map (`litellm`).
+    `key` is its key in the user's prices (`source` is `user`) or in the map (`litellm`).
     """
 
     key: str
@@ -52,7 +52,7 @@ def quote(model: str, provider: str | None = None) -> Quote:
 
 
 def doubt(price: OwnPrice) -> str | None:
-    """What speaks against a price of the user's: the map in force has one that is a hundred times more or less."""
+    """The doubt about a user's price that is a hundred times more or less than the one of the map in force."""
     listed = _listed(price.model, None)
     for name in ("input", "output"):
         own, usual = price.rates.get(name), listed.rates.get(name) if listed else None
@@ -89,9 +89,9 @@ def keys() -> list[str]:
 
 
 class Trust(NamedTuple):
-    """Why prices are worked out here: litellm's rules have a `digest` that this release has proven, or models are.
+    """The reason for which prices are worked out here: the release has proven litellm's rules, or models are proven.
 
-    `by` is None, and so is `digest`, where the files of litellm cannot be read: it is asked each time then.
+    Where the files of litellm cannot be read, `by` and `digest` are None, and litellm is asked for each price.
     """
 
     by: Literal["digest", "proof"] | None
@@ -113,7 +113,7 @@ class Sources(NamedTuple):
 
 
 def sources() -> Sources:
-    """Where prices come from."""
+    """The files from which prices come."""
     own = own_prices.load()
     source = price_map.in_force()
     path = price_files.seen().own
@@ -123,7 +123,7 @@ def sources() -> Sources:
 
 
 def trust() -> Trust:
-    """Why litellm is not asked for each price."""
+    """The reason for which litellm is not asked for each price."""
     digest = litellm_rules.digest()
     if digest is None:
         return Trust(None, None, None, 0)

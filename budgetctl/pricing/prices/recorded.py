@@ -1,4 +1,4 @@
-"""What entries recorded of a usage and its price, read again."""
+"""Usages and prices that entries have recorded, read again."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from budgetctl.pricing.prices.own_prices import PER, WEB_SEARCH, OwnPrice
 
 
 def recorded_usage(usage: Mapping[str, Any]) -> Usage:
-    """The usage that `Usage.to_json` wrote. Entries of before lack the counts that came later."""
+    """The usage that `Usage.to_json` wrote. Old entries lack the counts that were added later."""
     known = {name: usage[name] for name in Usage._fields if name in usage}
     return Usage(**{**known, "also": tuple(map(recorded_usage, known.get("also", ())))})
 
 
 def price_then(usage: Usage, pricing: Mapping[str, Any]) -> Picodollars | None:
-    """What a usage of tokens cost by the rates that an entry recorded. None where these rules cannot say."""
+    """The price of a usage of tokens by the rates that an entry recorded. None where these rules do not cover it."""
     rates = pricing.get("rates")
     if not isinstance(rates, Mapping):
         return None
@@ -37,7 +37,7 @@ def price_then(usage: Usage, pricing: Mapping[str, Any]) -> Picodollars | None:
 
 
 def _by_rates(usage: Usage, rates: Mapping[str, Any]) -> Picodollars | None:
-    """By rates per token of the price map, and what else the map says of the model now: surcharges, and its seller."""
+    """The price by recorded rates per token of the price map, with the model's surcharges and seller of now."""
     listing = catalog.find(usage.model or "", usage.provider)
     if listing is None:
         return None

@@ -1,4 +1,4 @@
-"""The last known prices of models that litellm's price map has dropped, of which litellm says 0.
+"""The last known prices of models that litellm's price map has dropped. litellm takes them for free.
 
 Old answers and `reprice` need them. `benchmarks/retired.py` writes the file.
 """
@@ -18,7 +18,7 @@ _FILE = Path(__file__).with_name("retired_models.json")
 def entries() -> Mapping[str, Mapping[str, Any]]:
     """The entries by their former key.
 
-    `litellm` is the last version that is known to have had them, `retired` the first that has not.
+    `litellm` is the last version that is known to have had the entry, `retired` the first without it.
     """
     models: Mapping[str, Mapping[str, Any]] = json.loads(_FILE.read_bytes())["models"]
     return models

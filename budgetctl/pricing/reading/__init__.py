@@ -1,1 +1,1 @@
-"""What answers of providers say was used, in any format that people save."""
+"""Readers of usage: from answers of providers, in any format that people save."""

@@ -1,4 +1,4 @@
-"""Records of coding agents: lines and files of their sessions, and what they print at their end.
+"""Records of coding agents: lines and files of their sessions, and the results that they print at their end.
 
 An agent that states the cost of a call knows better than its counts do: that comes first. A stated cost of 0 says
 nothing: agents write it for models that they have no price for.
@@ -67,7 +67,7 @@ def read_claude_result(body: Mapping[str, Any]) -> Usage:
 
 
 def _by_model(by_model: Mapping[str, Mapping[str, Any]], source: Source) -> Usage:
-    """What each model of a run used, where the run states no cost."""
+    """The usage of each model of a run, where the run states no cost."""
     used = [account(Tally(value), (name, None, None, None), beside=True) for name, value in by_model.items()]
     first, *others = sorted(used, key=lambda usage: -usage.total_input)
     return first._replace(request_id=source[2], also=tuple(others))
@@ -85,10 +85,10 @@ def _is_codex(body: Mapping[str, Any]) -> bool:
 
 
 def read_codex(body: Mapping[str, Any]) -> Usage:
-    """Read a `token_count` line of a Codex session: what was used since the line before it.
+    """Read a `token_count` line of a Codex session: the usage since the line before it.
 
-    The model stands in the `turn_context` line before it. Without the delta, the total of the whole session
-    would be all there is, and would count earlier calls again: it is refused.
+    The model stands in the `turn_context` line before it. A line without this difference has the total of the whole
+    session alone, which counts earlier calls again: it is refused.
     """
     usage = part(body, "payload", "info", "last_token_usage")
     if not usage:

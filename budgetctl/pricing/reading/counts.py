@@ -11,7 +11,7 @@ from budgetctl.errors import InvalidResponseError, InvalidValueError
 from budgetctl.money import Picodollars
 
 MAX_TOKENS = 10**12
-"""More than any response has: it keeps nonsense out of the arithmetic of prices."""
+"""The most tokens of a count, more than any response has: it keeps nonsense out of the arithmetic of prices."""
 
 PICODOLLARS_PER_XAI_TICK = 100
 """xAI's `cost_in_usd_ticks` counts 10⁻¹⁰ USD: https://docs.x.ai/developers/cost-tracking."""
@@ -83,7 +83,7 @@ def dollars(name: str, value: Any) -> Picodollars | None:
 
 
 def billed(usage: Mapping[str, Any]) -> Picodollars | None:
-    """What the provider says it billed, as OpenRouter, Perplexity and xAI do.
+    """The amount that the provider has billed, as OpenRouter, Perplexity and xAI state it.
 
     OpenRouter: https://openrouter.ai/docs/use-cases/usage-accounting; with a key of the caller's own, `cost`
     is its fee alone, and the maker of the model bills the rest. Perplexity's `cost` is an object.

@@ -1,4 +1,4 @@
-"""What is kept around a body, or instead of one: batches, logs of litellm, spans, sessions of coding agents.
+"""Envelopes around a body, or records instead of one: batches, logs of litellm, spans, sessions of coding agents.
 
 Each function gives a `Usage`, as those of `formats` do for bare bodies.
 """
@@ -136,7 +136,7 @@ def read_litellm_log(body: Mapping[str, Any]) -> Usage:
     """Read a StandardLoggingPayload, or a row of the proxy's SpendLogs, with the cost that litellm recorded.
 
     https://docs.litellm.ai/docs/proxy/logging_spec. A cost of 0 counts only for what litellm's own cache
-    answered: it also records 0 for what it could not price.
+    answered: litellm also records 0 for calls that it could not price.
     """
     if body.get("status") == "failure":
         error = word(body.get("error_str")) or part(body, "error_information").get("error_message")
@@ -189,7 +189,7 @@ def _is_generation(body: Mapping[str, Any]) -> bool:
 
 
 def read_generation(body: Mapping[str, Any]) -> Usage:
-    """Read what OpenRouter keeps of a call: https://openrouter.ai/docs/api-reference/get-a-generation."""
+    """Read OpenRouter's record of a call: https://openrouter.ai/docs/api-reference/get-a-generation."""
     data = part(body, "data")
     counts = {
         "prompt_tokens": data.get("native_tokens_prompt"),
@@ -202,11 +202,11 @@ def read_generation(body: Mapping[str, Any]) -> Usage:
 
 
 _WRAPPERS = ("response", "Response", "result", "data", "body", "json", "kwargs", "llm_output")
-"""Under which names proxies, logs and libraries keep the whole answer."""
+"""The names under which proxies, logs and libraries keep the whole answer."""
 
 
 def _wrapped(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The only object in a body that is a body by itself; None if there is none, or are several."""
+    """The only object in a body that is a body by itself; None without one, or with several."""
     found = []
     for name in _WRAPPERS:
         inner = body.get(name)
@@ -225,7 +225,7 @@ def _is_wrapped(body: Mapping[str, Any]) -> bool:
 
 
 def read_wrapped(body: Mapping[str, Any]) -> Usage:
-    """Read the body that something else is kept around, as proxies, logs and libraries do."""
+    """Read the body inside another document, as proxies, logs and libraries keep it."""
     usage = read_body(_wrapped(body) or {})
     return usage if usage.model else usage._replace(model=body.get("model") or body.get("modelId"))
 

@@ -1,4 +1,4 @@
-"""The bodies that providers answer with: how each is told apart, and which counts it states.
+"""The formats of providers' bodies: how each is recognised, and which counts it states.
 
 OpenAI and Gemini count cached tokens inside the input, Anthropic and Bedrock beside it. One small function per
 format, in the order in which they are tried; each gives a `Usage`, whose model is not checked yet.
@@ -22,7 +22,7 @@ from budgetctl.pricing.reading.vocabulary import BILLED_UNITS
 
 
 class Format(NamedTuple):
-    """One shape of response: what is looked for, whether it is there, and what it says was used."""
+    """A format of response: its description for errors, whether a body has it, and the reader of its usage."""
 
     looked_for: str
     matches: Callable[[Mapping[str, Any]], bool]
@@ -53,7 +53,7 @@ def refuse(body: Mapping[str, Any], formats: tuple[Format, ...]) -> NoReturn:
 
 
 def error_text(error: Any) -> str:
-    """What an error of a provider says, in whichever depth it says it."""
+    """The message of a provider's error, at whatever depth it stands."""
     detail = error.get("message") if is_object(error) else error
     if not detail and is_object(error.get("error")):
         detail = error["error"].get("message")
@@ -61,7 +61,7 @@ def error_text(error: Any) -> str:
 
 
 def _refuse_other_units(body: Mapping[str, Any]) -> None:
-    """Refuse what is billed by the page, the search or the second, which no count of tokens can stand for."""
+    """Refuse an answer that is billed by the page, the search or the second, and has no tokens."""
     units = {
         "usage_info.pages_processed": part(body, "usage_info").get("pages_processed"),
         "billed_units.search_units": _billed_units(body).get("search_units"),
@@ -88,7 +88,7 @@ def _has_usage(body: Mapping[str, Any]) -> bool:
 
 
 def _usage_in(body: Mapping[str, Any]) -> Any:
-    """The usage of a body: of all steps of the AI SDK, where it states that beside the usage of the last."""
+    """The usage object of a body; the AI SDK's for all steps, where it stands beside that of the last step."""
     if "totalUsage" in body:
         whole = part(body, "totalUsage")
         if states_counts(whole):
@@ -137,9 +137,9 @@ def read_usage_object(body: Mapping[str, Any]) -> Usage:
 
 
 def _add_metadata(body: Mapping[str, Any], tally: Tally) -> bool:
-    """Go through the metadata in which the AI SDK keeps what its usage lacks. Whether caches are beside the input.
+    """Add the counts in the AI SDK's metadata that its usage lacks. Whether caches are beside the input.
 
-    Before its sixth version the input of Anthropic's models is without what was cached.
+    Before its sixth version the input of Anthropic's models does not include cached tokens.
     https://ai-sdk.dev/providers/ai-sdk-providers/anthropic#cache-control
     """
     metadata = part(body, "providerMetadata") or part(body, "experimental_providerMetadata")
@@ -180,7 +180,7 @@ def _read_iterations(body: Mapping[str, Any], runs: list[Mapping[str, Any]]) -> 
 
 
 def _at_least(whole: Usage, stated: Usage) -> Usage:
-    """The sum of the runs, and where the usage itself states more, that."""
+    """Of each count the sum of the runs, or the usage's own count where that is more."""
     more = {
         name: getattr(stated, name)
         for name in ("uncached_input", "cache_read", "cache_write_5m", "cache_write_1h", "text_output")
@@ -193,7 +193,7 @@ def _at_least(whole: Usage, stated: Usage) -> Usage:
 
 
 def _sum_of(model: str | None, runs: list[Mapping[str, Any]], terms: Terms) -> Usage:
-    """What several runs of one model used together."""
+    """The sum of the usage of several runs of one model."""
     first, *rest = (account(Tally(run), (model, None, None, None), terms, beside=True) for run in runs or [{}])
     for usage in rest:
         counts = {name: getattr(first, name) + value for name, value in usage._asdict().items() if type(value) is int}
@@ -202,7 +202,7 @@ def _sum_of(model: str | None, runs: list[Mapping[str, Any]], terms: Terms) -> U
 
 
 def _source(body: Mapping[str, Any]) -> Source:
-    """Which answer it is. The AI SDK says that in an object of its own."""
+    """The model, provider, id and time of the answer. The AI SDK keeps them in an object of its own."""
     created = body.get("created")
     if created is None:
         created = body.get("created_at")
@@ -216,7 +216,7 @@ def _source(body: Mapping[str, Any]) -> Source:
 
 
 def _terms(body: Mapping[str, Any], usage: Mapping[str, Any]) -> Terms:
-    """On which terms it was answered."""
+    """The service tier, place, speed and stated cost of the answer."""
     tier = word(body.get("service_tier")) or ("batch" if body.get("object") == "batch" else None)
     if tier is None and "serviceTier" in body:
         tier = word(part(body, "serviceTier").get("type"))
@@ -242,7 +242,7 @@ def _is_cohere(body: Mapping[str, Any]) -> bool:
 
 
 def read_cohere(body: Mapping[str, Any]) -> Usage:
-    """Read Cohere's chat and embeddings by what is billed, which is less than what the model read.
+    """Read Cohere's chat and embeddings by the billed tokens, which are fewer than those that the model read.
 
     https://docs.cohere.com/reference/chat, https://docs.cohere.com/reference/embed: images beside the input.
     """
@@ -268,7 +268,7 @@ def _is_langchain(body: Mapping[str, Any]) -> bool:
 
 
 def read_langchain(body: Mapping[str, Any]) -> Usage:
-    """Read a message or a result of LangChain's: Anthropic's names, but the input includes what was cached.
+    """Read a message or a result of LangChain's: Anthropic's names, but the input includes cached tokens.
 
     https://python.langchain.com/api_reference/core/messages/langchain_core.messages.ai.UsageMetadata.html
     """

@@ -26,10 +26,10 @@ def is_gemini(body: Mapping[str, Any]) -> bool:
 
 
 def read_gemini(body: Mapping[str, Any]) -> Usage:
-    """Read generateContent: the input includes what was cached; thoughts and tool prompts are counted beside.
+    """Read generateContent: the input includes cached tokens; thoughts and tool prompts are counted beside.
 
     https://ai.google.dev/api/generate-content#UsageMetadata, whose names Google's Python library dumps in snake
-    case. Documents cost what text does. What a search on the web found is paid with the search:
+    case. Documents cost as much as text. The results of a search on the web are paid with the search:
     https://ai.google.dev/gemini-api/docs/pricing. Tokens that no list of modalities has are text.
     """
     usage = _usage(body)

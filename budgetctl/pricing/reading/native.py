@@ -42,7 +42,7 @@ def _is_invocation(body: Mapping[str, Any]) -> bool:
 
 
 def read_invocation(body: Mapping[str, Any]) -> Usage:
-    """Read what InvokeModel answers for Titan and Llama, and the metrics at the end of any of its streams.
+    """Read InvokeModel's answers of Titan and Llama, and the metrics at the end of any of its streams.
 
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-text.html,
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-meta.html

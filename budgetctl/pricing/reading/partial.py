@@ -1,6 +1,6 @@
-"""Streams that never say what was used: what is known of the answer, so that its text can be counted.
+"""Answers without usage: the parts of a stream or body by which its text can be counted.
 
-OpenAI's chat streams say it only when they are asked to, and one that was cut off does not get that far.
+OpenAI's chat streams state their usage only when they are asked to, and a stream that was cut off states none.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _Event = Mapping[str, Any]
 
 
 class PartialAnswer(NamedTuple):
-    """What a stream without usage says: a usage that lacks the output, and the text that came back.
+    """The known parts of an answer without usage: a usage that lacks the output, and the text of the answer.
 
-    `has_input` says whether it has what was sent, as Anthropic's streams say at their start.
+    `has_input` says whether the usage has the tokens of the input, which Anthropic's streams state at their start.
     """
 
     usage: Usage
@@ -29,7 +29,7 @@ class PartialAnswer(NamedTuple):
 
 
 class UncountedStreamError(InvalidResponseError):
-    """A saved answer does not say what was used. Its text may be counted: see `pricing.price_partial`."""
+    """A saved answer states no usage. Its text may be counted: see `pricing.price_partial`."""
 
     def __init__(self, message: str, answer: PartialAnswer, *, hint: str) -> None:
         super().__init__(message, hint=hint)
@@ -37,7 +37,7 @@ class UncountedStreamError(InvalidResponseError):
 
     @classmethod
     def of_body(cls, message: str, usage: Usage, text: str) -> UncountedStreamError:
-        """The same of a whole body."""
+        """The error for a whole body."""
         answer = PartialAnswer(usage, text, has_input=False)
         return cls(message, answer, hint="give the texts or the tokens yourself")
 
@@ -48,7 +48,7 @@ def text_of_answer(body: Mapping[str, Any]) -> str:
 
 
 def partial_answer(events: Sequence[_Event]) -> PartialAnswer | None:
-    """What is known of the answer of these events; None where they hold no text, or more than one answer."""
+    """The known parts of the answer in these events; None where they have no text, or more than one answer."""
     came_back = "".join(fragment for event in events for fragment in _fragments(event))
     about = [_about(event) for event in events]
     if not came_back or len({shown(each["id"]) for each in about if each.get("id")}) > 1:
@@ -66,7 +66,7 @@ def partial_answer(events: Sequence[_Event]) -> PartialAnswer | None:
 
 
 def _about(event: _Event) -> Mapping[str, Any]:
-    """Where an event names the answer that it is of."""
+    """The object in an event that names the answer."""
     return part(event, "message") or part(event, "response") or event
 
 

@@ -15,7 +15,7 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", 
 
 _GZIP = b"\x1f\x8b"
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "a zip archive", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
-"""How compressed files begin that are not unpacked here."""
+"""The beginnings of compressed files that are not unpacked here."""
 
 _HEAD = re.compile(rb"\s*HTTP/[\d.]+ \d{3}[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n")
 _TEXT_HEAD = re.compile(_HEAD.pattern.decode())
@@ -58,7 +58,7 @@ def _guessed(content: bytes) -> str:
 
 
 def _unzipped(content: bytes) -> bytes:
-    """What gzip holds. A file that was cut off gives what there is of it."""
+    """The content of gzip; of a file that was cut off, its first part."""
     unzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         text = unzip.decompress(content, MAX_BYTES + 1)

@@ -29,7 +29,7 @@ _PROVIDERS = {
 """litellm's words for the providers that the conventions name."""
 
 _PREFIXES = ("gen_ai.usage.details.", "gen_ai.usage.", "llm.usage.", "llm.token_count.", "ai.usage.")
-"""Before the name of a count, in the conventions, and in those of OpenLLMetry, OpenInference and the AI SDK."""
+"""The prefixes of counts in the conventions, and in those of OpenLLMetry, OpenInference and the AI SDK."""
 
 _DEEPEST = 8
 
@@ -65,7 +65,7 @@ def _is_span(body: Mapping[str, Any]) -> bool:
 def read_span(body: Mapping[str, Any]) -> Usage:
     """Read a span of the GenAI conventions; its attributes are flat, an object, or a list of key and value.
 
-    https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. What was cached is inside the input.
+    https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. Cached tokens are inside the input.
     """
     said = _attributes(body)
     counts = dict(_counts(said, as_text=said is not body))

@@ -135,7 +135,7 @@ def _at_least_the_modalities(tally: Tally, whole_input: int, said: list[str]) ->
 
 
 def _cached(tally: Tally, said: list[str]) -> tuple[int, int, int]:
-    """The tokens read from the cache: all but those of audio and images, and those."""
+    """The tokens read from the cache: first all but audio and images, then these two."""
     whole = tally.found[kinds.CACHED]
     audio, image, video, text = tally.found[kinds.CACHED_AUDIO : kinds.CACHED_TEXT + 1]
     if whole and audio + image + video + text > whole:
@@ -158,10 +158,10 @@ def _writes(tally: Tally, said: list[str]) -> tuple[int, int, int]:
 def _as_the_total_says(
     tally: Tally, kept: int, said: list[str], *, beside: bool, thoughts_beside: bool
 ) -> tuple[bool, bool]:
-    """Whether cached tokens are beside the input, and reasoning beside the output: what adds up to the stated total.
+    """Whether cached tokens are beside the input, and reasoning beside the output, so that the stated total adds up.
 
-    The total may say that they are beside, which costs more, but not that they are inside: some totals leave out what
-    was cached. Only Google's thoughts may be either (https://ai.google.dev/api/generate-content#UsageMetadata).
+    The total may say that they are beside, which costs more, but not that they are inside: some totals leave out cached
+    tokens. Only Google's thoughts may be either (https://ai.google.dev/api/generate-content#UsageMetadata).
     Parts that are more than their whole are beside it.
     """
     found = tally.found
@@ -190,8 +190,8 @@ def _as_the_total_says(
 def _modalities(tally: Tally, rest: int, kept: int, said: list[str]) -> tuple[int, int, int, int]:
     """Split the input that was not cached into text, audio, images and video.
 
-    What a body says of audio and images includes those which were read from the cache. Where it does not say how much
-    of them was, they may have been cached as a whole, and are then billed as that.
+    A body's counts of audio and images include the tokens that were read from the cache. Where it does not state how
+    many of them were, all of them may have been, and are then billed as cached.
     """
     audio, image, video = tally.found[kinds.AUDIO_INPUT : kinds.VIDEO_INPUT + 1]
     if audio + image + video > rest + kept:

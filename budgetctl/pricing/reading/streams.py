@@ -1,6 +1,6 @@
 """Saved streams: the chunks or events of one answer, put together into the body that its usage is read from.
 
-Only what `read_usage` looks at is put together, not the text. Providers send their counts in one of three ways:
+Only the fields that `read_usage` looks at are put together, not the text. Providers send their counts in three ways:
 once at the end (OpenAI), growing with each chunk (Gemini), or at the start and again, by name, at the end
 (Anthropic).
 """
@@ -25,7 +25,7 @@ _Parse = Callable[[str], Any]
 
 
 class Document(dict[str, Any]):
-    """A body, and what is to be said of how it was put together."""
+    """A body, and notes on how it was put together."""
 
     def __init__(self, body: Mapping[str, Any], notes: tuple[str, ...]) -> None:
         super().__init__(body)
@@ -41,12 +41,12 @@ class Events(NamedTuple):
 
 
 _LINE_ENDS = re.compile(r"\r\n|\n|\r")
-"""Those of server-sent events. JSON may hold others, at which `str.splitlines` would split too."""
+"""The line ends of server-sent events. JSON may have others, at which `str.splitlines` would split too."""
 
 _FIELDS = ("data:", "event:", "id:", "retry:", ":")
 
 _MAX_LINES_PER_EVENT = 100
-"""Providers send an event's JSON in one line; more are joined, within reason."""
+"""The most lines of an event that are joined. Providers send an event's JSON in one line."""
 
 
 # From text to events
@@ -99,7 +99,7 @@ def _parsed_alone(line: str, parse: _Parse) -> Any:
 
 
 def events_of_lines(text: str, parse: _Parse) -> Events | None:
-    """The JSON objects of a text that has one in each of several lines; None if it has not. The last may be cut off."""
+    """The JSON objects of a text of several lines with one in each; None for another text. The last may be cut off."""
     lines = [line for line in _LINE_ENDS.split(text) if line and not line.isspace()]
     if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines):
         return None
@@ -215,7 +215,7 @@ def _is_ended(events: Sequence[_Event]) -> bool:
 
 
 def _merged(usages: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What several usages of one answer state together: of each count the largest, as they grow, or are left at 0."""
+    """The usage of one answer from several: of each count the largest, as counts grow, or are left at 0."""
     merged: dict[str, Any] = {}
     for usage in usages:
         for name, value in usage.items():
@@ -235,7 +235,7 @@ _EVENT_TYPES = (
     *("response.", "message_", "message-", "content_block_", "content-", "tool-", "ping", "error"),
     *("transcript.", "image_generation.", "image_edit.", "speech.", "interaction."),
 )
-"""How the types of events begin, of OpenAI, Anthropic, Cohere and Google."""
+"""The beginnings of the types of events, of OpenAI, Anthropic, Cohere and Google."""
 
 
 def _is_event(event: _Event) -> bool:
@@ -281,7 +281,7 @@ def _is_chunk(event: _Event) -> bool:
 def _chat(events: Sequence[_Event]) -> Mapping[str, Any] | None:
     """The usage of the chunks, which some servers send with each.
 
-    https://platform.openai.com/docs/api-reference/chat-streaming. What names the answer may stand in any chunk.
+    https://platform.openai.com/docs/api-reference/chat-streaming. Any chunk may have the fields that name the answer.
     """
     chunks = [event for event in events if _is_chunk(event)]
     counted = [{**chunk, "usage": usage} for chunk in chunks for usage in _usages_of_chunk(chunk)]
@@ -322,7 +322,7 @@ def _gemini(events: Sequence[_Event]) -> Mapping[str, Any] | None:
 
 
 def _turns(chunks: Sequence[_Event]) -> int:
-    """How many answers there are in chunks of Gemini's that name none: each has an end, or an input of its own."""
+    """The number of answers in chunks of Gemini's without an id: each has an end, or an input of its own."""
     ends = sum(part(chunk, "serverContent").get("turnComplete") is True for chunk in chunks)
     stated = (part(chunk, "usageMetadata").get("promptTokenCount") for chunk in chunks)
     sent = {tokens for tokens in stated if type(tokens) is int and tokens}

@@ -1,8 +1,8 @@
 """Every count that a usage object states, found by going through its own fields.
 
 A reader that asks for the names it expects passes over the others, and a call becomes cheaper or free by a name that
-nobody asked for. Here no number is passed over: one under a known name is filed by its kind (`vocabulary`), one under
-another name is said in a note. `splitting` makes a `Usage` of them. Pure functions over parsed JSON.
+nobody asked for. Here no number is passed over: a number under a known name is filed by its kind (`vocabulary`), and
+one under another name is named in a note. `splitting` makes a `Usage` of the counts. Pure functions over parsed JSON.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the tools of an answer did that is billed beside its tokens: searches, interpreters, drawings."""
+"""Work of tools that is billed beside an answer's tokens: searches, interpreters, drawings."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of_chat(body: Mapping[str, Any], tally: Tally) -> None:
 
 
 def of_response(body: Mapping[str, Any], tally: Tally) -> tuple[tuple[Usage, ...], tuple[str, ...]]:
-    """Count the calls of tools in OpenAI's Responses. Returns what other models used for them, and notes.
+    """Count the calls of tools in OpenAI's Responses. Returns the usage of other models for them, and notes.
 
     https://platform.openai.com/docs/api-reference/responses/object
     """
@@ -75,7 +75,7 @@ def _is_free(output: Any) -> bool:
 
 
 def of_images(body: Mapping[str, Any], tally: Tally) -> None:
-    """Take the output of an answer that is pictures for pictures, where it does not say of which kind it is."""
+    """Take the output of an answer of pictures for tokens of pictures, where the answer does not state their kind."""
     pictures = [item for item in items(body.get("data")) or [body] if item.get("b64_json") or item.get("url")]
     output = tally.found[kinds.OUTPUT]
     told = tally.found[kinds.TEXT_OUTPUT] + tally.found[kinds.IMAGE_OUTPUT] + tally.found[kinds.AUDIO_OUTPUT]
@@ -84,7 +84,7 @@ def of_images(body: Mapping[str, Any], tally: Tally) -> None:
 
 
 def _drawings(body: Mapping[str, Any], drawn: list[Mapping[str, Any]]) -> tuple[tuple[Usage, ...], tuple[str, ...]]:
-    """What the model of the tool that draws used: its tokens, where they are stated, else pictures by the piece."""
+    """The usage of a drawing tool's model: its tokens, where they are stated, else pictures by the piece."""
     tool = next((tool for tool in items(body.get("tools")) if tool.get("type") == "image_generation"), {})
     model = word(tool.get("model"))
     done = [item for item in drawn if item.get("status") in (None, "completed")]

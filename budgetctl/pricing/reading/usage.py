@@ -1,4 +1,4 @@
-"""What a provider's response says was consumed, read into disjoint counts of tokens.
+"""The usage of a provider's response, read into disjoint counts of tokens.
 
 OpenAI counts cached tokens inside the input, Anthropic beside it, and both count reasoning inside the
 output; a `Usage` holds each token once, so that each is priced once. Pure functions over parsed JSON.
@@ -32,17 +32,17 @@ __all__ = ["MAX_TOKENS", "read_document", "read_usage", "shown"]
 _FORMATS = (*BODIES, *ENVELOPES)
 
 _ANSWERS = ("data", "embedding", "embeddings", "results", "predictions", "output", "candidates")
-"""Where an answer stands that is no text."""
+"""The fields of answers that are no text."""
 
 _TRAILER = re.compile(r"(?:[^{\[\n][^\n]{0,200}(?:\n|$)){1,20}|\{[^{}]*\"http_code\"[^{}]*\}")
 """Lines after the JSON, or an object, as `curl -w` writes them."""
 
 _FROM_CURL = re.compile(r"(?:\* |> |< |\s*% Total|[0-9a-fA-F]{1,8}\r?\n[^\n]*\{)")
-"""How a file begins that has more in it than curl's answer: what it tells of its work, or the answer's raw chunks."""
+"""The beginning of a file with more than the answer: curl's remarks on its work, or the answer's raw chunks."""
 
 
 def read_document(text: str) -> Mapping[str, Any]:
-    """Parse the text of one saved response, or of one saved stream, whose events become the body they end as.
+    """Parse the text of one saved response, or of one saved stream, whose events are put together into a body.
 
     A stream is server-sent events (`data: …`), an array of chunks as Gemini sends it, or a chunk a line; one that was
     cut off is read as far as it goes. Raises `InvalidResponseError` for anything that is not a single JSON object, and
@@ -67,7 +67,7 @@ def read_document(text: str) -> Mapping[str, Any]:
 
 
 def _lines(text: str) -> Events | None:
-    """The documents in the lines of a text; None where the second is what `curl -w` writes."""
+    """The documents in the lines of a text; None where the second is a remark of `curl -w`."""
     events = events_of_lines(text, _parse)
     is_trailer = events is not None and len(events.events) == 2 and "http_code" in events.events[1]
     return None if is_trailer else events
@@ -104,10 +104,10 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
     compatible servers, Anthropic, Gemini, Bedrock, Cohere, Ollama, watsonx, and litellm's dumped `ModelResponse`; lines
     of batches; litellm's and Bedrock's logs; spans of OpenTelemetry; records of coding agents.
 
-    Every number in a usage is accounted for: `notes` say which are not known, which contradict each other, and which
-    total is more than its parts. `model` replaces the model that the body names; `provider` is litellm's word for who
-    served it. Raises `InvalidResponseError` for a body of unknown shape, without usage or without a model, for a value
-    that is no count, and for an answer that states nothing but zeros although it has text.
+    Every number in a usage is accounted for: `notes` name numbers that are not known or contradict each other, and
+    totals that are more than their parts. `model` replaces the model that the body names; `provider` is litellm's word
+    for the seller. Raises `InvalidResponseError` for a body of unknown shape, without usage or without a model, for a
+    value that is no count, and for an answer that states nothing but zeros although it has text.
     """
     for _, matches, read in _FORMATS:
         if matches(body):
@@ -129,7 +129,7 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
 
 
 def _refuse_silent_zero(body: Mapping[str, Any], usage: Usage) -> Usage:
-    """Refuse an answer of which nothing is counted, although something was answered; note one of half."""
+    """Refuse an answer without any count that has text; note an answer without its input's or output's tokens."""
     if usage.cost is not None or usage.also:
         return usage
     if usage.has_counts:

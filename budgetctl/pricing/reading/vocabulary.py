@@ -49,7 +49,7 @@ KINDS = 30
 UNKNOWN: Final = -1
 
 _MOST_SPELLINGS = 4096
-"""How many names that somebody else spells are kept: nobody fills the memory with names."""
+"""How many spellings of names are remembered, so that nobody fills the memory with names."""
 
 _NOT_ASKED: Final = object()
 

@@ -1,1 +1,1 @@
-"""What usage costs by an entry's prices: rates, tiers, batches, off-peak hours."""
+"""The rules that price a usage by an entry of the map: rates, tiers, batches, off-peak hours."""

@@ -1,4 +1,4 @@
-"""What usage costs that was answered in a batch, in litellm's own arithmetic, without importing litellm.
+"""The price of a usage that was answered in a batch, in litellm's own arithmetic, without importing litellm.
 
 The rules are those of `batch_cost_calculator` in its `cost_calculator.py`, the same for all sellers: the rates for
 batches where an entry has them, by the length of the input, and half the ordinary ones where it has none.
@@ -14,15 +14,15 @@ from budgetctl.ledger.values import Usage
 from budgetctl.pricing.litellm.litellm_rules import Rules
 
 _ABOVE = re.compile(r"_above_(\d+)(k?)_tokens", re.ASCII)
-"""How a rate's name says that it is for inputs that are longer than so many tokens."""
+"""The part of a rate's name that says for inputs of more than how many tokens it is."""
 
 _LASTING = ("cache_creation_input_token_cost_above_1hr", "cache_creation_input_token_cost_above_12hr")
 
 
 def batch_cost(entry: Mapping[str, Any], usage: Usage, rules: Rules, *, at_threshold: bool) -> float:
-    """What the usage costs in USD by an entry of the price map.
+    """The price of a usage in USD by an entry of the price map.
 
-    `at_threshold` says whether an input of exactly the length of a threshold is long already, as at xAI.
+    `at_threshold` says whether an input of exactly the length of a threshold counts as long, as at xAI.
     """
     info = {name: float(value) for name, value in entry.items() if is_number(value)}
     base = _batch_rate(info, "input_cost_per_token", usage, at_threshold=at_threshold)
@@ -50,7 +50,7 @@ def _half_cost(info: Mapping[str, float], usage: Usage, rules: Rules) -> float:
 
 
 def _input_cost(info: Mapping[str, float], base: float, usage: Usage, rules: Rules, *, at_threshold: bool) -> float:
-    """What the input costs by rates for batches (_batch_prompt_cost)."""
+    """The price of the input by rates for batches (_batch_prompt_cost)."""
     length = usage.total_input
     reading, given = "cache_read_input_token_cost", _batch_rate
     batch_read = read = given(info, reading, usage, at_threshold=at_threshold)

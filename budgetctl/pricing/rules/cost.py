@@ -1,9 +1,9 @@
-"""What usage costs by one entry of litellm's price map, in litellm's own arithmetic, without importing litellm.
+"""The price of a usage by an entry of litellm's price map, in litellm's own arithmetic, without importing litellm.
 
 The rules are `generic_cost_per_token` in litellm's `litellm_core_utils/llm_cost_calc/utils.py`, and the calculators of
 single sellers under `llms/*/cost_calculat*.py`, for the versions that `litellm_rules` knows. Rates are floats of USD
-per token, multiplied and added in litellm's order, so that rounding once to picodollars gives what
-`litellm.completion_cost` gives. What these rules do not cover has the answer None: litellm is then asked itself.
+per token, multiplied and added in litellm's order, so that rounding once to picodollars gives the amount of
+`litellm.completion_cost`. Usages that these rules do not cover have the price None: litellm itself is then asked.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _NOTHING_ODD = (0,) * 8
 
 
 class Tariff:
-    """An entry of the map as one seller prices by it. Works its rates out once per service tier and input length."""
+    """An entry of the map with a seller's rules. Its rates are worked out once per service tier and input length."""
 
     __slots__ = ("_folds", "_known", "_multipliers", "_rules", "_schedule", "_seller", "entry")
 
@@ -79,7 +79,7 @@ class Tariff:
         return tariff({**others, **rates}, self._seller, self._rules)
 
     def price(self, usage: Usage) -> Picodollars | None:
-        """What the usage costs, or None where litellm has to be asked."""
+        """The price of a usage, or None where litellm has to be asked."""
         is_odd = usage[20:28] != _NOTHING_ODD
         if is_odd and any(usage[22:28]):  # searches and what else is billed by the piece
             return None
@@ -130,7 +130,7 @@ class Tariff:
         return prompt, completion
 
     def _folded(self, usage: Usage) -> Usage:
-        """The usage with the kinds of tokens put together that a seller's own calculator does not tell apart."""
+        """The usage with those kinds of tokens added up that a seller's own calculator does not tell apart."""
         if self._seller == "xai":
             return usage._replace(
                 text_output=usage.total_output, reasoning=0, audio_output=0, image_output=0, video_output=0
@@ -163,7 +163,7 @@ class Tariff:
 
 
 def tariff(entry: Mapping[str, Any], seller: str, rules: Rules = NEWEST) -> Tariff | None:
-    """How a seller prices by an entry of the map, or None if litellm has to be asked for all its prices.
+    """The tariff of an entry of the map at a seller, or None if litellm has to be asked for all its prices.
 
     Covered are entries whose prices are per token, all of known kinds. Vertex's older long-context prices are not, and
     `off_peak_pricing` is not looked at.
@@ -199,12 +199,12 @@ def token_rates(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def prices(entry: Mapping[str, Any]) -> dict[str, float]:
-    """All prices of an entry, but those which are 0."""
+    """All prices of an entry that are not 0."""
     return {name: rate for name, rate in _numbers(entry).items() if rate}
 
 
 def _parts(usage: Usage, rates: Rates) -> tuple[float, float]:
-    """What input and output cost in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
+    """Input and output in USD, added in litellm's order (_calculate_input_cost, generic_cost_per_token)."""
     uncached, read, short, hour, half_day, explicit, audio_read, image_read = usage[4:12]
     audio_in, image_in, video_in, text, reasoning, audio_out, image_out, video_out = usage[12:20]
     prompt, completion = uncached * rates.uncached_input, text * rates.text_output

@@ -1,4 +1,4 @@
-"""When a price is lower: the hours and weekdays of an entry's `off_peak_pricing` in litellm's price map.
+"""Off-peak hours: the hours and weekdays of an entry's `off_peak_pricing` in litellm's price map.
 
 The rules are those of `_is_off_peak` in litellm's `litellm_core_utils/llm_cost_calc/utils.py`.
 """
@@ -37,7 +37,7 @@ class OffPeak(NamedTuple):
 
 
 def off_peak(block: Any) -> OffPeak | None:
-    """Read an `off_peak_pricing`; None for one that is written in a way that is not known here."""
+    """Read an `off_peak_pricing`; None for one of an unknown form."""
     if not isinstance(block, Mapping):
         return None
     rules = block.get("windows", [])
@@ -54,7 +54,7 @@ def off_peak(block: Any) -> OffPeak | None:
 
 
 def _hours(rule: Mapping[str, Any]) -> list[tuple[int, int, frozenset[int]]]:
-    """The hours of a rule. Raises `ValueError` and `TypeError` for what is not known here."""
+    """The hours of a rule. Raises `ValueError` and `TypeError` for a rule of an unknown form."""
     texts = rule.get("hours_utc", ())
     weekdays = frozenset(rule["weekdays"]) if "weekdays" in rule else _EVERY_DAY
     if not weekdays <= _EVERY_DAY:

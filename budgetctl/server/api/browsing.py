@@ -1,4 +1,4 @@
-"""What a browser shows: pages that fetch nothing from anywhere, and the one at `/`."""
+"""Pages for a browser, which fetch nothing from elsewhere, and the one at `/`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import hashlib
 from starlette.responses import Response
 
 from budgetctl import __version__
-from budgetctl.server.door import Door
+from budgetctl.server.door import Visitor
 from budgetctl.server.http import JSON, Receive, Scope, encoded, header, respond
 
 _STYLE = (
@@ -51,12 +51,12 @@ def respond_page(body: bytes, **headers: str) -> Response:
 class Front:
     """Says at `/` what this is and where to go on: to a browser by a page, to a program in JSON. It shows no data."""
 
-    def __init__(self, door: Door) -> None:
-        self._page = page(_welcome(has_tokens=door.has_tokens))
+    def __init__(self, *, has_tokens: bool) -> None:
+        self._page = page(_welcome(has_tokens=has_tokens))
         places = {name: f"/{path}" for name, (path, _, _) in _PLACES.items()}
         self._document = encoded({"service": "budgetctl", "version": __version__, **places})
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
+    async def __call__(self, visitor: Visitor, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
         if prefers_html((header(scope, b"accept") or b"").decode("latin-1")):
             return respond_page(self._page, vary="accept")

@@ -1,4 +1,4 @@
-"""What answers a call: reads its parameters, has the store do it, and writes what came of it."""
+"""The endpoints of the store's operations: each reads its parameters, asks the store, and writes the answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest,
 from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.names import MAX_LENGTH, check_note
 from budgetctl.server.bodies import Bodies
-from budgetctl.server.door import Door
+from budgetctl.server.door import Right, Route, Visitor
 from budgetctl.server.http import (
     MAX_BODY,
     MAX_BULK_BODY,
@@ -27,14 +27,14 @@ from budgetctl.server.http import (
     respond,
 )
 from budgetctl.server.projects import Project, Projects
-from budgetctl.wire.calls import Call
+from budgetctl.wire.calls import CALLS, Call
 
 PROJECT_PARAMETER = "project"
 SIZE_PARAMETER = "limit"
 KEY_HEADER = b"idempotency-key"
 NOW_HEADER = "budgetctl-now"
 CHANGE_HEADER = "budgetctl-change"
-"""Of an answer: the server's time in microseconds; and that a change was counted, which is the client's own."""
+"""Headers of an answer: the server's time in microseconds; and the count of changes, with the request's own."""
 
 _MAX_BATCH = 5_000
 
@@ -47,24 +47,22 @@ _REQUESTS: dict[str, Callable[[dict[str, Any]], Request]] = {
 
 
 class Endpoint:
-    """What answers one call."""
+    """The endpoint of one operation of a store."""
 
-    def __init__(self, call: Call, projects: Projects, door: Door, bodies: Bodies) -> None:
+    def __init__(self, call: Call, projects: Projects, bodies: Bodies) -> None:
         self._call = call
         self._projects = projects
-        self._door = door
         self._bodies = bodies
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:
+    async def __call__(self, visitor: Visitor, scope: Scope, receive: Receive) -> Response:
         """Answer a request."""
         call = self._call
-        identity = self._door.admit(scope, writes=call.writes)
         if call.writes:
             reading = self._bodies.read(scope, receive, most=MAX_BULK_BODY if call.is_bulk else MAX_BODY)
             async with reading as document:
                 if not isinstance(document.get(PROJECT_PARAMETER, ""), str):
                     raise InvalidValueError(f"{PROJECT_PARAMETER} must be text")
-                name = identity.enter(scope, document.pop(PROJECT_PARAMETER, None))
+                name = visitor.enter(scope, document.pop(PROJECT_PARAMETER, None))
                 if reading.is_big:
                     asked, key = await self._projects.run(self._read_request, scope, document)
                 else:
@@ -73,25 +71,25 @@ class Endpoint:
                     write = self._queued if call.kind == "queue" else self._written
                     return await self._answer(project, await write(project, asked, key))
         query = read_query(scope)
-        name = identity.enter(scope, query.pop(PROJECT_PARAMETER, None))
+        name = visitor.enter(scope, query.pop(PROJECT_PARAMETER, None))
         document, size = _from_query(call, query)
         with await self._projects.use(name) as project:
             return await self._answer(project, await project.call(_read, call, project, document, size))
 
     async def _answer(self, project: Project, body: bytes) -> Response:
         call, headers = self._call, {}
-        if project.reader.is_near or call.kind != "queue":  # of what has to be fast, nobody needs to know
+        if project.reader.is_near or call.kind != "queue":  # a request that has to be fast does not wait for the time
             headers[NOW_HEADER] = str(await project.now_us())
         if call.writes:
             headers[CHANGE_HEADER] = str(project.changes)
         return respond(body, headers=headers)
 
     def _read_request(self, scope: Scope, document: dict[str, Any]) -> tuple[dict[str, Any], IdempotencyKey | None]:
-        """The parameters in a body, and the key that the client gives to the request."""
+        """The parameters in a body, and the key that the client gives to the request, if any."""
         return self._call.parameters.read(document, "the body", strict=True), _request_key(scope, document)
 
     async def _queued(self, project: Project, asked: dict[str, Any], key: IdempotencyKey | None) -> bytes:
-        """Have it done together with what others ask for meanwhile."""
+        """The answer of a queued operation, which is done together with those of other requests."""
         call = self._call
         if call.name == "apply":
             requests = asked["requests"]
@@ -109,7 +107,7 @@ class Endpoint:
         return encoded(call.write_answer(answers[0]))
 
     async def _written(self, project: Project, asked: dict[str, Any], key: IdempotencyKey | None) -> bytes:
-        """Have it done once for each key."""
+        """The answer of an operation that is done once for each key."""
         call = self._call
 
         def act() -> str:
@@ -124,6 +122,16 @@ class Endpoint:
         return body.encode()
 
 
+def call_routes(projects: Projects, bodies: Bodies) -> list[Route]:
+    """The routes of all operations of a store."""
+    return [
+        Route("POST", call.path, Right.WRITE, Endpoint(call, projects, bodies))
+        if call.writes
+        else Route("GET", call.path, Right.READ, Endpoint(call, projects, bodies))
+        for call in CALLS.values()
+    ]
+
+
 def _read(call: Call, project: Project, document: dict[str, Any], size: int | None) -> bytes:
     asked = call.parameters.read(document, "the query", strict=True)
     found = getattr(project.reader, call.name)(**asked)
@@ -131,7 +139,7 @@ def _read(call: Call, project: Project, document: dict[str, Any], size: int | No
 
 
 def _from_query(call: Call, query: dict[str, str]) -> tuple[dict[str, Any], int | None]:
-    """The document that a query stands for, and how many items of a list are wanted."""
+    """The document of a query, and the number of items that a page of a list shall have, None where none is given."""
     size = None
     if call.asked.cursor is not None and SIZE_PARAMETER in query:
         text = query.pop(SIZE_PARAMETER)
@@ -143,7 +151,7 @@ def _from_query(call: Call, query: dict[str, str]) -> tuple[dict[str, Any], int 
 
 
 def _query_value(text: str, schema: dict[str, Any]) -> Any:
-    """A parameter's value: text as it stands, and anything else as in JSON."""
+    """The value of a parameter: text as it stands, any other value from JSON."""
     kinds = {each.get("type") for each in schema.get("anyOf", [schema])}
     if "string" in kinds:
         return text
@@ -151,7 +159,7 @@ def _query_value(text: str, schema: dict[str, Any]) -> Any:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return text
-    return text if value is None else value  # null is said by leaving the parameter away
+    return text if value is None else value  # for null, the parameter is left out
 
 
 def _request_key(scope: Scope, document: dict[str, Any]) -> IdempotencyKey | None:
@@ -168,9 +176,9 @@ def _request_key(scope: Scope, document: dict[str, Any]) -> IdempotencyKey | Non
 
 
 def _keyed(request: Request, key: IdempotencyKey | None, number: int) -> Request:
-    """A charge or commit with a key, unless it has one; the others have a name of their own.
+    """A charge or commit with a key, unless it has one already; holds and releases have a name of their own.
 
-    A charge's is made from that of the request, a commit's from its hold.
+    The key of a charge is made from that of the HTTP request, the key of a commit from its hold.
     """
     if isinstance(request, CommitRequest) and request.charge.key is None:
         charge = request.charge
@@ -183,7 +191,7 @@ def _keyed(request: Request, key: IdempotencyKey | None, number: int) -> Request
 
 
 def _as_at_first(given: Any, request: Request) -> Any:
-    """The answer as it was the first time: what is replayed by the request's own key is the very same request."""
+    """The answer as it was the first time: a charge that the HTTP request's key replays is the very same request."""
     if isinstance(request, ChargeRequest) and request.key is None and not isinstance(given, BudgetctlError):
         return given._replace(replayed=False)
     return given

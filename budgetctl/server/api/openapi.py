@@ -91,7 +91,7 @@ def _query_parameters(call: Call) -> list[dict[str, Any]]:
 
 
 def _query_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema without null, which is said by leaving the parameter away; an array is sent as JSON."""
+    """The schema of a parameter, without null, for which it is left out; an array is sent as JSON."""
     given = next((each for each in schema.get("anyOf", []) if each.get("type") != "null"), schema)
     if given.get("type") == "array":
         return {"content": {"application/json": {"schema": given}}}

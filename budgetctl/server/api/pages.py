@@ -1,9 +1,9 @@
-"""Routes that are no operation of a store: health, metrics, the description of the interface, projects."""
+"""The routes that are no operation of a store: health, metrics, the description of the interface, projects."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from prometheus_client import Metric
@@ -15,69 +15,51 @@ from budgetctl.server.amounts import Amounts
 from budgetctl.server.api.browsing import Front, respond_page
 from budgetctl.server.api.endpoints import NOW_HEADER, PROJECT_PARAMETER
 from budgetctl.server.api.openapi import describe, page
-from budgetctl.server.door import Door, Identity
-from budgetctl.server.http import Receive, Route, Scope, encoded, read_query, respond
+from budgetctl.server.door import Right, Route, Visitor
+from budgetctl.server.http import Receive, Scope, encoded, read_query, respond
 from budgetctl.server.projects import Projects
 from budgetctl.wire.calls import PATH
 
-Answer = Callable[[Identity], Awaitable[Response]]
-
-
-class Page:
-    """What answers at a route whose answer depends at most on who asks."""
-
-    def __init__(self, answer: Answer, door: Door | None, *, is_password_allowed: bool = False) -> None:
-        self._answer = answer
-        self._door = door
-        self._is_password_allowed = is_password_allowed
-
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
-        """Answer a request."""
-        identity = None
-        if self._door is not None:
-            identity = self._door.admit(scope, is_password_allowed=self._is_password_allowed)
-        return await self._answer(identity)  # type: ignore[arg-type]
-
 
 def page_routes(
-    projects: Projects, door: Door, amounts: Amounts, list_projects: Callable[[], Sequence[str]]
+    projects: Projects, amounts: Amounts, list_projects: Callable[[], Sequence[str]], *, has_tokens: bool
 ) -> list[Route]:
-    """The routes. Health and the first page need no token; what else a browser shows takes it as a password too."""
+    """The routes of the first page, of health, metrics, the description and projects."""
 
-    async def healthy(_: Identity) -> Response:
+    async def healthy(*_: object) -> Response:
         return respond(encoded({"status": "ok"}))
 
-    async def ready(_: Identity) -> Response:
+    async def ready(*_: object) -> Response:
         await projects.run(list_projects)
         return respond(encoded({"status": "ok"}))
 
-    async def known(identity: Identity) -> list[str]:
-        return [identity.project] if identity.project is not None else list(await projects.run(list_projects))
+    async def known(visitor: Visitor) -> list[str]:
+        return [visitor.project] if visitor.project is not None else list(await projects.run(list_projects))
 
-    async def exposition(identity: Identity) -> Response:
+    async def exposition(visitor: Visitor, *_: object) -> Response:
         families: Sequence[Metric] = ()
         with suppress(BudgetctlError):  # /readyz says so; what the server itself counts is told all the same
-            families = await amounts.collect(await known(identity))
+            families = await amounts.collect(await known(visitor))
         return respond(await projects.run(metrics.exposition, families), media_type=metrics.CONTENT_TYPE)
 
-    async def description(_: Identity) -> Response:
+    async def description(*_: object) -> Response:
         return respond(_description())
 
-    async def documentation(_: Identity) -> Response:
+    async def documentation(*_: object) -> Response:
         return respond_page(page())
 
-    async def names(identity: Identity) -> Response:
-        return respond(encoded({"items": await known(identity)}))
+    async def names(visitor: Visitor, *_: object) -> Response:
+        return respond(encoded({"items": await known(visitor)}))
 
     return [
-        Route("GET", "/", Front(door)),
-        Route("GET", "/healthz", Page(healthy, None)),
-        Route("GET", "/readyz", Page(ready, None)),
-        Route("GET", "/metrics", Page(exposition, door)),
-        Route("GET", "/openapi.json", Page(description, door, is_password_allowed=True)),
-        Route("GET", "/docs", Page(documentation, door, is_password_allowed=True)),
-        Route("GET", f"{PATH}projects", Page(names, door)),
-        Route("GET", f"{PATH}changes", Changes(projects, door)),
+        Route("GET", "/", Right.NONE, Front(has_tokens=has_tokens)),
+        Route("GET", "/healthz", Right.HEALTH, healthy),
+        Route("GET", "/readyz", Right.HEALTH, ready),
+        Route("GET", "/metrics", Right.READ, exposition),
+        Route("GET", "/openapi.json", Right.LOOK, description),
+        Route("GET", "/docs", Right.LOOK, documentation),
+        Route("GET", f"{PATH}projects", Right.READ, names),
+        Route("GET", f"{PATH}changes", Right.READ, Changes(projects)),
     ]
 
 
@@ -87,16 +69,14 @@ def _description() -> bytes:
 
 
 class Changes:
-    """Tells a client whether others have changed a project: two equal answers say that nobody has."""
+    """The endpoint by which a client learns of changes to a project: while its answer is the same, there were none."""
 
-    def __init__(self, projects: Projects, door: Door) -> None:
+    def __init__(self, projects: Projects) -> None:
         self._projects = projects
-        self._door = door
 
-    async def __call__(self, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
+    async def __call__(self, visitor: Visitor, scope: Scope, receive: Receive) -> Response:  # noqa: ARG002
         """Answer a request."""
-        identity = self._door.admit(scope)
-        name = identity.enter(scope, read_query(scope).get(PROJECT_PARAMETER))
+        name = visitor.enter(scope, read_query(scope).get(PROJECT_PARAMETER))
         with await self._projects.use(name) as project:
             elsewhere = await project.call(project.writer.change_token)
             document = {"run": self._projects.run_id, "changes": project.changes, "elsewhere": str(elsewhere)}

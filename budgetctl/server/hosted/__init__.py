@@ -1,1 +1,1 @@
-"""litellm's hosted protocol: its routes, and by which rules records of clients become charges."""
+"""litellm's hosted protocol: its routes, and the rules by which records of clients become charges."""

@@ -1,7 +1,7 @@
 """The protocol of `litellm.BudgetManager(client_type="hosted")`: its two requests, as functions of their documents.
 
 The client loads all records of a project once, and posts all of them after each change. Into each record that it loads
-we put, under `budgetctl`, which load it is from and what it said then: the client sends that back.
+the server puts, under `budgetctl`, the load that it is from and its values then: the client sends that back.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 MARK = "budgetctl"
-"""The key under which a record says what it was when it was loaded."""
+"""The key in a record under which its values stand as they were when it was loaded."""
 
 _KEYS = {
     "total": "total_budget",
@@ -34,7 +34,7 @@ _KEYS = {
     "cost": "current_cost",
     "models": "model_cost",
 }
-"""What a baseline keeps of a record, by shorter names."""
+"""The fields of a record that a baseline keeps, by shorter names."""
 
 _OWN = frozenset({*_KEYS.values(), "created_at", MARK})
 _SESSION = re.compile(r"[0-9a-f]{32}")
@@ -52,9 +52,9 @@ def get_budget(store: ServedStore) -> Document:
 
 
 def set_budget(store: ServedStore, token_id: str, document: Any) -> Document:
-    """Record what a client's save means: `{"user_dict": {user: record}}`.
+    """Record the charges and changes in a client's save: `{"user_dict": {user: record}}`.
 
-    `token_id` stands for the client where nothing in the save says which one it is. Raises `InvalidValueError`, and
+    `token_id` stands for the client where the save does not tell which one it is from. Raises `InvalidValueError`, and
     then nothing was changed.
     """
     records = document.get("user_dict") if isinstance(document, Mapping) else None
@@ -73,7 +73,7 @@ def _served(budget: Budget, session: str) -> Record:
     record, limit = record_of(budget), budget.limit
     record.pop(MARK, None)
     if limit.window_end_us is not None:
-        # The client takes a window to last so many days: those of this one, whatever its month has.
+        # A client takes a window to last a number of days: here that of the current one, in whatever month.
         days = (limit.window_end_us - limit.window_start_us) / _DAY_US
         record["duration"] = int(days) if days.is_integer() else days
     record[MARK] = {"session": session, "incarnation": limit.limit_id, "baseline": _said(record)}
@@ -129,12 +129,12 @@ def _created(user: str, record: Mapping[str, Any], session: str | None, token_id
 
 
 def _is_uncharged(record: Mapping[str, Any]) -> bool:
-    """Whether it was never charged: a reset leaves zeros."""
+    """Whether a record was never charged: a reset leaves zeros."""
     return "current_cost" not in record and "model_cost" not in record
 
 
 def _checked_mark(mark: Any) -> Mapping[str, Any]:
-    """What a record says of its load. It went through the client's hands."""
+    """The mark of a record, checked, as the client could have changed it. Raises `InvalidValueError`."""
     known = mark if isinstance(mark, Mapping) else {}
     session, incarnation = known.get("session"), known.get("incarnation")
     if (
@@ -149,7 +149,7 @@ def _checked_mark(mark: Any) -> Mapping[str, Any]:
 
 
 def _said(record: Mapping[str, Any]) -> Document:
-    """What a record says, as a baseline keeps it: by shorter names, and all that is not litellm's as `extra`."""
+    """The fields of a record as a baseline keeps them: by shorter names, with all that are not litellm's as `extra`."""
     said = {name: record[key] for name, key in _KEYS.items() if key in record}
     if not record.keys() <= _OWN:
         said["extra"] = {key: value for key, value in record.items() if key not in _OWN}
@@ -157,7 +157,7 @@ def _said(record: Mapping[str, Any]) -> Document:
 
 
 def _state(said: Mapping[str, Any]) -> State:
-    """The state that is said so. Raises `InvalidValueError` for one that no record can have."""
+    """The state that such fields say. Raises `InvalidValueError` for one that no record can have."""
     if "total" not in said:
         raise InvalidValueError("a budget record needs total_budget")
     duration, models = said.get("duration"), said.get("models", NOTHING)

@@ -14,7 +14,7 @@ from budgetctl.stores.location import is_database, is_directory, store_path
 
 
 def open_tokens(location: str | os.PathLike[str] | None) -> TokenStore:
-    """The tokens for the stores at a location as `--store` names it."""
+    """The tokens of a server over the stores at a location, as `--store` names it."""
     if is_database(location):
         open_store(location, DEFAULT_PROJECT)  # which says it when psycopg is not there
         from budgetctl.server.tokens.postgres import PostgresTokens
@@ -23,5 +23,5 @@ def open_tokens(location: str | os.PathLike[str] | None) -> TokenStore:
     if location is not None and not is_directory(location):
         path = store_path(location, DEFAULT_PROJECT)
         return FileTokens(path.with_name(path.name + ".tokens.json"))
-    # No project's file: those end in `.db`.
+    # Not the file of a project: those end in `.db`.
     return FileTokens((data_directory() if location is None else Path(location).expanduser()) / "tokens.json")

@@ -35,24 +35,24 @@ class FileTokens:
         return [token._replace(used_us=uses.get(token.token_id)) for token in self._loaded().values()]
 
     def find(self, token_id: str) -> Token | None:
-        """The token of that id. What another process has changed counts at once."""
+        """The token of that id, also one that another process has only just added or revoked."""
         return self._loaded().get(token_id)
 
     def refresh(self) -> None:
-        """Nothing: `find` looks at the file."""
+        """Do nothing: `find` looks at the file."""
 
     def close(self) -> None:
-        """Nothing: no file stays open."""
+        """Do nothing: no file stays open."""
 
     def add(self, token: Token) -> None:
-        """Keep a new one."""
+        """Add a token."""
         with locked(self.path):
             tokens = self._loaded()
             check_name_is_free(token, tokens.values())
             self._write({**tokens, token.token_id: token})
 
     def revoke(self, token_id: str, now_us: int) -> Token:
-        """Let it not be used from now on."""
+        """Revoke a token from now on. Raises `NotFoundError`."""
         with locked(self.path):
             tokens = dict(self._loaded())
             found = tokens.get(token_id)

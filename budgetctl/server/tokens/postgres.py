@@ -1,4 +1,4 @@
-"""The tokens of a server over PostgreSQL: in the database, so that several servers know the same ones."""
+"""Tokens in a PostgreSQL database, so that several servers know the same ones."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _PLACES = ":token_id, :project, :digest, :read_only, :created_us, :expires_us, :
 
 
 class PostgresTokens:
-    """Tokens in the table `tokens`. `find` looks at those of the last `refresh`: it must not wait for a database."""
+    """Tokens in the table `tokens`. `find` knows those of the last `refresh`, as it must not wait for a database."""
 
     def __init__(self, url: str | os.PathLike[str], *, wait_s: float = 10.0) -> None:
         self._connections = Connections(ServerAddress(os.fspath(url)), wait_s, migrate)
         self._tokens: dict[str, Token] = {}
 
     def refresh(self) -> None:
-        """Read what others have changed."""
+        """Read all tokens again."""
         with self._connections.session() as (session, _):
             self._tokens = _read(session)
 
     def tokens(self) -> list[Token]:
-        """All of them."""
+        """All tokens."""
         self.refresh()
         return list(self._tokens.values())
 
     def find(self, token_id: str) -> Token | None:
-        """The token of that id."""
+        """The token of that id, as of the last `refresh`."""
         return self._tokens.get(token_id)
 
     def add(self, token: Token) -> None:
-        """Keep a new one."""
+        """Add a token."""
         values = {**token._asdict(), "digest": bytes.fromhex(token.digest)}
         with self._connections.session() as (session, _), session.connection.transaction():
             # Nobody else takes the name meanwhile. An index does not know which tokens have expired.
@@ -47,7 +47,7 @@ class PostgresTokens:
         self.refresh()
 
     def revoke(self, token_id: str, now_us: int) -> Token:
-        """Let it not be used from now on."""
+        """Revoke a token from now on. Raises `NotFoundError`."""
         with self._connections.session() as (session, _):
             session.execute(
                 "UPDATE tokens SET revoked_us = COALESCE(revoked_us, :now) WHERE id = :token_id",
@@ -71,7 +71,7 @@ class PostgresTokens:
             )
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._connections.close()
 
 

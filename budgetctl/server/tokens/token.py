@@ -1,6 +1,6 @@
-"""Tokens: who may use a server, for which project, and whether to change anything.
+"""Tokens: each lets its holder use a server for one project, to write or only to read.
 
-A token is `bctl_<id>_<secret>`; what is kept of the secret's 256 random bits is their SHA-256.
+A token is `bctl_<id>_<secret>`. Of the 256 random bits of the secret only their SHA-256 is kept.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Token(NamedTuple):
         return self.revoked_us is None and (self.expires_us is None or self.expires_us > now_us)
 
     def fault(self, secret: str, now_us: int) -> str | None:
-        """Why it cannot be used with this secret, or None when it can."""
+        """The reason why the token cannot be used with a secret now, or None where it can."""
         given = hashlib.sha256(secret.encode()).hexdigest()
         if not hmac.compare_digest(given, self.digest):
             return "the token is not known"
@@ -56,25 +56,25 @@ class Token(NamedTuple):
 
 
 class TokenStore(Protocol):
-    """Where the tokens of a server are kept."""
+    """The tokens of a server, wherever they are kept."""
 
     def tokens(self) -> list[Token]:
         """All of them with their last use, also those that cannot be used any more, oldest first."""
 
     def find(self, token_id: str) -> Token | None:
-        """The token of that id, as of the last `refresh` at least. It is asked for at each request, and never waits."""
+        """The token of that id, as of the last `refresh` at least. Every request calls it, and it never waits."""
 
     def refresh(self) -> None:
-        """Read what others have changed, where `find` does not. A server does so every second."""
+        """Read the tokens again, where `find` does not. A server calls it every second."""
 
     def close(self) -> None:
-        """Let go of connections. They are opened again on the next use."""
+        """Close connections. They are opened again on the next use."""
 
     def add(self, token: Token) -> None:
         """Keep a new one. Raises `AlreadyExistsError` where `check_name_is_free` does."""
 
     def revoke(self, token_id: str, now_us: int) -> Token:
-        """Let it not be used from now on. Raises `NotFoundError`; one that is revoked stays as it is."""
+        """Revoke a token from now on. Raises `NotFoundError`; one that is revoked already stays as it is."""
 
     def keep_uses(self, uses: Mapping[str, int]) -> None:
         """Keep when tokens were used last, by their ids, where that is `USE_STEP_US` after what is kept.
@@ -121,7 +121,7 @@ def choose(tokens: Iterable[Token], said: str, project: str, now_us: int) -> Tok
 def new_token(
     project: str, now_us: int, *, name: str | None = None, read_only: bool = False, expires_us: int | None = None
 ) -> tuple[Token, str]:
-    """A token, and the text that its holder shows. The text is not kept."""
+    """A new token, and its text, which is given to its holder and not kept."""
     token_id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     digest = hashlib.sha256(secret.encode()).hexdigest()
     token = Token(token_id, project, digest, read_only, now_us, expires_us, name=name)
@@ -129,7 +129,7 @@ def new_token(
 
 
 def parse_token(text: str) -> tuple[str, str] | None:
-    """The id and the secret of a token's text, if it looks like one."""
+    """The id and the secret in the text of a token; None where the text is not of that form."""
     prefix, _, rest = text.partition("_")
     token_id, _, secret = rest.partition("_")
     return (token_id, secret) if prefix == _PREFIX and token_id and secret and text.isascii() else None

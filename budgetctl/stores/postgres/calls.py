@@ -22,7 +22,7 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def with_key(request: Request) -> Request:
-    """The request with a key of its own, so that to send it again changes nothing."""
+    """The request with a key: its own, or a new one, so that sending it again changes nothing."""
     if isinstance(request, CommitRequest):
         return request._replace(charge=_keyed(request.charge))
     return _keyed(request) if isinstance(request, ChargeRequest) else request
@@ -42,7 +42,10 @@ def _operation_key() -> IdempotencyKey:
 
 
 def statement(requests: list[Request]) -> tuple[str, dict[str, Any]]:
-    """The call that does them, and its parameters: one by its own function, which takes half as long to begin."""
+    """The statement that does the requests, and its parameters.
+
+    A single request is done by a function of its own, which takes half as long to begin as that for lists.
+    """
     calls = [_call(request) for request in requests]
     if len(calls) > 1:
         given = [{name: value for name, value in call.items() if value is not None} for call in calls]
@@ -62,7 +65,7 @@ def _single(function: str, *names: str) -> str:
 
 
 def _call(request: Request) -> dict[str, Any]:
-    """What to do, and then the arguments by the names of the parameters of the function that does it."""
+    """The operation of a request (`what`), and its arguments by the parameters of the operation's function."""
     if isinstance(request, ChargeRequest):
         return {"what": "charge", "of_user": request.user, "hold_name": None, **_charge(request)}
     if isinstance(request, HoldRequest):
@@ -95,7 +98,7 @@ def _charge(request: ChargeRequest) -> dict[str, Any]:
 
 
 def _named(requests: list[Request]) -> dict[str, list[str]]:
-    """The users, holds and models that the requests name: what `apply` locks, and what it makes, before it begins."""
+    """The users, holds and models that the requests name. `apply` locks or makes their rows before it begins."""
     users, holds, models = set(), set(), set()
     for request in requests:
         asked = request.charge if isinstance(request, CommitRequest) else request
@@ -109,9 +112,9 @@ def _named(requests: list[Request]) -> dict[str, list[str]]:
 
 
 def answered(project: str, request: Request, answer: Mapping[str, Any], budgets: dict[str, Budget]) -> Answer:
-    """What the request's own method returns. Raises `OverBudgetError`.
+    """The value that the request's method returns, from the answer of a function. Raises `OverBudgetError`.
 
-    `budgets` are what earlier answers of the same list have said, by user: for several charges that is said once.
+    `budgets` are the budgets in earlier answers of the same list, by user: a list answers each budget once.
     """
     at_us = answer["at_us"]
     if isinstance(request, HoldRequest):

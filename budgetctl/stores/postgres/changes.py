@@ -1,4 +1,4 @@
-"""Whether others have committed anything: told by how many transactions the server has finished, less one's own."""
+"""Whether others have committed anything: the number of transactions that the server has finished, less one's own."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 FINISHED = (
     "SELECT pg_snapshot_xmax(s)::text::bigint - (SELECT COUNT(*) FROM pg_snapshot_xip(s)) FROM pg_current_snapshot() s"
 )
-"""How many transactions that write have ended, since the server exists."""
+"""The number of writing transactions that have ended since the server exists."""
 
 
 class Own:
-    """One transaction of a store's own, and with how many it adds to those that have finished; None: nobody knows."""
+    """A transaction of the store: the number by which it raises `FINISHED`, or None where nobody knows."""
 
     finished: int | None = None
 
@@ -30,7 +30,7 @@ class OwnTransactions:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Own]:
-        """A transaction, which says in the end what it adds."""
+        """Count a transaction of the block, which sets `finished` before its end."""
         with self._lock:
             self._running += 1
         own = Own()
@@ -45,6 +45,6 @@ class OwnTransactions:
                     self._finished += own.finished
 
     def state(self) -> tuple[Any, ...]:
-        """What must be the same before and after `FINISHED` is asked for, and whether none of one's own is running."""
+        """A state that has to be the same before and after `FINISHED` is read. Its last item: no own one is running."""
         with self._lock:
             return (self._epoch, self._finished, not self._running)

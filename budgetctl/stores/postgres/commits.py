@@ -1,7 +1,8 @@
-"""Committing so that it is known afterwards, even by who was cut off while it waited to hear so; and trying again.
+"""Commits whose outcome is known also after a lost connection, and operations that are tried again.
 
-A transaction leaves a mark, a row of its own. `pg_xact_status` would not do: a server that crashes before the
-transaction is on its disk may give the number of it to another one.
+A transaction leaves a mark, a row of its own: a client that was cut off while committing looks for the mark.
+`pg_xact_status` would not do: a server that crashes before the transaction is on its disk may give the transaction's
+number to another one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LASTS_US = 3_600_000_000
 
 
 class Patient(Protocol):
-    """What knows how long to go on trying."""
+    """An object that says for how long its operations are tried again."""
 
     def patience(self) -> Patience:
         """Begin to try."""
@@ -35,7 +36,7 @@ S = TypeVar("S")
 
 
 def retried(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """The method, done again when the server was lost and nothing had been changed."""
+    """The method, done again whenever the server was lost before anything was changed."""
 
     @wraps(method)
     def again(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -61,11 +62,11 @@ def retry_marked(store: type[S]) -> type[S]:
 
 
 class CutOffError(Exception):
-    """The server was lost while it was told to commit."""
+    """The server was lost in the midst of a commit."""
 
 
 class Mark(NamedTuple):
-    """That a transaction of a project has committed."""
+    """A row that says that a transaction of a project has committed."""
 
     project: int
     made_us: int
@@ -78,7 +79,10 @@ class Mark(NamedTuple):
 
 
 def commit(session: Session, mark: Mark, *, sweep: bool) -> None:
-    """Leave the mark and commit, in one round trip. `sweep` removes old marks: only who has the project alone does."""
+    """Leave the mark and commit, in one round trip.
+
+    `sweep` also removes old marks, which only a transaction may that has the whole project locked.
+    """
     old = f"DELETE FROM marks WHERE project = {mark.project} AND made_us < {mark.made_us - _LASTS_US};"
     try:
         session.script(

@@ -42,12 +42,12 @@ _PLANNER = {
     "jit": "off",
 }
 FAST = "; ".join(f"SET {name} = {value}" for name, value in _PLANNER.items())
-"""How the functions in the database are planned: once a session, and row by row through the indexes in the order in
-which they name tables, also where these were small at that moment: looking for one row costs less than reading two.
-A plan that is forbidden looks so expensive that it would be compiled, which takes longer than to run it."""
+"""Settings by which the functions in the database are planned: once a session, row by row through indexes, and in the
+order in which statements name tables, also where the tables were small at that moment. Forbidden plans look so
+expensive that PostgreSQL would compile them, which takes longer than running them."""
 
 ORDINARY = "; ".join(["SET LOCAL statement_timeout = 0", *(f"SET LOCAL {name} = DEFAULT" for name in _PLANNER)])
-"""How all else is, for one transaction: as the database has it."""
+"""Settings for all other statements, for one transaction: those of the database."""
 
 MAX_CONNECTIONS = 16
 """How many connections a store opens at most, as so many threads use it at once."""
@@ -55,43 +55,43 @@ MAX_CONNECTIONS = 16
 _IDLE_IN_TRANSACTION_S = 60
 _LONGEST_CALL_MS = 30_000
 _BUSY = frozenset({"55P03", "57014"})
-"""A lock, or a statement, took longer than it may: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+"""Codes of a lock or a statement that took too long: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _NUL = frozenset({None, "22P05"})
-"""What psycopg says of a NUL in text, and the server of one in JSON."""
+"""Codes of a NUL in text (of psycopg, which has none) and in JSON (of the server)."""
 
 _VALUES = frozenset({"22", "54"})
-"""Classes of errors of a value: one that is none of its type, and one that is too large for what the server keeps."""
+"""Classes of errors of a value: no value of its type, and too large for the server."""
 
 _OWN = frozenset({"23", "XX"})
-"""Classes of errors that are of what a statement touches: a rule that it breaks, a row that is damaged."""
+"""Classes of errors of the rows that a statement touches: a broken constraint, a damaged row."""
 
 _UNPREPARED = frozenset({"08P01", "26000", "42883", "42P01", "42P05"})
-"""What was set up for the session is not there: its tables and functions, by the search path, or its statements."""
+"""Codes of a session without its set-up: its search path, and so its tables and functions, or its statements."""
 
 _PRUNED = "3F000"
-"""The schema of the functions is gone, as when somebody said that no program of this version runs any more."""
+"""The code of a missing schema: `migrate --prune` of another version has dropped this version's functions."""
 
 _AGAIN = frozenset({_PRUNED, "23505", "40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
-"""Nothing was changed, and it may go well next time: two were in each other's way, as when both take a name that was
-free when they looked, or the server starts or stops."""
+"""Codes of failures that changed nothing and may not happen again: two transactions were in each other's way, as when
+both take a name that was free when they looked; or the server starts or stops."""
 
 _DAMAGED = frozenset({"XX001", "XX002"})
-"""What the server has read is not what it wrote: of a table, of an index."""
+"""Codes of damage: of a table, of an index."""
 
 _GOING_UP_OR_DOWN = re.compile("start|shut|recover|accepting|too many|remaining connection")
 
 
 class LostError(StoreUnavailableError):
-    """The server was lost, or had to choose among transactions; nothing was changed, and it may be tried again."""
+    """The server was lost, or gave up this transaction for another; nothing was changed, and it may be repeated."""
 
 
 class StatementError(StoreUnavailableError):
-    """The server cannot do what was asked, though it may do all else; nothing was changed."""
+    """The server cannot do this request, although others may succeed; nothing was changed."""
 
 
 class Session:
-    """A connection as `Transaction` sees it, and the project's key once that is known."""
+    """A connection for `Transaction`, and the project's key once it is known."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
@@ -143,9 +143,9 @@ class Connections:
 
     @contextlib.contextmanager
     def session(self, begin: str | None = None) -> Iterator[tuple[Session, list[Any]]]:
-        """A session of one's own for a while, and the first row of the statements that it begins with.
+        """A session for the block alone, and the first row of the statements that it begins with.
 
-        One that has died while it was idle is replaced, if there are such. Errors come out as budgetctl's; what is not
+        A connection that has died while it was idle is replaced. Errors come out as budgetctl's; work that is not
         committed is undone.
         """
         if not self._free.acquire(timeout=self._wait_s):
@@ -178,7 +178,7 @@ class Connections:
                 patience.wait(error)
 
     def close(self) -> None:
-        """Close what is idle. It is opened again on the next use."""
+        """Close the idle connections. New ones are opened on the next use."""
         while session := self._take_idle():
             session.connection.close()
 

@@ -1,7 +1,8 @@
 """The functions in the database: those of this version, in a schema of their own that is named by their text.
 
-So several versions of budgetctl on one database use each its own, and to change a function needs no numbered step. The
-tables are the owner's; that the functions are too is looked at, since whoever runs one lends it his rights.
+So several versions of budgetctl on one database each use their own functions, and a changed function needs no numbered
+step. The functions have to belong to the owner of the tables, which is checked: a role that runs a function lends it
+its rights.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def functions_schema() -> str:
 
 
 def qualified(function: str) -> str:
-    """A function's name as statements have it: nobody's but that of this version."""
+    """The name of a function of this version, with its schema."""
     return f"{functions_schema()}.{function}"
 
 
@@ -46,7 +47,7 @@ def _text() -> bytes:
 
 
 def state() -> str:
-    """SQL that says whether the functions are there, for `are_there`."""
+    """SQL that asks for the schema of the functions. Its answer is for `are_there`."""
     return (
         "SELECT COALESCE((SELECT CASE WHEN f.nspowner <> t.nspowner THEN 'foreign'"
         " WHEN has_schema_privilege(f.oid, 'USAGE') THEN 'there' ELSE 'forbidden' END"
@@ -91,7 +92,7 @@ def changing(connection: psycopg.Connection[Any]) -> Iterator[None]:
 
 
 def create(connection: psycopg.Connection[Any]) -> None:
-    """Make the schema and what is in it, the tables' owner's, in the transaction that has begun."""
+    """Make the schema and its functions, owned by the tables' owner, in the transaction that has begun."""
     schema, owner = functions_schema(), _owner(connection)
     connection.execute(
         f"CREATE SCHEMA {schema} AUTHORIZATION {owner}; SET LOCAL ROLE {owner};"
@@ -103,7 +104,7 @@ def create(connection: psycopg.Connection[Any]) -> None:
 
 
 def upgrade(connection: psycopg.Connection[Any], *, prune: bool) -> list[str]:
-    """Let all who may use the tables use the functions. With `prune`, drop other versions' functions, and name them."""
+    """Let all roles of the tables use the functions. `prune` drops other versions' functions, and names them."""
     with changing(connection):
         connection.execute(f"SET LOCAL ROLE {_owner(connection)}".encode())
         _grant(connection)

@@ -23,7 +23,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("one word for one thing: accounts, and money that is topped up", ("nouns.sql",)),
     ("what tokens are called, and when they were used last", ("tokens.sql",)),
 )
-"""What each step is for, and its files in `sql/steps`."""
+"""The purpose of each step, and its files in `sql/steps`."""
 
 _STEPS = Path(__file__).parent / "sql" / "steps"
 
@@ -61,7 +61,7 @@ def _take_step(connection: psycopg.Connection[Any], found: int) -> None:
 
 
 def _found(connection: psycopg.Connection[Any]) -> tuple[int, str]:
-    """The version that is there, 0 for none, and what there is of the functions. Raises `NewerStoreError`."""
+    """The schema's version, 0 for none, and the state of the functions. Raises `NewerStoreError`."""
     # By the tables of the catalogue, which show what others have just committed: `to_regclass` may remember less.
     there = connection.execute(
         "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"

@@ -1,7 +1,7 @@
 """The PostgreSQL driver: many machines, one database, one round trip for each of the operations that have to be fast.
 
-Those are functions in the database (`sql/functions.sql`, which also says in which order locks are taken). They do
-the common case; for the rest they answer that it is the slow way's, which is the shared code under the same locks.
+The fast operations are functions in the database (`sql/functions.sql`, which also says in which order locks are taken).
+They do the common case. To all others they answer `slow`: the shared code then does the request under the same locks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 _REFUSALS = (InvalidValueError, StatementError)
-"""What the database says of one request, and would say again, however the others are done."""
+"""Errors of one request, which it would raise again, however the others are done."""
 
 
 @retry_marked
@@ -58,7 +58,7 @@ class PostgresStore(SqlStore):
         self._joined = threading.local()
 
     def patience(self) -> Patience:
-        """How long to go on when the server is lost: within a transaction, whoever began it decides."""
+        """The tries after the server was lost: none within a transaction, where its beginner decides."""
         return Patience(0 if self._transaction_of_thread() else self._wait_s)
 
     def location(self) -> str:
@@ -146,7 +146,10 @@ class PostgresStore(SqlStore):
     # What is PostgreSQL's own
 
     def _plan_for_all(self, tx: Transaction) -> None:
-        """A project that the statistics do not know yet looks empty: its sums would be made again for each limit."""
+        """Plan without nested loops, which would make a project's sums again for each limit.
+
+        The planner chooses them for a project that its statistics do not know yet, as it looks empty.
+        """
         tx.run("SET LOCAL enable_nestloop = off")
 
     @retried
@@ -167,7 +170,7 @@ class PostgresStore(SqlStore):
 
     @retried
     def size_bytes(self) -> int:
-        """All tables, whatever their projects."""
+        """The size of all tables in bytes, whatever their projects."""
         sizes = (
             f"SELECT SUM(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = '{SCHEMA}'::regnamespace"
         )
@@ -227,8 +230,8 @@ class PostgresStore(SqlStore):
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
         """Do all that is asked for, in as few transactions as have to be.
 
-        A request that is slow has a transaction of its own, between one for those before it and one for those after:
-        so that all are done in their order, and all of them are durable before any is answered.
+        A slow request has a transaction of its own, between one for the requests before it and one for those after. So
+        all are done in their order, and all are durable before any is answered.
         """
         return self._perform_all([with_key(request) for request in requests])
 
@@ -242,7 +245,7 @@ class PostgresStore(SqlStore):
 
     @retried
     def _perform_all(self, requests: list[Request]) -> list[Answer | BudgetctlError]:
-        """Do a list. One that the database refuses is halved until it is clear which of the requests is to blame."""
+        """Do a list. A list that the database refuses is halved until the request alone is left that is to blame."""
         done: list[Answer | BudgetctlError] = []
         most = len(requests)
         while left := requests[len(done) : len(done) + most]:
@@ -271,7 +274,7 @@ class PostgresStore(SqlStore):
         return done
 
     def _call(self, sql: str, **values: Any) -> list[Any]:
-        """The answers of a function in the database, which is a transaction by itself; none without a project."""
+        """The answers of a function in the database, in a transaction of its own; none without a project."""
         with self._own.transaction() as own, self._connections.session() as (session, _):
             values |= {"project": self._transaction(session, 0).project, "now": self._now()}
             if values["project"] is None:
@@ -282,7 +285,7 @@ class PostgresStore(SqlStore):
             return [answer for answer, _ in rows]
 
     def _perform_slowly(self, request: Request, user: str | None) -> Answer:
-        """The same by the shared code, under the lock of the user's chain or, without one, the project's."""
+        """Do a request by the shared code, under the lock of the user's chain or, without one, the project's."""
         try:
             with self.write(user=user) as tx:
                 answer = operations.perform(tx, self.project, request)
@@ -294,7 +297,7 @@ class PostgresStore(SqlStore):
         return answer
 
     def _match(self, names: str, patterns: Sequence[str]) -> None:
-        """Say whether these mean a model of these names, as the database cannot."""
+        """Note whether patterns mean a model of some names, which the database cannot tell."""
         with self._own.transaction() as own, self._connections.session() as (session, _):
             for pattern in sorted({pattern for pattern in patterns if pattern is not None}):
                 session.execute(

@@ -1,4 +1,4 @@
-"""What `--store postgresql://…` says, and how it is shown: never with a password."""
+"""The address in `--store postgresql://…`, and its text for people, which never has a password."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class ServerAddress:
             ) from None
 
     def __str__(self) -> str:
-        """The address for a person, without a password or anything else that is seldom of interest."""
+        """The address for a person: without a password, and without settings that are seldom of interest."""
         given = self.parameters
         user = f"{given['user']}@" if given.get("user") else ""
         port = f":{given['port']}" if given.get("port") else ""
         return f"postgresql://{user}{given.get('host') or ''}{port}/{given.get('dbname') or ''}"
 
     def without_password(self, text: str) -> str:
-        """A text of libpq's or the server's with nothing in it that is secret."""
+        """A text of libpq or the server, with its secrets taken out."""
         for name in _MAYBE_SECRET:
             if self.parameters.get(name):
                 text = text.replace(self.parameters[name], "***")

@@ -1,4 +1,4 @@
-"""The tokens of a client: from the environment, a file, or the one that was stored for the very address."""
+"""The tokens of a client: from the environment, from a file, or stored for the address."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from budgetctl.stores.location import encode_project
 _PORTS = {"http": 80, "https": 443}
 
 _MAX_BYTES = 4096
-"""More than any token has: a file may be a device that has no end."""
+"""The bytes that are read of a token's file, more than any token has: the file may be a device without an end."""
 
 
 def split_address(address: str) -> SplitResult:
-    """The parts of a server's address. Raises `InvalidValueError` for what is none, without repeating a password."""
+    """The parts of a server's address. Raises `InvalidValueError` for no address, without repeating a password."""
     try:
         parts = urlsplit(address)
         _ = parts.port

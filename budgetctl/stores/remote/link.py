@@ -28,30 +28,30 @@ if TYPE_CHECKING:
     import ssl
 
 TIMEOUT_S = 10.0
-"""For a request and all of its answer."""
+"""The time for a request and its whole answer."""
 
 MAX_ANSWER_BYTES = 64 * 2**20
-"""As much as a server takes at once: a page of a list is far less, and a whole project of litellm's no more."""
+"""The largest answer, as large as a server's largest request: a page of a list is far smaller."""
 
 _LONGEST_MESSAGE = 2000
 
 _PAUSE_S, _MAX_PAUSE_S = 0.2, 1.0
 _AT_FIRST = 1 / 6
-"""The part of its patience that somebody has who was never answered: the address may be wrong."""
+"""The share of the patience before the first answer of a server: the address may be wrong."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class OddAnswerError(StoreUnavailableError):
-    """What a server answered is of no use, or did not come in time. It is not asked again: that would be no better."""
+    """The answer of a server makes no sense, or was too slow. The server is not asked again, as that would not help."""
 
 
 class UnknownServerError(OddAnswerError):
-    """What answers at the address is no server of ours."""
+    """The server at the address is not one of budgetctl's."""
 
 
 class Reply(NamedTuple):
-    """What a server answered: the document, and the headers in lower case."""
+    """The answer of a server: the document, and the headers in lower case."""
 
     status: int
     document: Any
@@ -61,7 +61,7 @@ class Reply(NamedTuple):
 class Link:
     """The way to one server. Each thread has a connection of its own, which stays open.
 
-    `headers` go with every request. A redirect is an error: what it points to must not see them.
+    `headers` go with every request. A redirect is an error: its target must not see them.
     """
 
     def __init__(self, address: str, headers: Mapping[str, str], *, wait_s: float = TIMEOUT_S) -> None:
@@ -81,12 +81,12 @@ class Link:
 
     @property
     def is_in_clear(self) -> bool:
-        """Whether others on the way can read what is sent."""
+        """Whether others on the way can read requests."""
         return not self._secure and self._host not in _LOOPBACK
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """While an answer is read, which may be of any shape. Raises `OddAnswerError` for one that does not fit."""
+        """Read an answer of any shape in the block. Raises `OddAnswerError` where the shape is not the expected one."""
         try:
             yield
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
@@ -216,7 +216,7 @@ def _parsed(content: bytearray) -> Any:
 
 
 def _error_of(reply: Reply, address: str) -> BudgetctlError:
-    """What an answer that is no success means. The server's own words, where it is one of ours."""
+    """The error of an answer that is no success, in the server's own words where it is one of ours."""
     told = _told(reply.document)
     if told is not None and type(told) not in (BudgetctlError, NotAuthorisedError):
         return told
@@ -241,7 +241,7 @@ _MEANINGS: dict[int, tuple[type[BudgetctlError], str]] = {
 
 
 def _told(document: Any) -> BudgetctlError | None:
-    """The error that a document of ours says."""
+    """The error in a document of a server of ours."""
     from budgetctl.wire.values import ErrorShape
 
     said = document.get("error") if isinstance(document, dict) else None

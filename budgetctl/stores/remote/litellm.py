@@ -1,7 +1,8 @@
 """The store of a project on a server that speaks litellm's protocol alone: two requests, for all records at once.
 
-Each operation loads the records, and a change posts all of them again. What others have posted in between is lost: that
-protocol has nothing to prevent it. What it has no words for, such as holds, limits and history, is an error.
+Each operation loads the records, and a change posts all of them again. Changes that others have posted in between are
+lost, which the protocol has nothing to prevent. Operations that it does not have, such as holds, limits and history,
+are errors.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 
 class LitellmStore:
-    """What such a server can do of a store's operations. `__getattr__` answers for all others."""
+    """The operations of a store that such a server can do. `__getattr__` answers for all others."""
 
     def __init__(self, link: Link, project: str) -> None:
         self.project = project
@@ -55,7 +56,7 @@ class LitellmStore:
         return system_clock()
 
     def change_token(self) -> object:
-        """What is stored: it changes with every change, also of one's own."""
+        """The stored records: the token changes with every change, also with this store's own."""
         return json.dumps(self._loaded(), sort_keys=True)
 
     def exists(self) -> bool:
@@ -120,7 +121,7 @@ class LitellmStore:
         return self._change(lambda store: store.reset_next(after))
 
     def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
-        """What `reset_due` would reset now."""
+        """The resets that `reset_due` would make now."""
         with self._copy() as store:
             yield from store.due(after=after)
 
@@ -159,7 +160,7 @@ class LitellmStore:
 
     @contextlib.contextmanager
     def _copy(self) -> Iterator[_Copy]:
-        """A store in memory of what the server has."""
+        """A store in memory with the server's records."""
         store = _Copy(self.project)
         try:
             records = self._loaded()
@@ -171,7 +172,7 @@ class LitellmStore:
             store.close()
 
     def _change(self, act: Callable[[_Copy], T]) -> T:
-        """Change a copy, and post what it has become."""
+        """Change a copy of the records, and post the copy."""
         with self._copy() as store:
             done = act(store)
             records = {budget.user: record_of(budget) for budget in store.budgets()}

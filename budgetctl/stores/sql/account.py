@@ -22,9 +22,9 @@ from budgetctl.stores.sql.limits import (
     MAX_LIMITS,
     check_limit,
     delete_limit,
-    duration_after,
     insert_limit,
     new_limit,
+    stated,
     swept,
     topped_up,
 )
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class Account(Counters):
-    """One user's budget: its counters, and whatever changes what they are kept for."""
+    """One user's budget: its counters, and the changes of its terms."""
 
     @classmethod
     def open(
@@ -45,8 +45,8 @@ class Account(Counters):
     ) -> Account:
         """The user's account, with elapsed windows rolled and expired holds let go. Raises `UnknownUserError`.
 
-        `opened` are those that are open already, by account, and those that this one opens. Raises `ClockError`; but
-        where `is_told`, to record what has happened, the time stands still instead.
+        `opened` are the accounts that are open already, to which this one adds those that it opens. Raises
+        `ClockError`, unless `is_told`: to record an event that has happened, the time stands still instead.
         """
         return cls.of(tx, find_account(tx, user), opened, is_told=is_told)
 
@@ -54,7 +54,7 @@ class Account(Counters):
     def of(
         cls, tx: Transaction, row: AccountRow, opened: dict[int, Account] | None = None, *, is_told: bool = False
     ) -> Account:
-        """The same of an account, which may be deleted."""
+        """Open an account, which may be deleted, as `open` does a user's."""
         (clock.hold_still if is_told else clock.check)(tx, row.updated_us)
         chain = [row, *accounts_above(tx, row)]
         accounts = {} if opened is None else opened
@@ -68,7 +68,7 @@ class Account(Counters):
 
     @classmethod
     def find(cls, tx: Transaction, user: str) -> Account | None:
-        """The same, or None for a user without a budget."""
+        """The user's account as `open` returns it, or None for a user without a budget."""
         try:
             return cls.open(tx, user)
         except UnknownUserError:
@@ -113,19 +113,13 @@ class Account(Counters):
         return budget._replace(standings=self.standings())
 
     def change(self, change: BudgetChange) -> None:
-        """Apply what `change` states to the primary limit and to what was spent against it."""
+        """Change the terms of the primary limit, and its spend, as `change` states."""
         index = self._primary
         limit = self._limits[index]
-        if change.amount is not None:
-            limit = self._limits[index] = limit._replace(amount=change.amount)
-        if change.warn_at is not None:
-            limit = self._limits[index] = limit._replace(warn_at=change.warn_at)
-        terms = limit._replace(
-            duration=duration_after(change.duration, limit.duration),
-            align=change.align or limit.align,
-            zone=change.zone or limit.zone,
-        )
+        terms = stated(limit, change)
         check_limit(self._tx, terms)
+        # The terms of its windows hold from its next generation on, all others at once.
+        limit = self._limits[index] = terms._replace(duration=limit.duration, align=limit.align, zone=limit.zone)
         if terms != limit:
             self._reopen(terms)
         if change.window_start_us is not None:
@@ -138,7 +132,7 @@ class Account(Counters):
         self._adjust(change)
 
     def add_limit(self, name: str, change: BudgetChange, models: str | None) -> None:
-        """Give the user another limit. What was spent before does not count against it."""
+        """Give the user another limit. Money that was spent before does not count against it."""
         if any(limit.name == name for limit in self._limits):
             raise AlreadyExistsError(
                 f"{self.row.name} has a limit {name!r} already",
@@ -168,7 +162,7 @@ class Account(Counters):
         delete_limit(self._tx, self.row.account_id, limit)
 
     def _move(self, parent: str) -> None:
-        """Put the user under another parent, or none. What was spent before stays where it was counted."""
+        """Put the user under another parent, or none. Earlier spending stays counted under the old one."""
         self.row, above = placed(self._tx, self.row, parent)
         for account in self.above:
             account._save()  # they were rolled when this one was opened, and may be opened again as the new ones
@@ -176,7 +170,7 @@ class Account(Counters):
         self._changed = True
 
     def top_up(self, request: TopUpRequest) -> Entry:
-        """Add to what a limit allows."""
+        """Give extra money to a limit."""
         from budgetctl.stores.sql.top_ups import insert_top_up
 
         index = self._index(request.limit)
@@ -187,7 +181,7 @@ class Account(Counters):
         return entry
 
     def _index(self, name: str) -> int:
-        """Where a limit stands. Raises `NotFoundError`."""
+        """The index of a limit of a name. Raises `NotFoundError`."""
         for index, limit in enumerate(self._limits):
             if limit.name == name:
                 return index
@@ -205,13 +199,13 @@ class Account(Counters):
         return Reset(self.row.name, closed, self._tx.now_us, limit.zone)
 
     def _advance(self, index: int) -> None:
-        """Close a limit's generation and open the next one, with what is left of its top-ups."""
+        """Close a limit's generation and open the next one, with the money that is left of its top-ups."""
         limit = self._limits[index]
         left = topped_up(self._tx, limit, closes=True) if limit.topped_up else limit
         self._close(index, windows.next_generation(left, self._tx.now_us))
 
     def _close(self, index: int, opened: Limit) -> None:
-        """Replace a limit by its next generation. One that spent nothing leaves no entry."""
+        """Replace a limit by its next generation. A generation that spent nothing leaves no entry."""
         self._save_models()
         limit = self._limits[index]
         if limit.spent:
@@ -221,7 +215,7 @@ class Account(Counters):
         self._limits[index] = opened
 
     def _reopen(self, terms: Limit) -> None:
-        """Open a generation of the primary limit under new terms, and carry what was spent into it, model by model."""
+        """Open a generation of the primary limit under new terms, and carry the spend into it, model by model."""
         spent = self._spent_by_model(self.primary)
         if terms.topped_up:
             from budgetctl.stores.sql.top_ups import carry
@@ -241,7 +235,7 @@ class Account(Counters):
         self._limits[index] = windows.reanchored(self._limits[index], min(start_us, self._tx.now_us))
 
     def _adjust(self, change: BudgetChange) -> None:
-        """Make the current generation's spend what `change` states, by entries for the differences."""
+        """Set the current generation's spend as `change` states, by entries for the differences."""
         if change.extra is not None:
             self._changed = True
             self.row = self.row._replace(extra=to_json(change.extra))

@@ -1,4 +1,4 @@
-"""The ledger of a store, in SQL that both databases understand: what was recorded, closed, told and corrected."""
+"""The ledger of a store, in SQL that both databases understand: history, resets, corrections, crossings, checks."""
 
 from __future__ import annotations
 
@@ -38,9 +38,8 @@ class SqlLedger(ABC):
     def write(self, *, create: bool = False, user: str | None = None) -> AbstractContextManager[Transaction]:
         """A transaction that commits at the end of the block, or leaves nothing behind.
 
-        `create` makes the store and the project, should they not be there. Otherwise there is nothing to change, and
-        nothing is made. `user` is whose budget alone is changed, with what counts it above: others may be changed
-        meanwhile.
+        `create` makes the store and the project where they are missing; without it nothing is made. `user` says that
+        only this user's budget is changed, with those above it: others may be changed meanwhile.
         Within a block, another one of the same thread joins its transaction.
         """
 
@@ -64,7 +63,7 @@ class SqlLedger(ABC):
             return correct(tx, requests)
 
     def due(self, *, after: tuple[str, str] | None = None) -> Iterator[Reset]:
-        """What `reset_due` would reset now."""
+        """The resets that `reset_due` would make now."""
         from budgetctl.stores.sql.rollover import due_resets
 
         return due_resets(self.read, after)
@@ -104,7 +103,7 @@ class SqlLedger(ABC):
         return paging.in_snapshots(self.read, page)
 
     def report_resets(self, place: int) -> None:
-        """Take resets up to that place as reported."""
+        """Note that resets up to that place were reported."""
         with self.write() as tx:
             tx.run(
                 "UPDATE projects SET reported_entry = :place WHERE project = :project AND reported_entry < :place",
@@ -123,7 +122,7 @@ class SqlLedger(ABC):
             return Charge(entry, account.budget(self.project))
 
     def top_up(self, request: TopUpRequest) -> Charge:
-        """Add to what a limit allows, once for each key."""
+        """Give extra money to a limit, once for each key."""
         from budgetctl.stores.sql.account import Account
         from budgetctl.stores.sql.operations import once
 
@@ -134,14 +133,14 @@ class SqlLedger(ABC):
             return Charge(entry, account.budget(self.project), replayed=not is_new)
 
     def top_ups(self, user: str) -> list[Left]:
-        """What is left of the user's own top-ups."""
+        """The user's own top-ups with the money that is left of each."""
         from budgetctl.stores.sql.top_ups import left_of
 
         with self.read() as tx:
             return left_of(tx, find_account(tx, user))
 
     def crossings(self, *, after: int = 0) -> Iterator[Crossing]:
-        """The soft limits that are crossed, and were not told in this window."""
+        """The soft limits that are crossed, and that nobody was told of in this window."""
         from budgetctl.stores.sql import paging, thresholds
 
         def page(tx: Transaction, place: int | None) -> tuple[Iterable[Crossing], int | None]:
@@ -150,21 +149,21 @@ class SqlLedger(ABC):
         return paging.in_snapshots(self.read, page)
 
     def claim(self, crossing: Crossing) -> bool:
-        """Have a crossing for oneself while one tells of it, and say whether nobody else has it."""
+        """Claim a crossing in order to tell of it, and say whether nobody else has."""
         from budgetctl.stores.sql import thresholds
 
         with self.write() as tx:
             return thresholds.claim(tx, crossing)
 
     def tell(self, crossing: Crossing) -> bool:
-        """Note that it was told, and say whether it was not yet."""
+        """Note that a crossing was told, and say whether that is news."""
         from budgetctl.stores.sql import thresholds
 
         with self.write() as tx:
             return thresholds.tell(tx, crossing)
 
     def forget(self, crossing: Crossing) -> None:
-        """Take back that it was told, or claimed."""
+        """Take back that a crossing was told, or claimed."""
         from budgetctl.stores.sql import thresholds
 
         with self.write() as tx:
@@ -193,7 +192,7 @@ class SqlLedger(ABC):
         """Raise `CorruptStoreError` for damage that the database's own check finds."""
 
     def _plan_for_all(self, tx: Transaction) -> None:  # noqa: B027  # not every database needs it
-        """Tell the database, if that helps it, that what follows reads all of the project."""
+        """Have the database plan the following statements for reading a whole project, where that helps."""
 
     def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too."""

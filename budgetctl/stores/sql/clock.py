@@ -1,8 +1,8 @@
-"""Whether the clock can be right, by what the ledger knows of the time.
+"""Whether the clock can be right, judged by the times in the ledger.
 
-A clock that is years ahead would roll every window to where the clock stands, let every hold go, and have all that
-begins then begin in the future. So what it says is not believed when it is further ahead of the ledger than anybody
-leaves one unused: nothing is rolled and nothing expires until somebody says that it is right.
+A clock that is years ahead would roll every window to its time, let every hold go, and begin new windows in the future.
+So a clock is not believed when it is further ahead of the ledger than anybody leaves a ledger unused: no window is
+rolled and no hold expires until somebody says that the clock is right.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NEWEST_OF_ALL = " UNION ALL ".join(
 
 
 def check(tx: Transaction, since_us: int = 0) -> None:
-    """Raise `ClockError` if the clock cannot be right: neither by `since_us`, when something was, nor by the ledger."""
+    """Raise `ClockError` if the clock cannot be right, neither by the time `since_us` nor by the ledger."""
     if tx.now_us - since_us <= MAX_PAUSE_US:
         return
     known_us = _known_us(tx, since_us)
@@ -44,9 +44,9 @@ def check(tx: Transaction, since_us: int = 0) -> None:
 
 
 def hold_still(tx: Transaction, since_us: int = 0) -> None:
-    """Let the transaction's time stay where the ledger stands if the clock cannot be right: for what is never refused.
+    """Set the transaction's time to the latest in the ledger if the clock cannot be right.
 
-    What has happened is recorded then in the windows as they are.
+    This is for operations that are never refused: an event that has happened is recorded in the windows as they are.
     """
     if tx.now_us - since_us > MAX_PAUSE_US:
         known_us = _known_us(tx, since_us)
@@ -55,12 +55,12 @@ def hold_still(tx: Transaction, since_us: int = 0) -> None:
 
 
 def confirm(tx: Transaction) -> None:
-    """Note that somebody says the clock is right."""
+    """Note that the clock is right now, as somebody says."""
     tx.run("UPDATE projects SET confirmed_us = :now WHERE project = :project")
 
 
 def _known_us(tx: Transaction, since_us: int) -> int:
-    """The latest time that is known to have been, or one by which the clock can be right already."""
+    """The latest time in the ledger, or the first found by which the clock can be right."""
     row = tx.one("SELECT created_us, confirmed_us FROM projects WHERE project = :project")
     if row is None:
         return tx.now_us

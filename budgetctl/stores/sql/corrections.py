@@ -63,7 +63,7 @@ def _charged(row: Row) -> tuple[str, Entry, Picodollars]:
 
 
 def _place(tx: Transaction, user: str, number: int) -> int:
-    """The place of a user's entry in the ledger; behind it are those that are to come."""
+    """The place of a user's entry in the ledger, from which a page of entries goes on."""
     row = tx.one(
         "SELECT MAX(e.entry) FROM entries e JOIN accounts acc ON acc.project = e.project AND acc.account = e.account"
         " WHERE acc.project = :project AND acc.name = :user AND e.number = :number",
@@ -74,7 +74,7 @@ def _place(tx: Transaction, user: str, number: int) -> int:
 
 
 def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Correction]:
-    """Make up the differences. Whose budget was deleted in the meantime is left out."""
+    """Make up the differences. Users whose budget was deleted in the meantime are left out."""
     corrections = []
     # One account at a time: two of them may have a parent in common, which each would save as if it were alone.
     for user, of_user in groupby(requests, key=lambda request: request.user):
@@ -87,7 +87,7 @@ def correct(tx: Transaction, requests: Sequence[CorrectionRequest]) -> list[Corr
 
 
 def _corrected(tx: Transaction, account: Account, request: CorrectionRequest) -> Correction | None:
-    """Make up what an entry lacks. One whose price was unknown is told it also when it lacks nothing."""
+    """Make up the difference of an entry. An entry without a price gets its price also when the difference is 0."""
     recorded = account.find_entry(request.number)
     if recorded is None or (recorded.cost == request.amount and not recorded.entry.is_unpriced):
         return None
@@ -102,7 +102,7 @@ def _corrected(tx: Transaction, account: Account, request: CorrectionRequest) ->
 
 
 def refund(account: Account, number: int | None, amount: Picodollars | None, note: str | None) -> Entry:
-    """Take back what an entry cost, all that is left of it or less; or, without an entry, an amount of this window.
+    """Take back the cost of an entry, or a part of it; without an entry, an amount of this window's spend.
 
     Raises `NotFoundError` and `InvalidValueError`.
     """

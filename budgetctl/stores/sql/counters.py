@@ -1,4 +1,4 @@
-"""What one user's limits have counted, inside a write transaction: every entry and every counter is written here.
+"""The counters of one user's limits, inside a write transaction: every entry and every counter is written here.
 
 Entries are posted against the limits that they match, the user's own and those above, and `save` writes the counters
 once.
@@ -19,7 +19,7 @@ from budgetctl.stores.sql.transaction import Transaction
 
 
 class Recorded(NamedTuple):
-    """An entry, the keys of its model and postings, what it costs with its corrections, and what was refunded."""
+    """An entry, the keys of its model and postings, its cost with all corrections, and its refunds."""
 
     entry: Entry
     model: int | None
@@ -31,7 +31,7 @@ class Recorded(NamedTuple):
 class Counters:
     """The limits of one user, and the entries that count against them.
 
-    `above` are those whose limits count what the user spends too.
+    `above` are the accounts whose limits also count the user's spending.
     """
 
     def __init__(self, tx: Transaction, row: AccountRow, limits: list[Limit], above: Sequence[Counters]) -> None:
@@ -64,7 +64,7 @@ class Counters:
     ) -> Entry:
         """Add an entry, and count it against every limit that it matches, the user's own and those above.
 
-        `names` is all that the model is called, by default its name alone. Limits in `held` count it in any case.
+        `names` are all names of the model, by default its name alone. Limits in `held` count the entry in any case.
         """
         key = self._key(model)
         counted: list[Limit] = []
@@ -73,7 +73,7 @@ class Counters:
         return self._record(kind, amount, counted, model=model, key=key, usage=usage, pricing=pricing, note=note)
 
     def _count(self, amount: Picodollars, names: str | None, held: Collection[int], key: int | None) -> list[Limit]:
-        """Count an amount against the limits that it matches, and say which those are."""
+        """Count an amount against the limits that it matches, and return these limits."""
         counted = []
         for index, limit in enumerate(self._limits):
             if limit.limit_id in held or decisions.counts_against(limit, names):
@@ -88,7 +88,7 @@ class Counters:
         return tuple(Standing(account.row.name, limit) for account in (self, *self.above) for limit in account._limits)
 
     def hold(self, amount: Picodollars, names: str | None) -> list[int]:
-        """Set money aside in every limit that a charge for a model of these names counts against, and say which."""
+        """Set money aside in every limit that a charge for a model of these names counts against, and return these."""
         counted = []
         for account in (self, *self.above):
             for index, limit in enumerate(account._limits):
@@ -111,7 +111,7 @@ class Counters:
         )
 
     def find_entry(self, number: int) -> Recorded | None:
-        """An entry of the user's, with what counts for its correction."""
+        """An entry of the user's, with the values that its correction needs."""
         row = self._tx.one(
             f"SELECT {ENTRY_COLUMNS}, e.model, e.posting_set, {CORRECTIONS}, {REFUNDS} FROM entries e {ENTRY_JOINS}"
             " WHERE e.project = :project AND e.account = :account AND e.number = :number",
@@ -133,7 +133,7 @@ class Counters:
         pricing: Mapping[str, Any] | None = None,
         note: str | None = None,
     ) -> tuple[Entry, bool]:
-        """Add an entry that counts where an earlier one does, and say whether any of that is open."""
+        """Add an entry that counts where an earlier one does. Whether it counts in an open generation."""
         counted = self._count_again(amount, original.postings, original.model)
         refers_to = original.entry.number
         number = self._insert(
@@ -173,9 +173,9 @@ class Counters:
     def post_to_primary(
         self, kind: EntryKind, amount: Picodollars, *, model: str | None = None, note: str | None = None
     ) -> Entry:
-        """Add an entry that counts in the primary limit only: it is of that one's window that an amount was stated.
+        """Add an entry that counts in the primary limit only, for whose window an amount was stated.
 
-        Other limits may have been reset since, and would be left with less than nothing spent.
+        Other limits may have been reset since, and would have spent less than nothing.
         """
         limit, key = self.primary, self._key(model)
         self._limits[self._primary] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
@@ -209,7 +209,7 @@ class Counters:
         return self._number
 
     def _count_again(self, amount: Picodollars, postings: int | None, model: int | None) -> bool:
-        """Add to what a set of postings counts against, and say whether any of that is open."""
+        """Add an amount to the limits of a set of postings. Whether any of their generations is open."""
         own = {
             limit.limit_id: (account, index)
             for account in (self, *self.above)
@@ -244,7 +244,7 @@ class Counters:
         self._by_model[model] = self._by_model.get(model, 0) + amount
 
     def _save_models(self) -> None:
-        """Write what the primary limit's generation has spent by model since this was done last."""
+        """Write the spend by model that the primary limit's generation has gained since the last time."""
         limit = self.primary
         for model, amount in self._by_model.items():
             count_model(self._tx, limit.limit_id, limit.generation, model, Picodollars(amount))

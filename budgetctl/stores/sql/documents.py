@@ -1,4 +1,4 @@
-"""Documents in columns: the usage of an entry, how it was priced, what callers keep with a budget."""
+"""Documents in columns: the usage of an entry, its pricing, and callers' own keys of a budget."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def to_json(value: Mapping[str, Any] | None) -> str | None:
 def from_json(column: str | None, max_depth: int = MAX_DEPTH) -> dict[str, Any] | None:
     """The document of a column. Raises `CorruptStoreError`.
 
-    What is nested more deeply, as older versions have taken it, is left out: whoever reads it on, down to the program
-    of a client, goes down by recursion.
+    Parts that are nested more deeply than is taken today, as older versions kept them, are left out: all later readers
+    of a document, down to a client's program, go down by recursion.
     """
     if not column:
         return None
@@ -42,7 +42,7 @@ def from_json(column: str | None, max_depth: int = MAX_DEPTH) -> dict[str, Any] 
 
 
 def _shallow(text: str, max_depth: int) -> str:
-    """The JSON without what is too deep in it. To parse it all could end as deep in the stack."""
+    """The JSON without the parts that are too deep. A parser of all could run out of its stack."""
     pieces, depth, begin = [], 0, 0
     for token in _TOKENS.finditer(text):
         if token[0] in ("{", "["):

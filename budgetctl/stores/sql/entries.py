@@ -1,4 +1,4 @@
-"""Rows of the ledger: entries, what they count against, totals by model. The counters of limits are the account's."""
+"""Rows of the ledger: entries, sets of postings, totals by model. The counters of limits are written in `counters`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def insert_entry(
     pricing: Mapping[str, Any] | None = None,
     note: str | None = None,
 ) -> None:
-    """Write an entry. `postings` is the key of the set of what it counts against."""
+    """Write an entry. `postings` is the key of the set of generations that it counts against."""
     tx.run(
         "INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, refers_to, usage,"
         " pricing, note) VALUES (:project, :account, :number, :kind, :now, :amount, :model, :postings,"
@@ -44,7 +44,7 @@ def insert_entry(
 
 
 def insert_reset(tx: Transaction, account: int, number: int, limit_id: int, closed: ClosedWindow) -> None:
-    """Write the entry that keeps what a closed window has spent."""
+    """Write the entry that keeps the spend of a closed window."""
     tx.run(
         "INSERT INTO entries (project, account, number, kind, at_us, amount,"
         " closed_limit, closed_generation, closed_start_us, closed_end_us, closed_spent)"
@@ -93,7 +93,7 @@ def _posting_set(tx: Transaction, members: str, limits: Sequence[Limit]) -> int:
 
 
 def count_model(tx: Transaction, limit_id: int, generation: int, model: int | None, amount: Picodollars) -> None:
-    """Add to what a primary limit's generation has spent on a model; None stands for no model."""
+    """Add to the spend of a primary limit's generation on a model; None stands for no model."""
     tx.run(
         "INSERT INTO model_totals (project, limit_id, generation, model, spent)"
         " VALUES (:project, :limit_id, :generation, :model, :amount)"

@@ -37,7 +37,7 @@ def find_hold(tx: Transaction, hold_id: str) -> Hold | None:
 
 
 def known_hold(tx: Transaction, hold_id: str) -> Hold:
-    """The same. Raises `UnknownHoldError`."""
+    """The hold of that id. Raises `UnknownHoldError`."""
     hold = find_hold(tx, hold_id)
     if hold is None:
         raise UnknownHoldError(f"there is no hold {hold_id!r}", hint="budgetctl holds")
@@ -52,7 +52,7 @@ def hold_key(tx: Transaction, hold_id: str) -> int:
 
 
 def account_of(tx: Transaction, hold: Hold) -> Account:
-    """The account that the hold was made for, also when that is deleted, whoever has its name by now."""
+    """The account that the hold was made for, also when it is deleted and its name is another account's by now."""
     account = _account_row(tx, hold)
     if account.deleted_us:
         tx.require_whole_project()  # a deleted account is in nobody's chain of locks
@@ -74,7 +74,7 @@ def _account_row(tx: Transaction, hold: Hold) -> AccountRow:
 def holds_of(
     tx: Transaction, account: AccountRow | None, *, resolved: bool, after: int, page: int
 ) -> list[tuple[int, Hold]]:
-    """A page of holds with their keys, oldest first: those that count now, or all of them."""
+    """A page of holds with their keys, oldest first: those that count now, or also those that have ended."""
     rows = tx.all(
         f"SELECT o.hold, {_COLUMNS} {_FROM} WHERE o.project = :project AND o.hold > :after"
         + ("" if resolved else " AND o.state = 'open' AND o.expires_us > :now")
@@ -88,7 +88,7 @@ def holds_of(
 
 
 def reserve(tx: Transaction, request: HoldRequest) -> Hold:
-    """Set money aside, if all limits allow it. The same request again answers the hold that it made."""
+    """Set money aside, if all limits allow it. The same request again answers the hold of the first time."""
     earlier = find_hold(tx, request.hold_id)
     if earlier is not None:
         asked = (request.user, request.amount, request.model)
@@ -159,9 +159,9 @@ def limits_of_hold(tx: Transaction, hold: Hold) -> list[int]:
 
 
 def expire_all(tx: Transaction, account: AccountRow) -> None:
-    """Let go of all that is set aside for an account, without looking at its limits.
+    """Let all holds of an account expire, without looking at its limits.
 
-    As with a hold whose time is over, its call may be under way, and what that costs is still to be committed.
+    As with a hold whose time is over, its call may be under way, and its cost may still be committed.
     """
     for limit_id, amount in tx.all(
         # A cross join keeps the tables in this order: from the postings on, all of them would be read.
@@ -187,7 +187,7 @@ def expire_all(tx: Transaction, account: AccountRow) -> None:
 
 
 def refuse_resolved(hold: Hold, wanted: HoldState) -> None:
-    """Raise `HoldResolvedError` for a hold that was resolved in another way than is wanted now."""
+    """Raise `HoldResolvedError` for a hold that was resolved otherwise than it is to be resolved now."""
     if hold.resolved_us is None or hold.state == wanted:
         return
     at = rfc3339(hold.resolved_us)
@@ -200,7 +200,7 @@ def refuse_resolved(hold: Hold, wanted: HoldState) -> None:
 
 
 def committed_otherwise(hold: Hold) -> HoldResolvedError:
-    """The error for a hold that was committed, and not with what is wanted now."""
+    """The error for a hold that was committed with another cost than it is to be committed with now."""
     at = "" if hold.resolved_us is None else f" at {rfc3339(hold.resolved_us)}"
     return HoldResolvedError(
         f"the hold {hold.hold_id!r} was committed{at}, as entry {hold.number} of {hold.user}; nothing was changed"

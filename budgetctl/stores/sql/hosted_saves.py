@@ -1,4 +1,4 @@
-"""The shadows of litellm's hosted clients: what their saves mean becomes entries in the transaction that keeps them."""
+"""The shadows of litellm's hosted clients. The meanings of saves become entries in the transaction that keeps them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from budgetctl.stores.sql.transaction import Transaction
 
 _PAGE = 1_000
 _ABOVE_EXTRA = 2
-"""In how many levels the extra keys of a state stand in the document of a shadow."""
+"""The levels above the extra keys of a state in the document of a shadow."""
 
 
 class _Kept(NamedTuple):
@@ -33,7 +33,7 @@ class _Kept(NamedTuple):
 
 
 def accept(tx: Transaction, records: Sequence[Posted]) -> None:
-    """Record what the records of a save mean."""
+    """Record the meanings of the records of a save."""
     clock.hold_still(tx)
     while conclude(tx) == _PAGE:  # a reset that is due must count before what follows it, which makes it look late
         pass
@@ -49,7 +49,7 @@ def accept(tx: Transaction, records: Sequence[Posted]) -> None:
 
 
 def conclude(tx: Transaction) -> int:
-    """Decide what has had no successor, the oldest page of it, and return how much that was: once is enough."""
+    """Conclude the oldest page of shadows whose pending record has waited long enough. Returns their number."""
     rows = tx.all(
         "SELECT s.identity, s.limit_id, s.state, acc.name FROM shadows s"
         " JOIN limits l ON l.project = s.project AND l.limit_id = s.limit_id"
@@ -71,12 +71,12 @@ def conclude(tx: Transaction) -> int:
 
 
 def is_any_due(tx: Transaction) -> bool:
-    """Whether anything waits no longer for another save."""
+    """Whether a pending record has waited long enough for another save."""
     return tx.one("SELECT 1 FROM shadows WHERE project = :project AND conclude_us <= :now LIMIT 1") is not None
 
 
 def _accept_known(tx: Transaction, record: Posted, limit_id: int, shadow: Shadow) -> None:
-    """Record what has changed in a record since its shadow. What was spent counts also when the budget is deleted."""
+    """Record the changes of a record since its shadow. Its spend counts also when the budget is deleted."""
     state, is_loaded = record.state, record.baseline is not None
     if is_loaded and record.is_new and state.last_us == shadow.state.last_us:  # it says nothing of what was spent
         state = state._replace(cost=shadow.state.cost, models=shadow.state.models)
@@ -104,7 +104,7 @@ def _account_with(tx: Transaction, user: str, limit_id: int) -> Account | None:
 
 
 def _accept_created(tx: Transaction, record: Posted, found: _Kept | None) -> None:
-    """Record what a record means that the client's `create_budget` has made."""
+    """Record the meaning of a record that the client's `create_budget` has made."""
     if found is not None:
         shadow = _shadow(found.text)
         if found.is_live or not hosted_saves.is_created_again(shadow, record.state, tx.now_us):
@@ -124,7 +124,7 @@ def _accept_created(tx: Transaction, record: Posted, found: _Kept | None) -> Non
 
 
 def _apply(account: Account, meaning: Meaning, state: State) -> None:
-    """Make of a meaning what it says, in a budget whose shadow was `state` so far."""
+    """Apply a meaning to a budget whose shadow was `state` so far."""
     if not account.row.deleted_us:  # otherwise only what was spent is still of interest
         _set_terms(account, meaning, state)
     for model, amount in meaning.charges.items():

@@ -1,4 +1,4 @@
-"""Rows of limits, and what a limit may be."""
+"""Rows of limits, and the bounds of their terms."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger import windows
 from budgetctl.ledger.store import BudgetChange
-from budgetctl.ledger.values import DEFAULT_WARN_AT, Limit
+from budgetctl.ledger.values import Limit
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.periods import check_alignment, parse_duration
 from budgetctl.stores.sql.transaction import Transaction
 
 MAX_COUNTER = Picodollars(9_000_000 * 10**12)
-"""What a 64-bit counter of picodollars can hold, with room to spare: $9,000,000."""
+"""The most that a 64-bit counter of picodollars holds, with room to spare: $9,000,000."""
 
 MAX_LIMITS = 100
 """How many limits a user may have: each is looked at by every charge."""
@@ -27,20 +27,31 @@ def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | No
     limit = Limit(
         limit_id=0,
         name=name,
-        amount=ZERO if change.amount is None else change.amount,
-        duration=duration_after(change.duration, None),
-        align=change.align or "rolling",
-        zone=change.zone or "UTC",
+        amount=ZERO,
+        duration=None,
+        align="rolling",
+        zone="UTC",
         models=models,
         anchor_us=anchor_us,
         generation=1,
         window_start_us=anchor_us,
         window_end_us=None,
         spent=ZERO,
-        warn_at=DEFAULT_WARN_AT if change.warn_at is None else change.warn_at,
     )
+    limit = stated(limit, change)
     check_limit(tx, limit)
     return limit
+
+
+def stated(limit: Limit, change: BudgetChange) -> Limit:
+    """The limit with the terms that a change states, and its own where the change states none."""
+    return limit._replace(
+        amount=limit.amount if change.amount is None else change.amount,
+        duration=limit.duration if change.duration is None else _canonical(change.duration),
+        align=change.align or limit.align,
+        zone=change.zone or limit.zone,
+        warn_at=limit.warn_at if change.warn_at is None else change.warn_at,
+    )
 
 
 def insert_limit(tx: Transaction, account: int, limit: Limit) -> Limit:
@@ -57,7 +68,7 @@ def insert_limit(tx: Transaction, account: int, limit: Limit) -> Limit:
 
 
 def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
-    """Write what has changed of a limit since it was saved: seldom more than its counters."""
+    """Write the columns of a limit that have changed since it was saved: seldom more than its counters."""
     if limit == saved._replace(spent=limit.spent, held=limit.held):
         tx.run(
             "UPDATE limits SET spent = :spent, held = :held WHERE project = :project AND limit_id = :limit_id",
@@ -75,7 +86,7 @@ def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
 
 
 def delete_limit(tx: Transaction, account: int, limit: Limit) -> None:
-    """Take a limit away, and what is set aside in it. Its entries stay, and its name is free for a new one."""
+    """Take a limit away, with the holds in it. Its entries stay, and its name is free for a new limit."""
     row = tx.one(
         "SELECT MAX(deleted_us) FROM limits WHERE project = :project AND account = :account AND name = :name",
         account=account,
@@ -90,7 +101,7 @@ def delete_limit(tx: Transaction, account: int, limit: Limit) -> None:
 
 
 def swept(tx: Transaction, limit: Limit) -> Limit:
-    """The limit without what holds set aside that have expired. They stay so, should the clock go back."""
+    """The limit without the money of expired holds. They stay expired, should the clock go back."""
     gone = tx.all(
         "DELETE FROM hold_postings WHERE project = :project AND limit_id = :limit_id AND expires_us <= :now"
         " RETURNING hold, amount",
@@ -105,7 +116,7 @@ def swept(tx: Transaction, limit: Limit) -> Limit:
 
 
 def topped_up(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
-    """The limit with what its top-ups add to it now, or to its next generation when this one closes."""
+    """The limit with the allowance of its top-ups now, or in its next generation when this one `closes`."""
     from budgetctl.stores.sql.top_ups import update  # seldom needed, and a common command starts without it
 
     return update(tx, limit, closes=closes)
@@ -118,12 +129,10 @@ def _values(limit: Limit) -> dict[str, Any]:
     return values
 
 
-def duration_after(stated: str | None, current: str | None) -> str | None:
-    """The duration after a change, in its canonical text."""
-    if stated is None:
-        return current
-    duration = parse_duration(stated)
-    return str(duration) if duration else None
+def _canonical(duration: str) -> str | None:
+    """The canonical text of a duration, None for none."""
+    parsed = parse_duration(duration)
+    return str(parsed) if parsed else None
 
 
 def check_limit(tx: Transaction, limit: Limit) -> None:

@@ -37,14 +37,14 @@ _SORT_EXPRESSIONS: dict[SortKey, str] = {
         " WHERE x.project = l.project AND x.limit_id = l.limit_id AND x.expires_us <= :now)"
     ),
 }
-"""What `sort_value` gives for a budget."""
+"""The SQL of `sort_value` for a budget."""
 
 Place = tuple[str | None, int | None]
 """The user behind whom a list goes on, and the sort value that it had."""
 
 
 class _Query(NamedTuple):
-    """Which budgets are wanted, and in which order."""
+    """The filter and the order of a list of budgets."""
 
     project: str
     sort: SortKey
@@ -109,7 +109,7 @@ def _page(tx: Transaction, query: _Query, after: Place, size: int) -> list[Budge
 def _with_ended_top_ups(
     read: Callable[[], AbstractContextManager[Transaction]], query: _Query, after: Place
 ) -> list[Budget]:
-    """Those who sort by what is worked out here. They are few: to write to one, or to reset it, ends that."""
+    """The budgets with ended top-ups, sorted here. They are few: the next write to one, or its reset, ends that."""
     user, value = after
     behind = None if user is None or value is None else (-value, user)
     found = [each for each in _pages(read, query, (None, None)) if behind is None or _by_remaining(each) > behind]

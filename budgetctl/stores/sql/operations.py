@@ -1,6 +1,6 @@
 """The operations that have to be fast, inside a write transaction: charge, reserve, commit, release.
 
-They are what a driver does where its database has nothing better, and what those that have are held against.
+A driver does them where its database has nothing better. Drivers whose database has are tested against them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from budgetctl.stores.sql.transaction import Transaction
 
 
 def perform(tx: Transaction, project: str, request: Request) -> Answer:
-    """Do what is asked for. Raises what the methods of `Store` raise, and may have changed things before."""
+    """Do a request. Raises as the methods of `Store` do, and may have changed rows before."""
     if isinstance(request, ChargeRequest):
         return charge(tx, project, request)
     if isinstance(request, HoldRequest):
@@ -38,9 +38,9 @@ def charge(tx: Transaction, project: str, request: ChargeRequest) -> Charge:
 
 
 def charge_all(tx: Transaction, project: str, requests: Sequence[ChargeRequest]) -> list[Charge]:
-    """Record many costs. Each user is read and written once, so that all answers say where that leaves the budget.
+    """Record many costs. Each user is read and written once, so that all answers have the budget after all charges.
 
-    Raises what one of them does, and may have done others before.
+    Raises as a single charge does, and may have recorded others before.
     """
     opened: dict[int, Account] = {}
     users: dict[str, Account] = {}
@@ -90,9 +90,9 @@ def release(tx: Transaction, hold_id: str) -> Hold:
 def _charged(
     tx: Transaction, account: Account, request: ChargeRequest, held: Collection[int] = ()
 ) -> tuple[Entry, bool]:
-    """The entry of a charge, and whether it is new: the same key again answers the one that it made.
+    """The entry of a charge, and whether it is new: the same key again answers the entry of the first time.
 
-    It counts in the limits that its hold has money in, whatever the answer's model is called.
+    The entry counts in the limits in which its hold has money, whatever the name of the answer's model.
     """
 
     def post() -> Entry:
@@ -113,7 +113,7 @@ def _charged(
 def once(
     tx: Transaction, account: Account, key: IdempotencyKey | None, make: Callable[[], Entry]
 ) -> tuple[Entry, bool]:
-    """The entry that `make` makes, and whether it is new: the same key again answers the one that it made."""
+    """The entry that `make` makes, and whether it is new: the same key again answers the entry of the first time."""
     if key is None:
         return make(), True
     account_id = account.row.account_id

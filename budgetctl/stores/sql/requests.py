@@ -15,7 +15,7 @@ _PRUNED = 10_000
 
 
 def remembered(tx: Transaction, key: bytes, request: bytes) -> str | None:
-    """What the request of this key was answered. Raises `KeyConflictError` when that was another one."""
+    """The answer to the request of this key, if there is one. Raises `KeyConflictError` for another request."""
     row = tx.one(
         "SELECT request, answer FROM requests WHERE project = :project AND digest = :digest AND at_us > :since",
         digest=key,
@@ -32,7 +32,7 @@ def remembered(tx: Transaction, key: bytes, request: bytes) -> str | None:
 
 
 def remember(tx: Transaction, key: bytes, request: bytes, answer: str) -> None:
-    """Keep the answer, in the transaction of what it tells of."""
+    """Keep the answer of a request, in the transaction that does the request."""
     if tx.project is None:  # nothing is stored, so that nothing was changed
         return
     tx.run(

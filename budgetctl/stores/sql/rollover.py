@@ -1,4 +1,4 @@
-"""Rolling every window that has passed, a million of them if need be.
+"""Rolling all windows that have passed, up to millions of them.
 
 Batches go in key order, a transaction and a commit each, with a pause between, so that no other writer waits long.
 A batch is a range of keys, and rolled by a few statements over that range: row by row it would take a minute.
@@ -40,7 +40,7 @@ class _Batch(NamedTuple):
 
 
 class _Terms(NamedTuple):
-    """What the windows of a limit follow from, but for its anchor."""
+    """The terms of a limit that its windows follow from, beside its anchor."""
 
     duration: str
     align: Align
@@ -79,9 +79,9 @@ def _place(tx: Transaction, user: str, name: str) -> int:
 
 
 def roll_due(read: Begin, write: Begin) -> int:
-    """Roll them all, and return how many there were.
+    """Roll all windows that have passed, and return their number.
 
-    A snapshot tells where the next ones are, so that no writer waits while there is nothing to do.
+    A snapshot finds the next limits that are due, so that no writer waits while there are none.
     """
     count = after = 0
     size = _FIRST_BATCH
@@ -107,7 +107,7 @@ def roll_due(read: Begin, write: Begin) -> int:
 
 
 def _roll(tx: Transaction, batch: _Batch) -> int:
-    """Roll what is due in the batch: record what closes, then open what is next."""
+    """Roll the limits of the batch that are due: record the windows that close, then open the next ones."""
     groups = tx.all(
         f"SELECT l.name, l.duration, l.align, l.zone, COUNT(*) FROM limits l WHERE {_DUE_IN_BATCH}"
         " GROUP BY l.name, l.duration, l.align, l.zone",
@@ -124,7 +124,7 @@ def _roll(tx: Transaction, batch: _Batch) -> int:
 
 
 def _update(tx: Transaction, limit: Limit) -> None:
-    """Note what is left of a limit's top-ups, which are few."""
+    """Write the money that is left of a limit's top-ups, which are few."""
     limit = topped_up(tx, limit)
     tx.run(
         "UPDATE limits SET topped_up = :topped_up, topped_up_until_us = :until"
@@ -156,7 +156,7 @@ def _record(tx: Transaction, batch: _Batch, name: str) -> None:
 
 
 def _open_next(tx: Transaction, batch: _Batch, terms: _Terms) -> None:
-    """Open the next generation of the limits of these terms: for many what `next_generation` is for one."""
+    """Open the next generation of all limits of these terms, as `next_generation` does of one."""
     duration = parse_duration(terms.duration)
     if duration is None:
         raise ValueError("a limit without a duration is never due")

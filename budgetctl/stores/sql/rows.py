@@ -1,4 +1,4 @@
-"""What is selected from the tables, and the values that the rows become."""
+"""The columns that are selected from the tables, and the values that rows become."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ ACCOUNT_COLUMNS = (
     "acc.account, acc.name, acc.last_number, acc.created_us, acc.updated_us, acc.extra, acc.parent,"
     " (SELECT p.name FROM accounts p WHERE p.project = acc.project AND p.account = acc.parent), acc.deleted_us"
 )
-ACCOUNT_WIDTH = 9
 
 SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
 """What a limit has spent in its current window."""
@@ -78,6 +77,10 @@ class AccountRow(NamedTuple):
         return Budget(project, self.name, limit, models, self.created_us, self.updated_us, extra, self.parent_name)
 
 
+ACCOUNT_WIDTH = len(AccountRow._fields)
+"""The number of `ACCOUNT_COLUMNS`."""
+
+
 def find_account(tx: Transaction, user: str) -> AccountRow:
     """The user's account. Raises `UnknownUserError`, with the command that would create it."""
     row = tx.one(
@@ -91,9 +94,9 @@ def find_account(tx: Transaction, user: str) -> AccountRow:
 
 
 def accounts_above(tx: Transaction, account: AccountRow, *, stop_at: int | None = None) -> list[AccountRow]:
-    """Those whose limits also count what the account spends: its parents, the nearest first, then the project.
+    """The accounts whose limits also count the account's spending: its parents, the nearest first, then the project.
 
-    Goes no further than `stop_at`: while a place is only tried, the parents may be a circle.
+    Goes no further than `stop_at`: while a new parent is only tried, the parents may be a circle.
     """
     above: list[AccountRow] = []
     parent = account.parent
@@ -117,7 +120,7 @@ def accounts_above(tx: Transaction, account: AccountRow, *, stop_at: int | None 
 
 
 def limits_of(tx: Transaction, account: AccountRow) -> list[Limit]:
-    """The account's limits as they are stored: of a deleted one, those that it had in the end."""
+    """The account's limits as they are stored; of a deleted account, its last ones."""
     rows = tx.all(
         f"SELECT {LIMIT_COLUMNS} FROM limits l WHERE l.project = :project AND l.account = :account"
         " AND l.deleted_us = :deleted_us ORDER BY l.limit_id",
@@ -182,7 +185,7 @@ def reset_from_row(user: str, zone: str, row: Row) -> Reset:
 
 
 def spent_by_model(tx: Transaction, limit: Limit) -> dict[str, Picodollars]:
-    """What the limit's generation has spent by model, the most expensive model first."""
+    """The spend of the limit's generation by model, the most expensive model first."""
     rows = tx.all(
         "SELECT m.name, t.spent FROM model_totals t JOIN models m ON m.project = t.project AND m.model = t.model"
         " WHERE t.project = :project AND t.limit_id = :limit_id AND t.generation = :generation"
@@ -194,7 +197,7 @@ def spent_by_model(tx: Transaction, limit: Limit) -> dict[str, Picodollars]:
 
 
 def stored_model_totals(tx: Transaction, limit_ids: Sequence[int]) -> dict[int, dict[str, Picodollars]]:
-    """The same for many limits, in the generations that are stored."""
+    """The spend by model of many limits, by the limits' keys, in the generations that are stored."""
     if not limit_ids:
         return {}
     ids = {f"id_{index}": limit_id for index, limit_id in enumerate(limit_ids)}

@@ -1,4 +1,4 @@
-"""What stands between a user and a cost: all limits that count, as they are now."""
+"""Standings: all limits that count a user's charges, as they are now."""
 
 from __future__ import annotations
 

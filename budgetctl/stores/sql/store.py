@@ -75,7 +75,7 @@ class SqlStore(SqlLedger):
         return created
 
     def change_budget(self, user: str, change: BudgetChange) -> Budget:
-        """Change what `change` states."""
+        """Change the terms of a budget that `change` states."""
         from budgetctl.stores.sql.account import Account
 
         with self.write(user=user if change.parent is None else None) as tx:
@@ -153,7 +153,7 @@ class SqlStore(SqlLedger):
         return list_budgets(self.read, self.project, (after, after_value), sort, over=over, due=due)
 
     def holds(self, user: str | None = None, *, resolved: bool = False, after: str | None = None) -> Iterator[Hold]:
-        """The holds that count now, oldest first; with `resolved` all that there ever were."""
+        """The holds that count now, oldest first; with `resolved` also those that have ended."""
         from budgetctl.stores.sql import paging
         from budgetctl.stores.sql.holds import hold_key, holds_of
 
@@ -201,9 +201,9 @@ class SqlStore(SqlLedger):
         return resets
 
     def once(self, key: bytes, request: bytes, act: Callable[[], str], *, create: bool = False) -> str:
-        """Do what `act` does, and keep its answer in the same transaction. The same request again answers that.
+        """Run `act`, and keep its answer in the same transaction. The same request again gets this answer.
 
-        `key` and `request` are digests of 16 bytes. What `act` raises takes everything back, and is not kept.
+        `key` and `request` are digests of 16 bytes. An error of `act` takes everything back, and is not kept.
         """
         from budgetctl.stores.sql import requests
 
@@ -224,14 +224,14 @@ class SqlStore(SqlLedger):
                 requests.prune(tx)
 
     def accept(self, records: Sequence[Posted]) -> None:
-        """Record what the records of a save by one of litellm's hosted clients mean, all or none of them."""
+        """Record the meanings of a save by one of litellm's hosted clients, of all its records or of none."""
         from budgetctl.stores.sql import hosted_saves
 
         with self.write(create=any(record.incarnation is None for record in records)) as tx:
             hosted_saves.accept(tx, records)
 
     def conclude_saves(self) -> int:
-        """Decide what of such saves had to wait for the next one, which has not come. Returns how much that was."""
+        """Conclude the shadows whose pending record has waited long enough for another save. Returns their number."""
         from budgetctl.stores.sql import hosted_saves
 
         with self.read() as tx:
@@ -263,7 +263,7 @@ class SqlStore(SqlLedger):
 
     @abstractmethod
     def size_bytes(self) -> int:
-        """What the store takes on disk."""
+        """The size of the store on the disk, in bytes."""
 
     @abstractmethod
     def location(self) -> str:

@@ -1,4 +1,4 @@
-"""Who stands above whom: checked whenever it changes, so that no chain of parents is a circle or too long."""
+"""The parents of accounts, checked at every change: no chain of parents is a circle or too long."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from budgetctl.stores.sql.transaction import Transaction
 
 
 def placed(tx: Transaction, account: AccountRow, parent: str) -> tuple[AccountRow, list[AccountRow]]:
-    """The account under another parent (none for an empty name), and those above it then.
+    """The account under another parent (none for an empty name), and the accounts above it then.
 
-    Raises `UnknownUserError`, and `InvalidValueError` for a place that it cannot have.
+    Raises `UnknownUserError`, and `InvalidValueError` for a parent that it cannot have.
     """
     above_it = find_account(tx, parent) if parent else None
     moved = account._replace(parent=above_it and above_it.account_id, parent_name=above_it and above_it.name)
@@ -27,12 +27,12 @@ def placed(tx: Transaction, account: AccountRow, parent: str) -> tuple[AccountRo
 
 
 def has_children(tx: Transaction, account: AccountRow) -> bool:
-    """Whether anybody stands under the account."""
+    """Whether the account is the parent of another one."""
     return bool(_children(tx, [account.account_id]))
 
 
 def _height(tx: Transaction, account: AccountRow) -> int:
-    """How many stand under the account, one under another."""
+    """The length of the longest chain of accounts under this one, up to one more than is allowed."""
     height, level = 0, [account.account_id]
     while height <= MAX_DEPTH and (level := _children(tx, level)):
         height += 1

@@ -1,4 +1,4 @@
-"""Who is past a soft limit and has not been told so in this window."""
+"""Soft limits that are crossed, and that nobody was told of in this window."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from budgetctl.stores.sql.standings import as_of_now
 from budgetctl.stores.sql.transaction import Transaction
 
 CLAIMED_US = 45 * 1_000_000
-"""How long a crossing belongs to whoever has claimed it: a hook has 30 seconds, and `tell` ten."""
+"""How long a claim to a crossing lasts: a hook has 30 seconds, and `tell` ten."""
 
 
 def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
-    """A page of thresholds that are crossed and not told, in key order, and where the next page begins."""
+    """A page of thresholds that are crossed and not told, in key order, and the place at which the next one begins."""
     rows = tx.all(
         # A cross join keeps the tables in this order: from the accounts on, each page would read all of them.
         f"SELECT l.limit_id, acc.name, {LIMIT_COLUMNS} FROM limits l CROSS JOIN accounts acc"
@@ -38,9 +38,9 @@ def crossed(tx: Transaction, after: int) -> tuple[list[Crossing], int | None]:
 
 
 def claim(tx: Transaction, crossing: Crossing) -> bool:
-    """Have a crossing for oneself, for as long as it takes to tell of it, and say whether nobody else has it.
+    """Claim a crossing for as long as it takes to tell of it, and say whether nobody else has.
 
-    A claim stands among the answers to requests, which are kept for a while and forgotten as it is.
+    A claim is a row among the answers to requests, which are kept for a while and then forgotten, as claims are.
     """
     limit = crossing.standing.limit
     if not _untold(tx, limit.limit_id, limit.generation, [crossing.percent]):
@@ -57,7 +57,7 @@ def claim(tx: Transaction, crossing: Crossing) -> bool:
 
 
 def tell(tx: Transaction, crossing: Crossing) -> bool:
-    """Note that a threshold was told, and say whether it was not yet."""
+    """Note that a threshold was told, and say whether that is news."""
     limit = crossing.standing.limit
     _unclaim(tx, crossing)
     if not _untold(tx, limit.limit_id, limit.generation, [crossing.percent]):

@@ -1,4 +1,4 @@
-"""Rows of top-ups: what adds to the allowance of a limit, until it is burned or has expired."""
+"""Rows of top-ups: money that adds to the allowance of a limit, until it is burned or has expired."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from budgetctl.stores.sql.transaction import Transaction
 
 
 def insert_top_up(tx: Transaction, limit: Limit, number: int, request: TopUpRequest) -> Limit:
-    """Write a top-up that an entry makes. Returns the limit with what it adds."""
+    """Write a top-up that an entry makes. Returns the limit with the added allowance."""
     limit = update(tx, limit)
     tx.run(
         "INSERT INTO top_ups (project, limit_id, number, amount, counts, burned, at_spent, expires_us)"
@@ -38,12 +38,12 @@ def top_ups_of(tx: Transaction, limit: Limit) -> list[TopUp]:
 
 
 def with_current(tx: Transaction, limit: Limit) -> Limit:
-    """The limit with what its top-ups add to it now, as a read shows it."""
+    """The limit with the allowance of its top-ups now, as a read shows it."""
     return top_ups.current(limit, top_ups_of(tx, limit), tx.now_us)[0]
 
 
 def left_of(tx: Transaction, account: AccountRow) -> list[Left]:
-    """What is left of the account's own top-ups now, in the order in which they were made."""
+    """The account's own top-ups with the money that is left of each now, in the order in which they were made."""
     found = []
     for limit in limits_of(tx, account):
         current = top_ups.current(limit, top_ups_of(tx, limit), tx.now_us)[1]
@@ -63,7 +63,7 @@ def left_of(tx: Transaction, account: AccountRow) -> list[Left]:
 
 
 def update(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
-    """The same in a write transaction, which notes what has expired and what was burned: see `top_ups.current`."""
+    """The limit as `with_current` returns it. Writes which top-ups have expired or burned: see `top_ups.current`."""
     before = top_ups_of(tx, limit)
     updated, after = top_ups.current(limit, before, tx.now_us, closes=closes)
     for old, new in zip(before, after, strict=True):
@@ -81,7 +81,7 @@ def update(tx: Transaction, limit: Limit, *, closes: bool = False) -> Limit:
 
 
 def carry(tx: Transaction, limit: Limit, generation: int) -> None:
-    """Let what has ended in the limit's generation count in another one, into which what it has spent is carried."""
+    """Have top-ups that ended in the limit's generation count in another one, into which its spend is carried."""
     tx.run(
         "UPDATE top_ups SET ended_generation = :carried"
         " WHERE project = :project AND limit_id = :limit_id AND ended_generation = :generation",

@@ -1,4 +1,4 @@
-"""One transaction on a SQL database, as the statements see it."""
+"""A transaction on a SQL database, and the statements that are run in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Row = tuple[Any, ...]
 
 
 class Cursor(Protocol):
-    """What both database modules' cursors have in common."""
+    """The methods that the cursors of both database modules have."""
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
@@ -21,7 +21,7 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """What both database modules' connections have in common. Parameters are named, as in `:user`."""
+    """The methods that the connections of both database modules have. Parameters are named, as in `:user`."""
 
     def execute(self, sql: str, parameters: Mapping[str, Any], /) -> Cursor:
         """Run one statement."""
@@ -38,8 +38,8 @@ class Transaction:
     """Statements of one transaction, with the store's time at its start.
 
     `:project` and `:now` are bound in every statement. `project` is None while nothing is stored for the project:
-    then no row matches. `most` is what a counter can hold, None for any amount. `has_whole_project` is false where only
-    one user's budget, and those above it, are kept from others.
+    then no row matches. `most` is the largest amount of a counter, None for any. `has_whole_project` is false where
+    only one user's budget, and those above it, are locked.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Transaction:
         return int(key)
 
     def run(self, sql: str, **parameters: Any) -> None:
-        """Run a statement that returns nothing."""
+        """Run a statement that returns no rows."""
         self._execute(sql, parameters)
 
     def run_many(self, sql: str, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,6 +1,6 @@
-"""Whether every counter is the sum of what was posted to it. Windows, patterns and parents are not derived again.
+"""Whether every counter is the sum of its postings. Windows, patterns and parents are not derived again.
 
-What is compared is kept as queries that give only the differences, so that a large store takes no memory.
+The queries return only the differences, so that a large store takes no memory.
 """
 
 from __future__ import annotations

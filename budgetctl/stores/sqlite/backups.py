@@ -1,7 +1,7 @@
 """Backups of SQLite stores, made and put back while others go on reading and writing.
 
-A copy is one snapshot, made by SQLite itself, and called a backup only when it is sound. What is restored goes into the
-store as one transaction: whoever has it open sees the one state or the other, and so does whoever comes after a crash.
+A copy is one snapshot, made by SQLite itself, and called a backup only when it is sound. A restored state goes into the
+store as one transaction: programs that have the store open see the old state or the new one, also after a crash.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ from budgetctl.stores.sqlite.opening import BACKUP_ID, open_file
 from budgetctl.stores.sqlite.store import SqliteStore
 
 _PAGES = 2_000
-"""So many are copied before an interrupt is looked at: a few milliseconds' work."""
+"""How many pages are copied before an interrupt is looked at: a few milliseconds' work."""
 
 _TOOLS = {"backup": "pg_dump", "restore": "pg_restore"}
 
 
 class Backup(NamedTuple):
-    """A backup of a store's file, and the projects that are in it, by name. Settings have none."""
+    """A backup of a file, its size, and the names of the projects in it: none in a backup of settings."""
 
     store: Path
     file: Path
@@ -62,7 +62,7 @@ class Backup(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """A store that was restored from a file, and where what it held before was set aside, if it held anything."""
+    """A store that was restored from a file, and the file with its state before, if it had one."""
 
     store: Path
     file: Path
@@ -71,7 +71,7 @@ class Restored(NamedTuple):
 
 
 def sqlite_store(store: Store, command: str) -> SqliteStore:
-    """The store, if it is a SQLite file. Raises `InvalidValueError` for others, which says what does for them."""
+    """The store, if it is a SQLite file. Raises `InvalidValueError` for others, and names the way to copy these."""
     if isinstance(store, SqliteStore):
         return store
     if isinstance(store, SqlStore):
@@ -86,7 +86,7 @@ def sqlite_store(store: Store, command: str) -> SqliteStore:
 
 
 def back_up(store: Store, target: Path, *, force: bool = False) -> Backup:
-    """Write the store as it is now to a file, which must not be there yet, unless with `force`.
+    """Write the state of the store to a file, which must not exist yet, unless with `force`.
 
     Nobody waits meanwhile. The file appears under its name when it has been checked and is on the disk.
 
@@ -111,13 +111,13 @@ def back_up(store: Store, target: Path, *, force: bool = False) -> Backup:
 
 
 def restore(store: Store, file: Path) -> Restored:
-    """Put the state that a backup holds into a store, and set aside what that held, in a file beside it.
+    """Put the state of a backup into a store. The store's own state is set aside, in a file beside it.
 
-    The backup stays as it is. Who has the store open goes on with the restored state.
+    The backup stays as it is. Programs that have the store open go on with the restored state.
 
-    Raises `CorruptStoreError` for a file that is damaged or of another program, `NewerStoreError` for one of a newer
-    budgetctl, `NotFoundError` for one that is not there or does not hold the store's project, and `StoreBusyError` when
-    others do not let go of the store. Nothing is changed then.
+    Raises `CorruptStoreError` for a file that is damaged or of another program, `NewerStoreError` for the file of a
+    newer budgetctl, `NotFoundError` for a file that is missing or does not have the store's project, and
+    `StoreBusyError` when other writers keep the store. Nothing is changed then.
     """
     target = sqlite_store(store, "restore")
     path, file = target.path.resolve(), file.absolute()
@@ -146,9 +146,9 @@ def _refuse_store(target: Path) -> None:
 
 @contextlib.contextmanager
 def _written_beside(target: Path, wait_s: float) -> Iterator[Path]:
-    """The name of a file to write before it takes the target's place; nobody else writes it, and it is gone at the end.
+    """The name of a new file beside the target, in whose place it may be put. It is removed at the end of the block.
 
-    What a process has left that was killed is written over.
+    No other process writes the file meanwhile. One that a killed process has left is written over.
     """
     make_private(target.parent)
     partial = target.with_name(target.name + ".partial")
@@ -201,7 +201,7 @@ def _copy_pages(source: sqlite3.Connection, target: sqlite3.Connection, wait_s: 
 
 
 def _opened_to_read(file: Path) -> sqlite3.Connection:
-    """A connection to a backup. One without a log is not touched, and may be where nobody can write."""
+    """A connection to a backup. A backup without a log is not touched, and may be in a place that is read-only."""
     log = beside(file, "-wal")
     if not log.exists() or not log.stat().st_size:
         return open_file(file, "mode=ro&immutable=1")
@@ -210,7 +210,7 @@ def _opened_to_read(file: Path) -> sqlite3.Connection:
 
 
 def _opened_alone(copy: Path) -> sqlite3.Connection:
-    """A connection to a copy that nobody else knows of, whose log is in the file and which will have none."""
+    """A connection to a copy that nobody else knows of. The copy has no log, and gets none."""
     connection = open_file(copy, "mode=rw")
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA journal_mode = DELETE")
@@ -231,7 +231,7 @@ def _checked(connection: sqlite3.Connection, path: Path, now_us: int) -> list[st
 
 
 def _made_store(connection: sqlite3.Connection, file: Path, target: SqliteStore) -> list[str]:
-    """Make a copy of a backup what the store shall be, and return the projects in it."""
+    """Bring the copy of a backup to the state that the store is to have, and return its projects."""
     refuse_damaged(lambda sql: connection.execute(sql).fetchall(), file)
     migrate(connection)
     projects = _checked(connection, file, target.now_us())
@@ -245,7 +245,7 @@ def _made_store(connection: sqlite3.Connection, file: Path, target: SqliteStore)
 
 
 def _replace(path: Path, copy: Path, aside: Path, wait_s: float) -> Path | None:
-    """Put the copy in the place of the store, and return where that was set aside. Nobody else writes it meanwhile."""
+    """Put the copy in the place of the store, and return the file with the old state. Nobody else writes meanwhile."""
     try:
         is_there = find_file(path) is not None
         if is_there:
@@ -312,14 +312,14 @@ def _keep_numbers(connection: sqlite3.Connection, copy: Path) -> None:
 
 
 def _aside(path: Path, now_us: int) -> Path:
-    """A name that nothing has yet, beside the store, with the time in UTC."""
+    """The name of a file beside the store that does not exist yet. It has the time in UTC."""
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now_us // 1_000_000))
     names = (f"{path.name}.replaced-{moment}{-number or ''}" for number in itertools.count())
     return next(file for file in map(path.with_name, names) if not file.exists())
 
 
 def _set_aside(path: Path, aside: Path) -> None:
-    """Let a file that is to be replaced, and its log, have another name. The file keeps its own until then."""
+    """Give a file that is to be replaced, and its log, a second name. The file keeps its own until it is replaced."""
     beside(path, "-shm").unlink(missing_ok=True)
     for suffix in ("-wal", "-journal"):
         with contextlib.suppress(FileNotFoundError):
@@ -334,7 +334,7 @@ def _set_aside(path: Path, aside: Path) -> None:
 
 
 def _publish(copy: Path, target: Path, *, force: bool) -> None:
-    """Let the copy have the target's name, when all of it is on the disk."""
+    """Give the copy the target's name, once all of it is on the disk."""
     _sync(copy, os.O_RDWR)
     if force:
         copy.replace(target)

@@ -20,9 +20,9 @@ Check = Callable[[Picodollars], None]
 
 
 def apply(tx: Transaction, project: str, requests: Sequence[Request], check: Check) -> list[Answer | BudgetctlError]:
-    """Do all that is asked for, in this order, and answer each.
+    """Do all requests in their order, and answer each.
 
-    Charges behind each other share what they read and write. If one of them fails, they are done one by one.
+    Successive charges share their reads and writes. If one of them fails, they are done one by one.
     """
     answers: list[Answer | BudgetctlError] = []
     for are_charges, group in itertools.groupby(requests, lambda request: isinstance(request, ChargeRequest)):
@@ -53,7 +53,7 @@ def _perform(tx: Transaction, project: str, request: Request, check: Check) -> A
 
 
 def _attempt(tx: Transaction, action: Callable[[], T]) -> T | BudgetctlError:
-    """What an action returns, or an error, which takes back what the action has changed and nothing else."""
+    """The answer of an action, or its error. An error takes back the changes of this action and of no other."""
     tx.run("SAVEPOINT attempt")
     try:
         return action()

@@ -1,4 +1,4 @@
-"""Opening, creating and migrating the file of a SQLite store, and naming what goes wrong with it."""
+"""The file of a SQLite store: opening, creating and migrating it, and naming its errors."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from budgetctl.stores.sqlite.opening import BACKUP_ID, is_backup, open_file
 from budgetctl.stores.sqlite.schema import MIGRATIONS, VERSION
 
 APPLICATION_ID = 0x62646774
-"""Says in the file's header that it is a budgetctl store ("bdgt")."""
+"""The application id in the header of a budgetctl store ("bdgt")."""
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 VALUE_ERRORS = (sqlite3.DataError, OverflowError, UnicodeEncodeError)
-"""What is raised for a value that no column takes: before anything is done with it."""
+"""The errors of a value that no column takes. They are raised before anything is written."""
 
 
 class FileId(NamedTuple):
-    """Which file it is, under whatever name: its device and inode."""
+    """The device and the inode of a file, which tell it from others under whatever name."""
 
     device: int
     inode: int
 
 
 def find_file(path: Path) -> FileId | None:
-    """The file that is there now, if it is one that a writer has begun to fill.
+    """The file of that name, if a writer has begun to fill it.
 
-    Raises `CorruptStoreError` for one that was cut off, and `StoreUnavailableError` for one that has other names.
+    Raises `CorruptStoreError` for a file that was cut off, and `StoreUnavailableError` for one that has other names.
     """
     try:
         found = os.stat(path)  # noqa: PTH116  # at every operation: a Path takes half as long again
@@ -70,7 +70,7 @@ def find_file(path: Path) -> FileId | None:
 
 
 def lock_of(path: Path) -> Path:
-    """The file in whose line writers of the store wait."""
+    """The file that writers of the store lock, in whose line they wait."""
     return path.with_name(path.name + ".lock")
 
 
@@ -81,14 +81,14 @@ def _was_store(path: Path) -> bool:
 
 
 def remember_store(path: Path) -> None:
-    """Note in the lock file that there is a store now, so that one which is cut off is not taken for a new one."""
+    """Note in the lock file that there is a store, so that a store which is cut off is not taken for a new one."""
     with contextlib.suppress(OSError):
         if not lock_of(path).stat().st_size:
             lock_of(path).write_bytes(b"1")
 
 
 def create_file(path: Path) -> FileId:
-    """Make an empty file, readable by its owner only. One that is there already is left alone."""
+    """Make an empty file, readable by its owner only. A file that exists is left alone."""
     _refuse_network(path)
     if not path.exists():
         # What a deleted store has left would make this one look like one that was cut off.
@@ -132,7 +132,7 @@ def adopt(connection: sqlite3.Connection) -> None:
 
 
 def connect_empty() -> sqlite3.Connection:
-    """An empty store in memory: what is read where no file is yet."""
+    """An empty store in memory, for reads while there is no file."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     migrate(connection)
     return connection
@@ -148,7 +148,7 @@ def _refuse_network(path: Path) -> None:
 
 
 def version(connection: sqlite3.Connection, path: Path) -> int:
-    """The store's schema version, 0 for an empty file. Raises for a newer one and for what is no store."""
+    """The store's schema version, 0 for an empty file. Raises for a newer version, and for a file that is no store."""
     # In one snapshot, as another process may be making the store right now.
     connection.execute("BEGIN")
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
@@ -195,13 +195,13 @@ def _migrate_step(connection: sqlite3.Connection) -> bool:
 
 
 def refused_value(error: Exception) -> InvalidValueError:
-    """What one of `VALUE_ERRORS` means."""
+    """The error of budgetctl's for one of `VALUE_ERRORS`."""
     return InvalidValueError(f"SQLite does not keep a value: {error}; nothing was changed")
 
 
 @contextlib.contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say into budgetctl's errors."""
+    """Turn errors of SQLite and of the file system into budgetctl's."""
     try:
         yield
     except VALUE_ERRORS as error:
@@ -255,7 +255,7 @@ def refuse_damaged(rows: Callable[[str], list[Row]], path: Path) -> None:
 
 
 def damaged(path: Path, reason: str) -> CorruptStoreError:
-    """The error of a file that is not what was written."""
+    """The error of a damaged file."""
     return CorruptStoreError(
         f"{path} is damaged or not a budgetctl store ({reason}); it was left as it is",
         hint="restore it from a backup (budgetctl restore FILE), or name another file with --store",

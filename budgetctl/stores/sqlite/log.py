@@ -1,8 +1,8 @@
-"""Whether what stands beside a store's file, its write-ahead log and the index of that, belongs to the file.
+"""Whether the write-ahead log beside a store's file, and the index of the log, belong to the file.
 
-SQLite goes by names: it plays a log that has the store's name into whatever file has the name now, and makes an index
-anew where none is, even if other processes still use the one that was deleted. Both lose charges without a word. It is
-told here before SQLite opens the store, since even to close it again would write the log into the file.
+SQLite goes by names: it plays a log of the store's name into whatever file has the name now, and makes a new index
+where one is missing, even if other processes still use the deleted one. Both lose charges without a word. So the log is
+checked before SQLite opens the store, since even closing the store again would write the log into the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEADER = struct.Struct(">8I")  # https://sqlite.org/fileformat2.html#the_write_
 _FRAME = struct.Struct(">6I")
 _MAGIC = (0x377F0682, 0x377F0683)  # checksums of little-endian words, and of big-endian ones
 _LOCK_BYTE = 0x40000000
-"""The page in which this byte is holds locks, and is never written."""
+"""The page with this byte holds locks, and is never written."""
 
 _PAUSE_S = 0.01
 
@@ -32,16 +32,16 @@ _PAUSE_S = 0.01
 def beside(path: Path, suffix: str) -> Path:
     """The file that SQLite names like the store, with `-wal`, `-shm` or `-journal` behind it.
 
-    It is named by what a symbolic link leads to.
+    Where the store is a symbolic link, the name is that of its target.
     """
     path = path.resolve()
     return path.with_name(path.name + suffix)
 
 
 def check_log(path: Path, wait_s: float) -> None:
-    """Raise `CorruptStoreError` for the log of another file, and `StoreUnavailableError` for one that was half deleted.
+    """Raise `CorruptStoreError` for the log of another file, and `StoreUnavailableError` for a half-deleted one.
 
-    Nothing is changed, but that the log of a store which nobody uses may be written into it, as SQLite would.
+    Nothing is changed, except that the log of a store without users may be written into it, as SQLite would do.
     """
     log, index = beside(path, "-wal"), beside(path, "-shm")
     if log.exists() and log.stat().st_size:
@@ -67,12 +67,12 @@ class LogInUse:
         self._inode: int | None = None
 
     def note(self) -> None:
-        """Take the log that is there now for the connection's own."""
+        """Note the log of now as the connection's own."""
         self._name = os.fspath(beside(self._path, "-wal"))
         self._inode = self._found()
 
     def is_lost(self) -> bool:
-        """Whether the log was deleted. Raises `StoreUnavailableError` when others have begun another one since."""
+        """Whether the log was deleted. Raises `StoreUnavailableError` when others have begun a new log since."""
         found = self._found()
         if self._inode is None:  # nothing was written to a log yet
             self._inode = found
@@ -122,7 +122,7 @@ def _is_backup(path: Path) -> bool:
 
 
 class _Log(NamedTuple):
-    """A write-ahead log: its page size, what its frames carry of its salts, and where its checksums begin."""
+    """A write-ahead log: its page size, the salts in its frames, and the start of its checksums."""
 
     file: io.FileIO
     page_size: int
@@ -137,7 +137,7 @@ class _Log(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """A page in a log; `pages` is what the file has with it, when it ends a transaction, else 0."""
+    """A page in a log. `pages` is the size of the file in pages after this one, if it ends a transaction, else 0."""
 
     page: int
     pages: int
@@ -145,9 +145,9 @@ class _Frame(NamedTuple):
 
 
 def _lacks_pages(path: Path, log_path: Path) -> bool:
-    """Whether there are pages that neither the file nor its log has, as when the file is older than the log.
+    """Whether pages are missing both in the file and in its log, as when the file is older than the log.
 
-    A log begins where the file ends: it has all pages from there on.
+    A log begins at the end of the file, and has all pages from there on.
     """
     try:
         with log_path.open("rb", buffering=0) as file:
@@ -182,7 +182,7 @@ def _opened(file: io.FileIO) -> _Log | None:
 
 
 def _frames(log: _Log) -> Iterator[_Frame]:
-    """The frames of the log's salts: those behind them are what is left of an earlier log."""
+    """The frames of the log's salts. Frames behind them are the rest of an earlier log."""
     at = _HEADER.size
     while len(header := log.read(at, _FRAME.size)) == _FRAME.size:
         page, pages, salt, other_salt, *checksum = _FRAME.unpack(header)
@@ -193,12 +193,12 @@ def _frames(log: _Log) -> Iterator[_Frame]:
 
 
 def _pages_after_first(log: _Log) -> int:
-    """How many pages the file has with the first transaction of the log, 0 without one."""
+    """The size of the file in pages after the log's first transaction, 0 without a transaction."""
     return next((frame.pages for frame in _frames(log) if frame.pages), 0)
 
 
 def _is_sound(log: _Log) -> bool:
-    """Whether the first transaction of the log was written whole. SQLite takes no notice of one that was not."""
+    """Whether the first transaction of the log was written whole. SQLite passes over one that was not."""
     checksum = log.checksum
     size = _FRAME.size + log.page_size
     for number, frame in enumerate(_frames(log)):

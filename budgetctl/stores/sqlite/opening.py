@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 BACKUP_ID = 0x62646762
-"""Says in a file's header that it is a backup ("bdgb"), to which no log belongs: it becomes a store when written."""
+"""The application id in the header of a backup ("bdgb"). It has no log, and becomes a store with the first write."""
 
 
 def open_file(path: Path, mode: str, wait_s: float = 0) -> sqlite3.Connection:

@@ -1,8 +1,8 @@
 """The schema of a SQLite store, as numbered steps that are never edited once released.
 
-Shapes that hold everywhere: `project` is in every table, as it leads every key where one database serves many projects,
-and is checked where it enters, not again in each row that belongs to an account or limit; whatever is joined is an
-integer; amounts are picodollars; instants are microseconds since 1970, UTC.
+Rules for all tables: each has `project`, which leads every key where one database serves many projects; the project is
+checked where it enters, not again in each row of an account or limit. Columns that are joined are integers. Amounts are
+picodollars. Instants are microseconds since 1970, UTC.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ MAX_AMOUNT = Picodollars(1_000_000 * PICODOLLARS_PER_USD)
 DEFAULT_WAIT_S = 10.0
 
 _UNREADABLE = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
-"""What Python says of values that are not what was written: numbers for texts, names that are gone."""
+"""The errors by which Python tells of damaged values: numbers in place of texts, unknown names."""
 
 
 def system_clock() -> int:
@@ -122,7 +122,7 @@ class SqliteStore(SqlStore):
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A snapshot. While there is no file, an empty one. Within a transaction of this thread, what that sees."""
+        """A snapshot, an empty one while there is no file. Within a transaction of this thread, that transaction."""
         if self._writer is not None and self._writer[0] == threading.get_ident():
             yield self._writer[1]
             return
@@ -168,7 +168,7 @@ class SqliteStore(SqlStore):
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, if the file is sound.
 
-        It is looked at by a connection of its own, so that nobody in this process waits for it either.
+        The check has a connection of its own, so that no thread of this process waits for it.
         """
         with contextlib.closing(SqliteStore(self.path, self.project, wait_s=self.wait_s, clock=self._clock)) as apart:
             yield from super(SqliteStore, apart).verify()
@@ -182,7 +182,7 @@ class SqliteStore(SqlStore):
             refuse_damaged(lambda sql: connection.execute(sql).fetchall(), self.path)
 
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
-        """Do all that is asked for in one transaction, each by itself all or nothing."""
+        """Do all requests in one transaction, each of them as a whole or not at all."""
         from budgetctl.stores.sqlite import batches
 
         with self.write() as tx:
@@ -248,7 +248,7 @@ class SqliteStore(SqlStore):
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """One thread at a time: they share a connection. A writer stands in line before, so that others can read."""
+        """One thread at a time, as they share a connection. A writer waits in line before, so that others can read."""
         if self._mutex._is_owned():  # type: ignore[attr-defined]
             yield  # within what this thread does already
             return
@@ -271,9 +271,9 @@ class SqliteStore(SqlStore):
         )
 
     def _connected(self, *, create: bool = False) -> sqlite3.Connection:
-        """A connection to the file that is there now, or to an empty store in memory while there is none.
+        """A connection to the file of now, or to an empty store in memory while there is none.
 
-        A file may be deleted or replaced: what is written to one that has lost its name would be lost.
+        The file may have been deleted or replaced since: changes in a file without a name would be lost.
         """
         file = find_file(self.path)
         if file is None and create:
@@ -290,7 +290,7 @@ class SqliteStore(SqlStore):
         return self._connection
 
     def _connected_to_write(self, *, create: bool) -> sqlite3.Connection:
-        """A connection whose log has not lost its name: what is written to such a one would be lost."""
+        """A connection whose log still has its name: changes in a deleted log would be lost."""
         connection = self._connected(create=create)
         if self._is_backup:
             adopt(connection)
