@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import random
 import signal
@@ -25,6 +24,9 @@ SEED = "BUDGETCTL_ATTACK_SEED"
 _SETTINGS = ("BUDGETCTL_PROJECT", "BUDGETCTL_STORE", "BUDGETCTL_WAIT", "BUDGETCTL_DEBUG", "NO_COLOR", "PAGER")
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+AT_ONCE = 8
+"""Servers of earlier tests that may be about to stop."""
 
 # Programs that a shell starts in the background ignore these, and so would all that the tests start.
 for _number, _handler in (
@@ -80,17 +82,39 @@ def run(home: Path) -> Run:
     return run_program
 
 
+@pytest.fixture(scope="session")
+def ending() -> Iterator[list[Any]]:
+    """Servers of tests that have ended, which may be about to stop: nobody waits for each of a thousand."""
+    servers: list[Any] = []
+    yield servers
+    for server in servers:
+        server.wait_for_end()
+
+
 @pytest.fixture
-def serve(home: Path) -> Iterator[Any]:
-    """Start servers in this process: see `serving.Running`. They are stopped when the test has ended."""
+def alone(ending: list[Any]) -> None:
+    """No server of an earlier test runs in this process any more, as where it forks."""
+    while ending:
+        ending.pop().wait_for_end()
+
+
+@pytest.fixture
+def serve(home: Path, ending: list[Any]) -> Iterator[Any]:
+    """Start servers in this process: see `support.serving`. They are told to stop when the test has ended."""
     from support.serving import Running
 
-    with contextlib.ExitStack() as running:
+    started: list[Running] = []
 
-        def start(*arguments: Any, **settings: Any) -> Running:
-            return running.enter_context(Running(*arguments, **settings))
+    def start(*arguments: Any, **settings: Any) -> Running:
+        started.append(Running(*arguments, **settings).__enter__())
+        return started[-1]
 
-        yield start
+    yield start
+    for server in reversed(started):
+        server.tell_to_end()
+    ending += started
+    while len(ending) > AT_ONCE:
+        ending.pop(0).wait_for_end()
 
 
 class Clock:

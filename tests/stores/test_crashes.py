@@ -94,7 +94,7 @@ def test_64_processes_at_once_all_get_their_turn(store):
     assert_sound(store.path)
 
 
-def test_a_forked_child_and_its_parent_both_charge(store):
+def test_a_forked_child_and_its_parent_both_charge(store, alone):
     store.charge(ChargeRequest("alice", CENT))
     child = os.fork()
     if child == 0:
