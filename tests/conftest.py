@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import random
 import signal
@@ -98,6 +99,22 @@ def run(home: Path) -> Run:
         )
 
     return run_program
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run `budgetctl` in this process, where many cases are needed."""
+    from budgetctl.cli import main
+    from support.commands import Result
+
+    def run_main(*arguments: object, stdin: bytes = b"") -> Any:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return Result(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run_main
 
 
 @pytest.fixture(scope="session")
