@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,26 @@ SEED = "BUDGETCTL_ATTACK_SEED"
 
 _SETTINGS = ("BUDGETCTL_PROJECT", "BUDGETCTL_STORE", "BUDGETCTL_WAIT", "BUDGETCTL_DEBUG", "NO_COLOR", "PAGER")
 
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+"""How many free bytes there have to be for files in memory."""
+
+
+def _keep_files_in_memory() -> None:
+    """Have temporary files in memory where there is room. Tests waited half their time for a disk, and cut no power."""
+    with contextlib.suppress(OSError):
+        found = os.statvfs(MEMORY)
+        if found.f_bavail * found.f_frsize > ROOM and not found.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("TMPDIR", str(MEMORY))
+            tempfile.tempdir = None  # to be looked for again
+
+
+_keep_files_in_memory()
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+AT_ONCE = 8
+"""Servers of earlier tests that may be about to stop."""
 
 # Programs that a shell starts in the background ignore these, and so would all that the tests start.
 for _number, _handler in (
@@ -81,16 +102,54 @@ def run(home: Path) -> Run:
 
 
 @pytest.fixture
-def serve(home: Path) -> Iterator[Any]:
-    """Start servers in this process: see `serving.Running`. They are stopped when the test has ended."""
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run `budgetctl` in this process, where many cases are needed."""
+    from budgetctl.cli import main
+    from support.commands import Result
+
+    def run_main(*arguments: object, stdin: bytes = b"") -> Any:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return Result(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run_main
+
+
+@pytest.fixture(scope="session")
+def ending() -> Iterator[list[Any]]:
+    """Servers of tests that have ended, which may be about to stop: nobody waits for each of a thousand."""
+    servers: list[Any] = []
+    yield servers
+    for server in servers:
+        server.wait_for_end()
+
+
+@pytest.fixture
+def alone(ending: list[Any]) -> None:
+    """No server of an earlier test runs in this process any more, as where it forks."""
+    while ending:
+        ending.pop().wait_for_end()
+
+
+@pytest.fixture
+def serve(home: Path, ending: list[Any]) -> Iterator[Any]:
+    """Start servers in this process: see `support.serving`. They are told to stop when the test has ended."""
     from support.serving import Running
 
-    with contextlib.ExitStack() as running:
+    started: list[Running] = []
 
-        def start(*arguments: Any, **settings: Any) -> Running:
-            return running.enter_context(Running(*arguments, **settings))
+    def start(*arguments: Any, **settings: Any) -> Running:
+        started.append(Running(*arguments, **settings).__enter__())
+        return started[-1]
 
-        yield start
+    yield start
+    for server in reversed(started):
+        server.tell_to_end()
+    ending += started
+    while len(ending) > AT_ONCE:
+        ending.pop(0).wait_for_end()
 
 
 class Clock:
