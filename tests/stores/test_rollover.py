@@ -15,6 +15,7 @@ from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.ledger.windows import closed_window, is_due, rolled
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores import SqliteStore
+from support.postgres import analyze
 from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
@@ -77,6 +78,8 @@ def fill(store, count):
     users = [f"user-{number:05}" for number in range(count)]
     store.create_budgets([(user, BudgetChange(amount=TEN, duration="daily")) for user in users])
     store.apply([ChargeRequest(user, CENT) for user in users])
+    if not isinstance(store, SqliteStore):
+        analyze()
 
 
 def test_more_than_a_batch_is_rolled_and_none_twice(store, clock):
