@@ -21,6 +21,10 @@ from budgetctl.pricing.prices import price_files
 # Before anything imports litellm: otherwise it asks the network for its price map.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
+# Processes that tests start shall find compiled what they import, also in containers where Python is told to write nothing.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # What attacks draw their chances from: `BUDGETCTL_ATTACK_SEED=… pytest tests/attacks` repeats a run.
 SEED = "BUDGETCTL_ATTACK_SEED"
 
