@@ -22,7 +22,7 @@ from budgetctl.pricing.prices import price_files
 # Before anything imports litellm: otherwise it asks the network for its price map.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
-# Processes that tests start shall find compiled what they import, also in containers where Python is told to write nothing.
+# Processes that tests start shall find what they import compiled, also where Python is told to write nothing.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
