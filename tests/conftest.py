@@ -49,6 +49,9 @@ _keep_files_in_memory()
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
+LONG = {"test_hostile_bodies.py", "test_map_update.py", "test_parity.py", "test_proofs.py"}
+"""Files with tests of ten seconds and more, most of which start processes that import litellm."""
+
 AT_ONCE = 8
 """Servers of earlier tests that may be about to stop."""
 
@@ -70,6 +73,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection(session: pytest.Session) -> None:
     """Look for no garbage while tests are collected, which makes none but takes a sixth of its time looking."""
     gc.disable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: pytest-xdist ends in the middle, where one process would wait for another."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
