@@ -9,6 +9,7 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY budgetctl ./budgetctl
 COPY completions ./completions
+COPY docs ./docs
 COPY tests/locks/test.txt ./tests/locks/test.txt
 RUN python -m venv /opt/budgetctl \
     && /opt/budgetctl/bin/pip install --no-cache-dir --no-compile --constraint tests/locks/test.txt ".[server,postgres]"

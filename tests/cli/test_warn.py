@@ -62,9 +62,8 @@ def test_a_threshold_may_have_its_sign(cli: Cli, budgets: BudgetManager) -> None
 
 def test_a_document_says_which_project_and_window(cli: Cli) -> None:
     (document,) = cli("warn", "--json").document
-    assert list(document) == (
-        "project user limit threshold used_percent spent amount topped_up remaining window_start resets_at".split()
-    )
+    fields = "project user limit threshold used_percent spent amount topped_up remaining window_start resets_at"
+    assert list(document) == [*fields.split(), "timezone"]
     assert (document["project"], document["user"], document["spent"], document["amount"]) == (
         "default",
         "alice",

@@ -3,6 +3,7 @@
 import pytest
 
 from budgetctl.ledger.values import Usage
+from budgetctl.money import Picodollars
 from budgetctl.pricing import price_recorded, price_usage
 from budgetctl.pricing.litellm import asking
 from budgetctl.pricing.prices.pieces import unpriced_components
@@ -14,7 +15,7 @@ GEMINI = Usage(model="gemini/gemini-2.5-pro", uncached_input=1_000, text_output=
 def usd(usage):
     """What the usage costs more than its tokens alone, in USD."""
     pieces = dict.fromkeys(("web_searches", "maps_searches", "file_searches", "code_sessions"), 0)
-    return (price_usage(usage).amount - price_usage(usage._replace(**pieces)).amount) / 10**12
+    return (price_usage(usage).amount - price_usage(usage._replace(**pieces)).amount) / Picodollars(10**12)
 
 
 @pytest.mark.parametrize(

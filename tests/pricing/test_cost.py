@@ -28,7 +28,7 @@ MOVED = [json.loads(line) for line in Path(__file__).with_name("rules.jsonl").re
 def micro(entry, seller="openai", rules=NEWEST, **usage):
     """The price in millionths of a dollar."""
     amount = tariff(entry, seller, rules).price(Usage(**usage))
-    return None if amount is None else amount / 10**6
+    return None if amount is None else int(amount) / 10**6
 
 
 @pytest.mark.parametrize(

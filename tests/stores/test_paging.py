@@ -104,7 +104,8 @@ def test_every_charge_of_a_model_is_listed_once(store):
 def test_everybody_who_is_past_a_threshold_is_listed_once(store):
     for user in USERS[::3]:
         store.charge(ChargeRequest(user, Picodollars(40 * TEN)))
-    assert [crossing.standing.user for crossing in store.crossings()] == USERS[::3]
+    told = [(crossing.standing.user, crossing.percent) for crossing in store.crossings()]
+    assert told == [(user, percent) for user in USERS[::3] for percent in (80, 100)]
 
 
 def test_resetting_everybody_resets_each_once(store):

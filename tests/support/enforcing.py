@@ -10,7 +10,7 @@ from budgetctl.errors import OverBudgetError
 def counters(manager, *users):
     """The money that each user has spent and set aside, in US dollars."""
     budgets = [manager.cap() if user == "cap" else manager.budget(user) for user in users]
-    return [(float(budget.limit.spent) / 1e12, float(budget.limit.held) / 1e12) for budget in budgets]
+    return [(float(budget.limit.spent), float(budget.limit.held)) for budget in budgets]
 
 
 def denied(manager, *arguments, **more):

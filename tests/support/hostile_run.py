@@ -90,7 +90,7 @@ def _watching(watch: Watch, phase: str) -> Iterator[None]:
 def judged(given: Case) -> tuple[str, str | None]:
     """The end of a case in a word, and the fault in it, None where there is none."""
     sys.stdin = io.TextIOWrapper(io.BytesIO(given.content))
-    options = CostOptions("-", given.model, provider=given.provider, input_text=given.sent)
+    options = CostOptions(response="-", model=given.model, provider=given.provider, input_text=given.sent)
     try:
         price = price_of(options)
     except BudgetctlError as error:

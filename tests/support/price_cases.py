@@ -16,7 +16,7 @@ CASES = PRICING / "cases"
 
 def priced(case: dict[str, Any]) -> dict[str, Any]:
     """The result of a case: an amount with its usage and the notes, or an error."""
-    options = CostOptions(str(CASES / case["file"]), case.get("model"), provider=case.get("provider"))
+    options = CostOptions(response=str(CASES / case["file"]), model=case.get("model"), provider=case.get("provider"))
     try:
         price = price_of(options)
     except BudgetctlError as error:

@@ -11,7 +11,7 @@ from budgetctl.cli import options
 from budgetctl.cli.session import Session
 from budgetctl.cli.terms import Terms
 from budgetctl.cli.views.budgets import budget_document, created
-from budgetctl.errors import InvalidValueError
+from budgetctl.errors import AlreadyExistsError, InvalidValueError
 from budgetctl.ledger.store import IfExists
 
 
@@ -35,7 +35,11 @@ def create(
     if amount is None:
         raise InvalidValueError("no amount was given", hint=f"budgetctl create {shlex.quote(user)} --budget 10")
     if_exists: IfExists = "keep" if if_not_exists else "error"
-    made, is_new = session.manager.create(user, amount, **terms._asdict(), if_exists=if_exists)
+    try:
+        made, is_new = session.manager.create(user, amount, **terms._asdict(), if_exists=if_exists)
+    except AlreadyExistsError as error:
+        error.message += " (--if-not-exists accepts it)"
+        raise
     session.output.document(budget_document(made), lambda: created(made, is_new, session.store.now_us()))
     if is_new and not made.limit.amount:
         session.note(
