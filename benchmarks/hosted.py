@@ -15,24 +15,22 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.hosting import Client, run_bursts
+from support.hosting import litellm_clients, run_bursts
 
 
 def main() -> None:
     """Print by how much each run's ledger differs from what was spent, and fail if one does."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     updates = int(sys.argv[2]) if len(sys.argv) > 2 else 200
-    clients = [Client() for _ in range(4)]
     is_right = True
-    for number in range(runs):
-        began = time.perf_counter()
-        with tempfile.TemporaryDirectory() as directory:
-            difference, resets = run_bursts(clients, Path(directory) / "p.db", updates, is_empty=number % 2 == 0)
-        is_right &= difference == 0
-        took_s = time.perf_counter() - began
-        print(f"run {number + 1}: difference {difference} picodollars, {resets} resets, {took_s:.1f} s", flush=True)
-    for client in clients:
-        client.close()
+    with litellm_clients(4) as clients:
+        for number in range(runs):
+            began = time.perf_counter()
+            with tempfile.TemporaryDirectory() as directory:
+                difference, resets = run_bursts(clients, Path(directory) / "p.db", updates, is_empty=number % 2 == 0)
+            is_right &= difference == 0
+            took_s = time.perf_counter() - began
+            print(f"run {number + 1}: difference {difference} picodollars, {resets} resets, {took_s:.1f} s", flush=True)
     sys.exit(not is_right)
 
 

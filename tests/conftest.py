@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import io
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,12 +22,38 @@ from budgetctl.pricing.prices import price_files
 # Before anything imports litellm: otherwise it asks the network for its price map.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
+# Processes that tests start shall find what they import compiled, also where Python is told to write nothing.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # What attacks draw their chances from: `BUDGETCTL_ATTACK_SEED=… pytest tests/attacks` repeats a run.
 SEED = "BUDGETCTL_ATTACK_SEED"
 
 _SETTINGS = ("BUDGETCTL_PROJECT", "BUDGETCTL_STORE", "BUDGETCTL_WAIT", "BUDGETCTL_DEBUG", "NO_COLOR", "PAGER")
 
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+"""How many free bytes there have to be for files in memory."""
+
+
+def _keep_files_in_memory() -> None:
+    """Have temporary files in memory where there is room. Tests waited half their time for a disk, and cut no power."""
+    with contextlib.suppress(OSError):
+        found = os.statvfs(MEMORY)
+        if found.f_bavail * found.f_frsize > ROOM and not found.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("TMPDIR", str(MEMORY))
+            tempfile.tempdir = None  # to be looked for again
+
+
+_keep_files_in_memory()
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+LONG = {"test_hostile_bodies.py", "test_map_update.py", "test_parity.py", "test_proofs.py"}
+"""Files with tests of ten seconds and more, most of which start processes that import litellm."""
+
+AT_ONCE = 8
+"""Servers of earlier tests that may be about to stop."""
 
 # Programs that a shell starts in the background ignore these, and so would all that the tests start.
 for _number, _handler in (
@@ -39,6 +68,22 @@ for _number, _handler in (
 def pytest_configure(config: pytest.Config) -> None:
     """Draw the seed of the attacks once, before the processes that share the tests are started."""
     os.environ.setdefault(SEED, str(random.SystemRandom().randrange(2**32)))
+
+
+def pytest_collection(session: pytest.Session) -> None:
+    """Look for no garbage while tests are collected, which makes none but takes a sixth of its time looking."""
+    gc.disable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: pytest-xdist ends in the middle, where one process would wait for another."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Look for it again, but not among what was collected and imported, which stays."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -81,16 +126,54 @@ def run(home: Path) -> Run:
 
 
 @pytest.fixture
-def serve(home: Path) -> Iterator[Any]:
-    """Start servers in this process: see `serving.Running`. They are stopped when the test has ended."""
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run `budgetctl` in this process, where many cases are needed."""
+    from budgetctl.cli import main
+    from support.commands import Result
+
+    def run_main(*arguments: object, stdin: bytes = b"") -> Any:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return Result(int(ended.value.code or 0), *capsys.readouterr())
+
+    return run_main
+
+
+@pytest.fixture(scope="session")
+def ending() -> Iterator[list[Any]]:
+    """Servers of tests that have ended, which may be about to stop: nobody waits for each of a thousand."""
+    servers: list[Any] = []
+    yield servers
+    for server in servers:
+        server.wait_for_end()
+
+
+@pytest.fixture
+def alone(ending: list[Any]) -> None:
+    """No server of an earlier test runs in this process any more, as where it forks."""
+    while ending:
+        ending.pop().wait_for_end()
+
+
+@pytest.fixture
+def serve(home: Path, ending: list[Any]) -> Iterator[Any]:
+    """Start servers in this process: see `support.serving`. They are told to stop when the test has ended."""
     from support.serving import Running
 
-    with contextlib.ExitStack() as running:
+    started: list[Running] = []
 
-        def start(*arguments: Any, **settings: Any) -> Running:
-            return running.enter_context(Running(*arguments, **settings))
+    def start(*arguments: Any, **settings: Any) -> Running:
+        started.append(Running(*arguments, **settings).__enter__())
+        return started[-1]
 
-        yield start
+    yield start
+    for server in reversed(started):
+        server.tell_to_end()
+    ending += started
+    while len(ending) > AT_ONCE:
+        ending.pop(0).wait_for_end()
 
 
 class Clock:

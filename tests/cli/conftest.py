@@ -1,10 +1,9 @@
-"""The command line as its users meet it: in this process where many cases are needed, and on a terminal."""
+"""The command line as its users meet it, and what it finds."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import io
 import os
 import pty
 import struct
@@ -19,24 +18,9 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
-from budgetctl.cli import main
 from budgetctl.periods import from_datetime
 from budgetctl.stores import SqliteStore
 from support.commands import PAST_YEAR, Cli, Result
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Run `budgetctl` in this process."""
-
-    def run_main(*arguments: object, stdin: bytes = b"") -> Result:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([str(argument) for argument in arguments])
-        return Result(int(ended.value.code or 0), *capsys.readouterr())
-
-    return run_main
 
 
 @pytest.fixture

@@ -142,11 +142,11 @@ NASTY = {
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_the_command_answers_with_one_json_document(run, home, name):
+def test_the_command_answers_with_one_json_document(cli, home, name):
     BudgetManager("default").create("alice", "10")
     path = home / "work" / "response.json"
     path.write_bytes(NASTY[name].encode("utf-8", "surrogatepass"))
-    done = run("update-cost", "alice", "--response", path, "--json")
+    done = cli("update-cost", "alice", "--response", path, "--json")
     assert done.returncode in {0, 1, 2, 6}
     if done.returncode:
         assert done.stdout == ""

@@ -8,7 +8,7 @@ import pytest
 
 from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
-from support.hosting import Client
+from support import hosting
 from support.requests import fill
 from support.serving import Running
 
@@ -28,11 +28,9 @@ def store(open_file):
 
 @pytest.fixture(scope="session")
 def litellm_clients():
-    """Four processes that have imported litellm, which takes them seconds."""
-    clients = [Client() for _ in range(4)]
-    yield clients
-    for client in clients:
-        client.close()
+    """Four processes of litellm's hosted client."""
+    with hosting.litellm_clients(4) as clients:
+        yield clients
 
 
 @pytest.fixture

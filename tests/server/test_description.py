@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -30,11 +31,13 @@ schema = schemathesis.openapi.from_dict(describe())
 
 
 @pytest.fixture
-def filled(guarded):
-    """A server with a project, and the token for it."""
+def ask_filled(guarded):
+    """What a session that has the token for a server's project asks it by."""
     headers = {"Authorization": f"Bearer {guarded.new_token('p')}"}
     fill(guarded.open("p", headers=headers))
-    return guarded, headers
+    with requests.Session() as session:
+        session.trust_env = False  # proxies and passwords would be looked for at each request
+        yield {"base_url": guarded.address, "headers": headers, "session": session}
 
 
 @schema.include(operation_id=[*CALLS]).parametrize()
@@ -45,9 +48,8 @@ def filled(guarded):
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-def test_whatever_is_sent_is_answered_as_described(case, filled):
-    server, headers = filled
-    case.call_and_validate(base_url=server.address, headers=headers, checks=CHECKS)
+def test_whatever_is_sent_is_answered_as_described(case, ask_filled):
+    case.call_and_validate(**ask_filled, checks=CHECKS)
 
 
 @pytest.mark.parametrize("name", CALLS)

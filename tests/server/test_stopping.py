@@ -10,7 +10,7 @@ from contextlib import closing
 from budgetctl import BudgetManager
 from budgetctl.ledger.store import ChargeRequest
 from budgetctl.money import Picodollars
-from budgetctl.stores import SqliteStore
+from budgetctl.stores import SqliteStore, open_store
 from support.outages import free_port, start_server, survive
 from support.requests import ask, change
 from support.waiting import eventually
@@ -28,7 +28,8 @@ def test_a_signal_ends_the_server_when_what_it_has_begun_is_answered(home):
         acknowledged = []
 
         def charge() -> None:
-            with closing(BudgetManager("p", store=f"http://127.0.0.1:{port}")) as own:
+            # Asks a server that has ended for two seconds, not for ten.
+            with closing(BudgetManager("p", store=open_store(f"http://127.0.0.1:{port}", "p", wait_s=2))) as own:
                 for _ in range(20):
                     acknowledged.append(own.charge("alice", "0.01").entry.number)
 

@@ -9,8 +9,16 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.stores import SqliteStore
+from support.crowd import Crowd
 from support.postgres import new_project, server_url
 from support.soundness import assert_sound
+
+
+@pytest.fixture(scope="session")
+def crowd():
+    """64 processes that do something at the same moment."""
+    with Crowd(64) as crowd:
+        yield crowd
 
 
 @pytest.fixture(params=["sqlite", "postgres", "http", "http-postgres"])

@@ -20,7 +20,10 @@ CENT = parse_amount("0.01")
 CHANGE = BudgetChange(amount=parse_amount("10"))
 
 # What runs in threads beside a fork here, newer Pythons warn of: the locks of others are the caller's risk.
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.usefixtures("alone"),
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+]
 
 
 @pytest.fixture

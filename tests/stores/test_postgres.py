@@ -277,7 +277,7 @@ def test_a_name_that_another_takes_while_a_list_is_under_way_is_refused_in_that_
     assert_sound(store)
 
 
-def test_no_connection_crosses_a_fork(store):
+def test_no_connection_crosses_a_fork(store, alone):
     store.charge(ChargeRequest("alice", CENT))
     child = os.fork()
     if child == 0:

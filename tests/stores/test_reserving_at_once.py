@@ -10,17 +10,11 @@ import pytest
 
 from budgetctl import BudgetManager
 from budgetctl.money import parse_amount
-from support.crowd import CASES, Crowd, one_user
+from support.crowd import CASES, one_user
 from support.soundness import assert_sound
 
 PROCESSES = 64
 RUNS = range(int(os.environ.get("BUDGETCTL_TEST_RUNS", "4")))
-
-
-@pytest.fixture(scope="module")
-def crowd():
-    with Crowd(PROCESSES) as crowd:
-        yield crowd
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.ledger.windows import closed_window, is_due, rolled
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.stores import SqliteStore
+from support.postgres import analyze
 from support.soundness import assert_sound
 
 CENT = parse_amount("0.01")
@@ -72,9 +73,13 @@ def store(make_database):
     return make_database()
 
 
-def fill(store, users):
-    change = BudgetChange(amount=TEN, duration="daily", spent=CENT)
-    store.create_budgets([(f"user-{number:05}", change) for number in range(users)])
+def fill(store, count):
+    """So many users, each of whom has spent a cent."""
+    users = [f"user-{number:05}" for number in range(count)]
+    store.create_budgets([(user, BudgetChange(amount=TEN, duration="daily")) for user in users])
+    store.apply([ChargeRequest(user, CENT) for user in users])
+    if not isinstance(store, SqliteStore):
+        analyze()
 
 
 def test_more_than_a_batch_is_rolled_and_none_twice(store, clock):
@@ -125,4 +130,4 @@ def test_a_deleted_budget_is_not_rolled(store, clock):
     clock.advance(days=2)
     store.delete_budget("user-00000")
     assert store.reset_due() == 1
-    assert [entry.kind for entry in store.history("user-00000")] == ["adjustment"]
+    assert [entry.kind for entry in store.history("user-00000")] == ["spend"]

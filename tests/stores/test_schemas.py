@@ -1,4 +1,4 @@
-"""Both databases have the same tables."""
+"""Both databases have the same tables, and a new store those to which the steps lead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import psycopg
 from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore, open_store
+from budgetctl.stores.sqlite.schema import MIGRATIONS, WHOLE, whole_schema
 from support.postgres import new_database
+from support.schemas import schema_of
 
 CENT = parse_amount("0.01")
 
@@ -46,3 +48,12 @@ def test_both_databases_have_the_same_columns(home):
         for table, column, kind, needed in in_postgresql
         if table not in POSTGRESQL_ALONE
     ) == sorted((table, column, kind, bool(needed)) for table, column, kind, needed in in_sqlite)
+
+
+def test_a_new_store_has_the_tables_to_which_the_steps_lead():
+    with closing(sqlite3.connect(":memory:")) as stepped, closing(sqlite3.connect(":memory:")) as new:
+        for _, script in MIGRATIONS[:WHOLE]:
+            stepped.executescript(script)
+        new.executescript(whole_schema())
+        assert schema_of(new) == schema_of(stepped)
+    assert len(MIGRATIONS) == WHOLE

@@ -34,6 +34,7 @@ from budgetctl.stores import SqliteStore
 from budgetctl.stores.postgres.store import PostgresStore
 from budgetctl.stores.sqlite.schema import VERSION
 from support.postgres import new_database
+from support.schemas import schema_of
 from support.soundness import assert_sound
 
 DATA = Path(__file__).parent / "data"
@@ -192,7 +193,7 @@ def test_the_file_ends_at_the_schema_of_a_new_one(file, home, now):
     def schema(path):
         with closing(sqlite3.connect(path)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()
-            return version, connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+            return version, schema_of(connection)
 
     assert schema(file) == schema(home / "new.db")
     assert schema(file)[0] == (VERSION,)

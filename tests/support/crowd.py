@@ -1,77 +1,74 @@
-"""Processes that reserve from one store at the same moment: started once, let go together for each run."""
+"""Processes that reserve or charge in one store at the same moment: started once, let go together for each run.
+
+    python -m support.crowd FD…
+
+is all of them: see `support.forks`.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
-import subprocess
-import sys
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
+from typing import Any
 
-MEMBER = """
-import fcntl, json, sys
 from budgetctl import BudgetManager
 from budgetctl.errors import OverBudgetError
-
-for line in sys.stdin:
-    path, gate, user, amount, hold_id = json.loads(line)
-    manager = BudgetManager("p", store=path)
-    manager.budget(user)
-    with open(gate) as file:
-        print("ready", flush=True)
-        fcntl.flock(file, fcntl.LOCK_SH)
-    try:
-        print(manager.reserve(user, amount, hold_id=hold_id).state, flush=True)
-    except OverBudgetError:
-        print("denied", flush=True)
-    manager.close()
-"""
+from budgetctl.stores import SqliteStore  # noqa: F401 - before the processes fork
+from support.forks import Forks, Lines, fork_each
 
 
 class Crowd:
     """Processes that have imported all modules, and wait for a run."""
 
     def __init__(self, size: int) -> None:
-        with ExitStack() as started:
-            self._members = [
-                started.enter_context(
-                    subprocess.Popen(
-                        [sys.executable, "-c", MEMBER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-                    )
-                )
-                for _ in range(size)
-            ]
-            self._running = started.pop_all()
+        self._forks = Forks("crowd", size)
 
     def __enter__(self) -> Crowd:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for member in self._members:
-            if error is not None:
-                member.kill()
-            else:
-                member.stdin.close()
-        self._running.close()
+    def __exit__(self, *_: object) -> None:
+        self._forks.close()
 
     def reserve(self, path: Path, asked: list[tuple[str, str, str | None]]) -> list[str]:
-        """The results of all members, each of which reserves an amount for a user under an id.
+        """Have each member reserve an amount for a user under an id: `open` or `denied`, as it came out."""
+        return self._act(
+            path, [("reserve", [user, amount], {"hold_id": hold_id}, 1) for user, amount, hold_id in asked]
+        )
 
-        All have opened the store, and wait for a lock that is released once the last one is there.
-        """
+    def charge(self, path: Path, user: str, amount: str, times: int) -> list[str]:
+        """Have each member charge an amount so often: `charged` when it has."""
+        return self._act(path, [("charge", [user, amount], {"model": "m"}, times)] * len(self._forks.members))
+
+    def _act(self, path: Path, asked: list[tuple[str, list[str], dict[str, Any], int]]) -> list[str]:
+        """All have opened the store, and stand behind a lock that is let go once the last one is there."""
         gate = path.with_name("gate")
         with gate.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            for member, (user, amount, hold_id) in zip(self._members, asked, strict=True):
-                member.stdin.write(json.dumps([str(path), str(gate), user, amount, hold_id]) + "\n")
-                member.stdin.flush()
-            for member in self._members:
-                assert member.stdout.readline() == "ready\n"
-        return [member.stdout.readline().strip() for member in self._members]
+            for member, what in zip(self._forks.members, asked, strict=True):
+                member.write(json.dumps([str(path), str(gate), *what]))
+            for member in self._forks.members:
+                assert member.read() == "ready"
+        return [member.read() for member in self._forks.members]
+
+
+def _be_member(lines: Lines) -> None:
+    """Do what the lines say, until there are no more."""
+    for line in lines:
+        path, gate, method, arguments, more, times = json.loads(line)
+        manager = BudgetManager("p", store=path)
+        manager.budget(arguments[0])
+        with Path(gate).open() as file:
+            lines.write("ready")
+            fcntl.flock(file, fcntl.LOCK_SH)
+        try:
+            for _ in range(times):
+                done = getattr(manager, method)(*arguments, **more)
+            said = done.state if method == "reserve" else "charged"
+        except OverBudgetError:
+            said = "denied"
+        lines.write(said)
+        manager.close()
 
 
 USERS = [f"user-{number}" for number in range(8)]
@@ -108,3 +105,7 @@ CASES = {
     "users with limits of their own, which bind first": (USERS, a_team_with_daily_limits, 16),
     "a cap above a team above users": (USERS, a_department_with_a_cap, 20),
 }
+
+
+if __name__ == "__main__":
+    fork_each(_be_member)

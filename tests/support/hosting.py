@@ -1,24 +1,23 @@
 """litellm's own hosted clients, in processes of their own.
 
-    python -m support.hosting
+    python -m support.hosting FD…
 
-is one of these: it reads orders as lines of JSON, and answers each when all its saves have been sent.
+is all of them: see `support.forks`. Each reads what to do as lines of JSON, and answers once all its saves are sent.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager
 from functools import partial
 
 from budgetctl.ledger.store import BudgetChange
 from budgetctl.money import parse_amount
 from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
-from support.programs import start_program
+from support.forks import Forks, fork_each
 from support.serving import Running
 from support.soundness import assert_sound
 
@@ -31,8 +30,8 @@ MODELS = (("gpt-4o-2024-08-06", 2_500_000, 10_000_000), ("gpt-4o-mini-2024-07-18
 class Client:
     """A process with litellm's `BudgetManager`. Calling a method here returns the result of calling it there."""
 
-    def __init__(self):
-        self._process = start_program("hosting", LITELLM_LOCAL_MODEL_COST_MAP="True")
+    def __init__(self, lines):
+        self._lines = lines
 
     def open(self, url, token):
         """Make a manager there, which loads the budgets."""
@@ -40,23 +39,24 @@ class Client:
         return self
 
     def send(self, name, *arguments, **more):
-        """Tell it to call a method, without waiting for the result."""
-        self._process.stdin.write(json.dumps([name, arguments, more]) + "\n")
-        self._process.stdin.flush()
+        """Tell it to call a method, without waiting for the answer."""
+        self._lines.write(json.dumps([name, arguments, more]))
 
     def answer(self):
-        """The result of the method."""
-        return json.loads(self._process.stdout.readline())
+        """What the method returned."""
+        return json.loads(self._lines.read())
 
     def __call__(self, name, *arguments, **more):
         self.send(name, *arguments, **more)
         return self.answer()
 
-    def close(self):
-        """End the process."""
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
-        self._process.stdout.close()
+
+@contextmanager
+def litellm_clients(count):
+    """So many of them, which import litellm together."""
+    forks = Forks("hosting", count, LITELLM_LOCAL_MODEL_COST_MAP="True")
+    with closing(forks):
+        yield [Client(lines) for lines in forks.members]
 
 
 def assert_answered(server):
@@ -113,12 +113,12 @@ def run_bursts(clients, path, count, *, is_empty):
     return sum(entry.amount for entry in entries) - spent, sum(entry.kind == "reset" for entry in entries)
 
 
-def main():
-    """Carry out the orders on standard input."""
+def _be_client(lines):
+    """Do what the lines say, until there are no more."""
     import litellm
 
     manager = None
-    for line in sys.stdin:
+    for line in lines:
         name, arguments, more = json.loads(line)
         if name == "open":
             url, token = arguments
@@ -134,8 +134,7 @@ def main():
         for thread in threading.enumerate():
             if thread.name.endswith("(save_data)"):
                 thread.join()
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        lines.write(text)
 
 
 def _burst(manager, users, count, seed=1):
@@ -153,5 +152,6 @@ def _burst(manager, users, count, seed=1):
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        main()
+    import litellm  # noqa: F401 - before the processes fork: it takes seconds
+
+    fork_each(_be_client)

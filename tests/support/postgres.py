@@ -76,6 +76,14 @@ def new_project() -> str:
     return f"p-{token_hex(6)}"
 
 
+def analyze() -> None:
+    """Have the server count its rows, as `autovacuum` does a minute after many were written: it plans by that."""
+    import psycopg
+
+    with psycopg.connect(server_url(), autocommit=True) as connection:
+        connection.execute("ANALYZE")
+
+
 @contextmanager
 def new_database():
     """The URL of an empty database."""

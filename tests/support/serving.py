@@ -44,10 +44,18 @@ class Running:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop the server, and wait for its end."""
+        """Stop it, and wait until it has."""
+        self.tell_to_end()
+        self.wait_for_end()
+
+    def tell_to_end(self) -> None:
+        """Have it stop, which takes a quarter of a second: uvicorn looks ten times a second whether it shall."""
         for store in self._opened:
             store.close()
         self.server.should_exit = True
+
+    def wait_for_end(self) -> None:
+        """Wait until it has stopped."""
         self._thread.join(timeout=60)
         assert not self._thread.is_alive()
 

@@ -23,7 +23,7 @@ from budgetctl.stores.location import network_filesystem
 from budgetctl.stores.sql.transaction import Row
 from budgetctl.stores.sqlite.log import beside, check_log
 from budgetctl.stores.sqlite.opening import BACKUP_ID, is_backup, open_file
-from budgetctl.stores.sqlite.schema import MIGRATIONS, VERSION
+from budgetctl.stores.sqlite.schema import MIGRATIONS, VERSION, WHOLE, whole_schema
 
 APPLICATION_ID = 0x62646774
 """The application id in the header of a budgetctl store ("bdgt")."""
@@ -176,17 +176,17 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _migrate_step(connection: sqlite3.Connection) -> bool:
-    """Take the next step, if there is one."""
+    """Make the tables of a new store, or take the next step, if there is one."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found >= VERSION:
             return False
-        _, script = MIGRATIONS[found]
+        script, reached = (MIGRATIONS[found][1], found + 1) if found else (whole_schema(), WHOLE)
         for statement in _statements(script):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {found + 1}")
+        connection.execute(f"PRAGMA user_version = {reached}")
         connection.execute("COMMIT")
         return True
     finally:

@@ -1,4 +1,4 @@
-"""The schema of a SQLite store, as numbered steps that are never edited once released.
+"""The schema of a SQLite store: its tables, and the numbered steps to them, which are never edited once released.
 
 Rules for all tables: each has `project`, which leads every key where one database serves many projects; the project is
 checked where it enters, not again in each row of an account or limit. Columns that are joined are integers. Amounts are
@@ -6,6 +6,8 @@ picodollars. Instants are microseconds since 1970, UTC.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
@@ -267,3 +269,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
 
 VERSION = len(MIGRATIONS)
 """The schema version that this budgetctl writes. A store with a higher one is refused."""
+
+WHOLE = 10
+"""After how many steps the tables are those of `whole_schema`."""
+
+
+def whole_schema() -> str:
+    """The tables of a new store, made at once: each step costs a write to the disk, and each renaming much parsing."""
+    return Path(__file__).with_name("schema.sql").read_text("utf-8")
