@@ -46,15 +46,17 @@ class FileLock:
                 acquired = fcntl is None or self._acquire_file(deadline)
             return acquired
         finally:
-            # Asked of the lock itself: an interrupt may come when it is acquired and nothing else knows it yet.
-            if not acquired and self._threads._is_owned():  # type: ignore[attr-defined]
-                self._release_file()
-                self._threads.release()
+            if not acquired:
+                self.release()
 
     def release(self) -> None:
-        """Let the next writer in."""
-        self._release_file()
-        self._threads.release()
+        """Let the next writer in. Does nothing where this thread does not hold the lock.
+
+        The lock itself knows that: an interrupt may come when it is acquired, and nothing else knows it yet.
+        """
+        if self._threads._is_owned():  # type: ignore[attr-defined]
+            self._release_file()
+            self._threads.release()
 
     def has_name(self) -> bool:
         """Whether the locked file still has its name. Another file may have been put in its place since."""

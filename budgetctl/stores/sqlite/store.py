@@ -239,12 +239,15 @@ class SqliteStore(SqlStore):
         elif self._file is None and find_file(self.path) is None:
             yield
             return
-        if not self._line.acquire(self.wait_s):
-            raise self._busy()
         try:
+            if not self._line.acquire(self.wait_s):
+                raise self._busy()
             yield
         finally:
-            self._line.release()
+            try:
+                self._line.release()
+            finally:
+                self._line.release()  # once more, for an interrupt in the midst of the first time
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
