@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager, Picodollars
+from support.pages import ROOT, blocks
 from support.waiting import eventually
 
 for _module in ("fastapi", "uvicorn", "apscheduler", "orjson"):
@@ -27,13 +28,13 @@ COST = Picodollars(225_000_000)
 """10 tokens in and 20 out, which litellm says of every mock response, at the price of gpt-4o."""
 STREAM = Picodollars(30_000_000)
 """The prompt's 8 tokens, and one of the answer."""
-CONFIGURATION = """
-model_list:
-  - model_name: cheap
-    litellm_params: {model: openai/gpt-4o, api_key: x, mock_response: hello}
-litellm_settings:
-  callbacks: budgetctl.integrations.litellm.proxy_logger
-"""
+CONFIGURATION = "\n".join(
+    line.replace("os.environ/OPENAI_API_KEY", "x, mock_response: hello")
+    for _, _, lines in blocks(ROOT / "README.md", "yaml")
+    for line in lines
+)
+"""That of the README, but for the provider."""
+
 START_S = 120
 
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 _FENCE = re.compile(r"^ *```(\w*)$")
 _MARK = "budgetctl-docs-mark"
+_END = re.compile(rf"{_MARK} (\d+)\n\Z".encode())
 _WAIT_S = 120
 
 _MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
@@ -99,6 +100,8 @@ class Shell:
     def __init__(self, home: Path, environment: Mapping[str, str], places: Mapping[str, str]) -> None:
         self.home = home
         self._places = places
+        self.code = 0
+        """The exit code of the last command."""
         self._servers = 0
         self._process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
@@ -125,21 +128,22 @@ class Shell:
 
     def _run(self, text: str) -> str:
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{{ {text}\n}} </dev/null 2>&1; echo {_MARK}\n".encode())
+        self._process.stdin.write(f"{{ {text}\n}} </dev/null 2>&1; echo {_MARK} $?\n".encode())
         self._process.stdin.flush()
         printed = b""
         assert self._process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             until = time.monotonic() + _WAIT_S
-            while not printed.endswith(f"{_MARK}\n".encode()):
+            while not (ended := _END.search(printed)):
                 if not selector.select(max(0, until - time.monotonic())):
                     raise TimeoutError(f"{text} has not ended; it has printed {printed.decode()}")
                 chunk = os.read(self._process.stdout.fileno(), 65_536)
                 if not chunk:
                     raise EOFError(f"{text} has ended the shell; it has printed {printed.decode()}")
                 printed += chunk
-        return printed.decode().removesuffix(f"{_MARK}\n")
+        self.code = int(ended[1])
+        return printed[: ended.start()].decode()
 
     def _serve(self, text: str, lines: int) -> str:
         self._servers += 1

@@ -22,7 +22,7 @@ def refund(
     """Take back what an entry cost, or an amount of what was spent in this window.
 
     $ budgetctl refund alice 12
-    $ budgetctl refund alice 12 0.05 --note "by invoice"
+    $ budgetctl refund alice 11 0.05 --note "by invoice"
     $ budgetctl refund alice --cost 0.05
 
     History stays as it is: a refund is an entry of its own, and counts where the refunded one does. Of a window that

@@ -21,7 +21,7 @@ def restore(
 ) -> None:
     """Put a backup in the place of what is there, which is set aside in a file beside it.
 
-    $ budgetctl restore /backup/default.db
+    $ budgetctl restore /backup/default.db --yes
     $ budgetctl restore /backup/team.db --project team --yes
 
     The backup is checked first, and stays as it is. Programs that use the budgets meanwhile see the restored ones from

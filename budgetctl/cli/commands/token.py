@@ -78,7 +78,7 @@ def list_tokens(session: Session) -> None:
 def revoke(session: Session, which: Which) -> None:
     """Make a token useless, at once.
 
-    $ budgetctl token revoke ci
+    $ budgetctl token revoke ci --project team-a
     $ budgetctl token revoke 3f9c21ab07
 
     A name is looked for in the project, an id and its first digits (four or more) in all of them.
