@@ -210,7 +210,7 @@ def _release(guard: _Guard) -> bool:
 
 
 def _charge_report(session: Session, guard: _Guard, report: Path) -> tuple[Charge, Price] | None:
-    """Charge what the command has reported; when it has reported nothing, let go of what was set aside."""
+    """Charge the report of the command; where it has written none, release the hold."""
     from budgetctl.cli.costs import CostOptions, price_of
     from budgetctl.cli.reading import read_report
 

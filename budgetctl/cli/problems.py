@@ -66,7 +66,7 @@ def note(message: str) -> None:
 
 
 def tell(line: str) -> None:
-    """A result for a person, where stdout is somebody else's."""
+    """Print a result for a person on stderr, where stdout is another program's."""
     _print(printable(line))
 
 

@@ -67,7 +67,7 @@ class Telling:
             manager.tell(crossing)
 
     def _hand_over(self, command: list[str], manager: BudgetManager, crossing: Crossing, document: Document) -> bool:
-        """Hand a crossing over, and note it as told; one that fails is for the next time."""
+        """Hand a crossing over to the command, and note it as told; a failed one is left for the next run."""
         reason = _handed_over(command, document)
         if reason is None:
             manager.tell(crossing)

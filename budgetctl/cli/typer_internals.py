@@ -74,7 +74,7 @@ def completion_script(shell: str, *, program: str, variable: str) -> str:
 
 
 def install_completion(shell: str, *, program: str, variable: str) -> Path:
-    """Install that script in the user's home, and return where. Raises `OSError` and `subprocess.SubprocessError`."""
+    """Install that script in the user's home; returns its path. Raises `OSError` and `subprocess.SubprocessError`."""
     script = completion_script(shell, program=program, variable=variable)
     if shell == "fish":  # whose XDG_CONFIG_HOME Typer does not ask for
         path = (

@@ -39,11 +39,11 @@ class Client:
         return self
 
     def send(self, name, *arguments, **more):
-        """Tell it to call a method, without waiting for the answer."""
+        """Tell it to call a method, without waiting for the result."""
         self._lines.write(json.dumps([name, arguments, more]))
 
     def answer(self):
-        """What the method returned."""
+        """The result of the method."""
         return json.loads(self._lines.read())
 
     def __call__(self, name, *arguments, **more):

@@ -44,7 +44,7 @@ class Running:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it, and wait until it has."""
+        """Stop the server, and wait for its end."""
         self.tell_to_end()
         self.wait_for_end()
 

@@ -15,12 +15,12 @@ def usd(field: str, heading: str | None = None) -> Column:
 
 
 def text(field: str, heading: str | None = None, *, dropped: int = 0) -> Column:
-    """A word of budgetctl's own, which is never cut."""
+    """A column of a word of budgetctl, which is never cut."""
     return Column(heading or field.upper(), lambda document: _shown(document[field]), dropped=dropped)
 
 
 def name(field: str, heading: str | None = None, *, dropped: int = 0) -> Column:
-    """A name that somebody has given."""
+    """A column of a name, which may be cut."""
     return Column(heading or field.upper(), lambda document: _shown(document[field]), is_name=True, dropped=dropped)
 
 
@@ -45,7 +45,7 @@ def entry() -> Column:
 
 
 def note() -> Column:
-    """A note, empty where there is none."""
+    """A column of a note, empty where there is none."""
     return Column("NOTE", lambda document: document["note"] or "", is_name=True, dropped=2)
 
 

@@ -20,7 +20,7 @@ CROSSING_FIELDS = (
 
 
 def crossing_document(project: str, crossing: Crossing) -> dict[str, Any]:
-    """That a threshold of a limit is crossed; `user` is null for the project's."""
+    """The document of a threshold of a limit that is crossed; `user` is null for the project's."""
     limit = crossing.standing.limit
     return {
         "project": project,

@@ -43,7 +43,7 @@ HOLD_COLUMNS = (
 
 
 def set_aside(hold: Hold) -> str:
-    """What `reserve` set aside, and until when."""
+    """The sentence for money that was set aside, with the end of that."""
     return f"{hold.user}: {format_usd(hold.amount)} set aside until {moment(hold.expires_us, 'UTC')}"
 
 

@@ -13,7 +13,7 @@ RESET_FIELDS = "user spent window_start window_end reset_at timezone".split()
 
 
 def reset_document(reset: Reset) -> dict[str, Any]:
-    """A reset, and what the closed window had spent; `user` is null for the project's."""
+    """The document of a reset, with the window that it closed; `user` is null for the project's."""
     return {
         "user": reset.user or None,
         **closed_document(reset.closed),

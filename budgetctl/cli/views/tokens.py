@@ -16,7 +16,7 @@ TOKEN_FIELDS = "id name project read_only status created_at expires_at last_used
 
 
 def token_document(token: Token, now_us: int) -> dict[str, Any]:
-    """A token of the server; never what it is made of."""
+    """The document of a token of a server, without its digest."""
     return {
         "id": token.token_id,
         "name": token.name,

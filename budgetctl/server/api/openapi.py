@@ -159,7 +159,7 @@ def _post(summary: str, properties: dict[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def page() -> bytes:
-    """The same for a person, without anything to fetch from elsewhere."""
+    """The description as a page of HTML, which fetches nothing from elsewhere."""
     parts = [
         f"<p>{html.escape(_INTRODUCTION)}</p>",
         '<p>For programs: <a href="openapi.json">openapi.json</a></p>',

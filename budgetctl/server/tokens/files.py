@@ -30,7 +30,7 @@ class FileTokens:
         self._known: tuple[_State | None, dict[str, Token]] = (None, {})
 
     def tokens(self) -> list[Token]:
-        """All of them."""
+        """All tokens."""
         uses = self._uses()
         return [token._replace(used_us=uses.get(token.token_id)) for token in self._loaded().values()]
 
