@@ -81,8 +81,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Look for it again, but not among what was collected and imported, which stays."""
-    gc.freeze()
+    """Look for it again."""
     gc.enable()
 
 
