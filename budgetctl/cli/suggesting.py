@@ -54,7 +54,8 @@ def _suggest_project(error: NotFoundError, session: Session) -> None:
     names = []
     for store in islice(project_stores(session.location, wait_s=session.wait_s), _MOST):
         with closing(store):
-            names.append(store.project)
+            if store.project != session.project:  # which is there, and empty
+                names.append(store.project)
     if isinstance(error, UnknownUserError) and session.project != DEFAULT_PROJECT:
         error.message += f"; there is no project {session.project!r}"
     alike = _alike(session.project, names)

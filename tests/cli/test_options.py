@@ -227,3 +227,7 @@ class TestSuggestions:
 
     def test_a_name_like_no_other_has_none(self, cli: Cli) -> None:
         assert "did you mean" not in cli("show", "zebediah").stderr
+
+    def test_are_not_the_project_itself(self, cli: Cli) -> None:
+        cli("-p", "new", "create", "bob", "5", "--parent", "red")
+        assert "did you mean" not in cli("-p", "new", "show", "red").stderr

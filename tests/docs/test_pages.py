@@ -61,3 +61,15 @@ def test_jobs_find_the_program_though_they_have_no_path_of_a_users(page: Path) -
     for _, _, lines in blocks(page, "ini"):
         started = [line.partition("=")[2] for line in lines if line.startswith("ExecStart=")]
         assert [path for path in started if not path.startswith(("/", "%h/"))] == []
+
+
+def test_the_script_of_the_readme_is_an_example_that_guards_a_call(new_shell: Callable[[], Shell]) -> None:
+    script = "\n".join(next(lines for _, _, lines in blocks(README, "bash")))
+    assert f"{script}\n" == (ROOT / "examples" / "guard.sh").read_text()
+    shell = new_shell()
+    printed = shell.type(Command("", 0, "examples/guard.sh", []))
+    assert (shell.code, printed.split(" · ")[0]) == (0, "alice +$0.0039 gpt-4o (1,204 in, 87 out)")
+    assert shell.type(Command("", 0, "budgetctl set alice 0.01 --quiet; examples/guard.sh", [])).startswith(
+        "error: alice: $0.05 is"
+    )
+    assert shell.code == 3
