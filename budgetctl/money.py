@@ -22,11 +22,13 @@ _MAX_USD = 10**15
 """No single amount of money may reach this, whatever the store: it bounds the arithmetic of parsing."""
 
 _NEGATIVE = "is negative: an amount of money must be 0 or more"
-_WRITTEN = re.compile(r"([+-]?)(?:\$\s*|usd\s+)?([+-]?[\d.,_]+)(?:\s*(?:\$|usd))?", re.ASCII | re.IGNORECASE)
-"""An amount as people write it: its sign, and its digits, before or behind which the currency may stand."""
-_GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+\.\d*|\d{1,3}(?:,\d{3}){2,}|\d+(?:_\d+)+(?:\.\d*)?", re.ASCII)
-"""Digits in groups. One comma alone is none of them: `1,000` is a thousand to some, and one to others."""
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+
+# As text: few amounts are written so, and to compile them would cost every start.
+_WRITTEN = r"([+-]?)(?:\$\s*|usd\s+)?([+-]?[\d.,_]+)(?:\s*(?:\$|usd))?"
+"""An amount as people write it: its sign, and its digits, before or behind which the currency may stand."""
+_GROUPED = r"\d{1,3}(?:,\d{3})+\.\d*|\d{1,3}(?:,\d{3}){2,}|\d+(?:_\d+)+(?:\.\d*)?"
+"""Digits in groups. One comma alone is none of them: `1,000` is a thousand to some, and one to others."""
 
 
 class Picodollars(int):
@@ -126,9 +128,9 @@ def _digits(value: str) -> str:
     text = value.strip()
     if _NUMBER.fullmatch(text):
         return text
-    written = _WRITTEN.fullmatch(text)
+    written = re.fullmatch(_WRITTEN, text, re.ASCII | re.IGNORECASE)
     sign, number = written.groups() if written else ("", "")
-    if _GROUPED.fullmatch(number):
+    if re.fullmatch(_GROUPED, number, re.ASCII):
         number = number.replace(",", "").replace("_", "")
     if not _NUMBER.fullmatch(sign + number):
         whole, comma, rest = number.partition(",")

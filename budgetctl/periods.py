@@ -62,6 +62,8 @@ _WORDS: dict[str, Unit] = {
 }
 """What people call the units that are not written so here."""
 
+DURATION_NAMES = (*_NAMED, "none")
+
 _NAME_OF = {duration: name for name, duration in _NAMED.items()}
 _COUNTED = re.compile(rf"(\d{{1,9}})({'|'.join(get_args(Unit))})", re.ASCII)
 
@@ -119,7 +121,7 @@ def _meant(name: str) -> str | None:
         return f"{count}{unit}" if count not in ("", "1") else one
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(name, [*_NAMED, "none"], n=1, cutoff=0.7)), None)
+    return next(iter(get_close_matches(name, DURATION_NAMES, n=1, cutoff=0.7)), None)
 
 
 def parse_ttl(value: str | float) -> int:
@@ -393,7 +395,16 @@ def rfc3339(us: int) -> str:
 
 def local_minute(us: int, zone: str) -> str:
     """The instant on a zone's clock, with the zone: `2026-12-22 06:41 CET`."""
-    local = to_datetime(us).astimezone(load_zone(zone))
+    return minute_of(local_time(us, zone))
+
+
+def local_time(us: int, zone: str) -> datetime:
+    """The instant on a zone's clock."""
+    return to_datetime(us).astimezone(load_zone(zone))
+
+
+def minute_of(local: datetime) -> str:
+    """A time on a clock to the minute, with the zone."""
     return f"{local:%Y-%m-%d %H:%M} {zone_name(local)}"
 
 

@@ -101,7 +101,7 @@ ALIASES = {
 }
 """Names that people try first, of commands and (without the dashes) of options. They work, and no help shows them."""
 
-_NEGATIVE = re.compile(r"-[\d.$].*")
+_NEGATIVE = r"-[\d.$].*"
 """What looks like an option and is an amount."""
 
 _OF_EVERY_COMMAND = "Options of every command, such as --project and --json: budgetctl --help"
@@ -160,7 +160,7 @@ class Command(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
-            negative = next((word for word in words if _NEGATIVE.fullmatch(word)), None)
+            negative = next((word for word in words if re.fullmatch(_NEGATIVE, word)), None)
             if negative is not None and isinstance(error, NoSuchOption):
                 _refuse_negative(ctx, negative)
             typed = {word.partition("=")[0].removeprefix("--") for word in words if word.startswith("--")}

@@ -1,74 +1,73 @@
-"""Completions for a shell beside commands and options: names of users."""
+"""Completions for a shell beside commands and options: users, tokens, projects, models, durations and holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice, takewhile
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from budgetctl.errors import BudgetctlError
 
-_MOST = 100
+if TYPE_CHECKING:
+    from budgetctl.cli.session import Session
 
-DURATIONS = ("hourly", "daily", "weekly", "monthly", "quarterly", "yearly", "none")
+T = TypeVar("T")
+
+_MOST = 100
 
 
 def token_names(context: typer.Context, incomplete: str) -> Iterator[str]:
     """The names of the project's tokens that can be used, and begin so; the ids of those without a name."""
-    import time
 
-    from budgetctl.cli.session import open_session
-    from budgetctl.server.tokens import open_tokens
+    def names(session: Session) -> Iterator[str]:
+        import time
 
-    above = context.parent.parent if context.parent else None
-    before = above.params if above else {}
-    with suppress(BudgetctlError), open_session(before, context.params) as session:
+        from budgetctl.server.tokens import open_tokens
+
+        now_us = time.time_ns() // 1000
         kept = open_tokens(session.location).tokens()
-        usable = (each for each in kept if each.project == session.project and each.is_valid(time.time_ns() // 1000))
-        yield from (name for each in usable if (name := each.name or each.token_id).startswith(incomplete))
+        usable = (each for each in kept if each.project == session.project and each.is_valid(now_us))
+        return (name for each in usable if (name := each.name or each.token_id).startswith(incomplete))
+
+    return _found(context, names)
 
 
 def users(context: typer.Context, incomplete: str) -> Iterator[str]:
     """The users of the project whose names begin with the text; none where the project cannot be read."""
-    from budgetctl.cli.cells import printable
-    from budgetctl.cli.session import open_session
 
-    before = context.parent.params if context.parent else {}
-    with suppress(BudgetctlError), open_session(before, context.params) as session:
+    def names(session: Session) -> Iterator[str]:
+        from budgetctl.cli.cells import printable
+
         with suppress(BudgetctlError):
             yield session.store.budget(incomplete).user
         # In the order of names, those that begin with a text come right behind the text itself.
-        names = (budget.user for budget in session.store.budgets(after=incomplete))
-        found = islice(takewhile(lambda name: name.startswith(incomplete), names), _MOST)
+        behind = (budget.user for budget in session.store.budgets(after=incomplete))
+        found = islice(takewhile(lambda name: name.startswith(incomplete), behind), _MOST)
         yield from (name for name in found if printable(name) == name)
+
+    return _found(context, names)
 
 
 def projects(context: typer.Context, incomplete: str) -> Iterator[str]:
     """The projects of the store whose names begin so."""
-    from contextlib import closing
 
-    from budgetctl.cli.session import open_session
-    from budgetctl.stores import project_stores
+    def names(session: Session) -> Iterator[str]:
+        return (name for name in session.project_names() if name.startswith(incomplete))
 
-    before = context.parent.params if context.parent else {}
-    own = {name: value for name, value in context.params.items() if name != "project"}
-    with suppress(BudgetctlError), open_session({**before, "project": None}, own) as session:
-        for store in project_stores(session.location, wait_s=session.wait_s):
-            with closing(store):
-                if store.project.startswith(incomplete):
-                    yield store.project
+    return _found(context, names)
 
 
 def holds(context: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
     """The open holds whose ids begin so, each with its user."""
-    from budgetctl.cli.session import open_session
 
-    before = context.parent.params if context.parent else {}
-    with suppress(BudgetctlError), open_session(before, context.params) as session:
+    def ids(session: Session) -> Iterator[tuple[str, str]]:
         found = (hold for hold in session.store.holds() if hold.hold_id.startswith(incomplete))
-        yield from ((hold.hold_id, hold.user) for hold in islice(found, _MOST))
+        return ((hold.hold_id, hold.user) for hold in islice(found, _MOST))
+
+    return _found(context, ids)
 
 
 def models(incomplete: str) -> Iterator[str]:
@@ -81,4 +80,14 @@ def models(incomplete: str) -> Iterator[str]:
 
 def durations(incomplete: str) -> Iterator[str]:
     """The durations that have a name."""
-    return (name for name in DURATIONS if name.startswith(incomplete))
+    from budgetctl.periods import DURATION_NAMES
+
+    return (name for name in DURATION_NAMES if name.startswith(incomplete))
+
+
+def _found(context: typer.Context, find: Callable[[Session], Iterator[T]]) -> Iterator[T]:
+    """The finds in the session of a command line; none where its store cannot be read."""
+    from budgetctl.cli.session import open_session
+
+    with suppress(BudgetctlError), open_session(context.find_root().params, context.params) as session:
+        yield from find(session)

@@ -33,10 +33,12 @@ def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *
     with paged() if is_paged else nullcontext(sys.stdout) as stream:
         console = open_console(stream, color=color)
         for number, page in enumerate(pages):
-            if number == 0:
-                columns = _needed(columns, page, available)
             rows = [[Text(printable(column.text(document)), _style(column, document)) for column in columns]
                     for document in page]  # fmt: skip
+            if number == 0:
+                kept = _kept(columns, rows, available)
+                columns = [columns[place] for place in kept]
+                rows = [[row[place] for place in kept] for row in rows]
             widths = _fitted(columns, rows, available)
             if number == 0:
                 rows.insert(0, [Text(column.heading, "bold") for column in columns])
@@ -58,37 +60,41 @@ def bar(console: Console, part: int, whole: int, width: int, style: str) -> Text
     return Text.assemble((full * filled, style), (empty * (width - filled), "bright_black"))
 
 
-def _needed(columns: Sequence[Column], page: Sequence[Document], available: int) -> Sequence[Column]:
-    """The columns that find room, with names cut to a width that can still be read."""
-    widths = {
-        column: max(
-            cell_len(column.heading),
-            *(
-                min(cell_len(printable(column.text(each))), _NAME_WIDTH if column.is_name else available)
-                for each in page
-            ),
-        )
-        for column in columns
-    }
-    for column in sorted(columns, key=lambda column: column.dropped, reverse=True):
-        if not column.dropped or sum(widths.values()) + PADDING * (len(widths) - 1) <= available:
+def _kept(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available: int) -> list[int]:
+    """The places of the columns that find room, with names cut to a width that can still be read."""
+    widths = [
+        min(width, max(_NAME_WIDTH, cell_len(column.heading))) if column.is_name else width
+        for column, width in zip(columns, _widths(columns, rows), strict=True)
+    ]
+    kept = list(range(len(columns)))
+    for place in sorted(kept, key=lambda place: columns[place].dropped, reverse=True):
+        if not columns[place].dropped or _line_width([widths[each] for each in kept]) <= available:
             break
-        del widths[column]
-    return list(widths)
+        kept.remove(place)
+    return kept
 
 
 def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available: int) -> list[int]:
     """The widths of the columns. Where they do not fit, names are cut, the widest first; numbers and times never."""
-    widths = [
-        max(cell_len(column.heading), *(row[index].cell_len for row in rows)) for index, column in enumerate(columns)
-    ]
+    widths = _widths(columns, rows)
     names = [index for index, column in enumerate(columns) if column.is_name]
-    for _ in range(sum(widths) + PADDING * (len(widths) - 1) - available):
+    for _ in range(_line_width(widths) - available):
         widest = max(names, key=widths.__getitem__, default=None)
         if widest is None or widths[widest] <= _MIN_NAME_WIDTH:
             break
         widths[widest] -= 1
     return widths
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> list[int]:
+    """The widths that the columns would have with room for everything."""
+    return [
+        max(cell_len(column.heading), *(row[index].cell_len for row in rows)) for index, column in enumerate(columns)
+    ]
+
+
+def _line_width(widths: Sequence[int]) -> int:
+    return sum(widths) + PADDING * (len(widths) - 1)
 
 
 def _line(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:

@@ -39,6 +39,10 @@ class StandIn(NamedTuple):
     is_hidden: bool = False
 
 
+def _amount(meaning: str, *, metavar: str = "[AMOUNT]") -> Any:
+    return typer.Argument(metavar=metavar, show_default=False, help=meaning)
+
+
 _ANY_USER = StandIn(("--user",), is_hidden=True)
 
 User = Annotated[
@@ -51,27 +55,27 @@ OptionalUser = Annotated[
 ]
 Budget = Annotated[
     str | None,
-    typer.Argument(metavar="[AMOUNT]", show_default=False, help="The budget in US dollars, as in 10 or 0.50."),
+    _amount("The budget in US dollars, as in 10 or 0.50."),
     StandIn(("--budget", "--amount")),
 ]
 Cost = Annotated[
     str | None,
-    typer.Argument(metavar="[AMOUNT]", show_default=False, help="The cost in US dollars, as in 0.05."),
+    _amount("The cost in US dollars, as in 0.05."),
     StandIn(("--cost", "--amount")),
 ]
 Amount = Annotated[
     str,
-    typer.Argument(metavar="AMOUNT", show_default=False, help="US dollars, as in 0.05 or 10."),
+    _amount("US dollars, as in 0.05 or 10.", metavar="AMOUNT"),
     StandIn(("--amount",)),
 ]
 PartOfCost = Annotated[
     str | None,
-    typer.Argument(metavar="[AMOUNT]", show_default=False, help="So much in US dollars, and not all of it."),
+    _amount("So much in US dollars, and not all of it."),
     StandIn(("--cost", "--amount")),
 ]
 OptionalAmount = Annotated[
     str | None,
-    typer.Argument(metavar="[AMOUNT]", show_default=False, help="US dollars, as in 5."),
+    _amount("US dollars, as in 5."),
     StandIn(("--amount",)),
 ]
 Duration = Annotated[

@@ -81,6 +81,12 @@ class Session:
             with closing(BudgetManager(store.project, store=store)) as manager:
                 yield manager
 
+    def project_names(self) -> Iterator[str]:
+        """The projects of the store."""
+        for store in project_stores(self.location, wait_s=self.wait_s):
+            with closing(store):
+                yield store.project
+
     def close(self) -> None:
         """Close the store. The next use opens it again."""
         if "store" in self.__dict__:

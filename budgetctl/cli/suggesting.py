@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import chain, islice, takewhile
 from typing import Any
 
 from budgetctl.cli.session import Session
 from budgetctl.errors import BudgetctlError, NotFoundError, UnknownHoldError, UnknownProjectError, UnknownUserError
 from budgetctl.names import DEFAULT_PROJECT
-from budgetctl.stores import project_stores
 
 _MOST = 500
 """How many names are looked at: of users those that begin alike, and the first ones, as there may be millions."""
@@ -51,11 +50,8 @@ def _suggest_hold(error: NotFoundError, session: Session, hold_id: str) -> None:
 
 def _suggest_project(error: NotFoundError, session: Session) -> None:
     """What to try next is in another project then: the one that was named would be named again."""
-    names = []
-    for store in islice(project_stores(session.location, wait_s=session.wait_s), _MOST):
-        with closing(store):
-            if store.project != session.project:  # which is there, and empty
-                names.append(store.project)
+    # The project itself may be there, and empty.
+    names = [name for name in islice(session.project_names(), _MOST) if name != session.project]
     if isinstance(error, UnknownUserError) and session.project != DEFAULT_PROJECT:
         error.message += f"; there is no project {session.project!r}"
     alike = _alike(session.project, names)

@@ -11,7 +11,7 @@ from budgetctl.ledger import decisions
 from budgetctl.ledger.store import NEVER, BudgetChange
 from budgetctl.ledger.values import Budget, Limit, Standing
 from budgetctl.money import format_usd
-from budgetctl.periods import load_zone, rfc3339, to_datetime
+from budgetctl.periods import local_time, rfc3339
 
 BUDGET_FIELDS = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models status"
@@ -198,7 +198,7 @@ def _calendar_tip(limit: Limit) -> str:
     """A tip: months that count from the creation surprise those who think of invoices."""
     if limit.window_end_us is None or limit.align == "calendar" or limit.duration not in _CALENDAR_MONTHS:
         return ""
-    if to_datetime(limit.window_end_us).astimezone(load_zone(limit.zone)).day == 1:
+    if local_time(limit.window_end_us, limit.zone).day == 1:
         return ""
     return " (--align calendar: on the 1st)"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from budgetctl.periods import load_zone, rfc3339, to_datetime, zone_name
+from budgetctl.periods import load_zone, local_time, minute_of, rfc3339, zone_name
 
 _SOON_US = 48 * 3600 * 10**6
 
@@ -14,9 +14,9 @@ def timestamp(at_us: int | None) -> str | None:
     return None if at_us is None else rfc3339(at_us)
 
 
-def minute(time: str | None, zone: str = "UTC") -> str:
-    """A table's time on a zone's clock, from a document's: `2026-12-22 06:41`."""
-    return "-" if time is None else f"{_local(time, zone):%Y-%m-%d %H:%M}"
+def minute(time: str | None) -> str:
+    """A table's time in UTC, from a document's: `2026-12-22 06:41`."""
+    return "-" if time is None else time[:16].replace("T", " ")
 
 
 def reset_day(time: str | None, zone: str, *, with_time: bool) -> str:
@@ -29,12 +29,12 @@ def reset_day(time: str | None, zone: str, *, with_time: bool) -> str:
 
 def boundary_minute(time: str | None, zone: str) -> str:
     """The beginning or the end of a window on the zone's clock, with the zone: `2026-12-22 06:41 CET`."""
-    return "-" if time is None else f"{minute(time, zone)} {zone_name(_local(time, zone))}"
+    return "-" if time is None else minute_of(_local(time, zone))
 
 
 def moment(at_us: int, zone: str) -> str:
     """A time on the zone's clock, with the zone: `22 Dec 2026 06:41 CET`."""
-    local = to_datetime(at_us).astimezone(load_zone(zone))
+    local = local_time(at_us, zone)
     return f"{local.day} {local:%b %Y %H:%M} {zone_name(local)}"
 
 
@@ -43,7 +43,7 @@ def day(at_us: int, zone: str, now_us: int) -> str:
 
     A time stands with its zone, and so does a day outside UTC.
     """
-    local, now = (to_datetime(us).astimezone(load_zone(zone)) for us in (at_us, now_us))
+    local, now = (local_time(us, zone) for us in (at_us, now_us))
     is_soon = abs(at_us - now_us) < _SOON_US
     parts = [
         f"{local.day} {local:%b}",

@@ -22,7 +22,7 @@ def token_document(token: Token, now_us: int) -> dict[str, Any]:
         "name": token.name,
         "project": token.project,
         "read_only": token.read_only,
-        "status": "revoked" if token.revoked_us is not None else "valid" if token.is_valid(now_us) else "expired",
+        "status": token.status(now_us),
         "created_at": rfc3339(token.created_us),
         "expires_at": timestamp(token.expires_us),
         "last_used_at": timestamp(token.used_us),

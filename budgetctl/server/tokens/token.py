@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError
 
@@ -21,6 +21,10 @@ USE_STEP_US = 60 * 10**6
 
 _SHORTEST_PREFIX = 4
 """In digits of an id: fewer would name a token by chance."""
+
+Status = Literal["valid", "revoked", "expired"]
+
+_FAULTS: dict[Status, str] = {"revoked": "the token was revoked", "expired": "the token has expired"}
 
 
 class Token(NamedTuple):
@@ -39,20 +43,22 @@ class Token(NamedTuple):
     name: str | None = None
     used_us: int | None = None
 
+    def status(self, now_us: int) -> Status:
+        """Whether it can be used, or why not."""
+        if self.revoked_us is not None:
+            return "revoked"
+        return "valid" if self.expires_us is None or self.expires_us > now_us else "expired"
+
     def is_valid(self, now_us: int) -> bool:
         """Whether it is neither revoked nor expired."""
-        return self.revoked_us is None and (self.expires_us is None or self.expires_us > now_us)
+        return self.status(now_us) == "valid"
 
     def fault(self, secret: str, now_us: int) -> str | None:
         """The reason why the token cannot be used with a secret now, or None where it can."""
         given = hashlib.sha256(secret.encode()).hexdigest()
         if not hmac.compare_digest(given, self.digest):
             return "the token is not known"
-        if self.revoked_us is not None:
-            return "the token was revoked"
-        if self.expires_us is not None and self.expires_us <= now_us:
-            return "the token has expired"
-        return None
+        return _FAULTS.get(self.status(now_us))
 
 
 class TokenStore(Protocol):

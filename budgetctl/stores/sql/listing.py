@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from budgetctl.ledger import decisions, windows
-from budgetctl.ledger.store import PROJECT, SortKey, sort_value
+from budgetctl.ledger.store import SortKey, sort_value
 from budgetctl.ledger.values import Budget
 from budgetctl.stores.sql import paging
 from budgetctl.stores.sql.rows import (
@@ -16,8 +16,10 @@ from budgetctl.stores.sql.rows import (
     ACCOUNT_WIDTH,
     ENDED_TOP_UPS,
     LIMIT_COLUMNS,
+    NO_ENDED_TOP_UPS,
     PRIMARY_LIMITS,
     SPENT,
+    USERS,
     AccountRow,
     limit_from_row,
     stored_model_totals,
@@ -64,8 +66,7 @@ def list_budgets(
     filters = ((f"{SPENT} >= l.amount", over), ("l.window_end_us <= :now", due))
     where = tuple(condition for condition, is_wanted in filters if is_wanted)
     if sort == "remaining":
-        # Where the other is NULL, nothing expires.
-        stored = _pages(read, _Query(project, sort, (*where, f"COALESCE(NOT {ENDED_TOP_UPS}, TRUE)")), after)
+        stored = _pages(read, _Query(project, sort, (*where, NO_ENDED_TOP_UPS)), after)
         others = _with_ended_top_ups(read, _Query(project, "user", (*where, ENDED_TOP_UPS)), after)
         found: Iterable[Budget] = heapq.merge(stored, others, key=_by_remaining)
     else:
@@ -86,7 +87,7 @@ def _pages(read: Callable[[], AbstractContextManager[Transaction]], query: _Quer
 
 def _page(tx: Transaction, query: _Query, after: Place, size: int) -> list[Budget]:
     key = _SORT_EXPRESSIONS[query.sort]
-    where = ["acc.project = :project", "acc.deleted_us = 0", f"acc.name <> '{PROJECT}'", *query.where]
+    where = [USERS, *query.where]
     user, value = after
     if user is not None:
         behind = "acc.name > :after_user"

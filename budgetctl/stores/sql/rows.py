@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
 from budgetctl.ledger.store import PROJECT
 from budgetctl.ledger.values import DEFAULT_WARN_AT, PRIMARY, Budget, ClosedWindow, Entry, Limit, Reset
-from budgetctl.money import ZERO, Picodollars, to_text
+from budgetctl.money import PICODOLLARS_PER_USD, ZERO, Picodollars, to_text
 from budgetctl.stores.sql.documents import from_json
 from budgetctl.stores.sql.transaction import Row, Transaction
 
@@ -31,7 +31,13 @@ PRIMARY_LIMITS = (
 )
 
 ENDED_TOP_UPS = "(l.topped_up <> 0 AND (l.window_end_us <= :now OR l.topped_up_until_us <= :now))"
-"""Of whose top-ups no database can tell what is left."""
+"""The condition of limits with ended top-ups, whose allowance the database cannot tell."""
+
+NO_ENDED_TOP_UPS = f"COALESCE(NOT {ENDED_TOP_UPS}, TRUE)"
+"""The other limits: where the condition is NULL, nothing expires."""
+
+USERS = f"acc.project = :project AND acc.deleted_us = 0 AND acc.name <> '{PROJECT}'"
+"""The condition of the accounts of users who have a budget."""
 
 MAX_DEPTH = 8
 """How many parents may stand above each other."""
@@ -56,6 +62,17 @@ _LATER = (
 )
 CORRECTIONS, REFUNDS = _LATER.format("adjustment"), _LATER.format("refund")
 """By how much later entries correct an entry, and refund it (which is negative)."""
+
+
+def sum_in_parts(amount: str) -> str:
+    """The SQL of a sum of amounts, as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million."""
+    rest = f"({amount}) % {PICODOLLARS_PER_USD}"  # taken off before: databases round a quotient in different ways
+    return f"SUM(CAST((({amount}) - {rest}) / {PICODOLLARS_PER_USD} AS BIGINT)), SUM({rest})"
+
+
+def from_parts(dollars: int | None, rest: int | None) -> Picodollars:
+    """The sum that `sum_in_parts` selects; nothing where there were no rows."""
+    return Picodollars(int(dollars or 0) * PICODOLLARS_PER_USD + int(rest or 0))
 
 
 class AccountRow(NamedTuple):

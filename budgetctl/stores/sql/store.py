@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING
 from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.ledger.store import PROJECT, BudgetChange, IfExists, SortKey, sort_value
 from budgetctl.ledger.values import PRIMARY, Budget, ProjectSummary, Reset
-from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
 from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.bookkeeping import SqlLedger
-from budgetctl.stores.sql.rows import PRIMARY_LIMITS, SPENT, already_exists, find_account, spent_by_model
+from budgetctl.stores.sql.rows import (
+    PRIMARY_LIMITS,
+    SPENT,
+    USERS,
+    already_exists,
+    find_account,
+    from_parts,
+    spent_by_model,
+    sum_in_parts,
+)
 from budgetctl.stores.sql.standings import standings_of
 from budgetctl.stores.sql.transaction import Transaction
 
@@ -23,8 +31,6 @@ if TYPE_CHECKING:
     from budgetctl.ledger.holds import Hold
     from budgetctl.ledger.hosted_saves import Posted
     from budgetctl.ledger.totals import Totals
-
-_DOLLARS = f"(({SPENT}) - ({SPENT}) % {PICODOLLARS_PER_USD}) / {PICODOLLARS_PER_USD}"  # rounded by no database
 
 
 class SqlStore(SqlLedger):
@@ -244,15 +250,9 @@ class SqlStore(SqlLedger):
     def summary(self) -> ProjectSummary:
         """How many users there are and what they have spent in their current windows."""
         with self.read() as tx:
-            # Summed as dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million.
-            row = tx.one(
-                f"SELECT COUNT(*), SUM(CAST({_DOLLARS} AS BIGINT)), SUM(({SPENT}) % {PICODOLLARS_PER_USD})"
-                f" FROM {PRIMARY_LIMITS}"
-                f" WHERE acc.project = :project AND acc.deleted_us = 0 AND acc.name <> '{PROJECT}'"
-            )
-        users, dollars, rest = row or (0, 0, 0)
-        spent = Picodollars((dollars or 0) * PICODOLLARS_PER_USD + (rest or 0))
-        return ProjectSummary(self.project, users, spent, self.size_bytes(), self.location())
+            row = tx.one(f"SELECT COUNT(*), {sum_in_parts(SPENT)} FROM {PRIMARY_LIMITS} WHERE {USERS}")
+        users, *spent = row or (0, 0, 0)
+        return ProjectSummary(self.project, users, from_parts(*spent), self.size_bytes(), self.location())
 
     def totals(self, most_spenders: int) -> Totals:
         """What the budgets of the project come to in their current windows, and who has spent most."""

@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from budgetctl.ledger.store import PROJECT
 from budgetctl.ledger.totals import Totals
 from budgetctl.ledger.values import Limit, Standing
-from budgetctl.money import PICODOLLARS_PER_USD, Picodollars
-from budgetctl.stores.sql.rows import ENDED_TOP_UPS, LIMIT_COLUMNS, PRIMARY_LIMITS, SPENT, limit_from_row
+from budgetctl.money import Picodollars
+from budgetctl.stores.sql.rows import (
+    ENDED_TOP_UPS,
+    LIMIT_COLUMNS,
+    NO_ENDED_TOP_UPS,
+    PRIMARY_LIMITS,
+    SPENT,
+    USERS,
+    from_parts,
+    limit_from_row,
+    sum_in_parts,
+)
 from budgetctl.stores.sql.standings import as_of_now
 from budgetctl.stores.sql.transaction import Transaction
-
-_USERS = f"acc.project = :project AND acc.deleted_us = 0 AND acc.name <> '{PROJECT}'"
 
 _HELD = (
     "CASE WHEN l.held = 0 THEN 0 ELSE l.held - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
@@ -26,7 +34,7 @@ def totals(tx: Transaction, most_spenders: int) -> Totals:
     """The totals now, in one snapshot, with at most so many users."""
     users, over, spent, allowance, held = _added_up(tx)
     for is_top, *row in tx.all(
-        f"SELECT {_IS_TOP}, {LIMIT_COLUMNS} FROM {PRIMARY_LIMITS} WHERE {_USERS} AND {ENDED_TOP_UPS}"
+        f"SELECT {_IS_TOP}, {LIMIT_COLUMNS} FROM {PRIMARY_LIMITS} WHERE {USERS} AND {ENDED_TOP_UPS}"
     ):
         limit = _now(tx, [row])[0]
         users += 1
@@ -41,23 +49,13 @@ def _added_up(tx: Transaction) -> tuple[int, int, Picodollars, Picodollars, Pico
     """Users, those who are over, spent, allowed and held, without those whose top-ups have ended: they are few."""
     row = tx.one(
         f"SELECT COUNT(*), SUM(CASE WHEN spent >= allowance THEN 1 ELSE 0 END),"
-        f" {_sum('spent')}, {_sum('allowance')}, {_sum('held')} FROM"
+        f" {', '.join(sum_in_parts(f'is_top * {each}') for each in ('spent', 'allowance', 'held'))} FROM"
         f" (SELECT {SPENT} AS spent, l.amount + l.topped_up AS allowance, {_HELD} AS held, {_IS_TOP} AS is_top"
-        # Where the other is NULL, nothing expires.
-        f" FROM {PRIMARY_LIMITS} WHERE {_USERS} AND COALESCE(NOT {ENDED_TOP_UPS}, TRUE)) AS budgets"
+        f" FROM {PRIMARY_LIMITS} WHERE {USERS} AND {NO_ENDED_TOP_UPS}) AS budgets"
     )
-    users, over, *sums = (int(each or 0) for each in row or [0] * 8)
-    spent, allowance, held = (
-        Picodollars(dollars * PICODOLLARS_PER_USD + rest) for dollars, rest in zip(sums[::2], sums[1::2], strict=True)
-    )
-    return users, over, spent, allowance, held
-
-
-def _sum(column: str) -> str:
-    """Dollars and the rest: a 64-bit sum of picodollars overflows at $9.2 million."""
-    rest = f"{column} % {PICODOLLARS_PER_USD}"
-    dollars = f"CAST(({column} - {rest}) / {PICODOLLARS_PER_USD} AS BIGINT)"
-    return f"SUM(is_top * {dollars}), SUM(is_top * ({rest}))"
+    users, over, *sums = row or [0] * 8
+    spent, allowance, held = map(from_parts, sums[::2], sums[1::2])
+    return users, int(over or 0), spent, allowance, held
 
 
 def _cap(tx: Transaction) -> list[Limit]:
@@ -72,7 +70,7 @@ def _cap(tx: Transaction) -> list[Limit]:
 
 def _spenders(tx: Transaction, most: int) -> tuple[Standing, ...]:
     rows = tx.all(
-        f"SELECT acc.name, {LIMIT_COLUMNS} FROM {PRIMARY_LIMITS} WHERE {_USERS}"
+        f"SELECT acc.name, {LIMIT_COLUMNS} FROM {PRIMARY_LIMITS} WHERE {USERS}"
         f" ORDER BY {SPENT} DESC, acc.name LIMIT :most",
         most=most,
     )
