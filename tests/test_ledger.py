@@ -57,7 +57,9 @@ def test_a_limit_without_a_duration_is_never_due():
 
 
 def test_a_reset_in_the_midst_of_a_window_keeps_the_window():
-    assert windows.next_generation(hourly(), NOON_US + 5) == hourly(generation=4, spent=Picodollars(0))
+    now_us = NOON_US + 5
+    opened = windows.next_generation(hourly(), now_us)
+    assert opened == hourly(generation=4, spent=Picodollars(0), generation_start_us=now_us)
 
 
 def test_new_terms_carry_what_was_spent():

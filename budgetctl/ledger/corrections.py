@@ -40,13 +40,17 @@ class Correction(NamedTuple):
 
 
 class CorrectionRequest(NamedTuple):
-    """The right cost of a user's entry: `amount`, by `pricing`."""
+    """The right cost of a user's entry: `amount`, by `pricing`.
+
+    `before` is its cost as far as it was known: where that has changed meanwhile, nothing is corrected.
+    """
 
     user: str
     number: int
     amount: Picodollars
     pricing: Mapping[str, Any]
     note: str | None = None
+    before: Picodollars | None = None
 
 
 class Difference(NamedTuple):

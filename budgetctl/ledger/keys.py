@@ -37,7 +37,7 @@ def _key(
     if len(key) > _MAX_KEY_LENGTH:
         raise InvalidValueError(f"the idempotency key {key[:40]!r}… is longer than {_MAX_KEY_LENGTH} characters")
     request = dict(usage) if usage else {"amount": to_text(amount), "model": model}
-    return IdempotencyKey(kind, _digest(key), _digest(request))
+    return IdempotencyKey(kind, digest(key), digest(request), key if kind == "caller" else None)
 
 
 def response_key(usage: Usage) -> IdempotencyKey | None:
@@ -47,11 +47,12 @@ def response_key(usage: Usage) -> IdempotencyKey | None:
     """
     if usage.request_id is None:
         return None
-    digest = _digest(usage.to_json())
-    return IdempotencyKey("response", digest, digest)
+    own = digest(usage.to_json())
+    return IdempotencyKey("response", own, own)
 
 
-def _digest(value: object) -> bytes:
+def digest(value: object) -> bytes:
+    """16 bytes that stand for a value of JSON."""
     from hashlib import blake2b
 
     return blake2b(canonical(value), digest_size=16).digest()

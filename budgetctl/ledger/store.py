@@ -37,7 +37,7 @@ class BudgetChange(NamedTuple):
     `window_start_us` makes that instant the anchor and the start of the current generation. `spent` and `models`
     are what the current generation shall have spent, in all and by model: the differences become adjustments.
     `extra` is kept for the caller and means nothing to budgetctl. `parent` is a user's name, or empty for none.
-    `warn_at` are percents of the amount, lowest first.
+    `warn_at` are percents of the amount, lowest first. `by` is who changes them, for the entry that says so.
     """
 
     amount: Picodollars | None = None
@@ -52,10 +52,16 @@ class BudgetChange(NamedTuple):
     note: str | None = None
     parent: str | None = None
     warn_at: tuple[int, ...] | None = None
+    by: str | None = None
 
 
 class ChargeRequest(NamedTuple):
-    """A cost to record for a user. `called` are other names of the model: it counts in the limits for these too."""
+    """A cost to record for a user. `called` are other names of the model: it counts in the limits for these too.
+
+    `at_us` is when it happened, where that is not now; an instant in the future is now. `identities` are digests of the
+    call's identities (see `budgetctl.ledger.identities`), the one that tells it from other calls first: a call that is
+    known already is not charged again, but for what it has used more than was known.
+    """
 
     user: str
     amount: Picodollars
@@ -65,6 +71,8 @@ class ChargeRequest(NamedTuple):
     note: str | None = None
     key: IdempotencyKey | None = None
     called: tuple[str, ...] = ()
+    at_us: int | None = None
+    identities: tuple[bytes, ...] = ()
 
     @property
     def names(self) -> str | None:

@@ -14,7 +14,7 @@ from budgetctl.money import ZERO, Picodollars
 
 Align = Literal["rolling", "calendar"]
 Status = Literal["ok", "warning", "exceeded"]
-EntryKind = Literal["spend", "refund", "adjustment", "carry", "reset", "top-up"]
+EntryKind = Literal["spend", "refund", "adjustment", "carry", "reset", "top-up", "terms"]
 
 UNKNOWN_PRICE = "unknown"
 """The source of a price that nobody knew: the entry keeps the usage until it can be priced."""
@@ -73,6 +73,8 @@ class Usage(NamedTuple):
     """The usage of other models for the same answer: an advisor, a tool that draws."""
     notes: tuple[str, ...] = ()
     """Remarks on how the counts were read, for the reader of the amount. Not stored."""
+    issuer: str | None = None
+    """The namespace of the ids in `request_id`, where the reader knows that no id in it is made twice. Not stored."""
 
     @property
     def total_input(self) -> int:
@@ -103,12 +105,15 @@ class Usage(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something, for storing and printing."""
-        said = {name: value for name, value in self._asdict().items() if value and name != "notes"}
+        said = {name: value for name, value in self._asdict().items() if value and name not in _UNSTORED}
         if self.cost is not None:
             said["cost"] = self.cost
         if self.also:
             said["also"] = [usage.to_json() for usage in self.also]
         return said
+
+
+_UNSTORED = frozenset({"notes", "issuer"})
 
 
 class Price(NamedTuple):
@@ -147,6 +152,8 @@ class Limit(NamedTuple):
     """The money that top-ups add to the amount in this generation."""
     topped_up_until_us: int | None = None
     """The expiry of the first of these top-ups; None where none of them expires."""
+    generation_start_us: int = 0
+    """The start of the generation: later than that of the window after a manual reset, or when the limit was made."""
 
     @property
     def allowance(self) -> Picodollars:
@@ -191,10 +198,12 @@ class Budget(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One immutable line of a user's ledger. `number` counts from 1 without gaps within the user.
+    """One immutable line of a user's ledger. `number` counts from 1 without gaps within the user, as it was recorded.
 
-    A top-up adds to the allowance, and counts as nothing spent. A reset moves no money: `closed` is the generation that
-    it closed. A carry takes the spend of a closed generation over into the one that a change of duration opens.
+    `at_us` is when it happened. A top-up adds to the allowance, and counts as nothing spent. A reset moves no money:
+    `closed` is the generation that it closed. A carry takes the spend of a closed generation over into the one that a
+    change of duration opens. An adjustment with a usage says that the call which it refers to has used more than was
+    known: it keeps the whole usage. Terms say how the budget's terms were changed, in `changed`.
     """
 
     number: int
@@ -209,7 +218,15 @@ class Entry(NamedTuple):
     refers_to: int | None = None
     """The entry whose amount this one corrects."""
     is_corrected: bool = False
-    """Whether a later entry corrects the amount of this one."""
+    """Whether a later entry corrects the price of this one."""
+    recorded_us: int | None = None
+    """When it was recorded, where that is later than when it happened."""
+    key: str | None = None
+    """The idempotency key that its caller gave."""
+    hold_id: str | None = None
+    """The hold that it has resolved."""
+    changed: Mapping[str, Any] | None = None
+    """The terms that were changed, each with what it was and what it is, and `by` whom."""
 
     @property
     def is_unpriced(self) -> bool:
@@ -228,11 +245,17 @@ class ClosedWindow(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """The answer to a charge: the entry it made, or the one made before under the same key (`replayed`)."""
+    """The answer to a charge: the entry it made, or the one made before under the same key or identity (`replayed`).
+
+    `budget` is that of the user who was to be charged. Another user may have been charged for the same call before, and
+    has the entry then: `owner`. `cost` is what the call has cost so far, where more entries than this one say so.
+    """
 
     entry: Entry
     budget: Budget
     replayed: bool = False
+    owner: str | None = None
+    cost: Picodollars | None = None
 
 
 class Reset(NamedTuple):
@@ -259,9 +282,11 @@ class IdempotencyKey(NamedTuple):
 
     `kind` keeps keys of different origin apart: given by callers, derived from a saved response, of a hold's commit, of
     a request over a network, and made by a store so that it can repeat an operation. `digest` is the digest of the key,
-    `request` that of the request (16 bytes each): the same key for another request is an error.
+    `request` that of the request (16 bytes each): the same key for another request is an error. `text` is the key of a
+    caller, as its entry keeps it.
     """
 
     kind: Literal["caller", "response", "commit", "request", "operation"]
     digest: bytes
     request: bytes
+    text: str | None = None

@@ -41,10 +41,12 @@ def rolled(limit: Limit, now_us: int) -> Limit:
 def next_generation(limit: Limit, now_us: int) -> Limit:
     """The generation that a reset at `now_us` opens: nothing spent, in the window that `now_us` falls into.
 
-    A window that has yet to begin was opened by a clock that was ahead, which may have set the anchor too.
+    A window that has yet to begin was opened by a clock that was ahead, which may have set the anchor too. The
+    generation starts with its window, or now where the window goes on or is moved.
     """
-    if not is_due(limit, now_us) and limit.window_start_us <= now_us:
-        return limit._replace(generation=limit.generation + 1, spent=ZERO)
+    has_passed = is_due(limit, now_us)
+    if not has_passed and limit.window_start_us <= now_us:
+        return limit._replace(generation=limit.generation + 1, spent=ZERO, generation_start_us=now_us)
     limit = limit._replace(anchor_us=min(limit.anchor_us, now_us))
     window = limit_window(limit, now_us)
     return limit._replace(
@@ -52,21 +54,37 @@ def next_generation(limit: Limit, now_us: int) -> Limit:
         window_start_us=window.start_us,
         window_end_us=window.end_us,
         spent=ZERO,
+        generation_start_us=window.start_us if has_passed else now_us,
     )
 
 
+def is_in_generation(limit: Limit, at_us: int, now_us: int) -> bool:
+    """Whether spending at `at_us` belongs to the limit's current generation.
+
+    All spending does while the clock stands before the generation: one of the two is wrong, and nobody knows which.
+    """
+    return at_us >= limit.generation_start_us or now_us < limit.generation_start_us
+
+
 def reopened(limit: Limit, now_us: int, *, duration: str | None, align: Align, zone: str) -> Limit:
-    """The generation that a change of duration, alignment or zone opens. The spend is carried into it."""
+    """The generation that a change of duration, alignment or zone opens. The spend is carried into it.
+
+    So it starts with the one before, unless its window starts later.
+    """
     changed = limit._replace(generation=limit.generation + 1, duration=duration, align=align, zone=zone)
     window = limit_window(changed, now_us)
-    return changed._replace(window_start_us=window.start_us, window_end_us=window.end_us)
+    return changed._replace(
+        window_start_us=window.start_us,
+        window_end_us=window.end_us,
+        generation_start_us=max(limit.generation_start_us, window.start_us),
+    )
 
 
 def reanchored(limit: Limit, anchor_us: int) -> Limit:
     """The same generation, with windows that count from `anchor_us`, in the window that starts there."""
     moved = limit._replace(anchor_us=anchor_us)
     window = limit_window(moved, anchor_us)
-    return moved._replace(window_start_us=window.start_us, window_end_us=window.end_us)
+    return moved._replace(window_start_us=window.start_us, window_end_us=window.end_us, generation_start_us=anchor_us)
 
 
 def limit_window(limit: Limit, at_us: int) -> Window:

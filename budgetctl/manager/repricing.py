@@ -39,7 +39,7 @@ def reprice(
             continue
         wrong.append(
             (
-                CorrectionRequest(name, entry.number, price.amount, price.pricing, note),
+                CorrectionRequest(name, entry.number, price.amount, price.pricing, note, before),
                 Correction(name, entry.number, entry.at_us, entry.model, before, price.amount),
             )
         )

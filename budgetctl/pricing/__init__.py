@@ -23,6 +23,7 @@ from budgetctl.pricing.reading.usage import MAX_TOKENS, checked_name, read_docum
 __all__ = [
     "is_reproduced",
     "price_answer",
+    "price_as_recorded",
     "price_partial",
     "price_prompt",
     "price_recorded",
@@ -89,18 +90,23 @@ def price_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_us: 
 def is_reproduced(usage: Mapping[str, Any], pricing: Mapping[str, Any], amount: Picodollars, at_us: int) -> bool:
     """Whether an entry's amount is what its recorded usage costs at its recorded rates.
 
-    Where it is not, the usage lacks a count that was billed, or other rules were in force. The rates of tools are not
-    recorded: they are those of now. Raises `CannotPriceError`.
+    Where it is not, the usage lacks a count that was billed, or other rules were in force. Raises `CannotPriceError`.
+    """
+    return price_as_recorded(usage, pricing, at_us) == amount
+
+
+def price_as_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_us: int) -> Picodollars | None:
+    """The price of a usage at the rates that an entry recorded. None where these do not cover it.
+
+    The rates of tools are not recorded: they are those of now. Raises `CannotPriceError`.
     """
     again = recorded_usage(usage)
     tokens = again.of_tokens()
     then = recorded.price_then(tokens, pricing)
-    if then is None:
-        return False
-    if tokens == again:
-        return then == amount
+    if then is None or tokens == again:
+        return then
     tools = _price_again(again, pricing, at_us).amount - _price_again(tokens, pricing, at_us).amount
-    return then + tools == amount
+    return Picodollars(then + tools)
 
 
 def _price_again(usage: Usage, pricing: Mapping[str, Any], at_us: int) -> Price:

@@ -17,6 +17,7 @@ from budgetctl import names
 from budgetctl.errors import BudgetctlError, OverBudgetError
 from budgetctl.ledger import corrections, holds, store, top_ups
 from budgetctl.ledger import values as models
+from budgetctl.ledger.identities import MAX_IDENTITIES
 from budgetctl.money import Picodollars
 from budgetctl.wire.record_shapes import Field, RecordShape
 from budgetctl.wire.shapes import (
@@ -69,6 +70,8 @@ _EMBEDDED = frozenset({(store.CommitRequest, "charge")})
 
 _OF_PROJECT_TOO = frozenset({models.Budget, models.Standing, models.Reset, corrections.Difference})
 """Named tuples whose user may be empty: that of the account which has the budget of the whole project."""
+
+_MOST_ITEMS = {"called": names.MAX_CALLED, "identities": MAX_IDENTITIES}
 
 USER_OR_PROJECT = Text(names.check_user, is_empty_allowed=True)
 
@@ -154,7 +157,7 @@ def _scalar_shape(hint: Any, name: str) -> Shape | None:
 def _sequence_shape(origin: Any, arguments: Sequence[Any], name: str) -> Shape:
     if origin is tuple and arguments[-1] is not Ellipsis:
         return Row([shape_of(each, name) for each in arguments])
-    most = names.MAX_CALLED if name == "called" else None
+    most = _MOST_ITEMS.get(name)
     return Array(shape_of(arguments[0], name), tuple if origin is tuple else list, most=most)
 
 

@@ -10,6 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 from budgetctl.ledger import decisions
+from budgetctl.ledger.counts import token_counts
 from budgetctl.ledger.holds import Hold, HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Standing
@@ -84,7 +85,8 @@ def _call(request: Request) -> dict[str, Any]:
 
 
 def _charge(request: ChargeRequest) -> dict[str, Any]:
-    kind, digest, key_request = request.key or _operation_key()
+    kind, digest, key_request, text = request.key or _operation_key()
+    counts = token_counts(request.usage)
     return {
         "cost": request.amount,
         "of_model": request.names,
@@ -94,6 +96,10 @@ def _charge(request: ChargeRequest) -> dict[str, Any]:
         "usage": to_json(request.usage),
         "pricing": to_json(request.pricing),
         "note": request.note,
+        "happened_us": request.at_us,
+        "tokens": None if counts is None else f"{{{','.join(map(str, counts))}}}",
+        "call_ids": ",".join(f"\\x{each.hex()}" for each in request.identities) or None,
+        "caller_key": text,
     }
 
 
@@ -134,7 +140,20 @@ def answered(project: str, request: Request, answer: Mapping[str, Any], budgets:
         budgets[user] = _budget(project, user, **answer["budget"])
     asked = request.charge if isinstance(request, CommitRequest) else request
     number, model = answer["number"], answer["model"]
-    entry = Entry(number, "spend", at_us, asked.amount, model, asked.usage, asked.pricing, asked.note)
+    happened_us = at_us if asked.at_us is None else min(asked.at_us, at_us)
+    entry = Entry(
+        number,
+        "spend",
+        happened_us,
+        asked.amount,
+        model,
+        asked.usage,
+        asked.pricing,
+        asked.note,
+        recorded_us=None if happened_us == at_us else at_us,
+        key=asked.key and asked.key.text,
+        hold_id=request.hold_id if isinstance(request, CommitRequest) else None,
+    )
     return Charge(entry, budgets[user])
 
 

@@ -22,6 +22,8 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("sets of so many limits that no ordered index takes their names", ("posting_sets.sql",)),
     ("one word for one thing: accounts, and money that is topped up", ("nouns.sql",)),
     ("what tokens are called, and when they were used last", ("tokens.sql",)),
+    ("when entries happened, what made them, whose calls they are, and their tokens", ("times.sql",)),
+    ("which hold an entry has resolved", ("holds.sql",)),
 )
 """The purpose of each step, and its files in `sql/steps`."""
 

@@ -101,6 +101,7 @@ class Account(Counters):
         limit = insert_limit(tx, account_id, new_limit(tx, PRIMARY, change, None, created_us))
         account = cls(tx, AccountRow(account_id, user, 0, created_us, tx.now_us, None), [limit], [])
         account._move(change.parent or "")
+        account.row = account.row._replace(parent_since_us=0)  # it has never stood elsewhere
         if change.window_start_us is not None:
             account._reanchor(change.window_start_us)
         account._adjust(change)
@@ -174,7 +175,10 @@ class Account(Counters):
         from budgetctl.stores.sql.top_ups import insert_top_up
 
         index = self._index(request.limit)
-        entry = self._record("top-up", request.amount, [], model=None, key=None, note=request.note)
+        caller_key = request.key and request.key.text
+        entry = self._record(
+            "top-up", request.amount, [], model=None, key=None, note=request.note, caller_key=caller_key
+        )
         limit = insert_top_up(self._tx, self._limits[index], entry.number, request)
         check_limit(self._tx, limit)
         self._limits[index] = limit

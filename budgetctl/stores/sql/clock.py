@@ -22,7 +22,7 @@ _NEWEST = (
 )
 _NEWEST_OF_ALL = " UNION ALL ".join(
     [
-        _NEWEST.format(at="at_us", table="entries", key="entry"),
+        _NEWEST.format(at="COALESCE(recorded_us, at_us)", table="entries", key="entry"),
         _NEWEST.format(at="created_us", table="holds", key="hold"),
         _NEWEST.format(at="updated_us", table="accounts", key="account"),
         _NEWEST.format(at="window_start_us", table="limits", key="limit_id"),

@@ -13,8 +13,9 @@ from budgetctl.ledger.values import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.stores.sql import paging
 from budgetctl.stores.sql.account import Account
+from budgetctl.stores.sql.documents import from_json
 from budgetctl.stores.sql.limits import check_counter
-from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, entry_from_row
+from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, GROWTH, NEWEST_USAGE, entry_from_row
 from budgetctl.stores.sql.transaction import Row, Transaction
 
 
@@ -36,7 +37,7 @@ def charges_of(
             if fnmatchcase(row[1], model)
         ]
         rows = tx.all(
-            f"SELECT e.entry, acc.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e"
+            f"SELECT e.entry, acc.name, {CORRECTIONS}, {GROWTH}, {NEWEST_USAGE}, {ENTRY_COLUMNS} FROM entries e"
             " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
             " JOIN models m ON m.project = e.project AND m.model = e.model"
             " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
@@ -56,10 +57,13 @@ def charges_of(
 
 
 def _charged(row: Row) -> tuple[str, Entry, Picodollars]:
-    """The user of an entry, the entry, and what it costs with all corrections."""
-    _, name, corrections, *columns = row
+    """The user of an entry, the entry with all that its call has used, and what it costs with all corrections."""
+    _, name, corrections, growth, usage, *columns = row
     entry = entry_from_row(tuple(columns))
-    return name, entry, Picodollars(entry.amount + corrections)
+    cost = Picodollars(entry.amount + corrections)
+    if usage is not None:
+        entry = entry._replace(usage=from_json(usage), amount=Picodollars(entry.amount + growth))
+    return name, entry, cost
 
 
 def _place(tx: Transaction, user: str, number: int) -> int:
@@ -90,6 +94,8 @@ def _corrected(tx: Transaction, account: Account, request: CorrectionRequest) ->
     """Make up the difference of an entry. An entry without a price gets its price also when the difference is 0."""
     recorded = account.find_entry(request.number)
     if recorded is None or (recorded.cost == request.amount and not recorded.entry.is_unpriced):
+        return None
+    if request.before not in (None, recorded.cost):  # somebody has corrected it, or it has used more than was known
         return None
     difference = Picodollars(check_counter(tx, request.amount) - recorded.cost)
     added, is_counted = account.post_again(

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from budgetctl.ledger import decisions
+from budgetctl.ledger import decisions, windows
+from budgetctl.ledger.counts import TokenCounts
+from budgetctl.ledger.store import PROJECT
 from budgetctl.ledger.values import PRIMARY, Entry, EntryKind, Limit, Standing
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql.entries import count_model, insert_entry, model_key, posting_set
@@ -61,22 +63,34 @@ class Counters:
         note: str | None = None,
         names: str | None = None,
         held: Collection[int] = (),
+        at_us: int | None = None,
+        **fields: Any,
     ) -> Entry:
         """Add an entry, and count it against every limit that it matches, the user's own and those above.
 
-        `names` are all names of the model, by default its name alone. Limits in `held` count the entry in any case.
+        `names` are all names of the model, by default its name alone. What happened at `at_us` counts in the limits
+        whose current generation had begun by then, and in those of parents only since the user stands under them.
+        Limits in `held` count the entry in any case.
         """
         key = self._key(model)
         counted: list[Limit] = []
+        since_us = 0
         for account in (self, *self.above):
-            counted += account._count(amount, names or model, held, key)
-        return self._record(kind, amount, counted, model=model, key=key, usage=usage, pricing=pricing, note=note)
+            if at_us is None or account.row.name == PROJECT or at_us >= since_us:
+                counted += account._count(amount, names or model, held, key, at_us)
+            since_us = max(since_us, account.row.parent_since_us)
+        return self._record(
+            kind, amount, counted, model=model, key=key, usage=usage, pricing=pricing, note=note, at_us=at_us, **fields
+        )
 
-    def _count(self, amount: Picodollars, names: str | None, held: Collection[int], key: int | None) -> list[Limit]:
+    def _count(
+        self, amount: Picodollars, names: str | None, held: Collection[int], key: int | None, at_us: int | None
+    ) -> list[Limit]:
         """Count an amount against the limits that it matches, and return these limits."""
         counted = []
         for index, limit in enumerate(self._limits):
-            if limit.limit_id in held or decisions.counts_against(limit, names):
+            is_now = at_us is None or windows.is_in_generation(limit, at_us, self._tx.now_us)
+            if limit.limit_id in held or (is_now and decisions.counts_against(limit, names)):
                 self._limits[index] = limit._replace(spent=check_counter(self._tx, limit.spent + amount))
                 counted.append(limit)
                 if index == self._primary:
@@ -160,12 +174,13 @@ class Counters:
                 update_limit(tx, limit, saved)
         self._saved, self._changed = list(self._limits), False
         tx.run(
-            "UPDATE accounts SET last_number = :number, created_us = :created, updated_us = :now,"
-            " extra = :extra, parent = :parent WHERE project = :project AND account = :account",
+            "UPDATE accounts SET last_number = :number, created_us = :created, updated_us = :now, extra = :extra,"
+            " parent = :parent, parent_since_us = :since WHERE project = :project AND account = :account",
             number=self._number,
             created=self.row.created_us,
             extra=self.row.extra,
             parent=self.row.parent,
+            since=self.row.parent_since_us,
             account=self.row.account_id,
         )
         self.row = self.row._replace(last_number=self._number, updated_us=tx.now_us)
@@ -190,14 +205,45 @@ class Counters:
         *,
         model: str | None,
         key: int | None,
+        at_us: int | None = None,
         usage: Mapping[str, Any] | None = None,
         pricing: Mapping[str, Any] | None = None,
         note: str | None = None,
+        refers_to: int | None = None,
+        caller_key: str | None = None,
+        hold: str | None = None,
+        known: TokenCounts | None = None,
     ) -> Entry:
         """Add an entry that counts against these limits. `key` is that of the model."""
-        postings = posting_set(self._tx, limits)
-        number = self._insert(kind, amount, model=key, postings=postings, usage=usage, pricing=pricing, note=note)
-        return Entry(number, kind, self._tx.now_us, amount, model, usage, pricing, note)
+        number = self._insert(
+            kind,
+            amount,
+            model=key,
+            postings=posting_set(self._tx, limits),
+            usage=usage,
+            pricing=pricing,
+            note=note,
+            at_us=at_us,
+            refers_to=refers_to,
+            key=caller_key,
+            hold=hold,
+            known=known,
+        )
+        now_us = self._tx.now_us
+        return Entry(
+            number,
+            kind,
+            now_us if at_us is None else at_us,
+            amount,
+            model,
+            usage,
+            pricing,
+            note,
+            refers_to=refers_to,
+            recorded_us=None if at_us in (None, now_us) else now_us,
+            key=caller_key,
+            hold_id=hold,
+        )
 
     def _key(self, model: str | None) -> int | None:
         return None if model is None else model_key(self._tx, model)

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from budgetctl.ledger.counts import TokenCounts, token_counts
 from budgetctl.ledger.values import ClosedWindow, EntryKind, Limit
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql.documents import to_json
+from budgetctl.stores.sql.token_columns import TOKEN_COLUMNS
 from budgetctl.stores.sql.transaction import Transaction
+
+_INSERT = (
+    "INSERT INTO entries (project, account, number, kind, at_us, recorded_us, amount, model, posting_set, refers_to,"
+    f" usage, pricing, note, caller_key, hold, changed, {', '.join(TOKEN_COLUMNS)})"
+    " VALUES (:project, :account, :number, :kind, :at_us, :recorded_us, :amount, :model, :postings, :refers_to,"
+    f" :usage, :pricing, :note, :key, :hold, :changed, {', '.join(f':{column}' for column in TOKEN_COLUMNS)})"
+)
+_INSERT_OF_HOLD = _INSERT.replace(
+    ":hold,", "(SELECT o.hold FROM holds o WHERE o.project = :project AND o.name = :hold),"
+)
 
 
 def insert_entry(
@@ -24,15 +36,29 @@ def insert_entry(
     usage: Mapping[str, Any] | None = None,
     pricing: Mapping[str, Any] | None = None,
     note: str | None = None,
+    at_us: int | None = None,
+    key: str | None = None,
+    hold: str | None = None,
+    changed: Mapping[str, Any] | None = None,
+    known: TokenCounts | None = None,
 ) -> None:
-    """Write an entry. `postings` is the key of the set of generations that it counts against."""
+    """Write an entry. `postings` is the key of the set of generations that it counts against.
+
+    `at_us` is when it happened, by default now. `hold` is the id of the hold that it resolves. Of the tokens in
+    `usage`, those in `known` are other entries' already.
+    """
+    counts = token_counts(usage)
+    if counts is not None and known is not None:
+        counts = TokenCounts(*(new - old for new, old in zip(counts, known, strict=True)))
+    tokens = dict(zip(TOKEN_COLUMNS, counts or (None,) * len(TOKEN_COLUMNS), strict=True))
+    is_late = at_us is not None and at_us != tx.now_us
     tx.run(
-        "INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, refers_to, usage,"
-        " pricing, note) VALUES (:project, :account, :number, :kind, :now, :amount, :model, :postings,"
-        " :refers_to, :usage, :pricing, :note)",
+        _INSERT_OF_HOLD if hold is not None else _INSERT,
         account=account,
         number=number,
         kind=kind,
+        at_us=at_us if is_late else tx.now_us,
+        recorded_us=tx.now_us if is_late else None,
         amount=amount,
         model=model,
         postings=postings,
@@ -40,6 +66,10 @@ def insert_entry(
         usage=to_json(usage),
         pricing=to_json(pricing),
         note=note,
+        key=key,
+        hold=hold,
+        changed=to_json(changed),
+        **tokens,
     )
 
 

@@ -51,12 +51,12 @@ def hold_key(tx: Transaction, hold_id: str) -> int:
     return int(row[0]) if row else 0
 
 
-def account_of(tx: Transaction, hold: Hold) -> Account:
+def account_of(tx: Transaction, hold: Hold, opened: dict[int, Account] | None = None) -> Account:
     """The account that the hold was made for, also when it is deleted and its name is another account's by now."""
     account = _account_row(tx, hold)
     if account.deleted_us:
         tx.require_whole_project()  # a deleted account is in nobody's chain of locks
-    return Account.of(tx, account, is_told=True)
+    return Account.of(tx, account, opened, is_told=True)
 
 
 def _account_row(tx: Transaction, hold: Hold) -> AccountRow:

@@ -37,6 +37,7 @@ def new_limit(tx: Transaction, name: str, change: BudgetChange, models: str | No
         window_start_us=anchor_us,
         window_end_us=None,
         spent=ZERO,
+        generation_start_us=anchor_us,
     )
     limit = stated(limit, change)
     check_limit(tx, limit)

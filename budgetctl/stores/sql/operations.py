@@ -5,16 +5,19 @@ A driver does them where its database has nothing better. Drivers whose database
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from budgetctl.errors import KeyConflictError
+from budgetctl.ledger.counts import token_counts
 from budgetctl.ledger.holds import Hold, HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, Request
-from budgetctl.ledger.values import Charge, Entry, IdempotencyKey
-from budgetctl.money import format_usd
-from budgetctl.stores.sql import holds
+from budgetctl.ledger.values import Budget, Charge, Entry, EntryKind, IdempotencyKey
+from budgetctl.money import Picodollars, format_usd
+from budgetctl.stores.sql import holds, identities
 from budgetctl.stores.sql.account import Account
-from budgetctl.stores.sql.rows import ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row
+from budgetctl.stores.sql.identities import Known
+from budgetctl.stores.sql.rows import ENTRY_COLUMNS, ENTRY_JOINS, account_row, entry_from_row
 from budgetctl.stores.sql.transaction import Transaction
 
 
@@ -30,11 +33,8 @@ def perform(tx: Transaction, project: str, request: Request) -> Answer:
 
 
 def charge(tx: Transaction, project: str, request: ChargeRequest) -> Charge:
-    """Record a cost, once for each key."""
-    account = Account.open(tx, request.user, is_told=True)
-    entry, is_new = _charged(tx, account, request)
-    account.save()
-    return Charge(entry, account.budget(project), replayed=not is_new)
+    """Record a cost, once for each key and for each call."""
+    return charge_all(tx, project, [request])[0]
 
 
 def charge_all(tx: Transaction, project: str, requests: Sequence[ChargeRequest]) -> list[Charge]:
@@ -49,11 +49,11 @@ def charge_all(tx: Transaction, project: str, requests: Sequence[ChargeRequest])
         account = users.get(request.user)
         if account is None:
             account = users[request.user] = Account.open(tx, request.user, opened, is_told=True)
-        made.append((request.user, *_charged(tx, account, request)))
-    for account in users.values():
+        made.append((request.user, _charged(tx, account, request, opened)))
+    for account in opened.values():
         account.save()
     budgets = {user: account.budget(project) for user, account in users.items()}
-    return [Charge(entry, budgets[user], replayed=not is_new) for user, entry, is_new in made]
+    return [_answer(each, budgets[user]) for user, each in made]
 
 
 def commit(tx: Transaction, project: str, request: CommitRequest) -> Charge:
@@ -65,15 +65,17 @@ def commit(tx: Transaction, project: str, request: CommitRequest) -> Charge:
         asked = asked._replace(model=hold.model, called=())
     elif hold.model is not None:
         asked = asked._replace(called=(hold.model, *asked.called))
-    account = holds.account_of(tx, hold)
+    opened: dict[int, Account] = {}
+    account = holds.account_of(tx, hold, opened)
     try:
-        entry, is_new = _charged(tx, account, asked, held=holds.limits_of_hold(tx, hold))
+        made = _charged(tx, account, asked, opened, hold)
     except KeyConflictError as error:
         raise holds.committed_otherwise(hold) from error
-    if is_new:
-        holds.resolve(tx, account, hold, "committed", entry.number)
-    account.save()
-    return Charge(entry, account.budget(project), replayed=not is_new)
+    if hold.state != "committed":
+        holds.resolve(tx, account, hold, "committed", made.number)
+    for each in opened.values():
+        each.save()
+    return _answer(made, account.budget(project))
 
 
 def release(tx: Transaction, hold_id: str) -> Hold:
@@ -87,27 +89,93 @@ def release(tx: Transaction, hold_id: str) -> Hold:
     return holds.known_hold(tx, hold_id)
 
 
+class _Made(NamedTuple):
+    """The entry of a charge, whether it is new, and the number in the user's ledger that stands for the charge.
+
+    `owner` is another user who was charged before, and `cost` what the call has cost in all, where more entries than
+    this one say so. `number` is None where the entry is another user's.
+    """
+
+    entry: Entry
+    is_new: bool
+    number: int | None
+    owner: str | None = None
+    cost: Picodollars | None = None
+
+
+def _answer(made: _Made, budget: Budget) -> Charge:
+    return Charge(made.entry, budget, not made.is_new, made.owner, made.cost)
+
+
 def _charged(
-    tx: Transaction, account: Account, request: ChargeRequest, held: Collection[int] = ()
-) -> tuple[Entry, bool]:
-    """The entry of a charge, and whether it is new: the same key again answers the entry of the first time.
+    tx: Transaction, account: Account, request: ChargeRequest, opened: dict[int, Account], hold: Hold | None = None
+) -> _Made:
+    """Charge an account, once for each key and for each call. `opened` are all accounts that are open.
 
     The entry counts in the limits in which its hold has money, whatever the name of the answer's model.
     """
+    account_id = account.row.account_id
+    earlier = None if request.key is None else _replayed(tx, account_id, request.key)
+    if earlier is not None:
+        return _Made(earlier, False, earlier.number)
+    if request.at_us is not None:
+        request = request._replace(at_us=min(request.at_us, tx.now_us))
+    known = identities.find(tx, request.identities)
+    fault = None if known is None else identities.conflict(known, request)
+    if fault is not None:
+        if hold is None:
+            raise fault
+        known = None  # the call of a hold was made: it costs what it costs
+    if known is None:
+        held = () if hold is None else holds.limits_of_hold(tx, hold)
+        entry = _post(account, request, hold=hold and hold.hold_id, held=held)
+        made = _Made(entry, True, entry.number)
+        owner_id, number = account_id, entry.number
+    else:
+        made = _charged_again(tx, account, request, known, opened)
+        owner_id, number = known.account_id, known.entry.number
+    if request.key is not None and made.number is not None:
+        _keep_key(tx, account_id, request.key, made.number)
+    identities.note(tx, request.identities, owner_id, number)
+    return made
 
-    def post() -> Entry:
-        return account.post(
-            "spend",
-            request.amount,
-            model=request.model,
-            usage=request.usage,
-            pricing=request.pricing,
-            note=request.note,
-            names=request.names,
-            held=held,
-        )
 
-    return once(tx, account, request.key, post)
+def _charged_again(
+    tx: Transaction, account: Account, request: ChargeRequest, known: Known, opened: dict[int, Account]
+) -> _Made:
+    """Charge what a call has used more than was known, to whoever was charged for it."""
+    is_own = known.account_id == account.row.account_id
+    owner = None if is_own else known.user
+    number = known.entry.number if is_own else None
+    if not identities.is_grown(known, request):
+        return _Made(known.entry, False, number, owner, known.cost if known.cost != known.entry.amount else None)
+    if not is_own:
+        tx.require_whole_project()
+        account = Account.of(tx, account_row(tx, known.account_id), opened, is_told=True)
+    more = identities.grown_by(known, request)
+    entry = _post(
+        account,
+        request._replace(amount=more, pricing=None, model=known.entry.model or request.model),
+        kind="adjustment",
+        refers_to=known.entry.number,
+        known=token_counts(known.usage),
+    )
+    return _Made(entry, True, number, owner, Picodollars(known.cost + more))
+
+
+def _post(account: Account, request: ChargeRequest, *, kind: EntryKind = "spend", **fields: Any) -> Entry:
+    return account.post(
+        kind,
+        request.amount,
+        model=request.model,
+        usage=request.usage,
+        pricing=request.pricing,
+        note=request.note,
+        names=request.names,
+        at_us=request.at_us,
+        caller_key=request.key and request.key.text,
+        **fields,
+    )
 
 
 def once(
@@ -121,6 +189,11 @@ def once(
     if earlier is not None:
         return earlier, False
     entry = make()
+    _keep_key(tx, account_id, key, entry.number)
+    return entry, True
+
+
+def _keep_key(tx: Transaction, account_id: int, key: IdempotencyKey, number: int) -> None:
     tx.run(
         "INSERT INTO idempotency_keys (project, account, kind, digest, request, number)"
         " VALUES (:project, :account, :kind, :digest, :request, :number)",
@@ -128,9 +201,8 @@ def once(
         kind=key.kind,
         digest=key.digest,
         request=key.request,
-        number=entry.number,
+        number=number,
     )
-    return entry, True
 
 
 def _replayed(tx: Transaction, account_id: int, key: IdempotencyKey) -> Entry | None:

@@ -162,7 +162,7 @@ def _open_next(tx: Transaction, batch: _Batch, terms: _Terms) -> None:
         raise ValueError("a limit without a duration is never due")
     update = (
         "UPDATE limits AS l SET generation = l.generation + 1, spent = 0,"
-        " window_start_us = {}, window_end_us = {} WHERE "
+        " window_start_us = {0}, generation_start_us = {0}, window_end_us = {1} WHERE "
     )
     matching = f"{_DUE_IN_BATCH} AND l.duration = :duration AND l.align = :align AND l.zone = :zone"
     values: dict[str, Any] = {**batch._asdict(), **terms._asdict()}

@@ -19,7 +19,8 @@ _WARN_AT = Limit._fields.index("warn_at")
 
 ACCOUNT_COLUMNS = (
     "acc.account, acc.name, acc.last_number, acc.created_us, acc.updated_us, acc.extra, acc.parent,"
-    " (SELECT p.name FROM accounts p WHERE p.project = acc.project AND p.account = acc.parent), acc.deleted_us"
+    " (SELECT p.name FROM accounts p WHERE p.project = acc.project AND p.account = acc.parent), acc.deleted_us,"
+    " acc.parent_since_us"
 )
 
 SPENT = "CASE WHEN l.window_end_us <= :now THEN 0 ELSE l.spent END"
@@ -47,7 +48,11 @@ ENTRY_COLUMNS = (
     "e.number, e.kind, e.at_us, e.amount, m.name, e.usage, e.pricing, e.note,"
     " l.name, e.closed_generation, e.closed_start_us, e.closed_end_us, e.closed_spent, e.refers_to,"
     " EXISTS (SELECT 1 FROM entries c WHERE c.project = e.project AND c.account = e.account AND c.refers_to = e.number"
-    "  AND c.kind = 'adjustment')"
+    "  AND c.kind = 'adjustment' AND c.usage IS NULL),"
+    " e.recorded_us, e.caller_key,"
+    " CASE WHEN e.hold IS NOT NULL THEN"
+    "  (SELECT o.name FROM holds o WHERE o.project = e.project AND o.hold = e.hold) END,"
+    " e.changed"
 )
 
 ENTRY_JOINS = (
@@ -58,10 +63,19 @@ ENTRY_JOINS = (
 
 _LATER = (
     "(SELECT COALESCE(SUM(c.amount), 0) FROM entries c WHERE c.project = e.project AND c.account = e.account"
-    " AND c.refers_to = e.number AND c.kind = '{}')"
+    " AND c.refers_to = e.number AND c.kind = {})"
 )
-CORRECTIONS, REFUNDS = _LATER.format("adjustment"), _LATER.format("refund")
+CORRECTIONS, REFUNDS = _LATER.format("'adjustment'"), _LATER.format("'refund'")
 """By how much later entries correct an entry, and refund it (which is negative)."""
+
+GROWTH = _LATER.format("'adjustment' AND c.usage IS NOT NULL")
+"""The part of `CORRECTIONS` that is for what a call has used more than was known."""
+
+NEWEST_USAGE = (
+    "(SELECT c.usage FROM entries c WHERE c.project = e.project AND c.account = e.account AND c.refers_to = e.number"
+    " AND c.kind = 'adjustment' AND c.usage IS NOT NULL ORDER BY c.number DESC LIMIT 1)"
+)
+"""The usage of an entry's call, where that is more than was known at first."""
 
 
 def sum_in_parts(amount: str) -> str:
@@ -76,7 +90,10 @@ def from_parts(dollars: int | None, rest: int | None) -> Picodollars:
 
 
 class AccountRow(NamedTuple):
-    """A user's row: `last_number` is that of the newest entry, `deleted_us` is 0 unless it is deleted."""
+    """A user's row: `last_number` is that of the newest entry, `deleted_us` is 0 unless it is deleted.
+
+    `parent_since_us` is when it came under its parent.
+    """
 
     account_id: int
     name: str
@@ -87,6 +104,7 @@ class AccountRow(NamedTuple):
     parent: int | None = None
     parent_name: str | None = None
     deleted_us: int = 0
+    parent_since_us: int = 0
 
     def budget(self, project: str, limit: Limit, models: Mapping[str, Picodollars]) -> Budget:
         """The user's budget, with its primary limit as it stands now."""
@@ -107,6 +125,17 @@ def find_account(tx: Transaction, user: str) -> AccountRow:
     )
     if row is None:
         raise unknown_user(user)
+    return AccountRow(*row)
+
+
+def account_row(tx: Transaction, account_id: int) -> AccountRow:
+    """The account of that key, which may be deleted."""
+    row = tx.one(
+        f"SELECT {ACCOUNT_COLUMNS} FROM accounts acc WHERE acc.project = :project AND acc.account = :account",
+        account=account_id,
+    )
+    if row is None:
+        raise TypeError(f"there is no account {account_id}")
     return AccountRow(*row)
 
 
@@ -176,8 +205,8 @@ def limit_from_row(row: Sequence[Any]) -> Limit:
 
 def entry_from_row(row: Row) -> Entry:
     """An entry from `ENTRY_COLUMNS`."""
-    number, kind, at_us, amount, model, usage, pricing, note, *closed, refers_to, is_corrected = row
-    limit, generation, start_us, end_us, spent = closed
+    number, kind, at_us, amount, model, usage, pricing, note, *others = row
+    limit, generation, start_us, end_us, spent, refers_to, is_corrected, recorded_us, key, hold_id, changed = others
     return Entry(
         number=number,
         kind=kind,
@@ -190,6 +219,10 @@ def entry_from_row(row: Row) -> Entry:
         closed=ClosedWindow(limit, generation, start_us, end_us, Picodollars(spent)) if limit else None,
         refers_to=refers_to,
         is_corrected=bool(is_corrected),
+        recorded_us=recorded_us,
+        key=key,
+        hold_id=hold_id,
+        changed=from_json(changed),
     )
 
 

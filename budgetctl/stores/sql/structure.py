@@ -14,7 +14,12 @@ def placed(tx: Transaction, account: AccountRow, parent: str) -> tuple[AccountRo
     Raises `UnknownUserError`, and `InvalidValueError` for a parent that it cannot have.
     """
     above_it = find_account(tx, parent) if parent else None
-    moved = account._replace(parent=above_it and above_it.account_id, parent_name=above_it and above_it.name)
+    moved = account._replace(
+        parent=above_it and above_it.account_id,
+        parent_name=above_it and above_it.name,
+    )
+    if moved.parent != account.parent:
+        moved = moved._replace(parent_since_us=tx.now_us if above_it else 0)
     parents: list[int] = []
     above = accounts_above(tx, moved, stop_at=moved.account_id)
     for each in above:

@@ -20,7 +20,8 @@ from budgetctl.errors import (
     StoreUnavailableError,
 )
 from budgetctl.stores.location import network_filesystem
-from budgetctl.stores.sql.transaction import Row
+from budgetctl.stores.sql.token_columns import count_next
+from budgetctl.stores.sql.transaction import Row, Transaction
 from budgetctl.stores.sqlite.log import beside, check_log
 from budgetctl.stores.sqlite.opening import BACKUP_ID, is_backup, open_file
 from budgetctl.stores.sqlite.schema import MIGRATIONS, VERSION, WHOLE, whole_schema
@@ -185,6 +186,8 @@ def _migrate_step(connection: sqlite3.Connection) -> bool:
         script, reached = (MIGRATIONS[found][1], found + 1) if found else (whole_schema(), WHOLE)
         for statement in _statements(script):
             connection.execute(statement)
+        if found:
+            _count_tokens(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {reached}")
         connection.execute("COMMIT")
@@ -192,6 +195,16 @@ def _migrate_step(connection: sqlite3.Connection) -> bool:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _count_tokens(connection: sqlite3.Connection) -> None:
+    """Write the tokens of all entries into their columns, where these are new."""
+    if not connection.execute("SELECT 1 FROM pragma_table_info('entries') WHERE name = 'input_tokens'").fetchone():
+        return
+    for (project,) in connection.execute("SELECT project FROM projects").fetchall():
+        tx = Transaction(connection, project, 0)
+        while count_next(tx):
+            pass
 
 
 def refused_value(error: Exception) -> InvalidValueError:

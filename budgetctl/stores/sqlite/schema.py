@@ -265,12 +265,43 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX shadows_pending ON shadows (project, conclude_us) WHERE conclude_us IS NOT NULL;
         """,
     ),
+    (
+        "when entries happened, what made them, whose calls they are, and their tokens",
+        """
+        ALTER TABLE accounts ADD COLUMN parent_since_us INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE limits ADD COLUMN generation_start_us INTEGER NOT NULL DEFAULT 0;
+        UPDATE limits SET generation_start_us = MAX(window_start_us, anchor_us, COALESCE((
+            SELECT MAX(e.closed_end_us) FROM entries e WHERE e.account = limits.account
+                AND e.closed_limit = limits.limit_id AND e.closed_generation = limits.generation - 1), 0));
+        ALTER TABLE entries ADD COLUMN recorded_us INTEGER;
+        ALTER TABLE entries ADD COLUMN caller_key TEXT;
+        ALTER TABLE entries ADD COLUMN hold INTEGER REFERENCES holds;
+        ALTER TABLE entries ADD COLUMN changed TEXT;
+        ALTER TABLE entries ADD COLUMN input_tokens INTEGER;
+        ALTER TABLE entries ADD COLUMN cache_read_tokens INTEGER;
+        ALTER TABLE entries ADD COLUMN cache_write_tokens INTEGER;
+        ALTER TABLE entries ADD COLUMN output_tokens INTEGER;
+        ALTER TABLE entries ADD COLUMN reasoning_tokens INTEGER;
+        UPDATE entries SET hold = o.hold FROM holds o
+            WHERE o.state = 'committed' AND entries.account = o.account AND entries.number = o.number;
+        CREATE TABLE identities (
+            project INTEGER NOT NULL REFERENCES projects,
+            digest BLOB NOT NULL CHECK (length(digest) = 16),
+            account INTEGER NOT NULL REFERENCES accounts,
+            number INTEGER NOT NULL,
+            is_first INTEGER NOT NULL,
+            PRIMARY KEY (project, digest)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX entries_by_time ON entries (project, at_us);
+        CREATE INDEX entries_uncounted ON entries (project, entry) WHERE usage IS NOT NULL AND input_tokens IS NULL;
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)
 """The schema version that this budgetctl writes. A store with a higher one is refused."""
 
-WHOLE = 10
+WHOLE = 11
 """After how many steps the tables are those of `whole_schema`."""
 
 

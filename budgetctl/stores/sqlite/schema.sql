@@ -20,6 +20,7 @@ CREATE TABLE accounts (
     created_us INTEGER NOT NULL,
     updated_us INTEGER NOT NULL,
     deleted_us INTEGER NOT NULL DEFAULT 0,
+    parent_since_us INTEGER NOT NULL DEFAULT 0, -- when it came under its parent
     UNIQUE (project, name, deleted_us)
 ) STRICT;
 CREATE INDEX accounts_by_parent ON accounts (project, parent) WHERE parent IS NOT NULL;
@@ -45,6 +46,7 @@ CREATE TABLE limits (
     warn_at TEXT, -- percents, as in 50,80; NULL is the default
     topped_up INTEGER NOT NULL DEFAULT 0,
     topped_up_until_us INTEGER, -- when the first of the top-ups in it expires
+    generation_start_us INTEGER NOT NULL DEFAULT 0, -- what happened before counts in an earlier one, or in none
     UNIQUE (account, name, deleted_us)
 ) STRICT;
 
@@ -71,8 +73,10 @@ CREATE TABLE postings (
     PRIMARY KEY (posting_set, limit_id)
 ) STRICT, WITHOUT ROWID;
 
--- entry is the order of recording; people see number, which has no gaps within an account.
--- The closed columns are a reset's: the generation that it ended.
+-- entry is the order of recording; people see number, which has no gaps within an account. at_us is when it happened,
+-- recorded_us when it was recorded, where that is later. The closed columns are a reset's: the generation that it ended.
+-- Of the tokens in usage, the token columns leave out those that are in an entry which this one refers to; they are NULL
+-- where nobody has counted them yet.
 CREATE TABLE entries (
     project INTEGER NOT NULL,
     entry INTEGER PRIMARY KEY,
@@ -92,8 +96,19 @@ CREATE TABLE entries (
     closed_start_us INTEGER,
     closed_end_us INTEGER,
     closed_spent INTEGER,
+    recorded_us INTEGER,
+    caller_key TEXT,
+    hold INTEGER REFERENCES holds,
+    changed TEXT, -- terms that were changed, and by whom
+    input_tokens INTEGER,
+    cache_read_tokens INTEGER,
+    cache_write_tokens INTEGER,
+    output_tokens INTEGER,
+    reasoning_tokens INTEGER,
     UNIQUE (account, number)
 ) STRICT;
+CREATE INDEX entries_by_time ON entries (project, at_us);
+CREATE INDEX entries_uncounted ON entries (project, entry) WHERE usage IS NOT NULL AND input_tokens IS NULL;
 CREATE INDEX entries_resets ON entries (project, entry) WHERE closed_limit IS NOT NULL;
 CREATE INDEX entries_corrections ON entries (account, refers_to) WHERE refers_to IS NOT NULL;
 
@@ -115,6 +130,17 @@ CREATE TABLE idempotency_keys (
     request BLOB NOT NULL CHECK (length(request) = 16),
     number INTEGER NOT NULL,
     PRIMARY KEY (account, kind, digest)
+) STRICT, WITHOUT ROWID;
+
+-- What those who answer calls name them, as digests: the entry of a call's first record. is_first says that it is what
+-- tells that record from others.
+CREATE TABLE identities (
+    project INTEGER NOT NULL REFERENCES projects,
+    digest BLOB NOT NULL CHECK (length(digest) = 16),
+    account INTEGER NOT NULL REFERENCES accounts,
+    number INTEGER NOT NULL,
+    is_first INTEGER NOT NULL,
+    PRIMARY KEY (project, digest)
 ) STRICT, WITHOUT ROWID;
 
 -- Money set aside. It counts against each limit of hold_postings until it is resolved or has expired.

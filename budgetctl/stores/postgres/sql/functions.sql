@@ -114,10 +114,28 @@ CREATE FUNCTION is_doubtful(since_us bigint, at_us bigint) RETURNS boolean LANGU
 CREATE FUNCTION allows(l limits, gone numeric, cost numeric, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
     'SELECT l.amount + l.topped_up - l.spent - l.held + gone >= cost AND at_us >= l.window_start_us - 86400000000';
 
+-- When something happened that is recorded at at_us; NULL for now, and for the future.
+CREATE FUNCTION before_now(happened_us bigint, at_us bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+    'SELECT CASE WHEN happened_us < at_us THEN happened_us END';
+
+-- Whether what happened then belongs to a limit's current generation (ledger/windows.py).
+CREATE FUNCTION is_in_generation(l limits, happened_us bigint, at_us bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
+    'SELECT happened_us IS NULL OR happened_us >= l.generation_start_us OR at_us < l.generation_start_us';
+
+-- Whether those below in a chain stood under each other by then.
+CREATE FUNCTION stood_there(of_project bigint, below bigint[], happened_us bigint) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT happened_us IS NULL OR NOT EXISTS (
+        SELECT FROM accounts acc
+        WHERE acc.project = of_project AND acc.account = ANY (below) AND acc.parent_since_us > happened_us)
+$$;
+
 -- The limits of a chain, and how they stand with a cost when those in freed let go of held_amount at the same time. counts
 -- is NULL when nobody has matched the model's names with their pattern before; gone is what they hold that has expired.
+-- happened_us is when the cost was, NULL for now.
 CREATE FUNCTION limits_above(
-    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric
+    of_project bigint, chain bigint[], at_us bigint, of_model text, cost numeric, freed bigint[], held_amount numeric,
+    happened_us bigint
 ) RETURNS TABLE (
     limit_id bigint, generation bigint, models text, is_due boolean, counts boolean, gone numeric, is_allowed boolean,
     standing json
@@ -129,9 +147,17 @@ CREATE FUNCTION limits_above(
     FROM (
         SELECT l,
             (SELECT acc.name FROM accounts acc WHERE acc.project = l.project AND acc.account = l.account) AS owner,
-            CASE WHEN l.models IS NULL OR l.limit_id = ANY (freed) THEN true WHEN of_model IS NULL THEN false ELSE (
-                SELECT m.matches FROM model_matches m
-                WHERE m.project = l.project AND m.key = match_key(l.models, of_model)) END AS counts,
+            CASE
+                WHEN l.limit_id = ANY (freed) THEN true
+                WHEN happened_us IS NOT NULL AND NOT (is_in_generation(l, happened_us, at_us) AND (
+                    place.account IS NOT DISTINCT FROM (SELECT c.account FROM cap_of(of_project) c)
+                    OR stood_there(of_project, chain[1:place.level::int - 1], happened_us))) THEN false
+                WHEN l.models IS NULL THEN true
+                WHEN of_model IS NULL THEN false
+                ELSE (
+                    SELECT m.matches FROM model_matches m
+                    WHERE m.project = l.project AND m.key = match_key(l.models, of_model))
+            END AS counts,
             CASE WHEN l.held = 0 THEN 0 ELSE (
                 SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
                 WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END AS gone
@@ -155,7 +181,7 @@ $$;
 -- set, whose key, like that of the model, is NULL if it has none yet.
 CREATE FUNCTION counting_any(
     of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric,
-    freed bigint[], held_amount numeric
+    freed bigint[], held_amount numeric, happened_us bigint
 ) RETURNS TABLE (
     slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json,
     posting_set bigint, model bigint
@@ -168,21 +194,22 @@ CREATE FUNCTION counting_any(
                 WHEN bool_or(l.counts IS NULL) THEN json_build_object(
                     'what', 'unmatched', 'names', of_model, 'patterns', array_agg(l.models))
             END AS slow,
-            array_agg(l.limit_id) FILTER (WHERE l.counts) AS counted,
+            COALESCE(array_agg(l.limit_id) FILTER (WHERE l.counts), '{}') AS counted,
             string_agg(l.limit_id || ':' || l.generation, ',') FILTER (WHERE l.counts) AS members,
             bool_or(l.gone > 0) AS any_expired,
             bool_and(l.is_allowed) FILTER (WHERE l.counts) AS is_allowed,
             json_agg(l.standing) AS standings
-        FROM limits_above(of_project, chain, at_us, of_model, cost, freed, held_amount) l
+        FROM limits_above(of_project, chain, at_us, of_model, cost, freed, held_amount, happened_us) l
     ) c
     LEFT JOIN posting_sets s ON s.project = of_project AND s.members = c.members
     LEFT JOIN models m ON m.project = of_project AND m.name = model_of(of_model)
 $$;
 
--- The same in half the time for limits of all models in which nothing else is set aside; else is_plain is false.
+-- The same in half the time for limits of all models in which nothing else is set aside, and a cost that counts in all of
+-- them; else is_plain is false.
 CREATE FUNCTION counting(
     of_project bigint, chain bigint[], names text[], at_us bigint, of_model text, cost numeric,
-    freed bigint[], held_amount numeric
+    freed bigint[], held_amount numeric, happened_us bigint
 ) RETURNS TABLE (
     slow json, counted bigint[], members text, any_expired boolean, is_allowed boolean, standings json,
     posting_set bigint, model bigint, is_plain boolean
@@ -195,12 +222,13 @@ CREATE FUNCTION counting(
             string_agg(o.member, ',') AS members,
             bool_and(o.is_allowed) AS is_allowed,
             json_agg(o.standing) AS standings,
-            bool_and(o.is_plain) AS is_plain
+            bool_and(o.is_plain) AND stood_there(of_project, chain, happened_us) AS is_plain
         FROM (
             SELECT l.limit_id, l.limit_id || ':' || l.generation AS member, is_due(l, at_us) AS is_due,
                 allows(l, 0, cost, at_us) AS is_allowed,
                 standing(names[array_position(chain, l.account)], l, l.spent + cost, l.held) AS standing,
-                l.models IS NULL AND l.held = CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END AS is_plain
+                l.models IS NULL AND l.held = CASE WHEN l.limit_id = ANY (freed) THEN held_amount ELSE 0 END
+                    AND is_in_generation(l, happened_us, at_us) AS is_plain
             FROM limits l WHERE l.project = of_project AND l.account = ANY (chain) AND l.deleted_us = 0
             ORDER BY array_position(chain, l.account), l.limit_id
         ) o
@@ -233,6 +261,9 @@ CREATE FUNCTION posting_set_key(of_project bigint, of_members text) RETURNS bigi
 DECLARE
     found_key bigint;
 BEGIN
+    IF of_members IS NULL THEN -- of something that counts nowhere
+        RETURN NULL;
+    END IF;
     SELECT s.posting_set INTO found_key FROM posting_sets s WHERE s.project = of_project AND s.members = of_members;
     IF NOT FOUND THEN -- a set is of one user's limits, whose row is locked: nobody else makes it
         INSERT INTO posting_sets (project, members) VALUES (of_project, of_members) RETURNING posting_set INTO found_key;
@@ -241,6 +272,16 @@ BEGIN
             FROM unnest(string_to_array(of_members, ',')) AS pair;
     END IF;
     RETURN found_key;
+END $$;
+
+-- Names the call of an entry. Sorted, so that two who name the same calls wait for each other in turn; who comes second has
+-- a violation, after which a client tries again.
+CREATE FUNCTION identify(of_project bigint, of_account bigint, of_number bigint, call_ids text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO identities (project, digest, account, number, is_first)
+        SELECT of_project, i.digest, of_account, of_number, (i.place = 1)::int
+        FROM unnest(string_to_array(call_ids, ',')::bytea[]) WITH ORDINALITY AS i (digest, place) ORDER BY i.digest;
 END $$;
 
 -- What a hold counts against: the limits, and whose those are.
@@ -300,10 +341,12 @@ END $$;
 -- with what stands; or, and then nothing was changed, 'unmatched' or 'slow'. The caller shares the project, which gives it
 -- the time. The names of parameters are those of what lists have in their requests (perform).
 
--- Records a cost: of a user, or by the commit of an open hold.
+-- Records a cost: of a user, or by the commit of an open hold. tokens are those of the usage, in the order of their columns;
+-- call_ids the digests of the call's identities, as text between commas.
 CREATE FUNCTION charge(
     of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text,
-    key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text
+    key_kind text, key_digest bytea, key_request bytea, usage text, pricing text, note text,
+    happened_us bigint, tokens bigint[], call_ids text, caller_key text
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     hold record;
@@ -311,14 +354,17 @@ DECLARE
     counts record;
     chain bigint[];
     names text[];
+    of_hold bigint;
     freed bigint[] := '{}';
     held_amount numeric := 0;
     answer json;
 BEGIN
+    happened_us := before_now(happened_us, at_us);
     IF hold_name IS NOT NULL THEN -- before the lock: but for its state, at which resolve() looks again, it does not change
         SELECT * INTO hold FROM hold_named(of_project, hold_name);
         of_user := hold.of_user;
         of_model := NULLIF(concat_ws(E'\n', hold.of_model, of_model), '');
+        of_hold := hold.hold;
         freed := hold.freed;
         held_amount := hold.amount;
     END IF;
@@ -340,12 +386,17 @@ BEGIN
             RETURN slowly(of_user);
         END IF;
     END IF;
-    SELECT * INTO counts FROM counting(of_project, chain, names, at_us, of_model, cost, freed, held_amount);
+    SELECT * INTO counts FROM counting(of_project, chain, names, at_us, of_model, cost, freed, held_amount, happened_us);
     IF NOT counts.is_plain THEN
-        SELECT * INTO counts FROM counting_any(of_project, chain, names, at_us, of_model, cost, freed, held_amount);
+        SELECT * INTO counts
+            FROM counting_any(of_project, chain, names, at_us, of_model, cost, freed, held_amount, happened_us);
     END IF;
     IF counts.slow IS NOT NULL THEN
         RETURN counts.slow;
+    ELSIF call_ids IS NOT NULL AND EXISTS (
+        SELECT FROM identities i WHERE i.project = of_project AND i.digest = ANY (string_to_array(call_ids, ',')::bytea[])
+    ) THEN
+        RETURN slowly(of_user);
     END IF;
     INSERT INTO idempotency_keys (project, account, kind, digest, request, number)
         VALUES (of_project, own.account, key_kind, key_digest, key_request, own.number) ON CONFLICT DO NOTHING;
@@ -358,10 +409,16 @@ BEGIN
     IF counts.model IS NULL THEN
         counts.model := model_key(of_project, model_of(of_model));
     END IF;
+    IF call_ids IS NOT NULL THEN
+        PERFORM identify(of_project, own.account, own.number, call_ids);
+    END IF;
     WITH entry AS (
-        INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
-        VALUES (of_project, own.account, own.number, 'spend', at_us, cost, counts.model, counts.posting_set,
-            usage, pricing, note)
+        INSERT INTO entries (project, account, number, kind, at_us, recorded_us, amount, model, posting_set, usage, pricing,
+            note, caller_key, hold, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens)
+        VALUES (of_project, own.account, own.number, 'spend', COALESCE(happened_us, at_us),
+            CASE WHEN happened_us IS NOT NULL THEN at_us END, cost, counts.model, counts.posting_set, usage, pricing,
+            note, caller_key, of_hold,
+            tokens[1], tokens[2], tokens[3], tokens[4], tokens[5])
     ), totals AS (
         INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
         SELECT l.project, l.limit_id, l.generation, COALESCE(counts.model, 0), cost FROM limits l
@@ -412,10 +469,10 @@ BEGIN
         SELECT * INTO chain, names FROM lock_above(of_project, own.account, of_user, own.parent, own.cap);
     END IF;
     SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model, c.is_plain INTO counts
-        FROM counting(of_project, chain, names, at_us, of_model, cost, '{}', 0) c;
+        FROM counting(of_project, chain, names, at_us, of_model, cost, '{}', 0, NULL) c;
     IF NOT counts.is_plain THEN
         SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model INTO counts
-            FROM counting_any(of_project, chain, names, at_us, of_model, cost, '{}', 0) c;
+            FROM counting_any(of_project, chain, names, at_us, of_model, cost, '{}', 0, NULL) c;
     END IF;
     IF counts.slow IS NOT NULL THEN
         RETURN counts.slow;
@@ -425,7 +482,7 @@ BEGIN
             RETURN slowly(of_user);
         END IF;
         SELECT json_build_object('what', 'denied', 'at_us', at_us, 'standings', c.standings) INTO answer
-            FROM counting_any(of_project, chain, names, at_us, of_model, 0, '{}', 0) c;
+            FROM counting_any(of_project, chain, names, at_us, of_model, 0, '{}', 0, NULL) c;
         RETURN answer;
     END IF;
     IF counts.model IS NULL THEN
@@ -462,7 +519,7 @@ BEGIN
     IF (hold.account = chain[1] AND hold.owners <@ chain) IS NOT TRUE THEN
         RETURN slowly(NULL);
     END IF;
-    SELECT c.slow INTO slow FROM counting(of_project, chain, ARRAY[hold.of_user], at_us, NULL, 0, '{}', 0) c;
+    SELECT c.slow INTO slow FROM counting(of_project, chain, ARRAY[hold.of_user], at_us, NULL, 0, '{}', 0, NULL) c;
     IF slow IS NOT NULL OR NOT hold.is_open OR hold.expires_us <= at_us THEN
         RETURN slowly(hold.of_user);
     END IF;
@@ -484,5 +541,5 @@ BEGIN
         FROM accounts acc LEFT JOIN cap_of(of_project) c ON true
         WHERE acc.project = of_project AND acc.name = of_user AND acc.deleted_us = 0;
     RETURN json_build_object('at_us', at_us, 'updated_us', updated_us, 'standings', (
-        SELECT c.standings FROM counting_any(of_project, chain, ARRAY[of_user], at_us, NULL, 0, '{}', 0) c));
+        SELECT c.standings FROM counting_any(of_project, chain, ARRAY[of_user], at_us, NULL, 0, '{}', 0, NULL) c));
 END $$;

@@ -33,7 +33,8 @@ BEGIN
             FROM jsonb_array_elements(run) WITH ORDINALITY AS a (asked, place)
             LEFT JOIN accounts acc ON acc.project = of_project AND acc.name = a.asked ->> 'of_user' AND acc.deleted_us = 0
         ) r
-        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.asked ->> 'of_model', 0, '{}', 0) c);
+        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.asked ->> 'of_model', 0, '{}', 0,
+            before_now((r.asked ->> 'happened_us')::bigint, at_us)) c);
 END $$;
 
 -- Commits; NULL if one is not of an open hold that concerns nobody but the user and those above, or twice there, or slow.
@@ -60,7 +61,8 @@ BEGIN
             LEFT JOIN accounts acc ON acc.project = of_project AND acc.account = o.account
         ) r
         CROSS JOIN LATERAL held_in(of_project, r.hold) p
-        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.of_model, 0, p.freed, 0) c);
+        CROSS JOIN LATERAL counting_any(of_project, r.chain, NULL, at_us, r.of_model, 0, p.freed, 0,
+            before_now((r.asked ->> 'happened_us')::bigint, at_us)) c);
 END $$;
 
 -- Charges, or commits: each counter is written once. How a budget stands is said once, after all of them, with the first
@@ -73,6 +75,10 @@ BEGIN
         FROM each_of(charges) c
         LEFT JOIN idempotency_keys k ON k.project = of_project AND k.account = c.account
             AND k.kind = c.asked ->> 'key_kind' AND k.digest = (c.asked ->> 'key_digest')::bytea
+    ) OR (
+        SELECT bool_or(i.number IS NOT NULL) OR COUNT(DISTINCT n.digest) < COUNT(*)
+        FROM each_of(charges) c CROSS JOIN unnest(string_to_array(c.asked ->> 'call_ids', ',')::bytea[]) AS n (digest)
+        LEFT JOIN identities i ON i.project = of_project AND i.digest = n.digest
     ) THEN
         RETURN;
     END IF;
@@ -83,12 +89,22 @@ BEGIN
         SELECT of_project, c.account, c.asked ->> 'key_kind', (c.asked ->> 'key_digest')::bytea,
             (c.asked ->> 'key_request')::bytea, c.number
         FROM c
+    ), named AS ( -- sorted, as in identify()
+        INSERT INTO identities (project, digest, account, number, is_first)
+        SELECT of_project, n.digest, c.account, c.number, (n.place = 1)::int
+        FROM c CROSS JOIN unnest(string_to_array(c.asked ->> 'call_ids', ',')::bytea[]) WITH ORDINALITY AS n (digest, place)
+        ORDER BY n.digest
     ), made AS (
-        INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, usage, pricing, note)
-        SELECT of_project, c.account, c.number, 'spend', at_us, c.cost, c.model,
-            COALESCE(c.posting_set, posting_set_key(of_project, c.members)), 
-            c.asked ->> 'usage', c.asked ->> 'pricing', c.asked ->> 'note'
-        FROM c
+        INSERT INTO entries (project, account, number, kind, at_us, recorded_us, amount, model, posting_set, usage, pricing,
+            note, caller_key, hold, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens)
+        SELECT of_project, c.account, c.number, 'spend', COALESCE(w.happened_us, at_us),
+            CASE WHEN w.happened_us IS NOT NULL THEN at_us END, c.cost, c.model,
+            COALESCE(c.posting_set, posting_set_key(of_project, c.members)),
+            c.asked ->> 'usage', c.asked ->> 'pricing', c.asked ->> 'note', c.asked ->> 'caller_key', c.hold,
+            w.tokens[1], w.tokens[2], w.tokens[3], w.tokens[4], w.tokens[5]
+        FROM c CROSS JOIN LATERAL (
+            SELECT before_now((c.asked ->> 'happened_us')::bigint, at_us), (c.asked ->> 'tokens')::bigint[]
+        ) w (happened_us, tokens)
     ), totals AS (
         INSERT INTO model_totals AS t (project, limit_id, generation, model, spent)
         SELECT l.project, l.limit_id, l.generation, COALESCE(c.model, 0), SUM(c.cost)
@@ -129,7 +145,8 @@ BEGIN
                     'created_us', acc.created_us, 'updated_us', at_us, 'extra', acc.extra,
                     'parent', (SELECT p.name FROM accounts p WHERE p.project = acc.project AND p.account = acc.parent),
                     'standings', (
-                        SELECT json_agg(l.standing) FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0) l),
+                        SELECT json_agg(l.standing)
+                        FROM limits_above(of_project, c.chain, at_us, NULL, 0, '{}', 0, NULL) l),
                     'models', (SELECT t.models FROM spent_by_model(of_project, c.account) t))) END
         FROM each_of(charges) c JOIN accounts acc ON acc.project = of_project AND acc.account = c.account
         ORDER BY c.place;
@@ -194,7 +211,9 @@ BEGIN
                 hold_name => asked ->> 'hold_name', cost => (asked ->> 'cost')::numeric, of_model => asked ->> 'of_model',
                 key_kind => asked ->> 'key_kind', key_digest => (asked ->> 'key_digest')::bytea,
                 key_request => (asked ->> 'key_request')::bytea, usage => asked ->> 'usage',
-                pricing => asked ->> 'pricing', note => asked ->> 'note');
+                pricing => asked ->> 'pricing', note => asked ->> 'note',
+                happened_us => (asked ->> 'happened_us')::bigint, tokens => (asked ->> 'tokens')::bigint[],
+                call_ids => asked ->> 'call_ids', caller_key => asked ->> 'caller_key');
         WHEN 'reserve' THEN
             RETURN reserve(of_project => of_project, at_us => at_us, of_user => asked ->> 'of_user',
                 hold_name => asked ->> 'hold_name', cost => (asked ->> 'cost')::numeric, of_model => asked ->> 'of_model',
