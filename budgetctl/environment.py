@@ -7,6 +7,16 @@ import os
 from budgetctl.errors import InvalidValueError
 
 
+def user_name() -> str:
+    """The name of the account of the operating system under which this program runs."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # in a container, a number may have no name
+        return str(os.geteuid())
+
+
 def variable(name: str) -> str | None:
     """The value of a variable, or None where it is not set.
 

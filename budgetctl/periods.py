@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 
 from budgetctl.errors import InvalidValueError
 
@@ -345,6 +346,22 @@ def from_timestamp(seconds: float) -> int:
     whole = math.floor(seconds)
     # The fraction by itself: all seconds in microseconds have more digits than a float.
     return check_instant(whole * _SECOND_US + round((seconds - whole) * _SECOND_US))
+
+
+Instant: TypeAlias = "str | float | datetime"
+"""A time: a `datetime` (without a zone it is UTC), seconds since 1970 as a number or as text, or text as `parse_instant`
+reads it."""
+
+
+def instant(value: Instant, now_us: Callable[[], int]) -> int:
+    """The instant of a time, in microseconds since 1970. Raises `InvalidValueError`."""
+    if isinstance(value, datetime):
+        return from_datetime(value if value.tzinfo else value.replace(tzinfo=UTC))
+    if not isinstance(value, str):
+        return from_timestamp(value)
+    text = value.strip()
+    is_number = text.isascii() and text.replace(".", "", 1).isdigit()
+    return from_timestamp(float(text)) if is_number else parse_instant(text, now_us())
 
 
 def parse_instant(text: str, now_us: int) -> int:

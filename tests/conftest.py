@@ -185,9 +185,13 @@ class Clock:
         """The time in microseconds since 1970."""
         return self.now_us
 
-    def advance(self, *, days: float = 0, seconds: float = 0) -> None:
+    def advance(self, *, days: float = 0, hours: float = 0, seconds: float = 0) -> None:
         """Let time pass, or with negative numbers go back."""
-        self.now_us += round((days * 86_400 + seconds) * 1_000_000)
+        self.now_us += round((days * 86_400 + hours * 3_600 + seconds) * 1_000_000)
+
+    def ago(self, *, hours: float) -> float:
+        """The time so many hours ago, in seconds since 1970."""
+        return self.now_us / 1_000_000 - hours * 3_600
 
 
 @pytest.fixture

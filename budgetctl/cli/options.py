@@ -151,6 +151,10 @@ Messages = Annotated[
     str | None,
     typer.Option("--messages", metavar="FILE", help="Chat messages in JSON: a file, - for stdin, or '[…]' itself."),
 ]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="When it happened: 2026-11-01, 2026-11-01T09:30Z, 7d, epoch seconds."),
+]
 Note = Annotated[str | None, typer.Option("--note", metavar="TEXT", help="Kept with the entry.")]
 Provider = Annotated[
     str | None,

@@ -30,16 +30,15 @@ class Identity(NamedTuple):
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[47][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
-_MINTED = (
-    ("anthropic", re.compile(r"(?:msg|req)_(?:bdrk_|vrtx_)?01[0-9A-Za-z]{20,40}")),
-    ("openai", re.compile(r"(?:chatcmpl|cmpl)-[0-9A-Za-z]{29}|(?:resp|req)_[0-9a-f]{32,64}")),
-    ("openrouter", re.compile(r"gen-\d{10}-[0-9A-Za-z]{20}")),
-    ("uuid", re.compile(rf"(?:[a-z]+[-_])?{_UUID}")),
-)
+_MINTED = {
+    "anthropic": r"(?:msg|req)_(?:bdrk_|vrtx_)?01[0-9A-Za-z]{20,40}",
+    "openai": r"(?:chatcmpl|cmpl)-[0-9A-Za-z]{29}|(?:resp|req)_[0-9a-f]{32,64}",
+    "openrouter": r"gen-\d{10}-[0-9A-Za-z]{20}",
+    "uuid": rf"(?:[a-z]+[-_])?{_UUID}",
+}
 """Forms of ids of which no issuer makes one twice. The same UUID is the same id, whoever has made it."""
 
-
-_LEAST_LETTERS = 12
+_LEAST_LETTERS = 9
 """Ids with fewer different letters were not drawn at random, but written by somebody."""
 
 
@@ -66,9 +65,9 @@ def identity_digests(identities: Sequence[Identity]) -> tuple[bytes, ...]:
 
 def _minted(ids: Sequence[str]) -> Iterator[Identity]:
     for each in ids:
-        if len(set(each)) < _LEAST_LETTERS:
+        if len(set(re.split("[-_]", each, maxsplit=1)[-1])) < _LEAST_LETTERS:
             continue
-        for namespace, form in _MINTED:
-            if form.fullmatch(each):
+        for namespace, form in _MINTED.items():
+            if re.fullmatch(form, each):
                 yield Identity(namespace, each)
                 break

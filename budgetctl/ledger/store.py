@@ -60,7 +60,7 @@ class ChargeRequest(NamedTuple):
 
     `at_us` is when it happened, where that is not now; an instant in the future is now. `identities` are digests of the
     call's identities (see `budgetctl.ledger.identities`), the one that tells it from other calls first: a call that is
-    known already is not charged again, but for what it has used more than was known.
+    known already is not charged again, but for what it has used more than was known. With `is_again` it is, in full.
     """
 
     user: str
@@ -73,6 +73,7 @@ class ChargeRequest(NamedTuple):
     called: tuple[str, ...] = ()
     at_us: int | None = None
     identities: tuple[bytes, ...] = ()
+    is_again: bool = False
 
     @property
     def names(self) -> str | None:
@@ -260,6 +261,15 @@ class Store(Protocol):
     def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too; `before` continues below a number."""
 
+    @_asked("read", parts=("place", "user", "entry"), cursor=lambda placed, _: {"before": placed[0]})
+    def entries(
+        self, *, before: int | None = None, wanted: HistoryFilter | None = None
+    ) -> Iterator[tuple[int, str, Entry]]:
+        """All users' entries, those of the project's own budget too, as they were recorded, newest first.
+
+        Beside each are its place in the ledger, and its user. `before` continues below a place.
+        """
+
     @_asked(
         "read",
         parts=("user", "entry", "amount"),
@@ -310,8 +320,8 @@ class Store(Protocol):
         """Give the user another limit, for models of a pattern or all. What was spent does not count against it."""
 
     @_asked("once")
-    def remove_limit(self, user: str, name: str) -> Budget:
-        """Take a limit away, but not the one that every budget has. Its entries stay."""
+    def remove_limit(self, user: str, name: str, *, by: str | None = None) -> Budget:
+        """Take a limit away, but not the one that every budget has. Its entries stay. `by` is who does so."""
 
     @_asked("once", of_project_too=True)
     def delete_budget(self, user: str) -> None:

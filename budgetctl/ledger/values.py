@@ -248,7 +248,7 @@ class Charge(NamedTuple):
     """The answer to a charge: the entry it made, or the one made before under the same key or identity (`replayed`).
 
     `budget` is that of the user who was to be charged. Another user may have been charged for the same call before, and
-    has the entry then: `owner`. `cost` is what the call has cost so far, where more entries than this one say so.
+    has the entry then: `owner`. `cost` is what the call has cost in all, where an identity says that it was known.
     """
 
     entry: Entry

@@ -23,6 +23,7 @@ from budgetctl.stores.location import is_server
 if TYPE_CHECKING:
     from budgetctl.ledger.records import Record
     from budgetctl.manager.user_dict import UserDict
+    from budgetctl.periods import Instant
 
 LITELLM_FILE = "user_cost.json"
 """Where litellm's own local manager keeps its dictionary: in the current directory, whatever the project."""
@@ -112,11 +113,12 @@ class BudgetManager(Budgets):
         output_text: str | None = None,
         *,
         idempotency_key: str | None = None,
+        at: Instant | None = None,
     ) -> dict[str, Record]:
         """Charge the user for a response, or for a model's input and output text, and return `{"user": record}`.
 
         The response is an object of litellm's, or the parsed JSON of a provider; it may also come first. Each call
-        charges, unless it repeats an `idempotency_key`.
+        charges, unless it repeats an `idempotency_key`. `at` is when it happened: see `budgetctl.periods.Instant`.
         """
         if is_user(completion_obj) and not is_user(user):
             user, completion_obj = completion_obj, user
@@ -134,7 +136,7 @@ class BudgetManager(Budgets):
             price = price_text(model, *("" if text is None else text for text in (input_text, output_text)))
         else:
             raise InvalidValueError("nothing to charge: pass a response, or a model with its input and output text")
-        return {"user": self._record(self.charge_price(user, price, key=idempotency_key).budget)}
+        return {"user": self._record(self.charge_price(user, price, key=idempotency_key, at=at).budget)}
 
     def get_current_cost(self, user: str) -> float:
         """The user's spend in the current window, in USD."""

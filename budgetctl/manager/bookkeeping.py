@@ -27,6 +27,15 @@ class Bookkeeping(Enforcement):
         """The user's entries, newest first, those of a deleted budget too. `before` continues below that number."""
         return self._store.history(check_user(user), before=before, wanted=wanted)
 
+    def entries(
+        self, *, before: int | None = None, wanted: HistoryFilter | None = None
+    ) -> Iterator[tuple[int, str, Entry]]:
+        """All users' entries as they were recorded, newest first: their place in the ledger, their user, the entry.
+
+        The project's own budget has the empty name. `before` continues below a place.
+        """
+        return self._store.entries(before=before, wanted=wanted)
+
     def refund(
         self,
         user: str,

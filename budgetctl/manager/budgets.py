@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from budgetctl.environment import user_name
 from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
+from budgetctl.ledger.identities import Identity, identities_of, identity_digests
 from budgetctl.ledger.keys import caller_key, response_key
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 from budgetctl.ledger.values import Align, Budget, Charge, Price, Reset, Usage
@@ -13,6 +15,7 @@ from budgetctl.manager.bookkeeping import Bookkeeping
 from budgetctl.manager.enforcement import kept_usage, measured, other_names
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_model, check_name, check_note, check_percents, check_user
+from budgetctl.periods import Instant, instant
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -113,7 +116,7 @@ class Budgets(Bookkeeping):
 
     def remove_limit(self, user: str, name: str) -> Budget:
         """Take a limit away; its entries stay. Every budget's own limit cannot be removed."""
-        return self._written(self._store.remove_limit(check_user(user), name))
+        return self._written(self._store.remove_limit(check_user(user), name, by=user_name()))
 
     def cap(
         self,
@@ -178,14 +181,20 @@ class Budgets(Bookkeeping):
         key: str | None = None,
         usage: Usage | Mapping[str, Any] | None = None,
         note: str | None = None,
+        at: Instant | None = None,
+        identities: Sequence[Identity] = (),
     ) -> Charge:
         """Record a cost of `amount` USD. It is never refused because the budget is exceeded.
 
         The same `key` again charges nothing and answers the first entry; with another usage (or amount, where no
-        usage is given) it raises `KeyConflictError`.
+        usage is given) it raises `KeyConflictError`. `at` is when it happened, by default now: see `Instant`. A call of
+        which a record with one of these `identities` was charged before is not charged again, whoever was charged for
+        it, but for what the `usage` says that it has used more.
         """
         exact = parse_amount(amount)
         kept = kept_usage(usage)
+        is_known = bool(identities) or key is not None
+        own = identities_of(usage) if isinstance(usage, Usage) else ()
         request = ChargeRequest(
             check_user(user),
             exact,
@@ -194,6 +203,9 @@ class Budgets(Bookkeeping):
             note=note,
             key=None if key is None else caller_key(key, amount=exact, model=model, usage=kept),
             called=other_names(model),
+            at_us=None if at is None else instant(at, self._store.now_us),
+            identities=identity_digests((*identities, *own)),
+            is_again=not is_known,
         )
         return self._charge(request)
 
@@ -206,10 +218,14 @@ class Budgets(Bookkeeping):
         once: bool = False,
         note: str | None = None,
         called: Sequence[str] = (),
+        at: Instant | None = None,
+        identities: Sequence[Identity] = (),
     ) -> Charge:
         """Record a cost that `budgetctl.pricing` has found. `called` are names by which its model was asked for.
 
-        `once` derives a key from a response with an id, so that this response is charged once; `key` goes before it.
+        `once` charges a response with an id once, whatever it was read from: by its identity, where whoever answered
+        makes each id once, and else by a key of its id and usage; a `key` goes before that. A later record of the same
+        call that says that more was used charges the difference. `at` and `identities` are as those of `charge`.
         """
         usage = price.usage.to_json()
         own, compared = response_key(price.usage) if once else None, measured(price, usage)
@@ -222,6 +238,9 @@ class Budgets(Bookkeeping):
             note=note,
             key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=compared),
             called=other_names(price.model, price.usage.provider, called),
+            at_us=None if at is None else instant(at, self._store.now_us),
+            identities=identity_digests((*identities, *identities_of(price.usage))),
+            is_again=not (once or key is not None or identities),
         )
         return self._charge(request)
 
@@ -314,7 +333,7 @@ class Budgets(Bookkeeping):
         above = check_user(parent) if parent else parent
         percents = None if warn_at is None else check_percents(warn_at)
         change = BudgetChange(amount=amount, duration=duration, align=align, zone=timezone, parent=above)
-        return check_terms(change._replace(warn_at=percents))
+        return check_terms(change._replace(warn_at=percents, by=user_name()))
 
     def _charge(self, request: ChargeRequest) -> Charge:
         if request.model is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import InvalidValueError
+from budgetctl.ledger.identities import identities_of, identity_digests
 from budgetctl.ledger.keys import commit_key
 from budgetctl.ledger.store import ChargeRequest, Store
 from budgetctl.ledger.values import Charge, Price, Usage
@@ -134,11 +135,19 @@ class Enforcement:
         """Commit a price that `budgetctl.pricing` has found, as `commit` does an amount.
 
         A model whose name no store keeps gives way to the model of the hold: a provider's odd name is no reason not to
-        record a cost.
+        record a cost. A call for which somebody was charged already, by its id, only lets the hold go.
         """
         usage, called = price.usage.to_json(), other_names(price.model, price.usage.provider)
         model = price.model if price.model is None or is_model(price.model) else None
-        request = ChargeRequest("", price.amount, model=model, usage=usage, pricing=price.pricing, called=called)
+        request = ChargeRequest(
+            "",
+            price.amount,
+            model=model,
+            usage=usage,
+            pricing=price.pricing,
+            called=called,
+            identities=identity_digests(identities_of(price.usage)),
+        )
         return self._commit(hold_id, request, measured(price, usage), note)
 
     def release(self, hold_id: str) -> Hold:

@@ -29,6 +29,7 @@ def update_cost(
     key: Annotated[
         str | None, typer.Option("--id", metavar="KEY", help="Charge this once, however often it is tried.")
     ] = None,
+    at: options.At = None,
     again: Annotated[bool, typer.Option("--again", help="Charge a response that was charged before.")] = False,
     on_unknown_price: options.OnUnknownPrice = None,
     note: options.Note = None,
@@ -40,8 +41,11 @@ def update_cost(
     $ budgetctl update-cost alice --model gpt-4o --input-text Hi --output-text Hello
     $ budgetctl update-cost alice 0.12 --id job-17
 
-    A response that has an id is charged once; a second time says so and adds nothing. A cost is recorded even
-    when it takes the budget over its limit: then a warning is printed, and the exit code is still 0.
+    A response that has an id is charged once, also where another user was charged for it, or a log of the same call
+    was; a second time says so and adds nothing, but for what the call has used more than was known. A cost is
+    recorded even when it takes the budget over its limit: then a warning is printed, and the exit code is still 0.
+
+    With --at, it counts in the windows of then, as far as these are still open.
 
     With --on-unknown-price record, or an amount, what has no price is an entry that is marked as unpriced until
     budgetctl reprice corrects it. Of a saved stream that does not say what was used, the text is counted; what was
@@ -56,7 +60,7 @@ def update_cost(
         warn(*notes_of(price))
         return
     once = not again and stated.response is not None
-    charge = session.manager.charge_price(user, price, key=key, once=once, note=note)
+    charge = session.manager.charge_price(user, price, key=key, once=once, note=note, at=at)
     now_us = session.store.now_us()
     session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us))
     if stated.response is not None and key is None and price.usage.request_id is None and not session.output.quiet:

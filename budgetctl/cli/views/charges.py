@@ -11,17 +11,26 @@ from budgetctl.cli.views.times import day
 from budgetctl.ledger import decisions
 from budgetctl.ledger.values import UNKNOWN_PRICE, Budget, Charge, Entry, Price, Usage
 from budgetctl.money import Picodollars, format_usd, from_number
+from budgetctl.periods import rfc3339
 
 
 def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
-    """The document of a charge, with the budget after it. A replayed charge has the amounts of the first one."""
+    """The document of a charge, with the budget after it. A replayed charge has the amounts of the first one.
+
+    `total_cost` is what the call has cost in all, also where more entries than this one say so. `owner` is whose entry
+    it is, where another user was charged for the call before.
+    """
     return {
         "user": charge.budget.user,
         "charged": not charge.replayed,
+        "owner": charge.owner or charge.budget.user,
+        "at": rfc3339(charge.entry.at_us),
         "cost": charge.entry.amount,
+        "total_cost": charge.entry.amount if charge.cost is None else charge.cost,
         "model": charge.entry.model,
         "usage": usage_document(price.usage.to_json()),
         "entry_id": charge.entry.number,
+        "refers_to": charge.entry.refers_to,
         **state_document(charge.budget),
         "unpriced": charge.entry.is_unpriced,
     }
@@ -32,10 +41,14 @@ def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
     return {
         "user": budget.user,
         "charged": False,
+        "owner": budget.user,
+        "at": None,
         "cost": price.amount,
+        "total_cost": price.amount,
         "model": price.model,
         "usage": usage_document(price.usage.to_json()),
         "entry_id": None,
+        "refers_to": None,
         **state_document(budget),
         "unpriced": price.pricing.get("source") == UNKNOWN_PRICE,
     }
@@ -69,16 +82,33 @@ def refund_document(charge: Charge) -> dict[str, Any]:
 
 def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
     """The sentence for a charge, also for one whose key, or whose response, was charged before."""
-    if not charge.replayed:
-        return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
-    what = key or price.usage.request_id
-    at = day(charge.entry.at_us, charge.budget.limit.zone, charge.entry.at_us)
-    line = f"{charge.budget.user}: already charged {format_usd(charge.entry.amount)}{f' for {what}' if what else ''}"
-    return f"{line} on {at}; nothing added{'' if key else ' (--again to charge it again)'}"
+    if charge.replayed:
+        return f"{_already(charge, key or price.usage.request_id)}{'' if key else ' (--again to charge it again)'}"
+    if charge.entry.refers_to is not None:
+        return _grown(charge)
+    return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
+
+
+def _already(charge: Charge, what: str | None) -> str:
+    """The sentence for a call for which somebody was charged before."""
+    user, at = charge.budget.user, day(charge.entry.at_us, charge.budget.limit.zone, charge.entry.at_us)
+    cost = format_usd(charge.entry.amount if charge.cost is None else charge.cost)
+    who = "already charged" if charge.owner is None else f"{charge.owner} was already charged"
+    return f"{user}: {who} {cost}{f' for {what}' if what else ''} on {at}; nothing added"
+
+
+def _grown(charge: Charge) -> str:
+    """The sentence for a call that has used more than was known."""
+    user, entry = charge.owner or charge.budget.user, charge.entry
+    total = format_usd(entry.amount if charge.cost is None else charge.cost)
+    return f"{user} +{format_usd(entry.amount)}: more was used than entry {entry.refers_to} says, {total} in all"
 
 
 def committed(charge: Charge, price: Price, hold_id: str, now_us: int) -> str:
     """The sentence for a commit, also for one that was done before."""
+    if charge.cost is not None:  # its identity was known
+        sentence = _already(charge, price.usage.request_id) if charge.replayed else _grown(charge)
+        return f"{sentence}; {hold_id} is released"
     if not charge.replayed:
         return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
     what = f"{hold_id} is already committed, as entry {charge.entry.number} of {format_usd(charge.entry.amount)}"

@@ -12,24 +12,42 @@ from budgetctl.ledger.values import Entry, Usage
 from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
 
-ENTRY_FIELDS = "entry_id at kind cost model usage pricing note closed refers_to unpriced".split()
+ENTRY_FIELDS = (
+    "user entry_id at recorded_at kind cost model usage pricing key hold note closed changed refers_to unpriced".split()
+)
 
 
-def entry_document(entry: Entry) -> dict[str, Any]:
-    """The document of an entry."""
+def entry_document(user: str, entry: Entry) -> dict[str, Any]:
+    """The document of an entry. The budget of the whole project has no user."""
     return {
+        "user": user or None,
         "entry_id": entry.number,
         "at": rfc3339(entry.at_us),
+        "recorded_at": rfc3339(entry.at_us if entry.recorded_us is None else entry.recorded_us),
         "kind": entry.kind,
         "cost": entry.amount,
         "model": entry.model,
         "usage": usage_document(entry.usage),
         "pricing": entry.pricing,
+        "key": entry.key,
+        "hold": entry.hold_id,
         "note": entry.note,
+        "changed": None if entry.changed is None else _changed_document(entry.changed),
         "closed": None if entry.closed is None else {"limit": entry.closed.limit, **closed_document(entry.closed)},
         "refers_to": entry.refers_to,
         "unpriced": entry.is_unpriced,
     }
+
+
+def _changed_document(changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The document of terms that were changed: each with its old value and its new one, amounts in US dollars."""
+    return {name: value if name == "by" else [_term(name, each) for each in value] for name, value in changed.items()}
+
+
+def _term(name: str, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {each: _term(each, of_it) for each, of_it in value.items()}
+    return Picodollars(value) if name == "amount" else value
 
 
 def usage_document(usage: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -55,8 +73,35 @@ def _entry_note(document: Document) -> str:
     """The note of an entry, behind words from its other fields."""
     parts = ["unpriced"] if document["unpriced"] else []
     if document["refers_to"] is not None:
-        parts.append(f"{'refunds' if document['kind'] == 'refund' else 'corrects'} {document['refers_to']}")
+        parts.append(f"{_referring(document)} {document['refers_to']}")
+    if document["changed"] is not None:
+        parts.append(_changes(document["changed"]))
     return "; ".join(filter(None, [*parts, document["note"]]))
+
+
+def _referring(document: Document) -> str:
+    if document["kind"] == "refund":
+        return "refunds"
+    return "corrects" if document["usage"] is None else "more was used than in"
+
+
+def _changes(changed: Mapping[str, Any]) -> str:
+    """Terms that were changed, in words: `budget $10.00 → $20.00, by ann`."""
+    parts = [
+        f"{'budget' if name == 'amount' else name.replace('_', ' ')} {_shown_term(old)} → {_shown_term(new)}"
+        for name, (old, new) in ((name, value) for name, value in changed.items() if name != "by")
+    ]
+    return ", ".join([*parts, *([f"by {changed['by']}"] if changed["by"] else [])])
+
+
+def _shown_term(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return f"{value['name']} of {format_usd(value['amount'])}"
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return format_usd(value) if isinstance(value, Picodollars) else str(value)
 
 
 def _tokens(document: Document) -> str:
@@ -73,3 +118,6 @@ ENTRY_COLUMNS = (
     Column("TOKENS", _tokens, is_number=True, dropped=3),
     Column("NOTE", _entry_note, is_name=True, dropped=2),
 )
+
+ALL_ENTRY_COLUMNS = (columns.owner(), *ENTRY_COLUMNS)
+"""The same for the entries of all users."""

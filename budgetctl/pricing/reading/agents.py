@@ -18,6 +18,9 @@ from budgetctl.pricing.reading.splitting import Source, account
 from budgetctl.pricing.reading.tally import Tally
 from budgetctl.pricing.reading.vocabulary import AGENT_TOKENS
 
+_ANTHROPIC = "anthropic"
+"""The issuer of the ids in sessions of Claude Code: an answer's and a request's are told apart by their beginning."""
+
 _SYNTHETIC = "<synthetic>"
 """The model of a message that Claude Code wrote itself."""
 
@@ -45,7 +48,7 @@ def read_claude_code(body: Mapping[str, Any]) -> Usage:
     usage = read_body(message)
     ids = [found for found in (usage.request_id, text(body.get("requestId"))) if found]
     cost = usage.cost if usage.cost is not None else _stated("costUSD", body.get("costUSD"))
-    return usage._replace(request_id=":".join(ids) or None, cost=cost)
+    return usage._replace(request_id=":".join(ids) or None, cost=cost, issuer=_ANTHROPIC)
 
 
 def _is_claude_result(body: Mapping[str, Any]) -> bool:

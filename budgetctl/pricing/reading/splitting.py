@@ -75,19 +75,19 @@ def account(
         if beside and not total and text >= 0:
             writes = _writes(tally, said) if tally.seen & _WRITES else (0, 0, 0)
             kept = (whole_input, cached, *writes, *_NONE_KEPT, text, reasoning)
-            return Usage._make((*source, *kept, *_NONE_ELSE, *terms, also, (*notes, *said)))
+            return Usage._make((*source, *kept, *_NONE_ELSE, *terms, also, (*notes, *said), None))
         if not beside and not tally.seen & _WRITES and total in (0, whole_input + output):
             uncached = whole_input - cached
             if uncached >= 0 and text >= 0:
                 kept = (uncached, cached, 0, 0, 0, *_NONE_KEPT, text, reasoning)
-                return Usage._make((*source, *kept, *_NONE_ELSE, *terms, also, notes))
+                return Usage._make((*source, *kept, *_NONE_ELSE, *terms, also, notes, None))
     parts = _split(tally, said, beside=beside, thoughts_beside=thoughts_beside)
     if explicit:
         parts = (parts[0], 0, *parts[2:5], parts[1], *parts[6:])
     if tally.unread and terms[3] is None:  # a stated cost has them
         said.append(_of_unread(tally))
     acts = found[kinds.WEB_SEARCHES : kinds.IMAGES + 1]
-    return Usage._make((*source, *parts, *acts, *terms, also, (*notes, *said) if said else notes))
+    return Usage._make((*source, *parts, *acts, *terms, also, (*notes, *said) if said else notes, None))
 
 
 def _split(tally: Tally, said: list[str], *, beside: bool, thoughts_beside: bool) -> tuple[int, ...]:

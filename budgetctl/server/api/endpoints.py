@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.ledger.keys import canonical, commit_key
-from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest, Request
+from budgetctl.ledger.store import BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest, Request
 from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.names import MAX_LENGTH, check_note
 from budgetctl.server.bodies import Bodies
@@ -64,9 +64,9 @@ class Endpoint:
                     raise InvalidValueError(f"{PROJECT_PARAMETER} must be text")
                 name = visitor.enter(scope, document.pop(PROJECT_PARAMETER, None))
                 if reading.is_big:
-                    asked, key = await self._projects.run(self._read_request, scope, document)
+                    asked, key = await self._projects.run(self._read_request, visitor, scope, document)
                 else:
-                    asked, key = self._read_request(scope, document)
+                    asked, key = self._read_request(visitor, scope, document)
                 with await self._projects.use(name) as project:
                     write = self._queued if call.kind == "queue" else self._written
                     return await self._answer(project, await write(project, asked, key))
@@ -84,9 +84,12 @@ class Endpoint:
             headers[CHANGE_HEADER] = str(project.changes)
         return respond(body, headers=headers)
 
-    def _read_request(self, scope: Scope, document: dict[str, Any]) -> tuple[dict[str, Any], IdempotencyKey | None]:
+    def _read_request(
+        self, visitor: Visitor, scope: Scope, document: dict[str, Any]
+    ) -> tuple[dict[str, Any], IdempotencyKey | None]:
         """The parameters in a body, and the key that the client gives to the request, if any."""
-        return self._call.parameters.read(document, "the body", strict=True), _request_key(scope, document)
+        asked = self._call.parameters.read(document, "the body", strict=True)
+        return _signed(asked, visitor), _request_key(scope, document)
 
     async def _queued(self, project: Project, asked: dict[str, Any], key: IdempotencyKey | None) -> bytes:
         """The answer of a queued operation, which is done together with those of other requests."""
@@ -130,6 +133,16 @@ def call_routes(projects: Projects, bodies: Bodies) -> list[Route]:
         else Route("GET", call.path, Right.READ, Endpoint(call, projects, bodies))
         for call in CALLS.values()
     ]
+
+
+def _signed(asked: dict[str, Any], visitor: Visitor) -> dict[str, Any]:
+    """The parameters, with the token in place of whoever the client says is changing terms."""
+    if visitor.token_id is None:
+        return asked
+    by = f"token {visitor.token_id}"
+    if isinstance(asked.get("change"), BudgetChange):
+        return asked | {"change": asked["change"]._replace(by=by)}
+    return asked | {"by": by} if "by" in asked else asked
 
 
 def _read(call: Call, project: Project, document: dict[str, Any], size: int | None) -> bytes:
@@ -193,7 +206,7 @@ def _keyed(request: Request, key: IdempotencyKey | None, number: int) -> Request
 def _as_at_first(given: Any, request: Request) -> Any:
     """The answer as it was the first time: a charge that the HTTP request's key replays is the very same request."""
     if isinstance(request, ChargeRequest) and request.key is None and not isinstance(given, BudgetctlError):
-        return given._replace(replayed=False)
+        return given if given.cost is not None else given._replace(replayed=False)
     return given
 
 

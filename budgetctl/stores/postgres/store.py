@@ -292,7 +292,7 @@ class PostgresStore(SqlStore):
         except WholeProjectNeededError:
             return self._perform_slowly(request, None)
         key = request.key if isinstance(request, ChargeRequest) else None
-        if isinstance(answer, Charge) and key and key.kind == "operation":
+        if isinstance(answer, Charge) and key and key.kind == "operation" and answer.cost is None:
             return answer._replace(replayed=False)  # nobody but this store asked before
         return answer
 

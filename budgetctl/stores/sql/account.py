@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundError, UnknownUserError
 from budgetctl.ledger import windows
@@ -17,7 +17,7 @@ from budgetctl.money import ZERO, Picodollars
 from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.counters import Counters
 from budgetctl.stores.sql.documents import to_json
-from budgetctl.stores.sql.entries import insert_reset, model_key
+from budgetctl.stores.sql.entries import insert_entry, insert_reset, model_key
 from budgetctl.stores.sql.limits import (
     MAX_LIMITS,
     check_limit,
@@ -117,6 +117,7 @@ class Account(Counters):
         """Change the terms of the primary limit, and its spend, as `change` states."""
         index = self._primary
         limit = self._limits[index]
+        before = _terms(limit, self.row.parent_name)
         terms = stated(limit, change)
         check_limit(self._tx, terms)
         # The terms of its windows hold from its next generation on, all others at once.
@@ -130,7 +131,15 @@ class Account(Counters):
         if change.created_us is not None:
             self._changed = True
             self.row = self.row._replace(created_us=min(change.created_us, self._tx.now_us))
+        after = _terms(self.primary, self.row.parent_name)
+        self._tell(change.by, {name: [old, after[name]] for name, old in before.items() if old != after[name]})
         self._adjust(change)
+
+    def _tell(self, by: str | None, changed: dict[str, list[Any]]) -> None:
+        """Add an entry that says how terms were changed, each with its old value and its new one."""
+        if changed:
+            self._number += 1
+            insert_entry(self._tx, self.row.account_id, self._number, "terms", ZERO, changed={**changed, "by": by})
 
     def add_limit(self, name: str, change: BudgetChange, models: str | None) -> None:
         """Give the user another limit. Money that was spent before does not count against it."""
@@ -146,8 +155,9 @@ class Account(Counters):
         self._limits.append(limit)
         self._saved.append(limit)
         self._changed = True
+        self._tell(change.by, {"limit": [None, {"name": name, **_terms(limit)}]})
 
-    def remove_limit(self, name: str) -> None:
+    def remove_limit(self, name: str, by: str | None = None) -> None:
         """Take a limit away. Its entries stay."""
         index = self._index(name)
         if index == self._primary:
@@ -161,6 +171,7 @@ class Account(Counters):
         self._primary = next(index for index, each in enumerate(self._limits) if each.name == PRIMARY)
         self._changed = True
         delete_limit(self._tx, self.row.account_id, limit)
+        self._tell(by, {"limit": [{"name": name, **_terms(limit)}, None]})
 
     def _move(self, parent: str) -> None:
         """Put the user under another parent, or none. Earlier spending stays counted under the old one."""
@@ -279,3 +290,16 @@ class Account(Counters):
         named = spent_by_model(self._tx, limit)
         rest = Picodollars(limit.spent - sum(named.values()))
         return [*named.items(), (None, rest)]
+
+
+def _terms(limit: Limit, parent: str | None = None) -> dict[str, Any]:
+    """The terms of a limit as the entry of their change keeps them. Amounts are picodollars."""
+    return {
+        "amount": int(limit.amount),
+        "duration": limit.duration,
+        "align": limit.align,
+        "timezone": limit.zone,
+        "models": limit.models,
+        "warn_at": list(limit.warn_at),
+        "parent": parent,
+    }

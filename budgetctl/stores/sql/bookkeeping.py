@@ -5,19 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from budgetctl.ledger.values import Charge, Entry, Reset
 from budgetctl.money import Picodollars
-from budgetctl.stores.sql.rows import (
-    ENTRY_COLUMNS,
-    ENTRY_JOINS,
-    entry_from_row,
-    find_account,
-    reset_from_row,
-    unknown_user,
-)
+from budgetctl.stores.sql.rows import ENTRY_COLUMNS, find_account, reset_from_row
 from budgetctl.stores.sql.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -196,56 +188,14 @@ class SqlLedger(ABC):
 
     def history(self, user: str, *, before: int | None = None, wanted: HistoryFilter | None = None) -> Iterator[Entry]:
         """The user's entries, newest first, those of a deleted budget too."""
-        from budgetctl.stores.sql import paging
+        from budgetctl.stores.sql.history import entries_of
 
-        where, values = _wanted(wanted)
-        pattern = None if wanted is None else wanted.model
+        return entries_of(self.read, user, before, wanted)
 
-        def page(tx: Transaction, place: tuple[int, int] | None) -> tuple[Iterable[Entry], tuple[int, int] | None]:
-            """A place is an account, whose name may be another one's by now, and the number of an entry."""
-            account, number = (_last_account(tx, user), before) if place is None else place
-            rows = tx.all(
-                f"SELECT {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}"
-                " WHERE e.project = :project AND e.account = :account"
-                + (" AND e.number < :before" if number is not None else "")
-                + where
-                + " ORDER BY e.number DESC LIMIT :page",
-                account=account,
-                before=number,
-                page=paging.PAGE,
-                **values,
-            )
-            last = paging.place_behind(rows)
-            entries = (
-                entry
-                for entry in map(entry_from_row, rows)
-                if pattern is None or (entry.model is not None and fnmatchcase(entry.model, pattern))
-            )
-            return entries, None if last is None else (account, last)
+    def entries(
+        self, *, before: int | None = None, wanted: HistoryFilter | None = None
+    ) -> Iterator[tuple[int, str, Entry]]:
+        """All users' entries, newest first."""
+        from budgetctl.stores.sql.history import all_entries
 
-        return paging.in_snapshots(self.read, page)
-
-
-def _last_account(tx: Transaction, user: str) -> int:
-    """The last account of that name, which may be deleted. Raises `UnknownUserError`."""
-    row = tx.one(
-        "SELECT account FROM accounts WHERE project = :project AND name = :user ORDER BY account DESC LIMIT 1",
-        user=user,
-    )
-    if row is None:
-        raise unknown_user(user)
-    account: int = row[0]
-    return account
-
-
-def _wanted(wanted: HistoryFilter | None) -> tuple[str, dict[str, Any]]:
-    """The conditions of a filter that a database can check."""
-    if wanted is None:
-        return "", {}
-    conditions = {
-        "since": (" AND e.at_us >= :since", wanted.since_us),
-        "until": (" AND e.at_us < :until", wanted.until_us),
-        "kind": (" AND e.kind = :kind", wanted.kind),
-    }
-    given = {name: condition for name, condition in conditions.items() if condition[1] is not None}
-    return "".join(sql for sql, _ in given.values()), {name: value for name, (_, value) in given.items()}
+        return all_entries(self.read, before, wanted)

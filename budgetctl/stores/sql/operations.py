@@ -92,8 +92,8 @@ def release(tx: Transaction, hold_id: str) -> Hold:
 class _Made(NamedTuple):
     """The entry of a charge, whether it is new, and the number in the user's ledger that stands for the charge.
 
-    `owner` is another user who was charged before, and `cost` what the call has cost in all, where more entries than
-    this one say so. `number` is None where the entry is another user's.
+    `owner` is another user who was charged before, and `cost` what the call has cost in all, where an identity says
+    that it was known before. `number` is None where the entry is another user's.
     """
 
     entry: Entry
@@ -116,11 +116,12 @@ def _charged(
     """
     account_id = account.row.account_id
     earlier = None if request.key is None else _replayed(tx, account_id, request.key)
+    known = None if request.is_again else identities.find(tx, request.identities)
     if earlier is not None:
-        return _Made(earlier, False, earlier.number)
+        is_known = known is not None and (known.account_id, known.entry.number) == (account_id, earlier.number)
+        return _Made(earlier, False, earlier.number, cost=known.cost if known and is_known else None)
     if request.at_us is not None:
         request = request._replace(at_us=min(request.at_us, tx.now_us))
-    known = identities.find(tx, request.identities)
     fault = None if known is None else identities.conflict(known, request)
     if fault is not None:
         if hold is None:
@@ -148,7 +149,7 @@ def _charged_again(
     owner = None if is_own else known.user
     number = known.entry.number if is_own else None
     if not identities.is_grown(known, request):
-        return _Made(known.entry, False, number, owner, known.cost if known.cost != known.entry.amount else None)
+        return _Made(known.entry, False, number, owner, known.cost)
     if not is_own:
         tx.require_whole_project()
         account = Account.of(tx, account_row(tx, known.account_id), opened, is_told=True)

@@ -100,13 +100,13 @@ class SqlStore(SqlLedger):
             account.save()
             return account.budget(self.project)
 
-    def remove_limit(self, user: str, name: str) -> Budget:
+    def remove_limit(self, user: str, name: str, *, by: str | None = None) -> Budget:
         """Take a limit away. Its entries stay."""
         from budgetctl.stores.sql.account import Account
 
         with self.write() as tx:
             account = Account.open(tx, user)
-            account.remove_limit(name)
+            account.remove_limit(name, by)
             account.save()
             return account.budget(self.project)
 
