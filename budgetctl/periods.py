@@ -349,8 +349,8 @@ def from_timestamp(seconds: float) -> int:
 
 
 Instant: TypeAlias = "str | float | datetime"
-"""A time: a `datetime` (without a zone it is UTC), seconds since 1970 as a number or as text, or text as `parse_instant`
-reads it."""
+"""A time: a `datetime` (without a zone it is UTC), seconds since 1970 as a number or as text, or text that
+`parse_instant` reads."""
 
 
 def instant(value: Instant, now_us: Callable[[], int]) -> int:

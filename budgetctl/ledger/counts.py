@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import add
 from typing import Any, Literal, NamedTuple
 
 _MOST = 10**15
@@ -57,16 +58,16 @@ _PIECES = (
 Relation = Literal["more", "same", "other"]
 
 
-def token_counts(usage: Mapping[str, Any] | None) -> TokenCounts | None:
-    """The tokens of a recorded usage. None where none is recorded."""
-    if not usage:
-        return None
+def token_counts(usage: Mapping[str, Any]) -> TokenCounts:
+    """The tokens of a recorded usage."""
     counts = [0, 0, 0, 0, 0]
-    for each in _with_others(usage):
-        for name, value in each.items():
-            place = _KINDS.get(name)
-            if place is not None:
-                counts[place] += _count(value)
+    for name, value in usage.items():
+        place = _KINDS.get(name)
+        if place is not None and value.__class__ is int and 0 < value < _MOST:
+            counts[place] += value
+    if "also" in usage:
+        for other in _others(usage):
+            counts = list(map(add, counts, token_counts(other)))
     return TokenCounts(*counts)
 
 
@@ -99,12 +100,14 @@ def _counts(usage: Mapping[str, Any]) -> dict[tuple[Any, str], int]:
 def _with_others(usage: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The usage, and those of other models in it."""
     yield usage
+    for each in _others(usage):
+        yield from _with_others(each)
+
+
+def _others(usage: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     others = usage.get("also")
-    if isinstance(others, (list, tuple)):
-        for each in others:
-            if isinstance(each, Mapping):
-                yield from _with_others(each)
+    return [each for each in others if isinstance(each, Mapping)] if isinstance(others, (list, tuple)) else []
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _MOST else 0
+    return value if value.__class__ is int and 0 < value < _MOST else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from budgetctl import BudgetManager
 from budgetctl.errors import KeyConflictError
 from budgetctl.ledger.identities import Identity, identities_of
 from budgetctl.ledger.store import ChargeRequest
@@ -64,8 +65,7 @@ class TestKnownCalls:
         assert (other.replayed, other.owner, other.entry) == (True, "alice", first.entry)
         assert counters(manager, "alice", "bob") == [(0.0045, 0), (0, 0)]
 
-    def test_other_projects_know_nothing_of_it(self, make_manager, manager, tmp_path):
-        from budgetctl import BudgetManager
+    def test_other_projects_know_nothing_of_it(self, manager, tmp_path):
 
         charge(manager)
         with BudgetManager("q", store=tmp_path / "q.db") as other:

@@ -86,7 +86,7 @@ def _call(request: Request) -> dict[str, Any]:
 
 def _charge(request: ChargeRequest) -> dict[str, Any]:
     kind, digest, key_request, text = request.key or _operation_key()
-    counts = token_counts(request.usage)
+    counts = token_counts(request.usage) if request.usage else None
     return {
         "cost": request.amount,
         "of_model": request.names,

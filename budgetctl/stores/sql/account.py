@@ -139,7 +139,8 @@ class Account(Counters):
         """Add an entry that says how terms were changed, each with its old value and its new one."""
         if changed:
             self._number += 1
-            insert_entry(self._tx, self.row.account_id, self._number, "terms", ZERO, changed={**changed, "by": by})
+            text = to_json({**changed, "by": by})
+            insert_entry(self._tx, self.row.account_id, self._number, "terms", ZERO, changed=text)
 
     def add_limit(self, name: str, change: BudgetChange, models: str | None) -> None:
         """Give the user another limit. Money that was spent before does not count against it."""

@@ -64,7 +64,7 @@ class Counters:
         names: str | None = None,
         held: Collection[int] = (),
         at_us: int | None = None,
-        **fields: Any,
+        **more: Any,
     ) -> Entry:
         """Add an entry, and count it against every limit that it matches, the user's own and those above.
 
@@ -79,8 +79,10 @@ class Counters:
             if at_us is None or account.row.name == PROJECT or at_us >= since_us:
                 counted += account._count(amount, names or model, held, key, at_us)
             since_us = max(since_us, account.row.parent_since_us)
+        if at_us is not None:
+            more["at_us"] = at_us
         return self._record(
-            kind, amount, counted, model=model, key=key, usage=usage, pricing=pricing, note=note, at_us=at_us, **fields
+            kind, amount, counted, model=model, key=key, usage=usage, pricing=pricing, note=note, **more
         )
 
     def _count(
@@ -205,45 +207,17 @@ class Counters:
         *,
         model: str | None,
         key: int | None,
-        at_us: int | None = None,
         usage: Mapping[str, Any] | None = None,
         pricing: Mapping[str, Any] | None = None,
         note: str | None = None,
-        refers_to: int | None = None,
-        caller_key: str | None = None,
-        hold: str | None = None,
-        known: TokenCounts | None = None,
+        **more: Any,
     ) -> Entry:
-        """Add an entry that counts against these limits. `key` is that of the model."""
-        number = self._insert(
-            kind,
-            amount,
-            model=key,
-            postings=posting_set(self._tx, limits),
-            usage=usage,
-            pricing=pricing,
-            note=note,
-            at_us=at_us,
-            refers_to=refers_to,
-            key=caller_key,
-            hold=hold,
-            known=known,
-        )
-        now_us = self._tx.now_us
-        return Entry(
-            number,
-            kind,
-            now_us if at_us is None else at_us,
-            amount,
-            model,
-            usage,
-            pricing,
-            note,
-            refers_to=refers_to,
-            recorded_us=None if at_us in (None, now_us) else now_us,
-            key=caller_key,
-            hold_id=hold,
-        )
+        """Add an entry that counts against these limits. `key` is that of the model, `more` is as in `insert_entry`."""
+        tx = self._tx
+        postings = posting_set(tx, limits)
+        self._insert(kind, amount, model=key, postings=postings, usage=usage, pricing=pricing, note=note, **more)
+        entry = Entry(self._number, kind, tx.now_us, amount, model, usage, pricing, note)
+        return _with_more(entry, **more) if more else entry
 
     def _key(self, model: str | None) -> int | None:
         return None if model is None else model_key(self._tx, model)
@@ -295,3 +269,17 @@ class Counters:
         for model, amount in self._by_model.items():
             count_model(self._tx, limit.limit_id, limit.generation, model, Picodollars(amount))
         self._by_model.clear()
+
+
+def _with_more(
+    entry: Entry,
+    *,
+    at_us: int | None = None,
+    refers_to: int | None = None,
+    caller_key: str | None = None,
+    hold: str | None = None,
+    known: TokenCounts | None = None,  # noqa: ARG001  # of its usage
+) -> Entry:
+    """An entry of now with what few entries have."""
+    entry = entry._replace(refers_to=refers_to, key=caller_key, hold_id=hold)
+    return entry if at_us in (None, entry.at_us) else entry._replace(at_us=at_us, recorded_us=entry.at_us)

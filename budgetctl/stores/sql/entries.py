@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
+from operator import sub
 from typing import Any
 
 from budgetctl.ledger.counts import TokenCounts, token_counts
@@ -12,15 +14,7 @@ from budgetctl.stores.sql.documents import to_json
 from budgetctl.stores.sql.token_columns import TOKEN_COLUMNS
 from budgetctl.stores.sql.transaction import Transaction
 
-_INSERT = (
-    "INSERT INTO entries (project, account, number, kind, at_us, recorded_us, amount, model, posting_set, refers_to,"
-    f" usage, pricing, note, caller_key, hold, changed, {', '.join(TOKEN_COLUMNS)})"
-    " VALUES (:project, :account, :number, :kind, :at_us, :recorded_us, :amount, :model, :postings, :refers_to,"
-    f" :usage, :pricing, :note, :key, :hold, :changed, {', '.join(f':{column}' for column in TOKEN_COLUMNS)})"
-)
-_INSERT_OF_HOLD = _INSERT.replace(
-    ":hold,", "(SELECT o.hold FROM holds o WHERE o.project = :project AND o.name = :hold),"
-)
+_NOT_COUNTED: tuple[int | None, ...] = (None,) * len(TOKEN_COLUMNS)
 
 
 def insert_entry(
@@ -32,45 +26,59 @@ def insert_entry(
     *,
     model: int | None = None,
     postings: int | None = None,
-    refers_to: int | None = None,
     usage: Mapping[str, Any] | None = None,
     pricing: Mapping[str, Any] | None = None,
     note: str | None = None,
-    at_us: int | None = None,
-    key: str | None = None,
-    hold: str | None = None,
-    changed: Mapping[str, Any] | None = None,
     known: TokenCounts | None = None,
+    at_us: int | None = None,
+    **more: Any,
 ) -> None:
     """Write an entry. `postings` is the key of the set of generations that it counts against.
 
-    `at_us` is when it happened, by default now. `hold` is the id of the hold that it resolves. Of the tokens in
-    `usage`, those in `known` are other entries' already.
+    Of the tokens in `usage`, those in `known` are other entries' already. `at_us` is when it happened, by default now.
+    `more` may be the number of an entry that it `refers_to`, a `caller_key`, the name of a `hold`, and `changed` terms.
     """
-    counts = token_counts(usage)
-    if counts is not None and known is not None:
-        counts = TokenCounts(*(new - old for new, old in zip(counts, known, strict=True)))
-    tokens = dict(zip(TOKEN_COLUMNS, counts or (None,) * len(TOKEN_COLUMNS), strict=True))
-    is_late = at_us is not None and at_us != tx.now_us
+    counts = _NOT_COUNTED
+    if usage:
+        counts = token_counts(usage)
+        if known is not None:
+            counts = tuple(map(sub, counts, known))
+    if at_us is None:
+        at_us = tx.now_us
+    elif at_us != tx.now_us:
+        more["recorded_us"] = tx.now_us
+    input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens = counts
     tx.run(
-        _INSERT_OF_HOLD if hold is not None else _INSERT,
+        _insert(*more),
         account=account,
         number=number,
         kind=kind,
-        at_us=at_us if is_late else tx.now_us,
-        recorded_us=tx.now_us if is_late else None,
+        at_us=at_us,
         amount=amount,
         model=model,
         postings=postings,
-        refers_to=refers_to,
         usage=to_json(usage),
         pricing=to_json(pricing),
         note=note,
-        key=key,
-        hold=hold,
-        changed=to_json(changed),
-        **tokens,
+        input_tokens=input_tokens,
+        cache_read_tokens=cache_read_tokens,
+        cache_write_tokens=cache_write_tokens,
+        output_tokens=output_tokens,
+        reasoning_tokens=reasoning_tokens,
+        **more,
     )
+
+
+@cache
+def _insert(*more: str) -> str:
+    """The statement that writes an entry, with those of the columns that few entries have."""
+    names, values = (", ".join(["", *each]) for each in (more, [f":{name}" for name in more]))
+    return (
+        "INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, usage, pricing, note,"
+        f" input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens{names})"
+        " VALUES (:project, :account, :number, :kind, :at_us, :amount, :model, :postings, :usage, :pricing, :note,"
+        f" :input_tokens, :cache_read_tokens, :cache_write_tokens, :output_tokens, :reasoning_tokens{values})"
+    ).replace(", :hold", ", (SELECT o.hold FROM holds o WHERE o.project = :project AND o.name = :hold)")
 
 
 def insert_reset(tx: Transaction, account: int, number: int, limit_id: int, closed: ClosedWindow) -> None:

@@ -110,44 +110,48 @@ def _answer(made: _Made, budget: Budget) -> Charge:
 def _charged(
     tx: Transaction, account: Account, request: ChargeRequest, opened: dict[int, Account], hold: Hold | None = None
 ) -> _Made:
-    """Charge an account, once for each key and for each call. `opened` are all accounts that are open.
-
-    The entry counts in the limits in which its hold has money, whatever the name of the answer's model.
-    """
+    """Charge an account, once for each key and for each call. `opened` are all accounts that are open."""
     account_id = account.row.account_id
     earlier = None if request.key is None else _replayed(tx, account_id, request.key)
-    known = None if request.is_again else identities.find(tx, request.identities)
+    known = identities.find(tx, request.identities) if request.identities and not request.is_again else None
     if earlier is not None:
         is_known = known is not None and (known.account_id, known.entry.number) == (account_id, earlier.number)
         return _Made(earlier, False, earlier.number, cost=known.cost if known and is_known else None)
     if request.at_us is not None:
         request = request._replace(at_us=min(request.at_us, tx.now_us))
-    fault = None if known is None else identities.conflict(known, request)
-    if fault is not None:
-        if hold is None:
-            raise fault
+    if known is not None and hold is not None and identities.conflict(known, request):
         known = None  # the call of a hold was made: it costs what it costs
-    if known is None:
-        held = () if hold is None else holds.limits_of_hold(tx, hold)
-        entry = _post(account, request, hold=hold and hold.hold_id, held=held)
-        made = _Made(entry, True, entry.number)
-        owner_id, number = account_id, entry.number
-    else:
-        made = _charged_again(tx, account, request, known, opened)
-        owner_id, number = known.account_id, known.entry.number
+    made = _first(tx, account, request, hold) if known is None else _again(tx, account, request, known, opened)
     if request.key is not None and made.number is not None:
         _keep_key(tx, account_id, request.key, made.number)
-    identities.note(tx, request.identities, owner_id, number)
+    if request.identities:
+        owner_id, number = (account_id, made.number) if known is None else (known.account_id, known.entry.number)
+        identities.note(tx, request.identities, owner_id, number or 0)
     return made
 
 
-def _charged_again(
+def _first(tx: Transaction, account: Account, request: ChargeRequest, hold: Hold | None) -> _Made:
+    """Charge a call that nobody was charged for.
+
+    The entry counts in the limits in which its hold has money, whatever the name of the answer's model.
+    """
+    if hold is None:
+        entry = _post(account, request)
+    else:
+        entry = _post(account, request, hold=hold.hold_id, held=holds.limits_of_hold(tx, hold))
+    return _Made(entry, True, entry.number)
+
+
+def _again(
     tx: Transaction, account: Account, request: ChargeRequest, known: Known, opened: dict[int, Account]
 ) -> _Made:
     """Charge what a call has used more than was known, to whoever was charged for it."""
     is_own = known.account_id == account.row.account_id
     owner = None if is_own else known.user
     number = known.entry.number if is_own else None
+    fault = identities.conflict(known, request)
+    if fault is not None:
+        raise fault
     if not identities.is_grown(known, request):
         return _Made(known.entry, False, number, owner, known.cost)
     if not is_own:
@@ -159,12 +163,14 @@ def _charged_again(
         request._replace(amount=more, pricing=None, model=known.entry.model or request.model),
         kind="adjustment",
         refers_to=known.entry.number,
-        known=token_counts(known.usage),
+        known=token_counts(known.usage or {}),
     )
     return _Made(entry, True, number, owner, Picodollars(known.cost + more))
 
 
-def _post(account: Account, request: ChargeRequest, *, kind: EntryKind = "spend", **fields: Any) -> Entry:
+def _post(account: Account, request: ChargeRequest, *, kind: EntryKind = "spend", **more: Any) -> Entry:
+    if request.key is not None and request.key.text is not None:
+        more["caller_key"] = request.key.text
     return account.post(
         kind,
         request.amount,
@@ -174,8 +180,7 @@ def _post(account: Account, request: ChargeRequest, *, kind: EntryKind = "spend"
         note=request.note,
         names=request.names,
         at_us=request.at_us,
-        caller_key=request.key and request.key.text,
-        **fields,
+        **more,
     )
 
 

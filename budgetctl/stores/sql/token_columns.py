@@ -36,6 +36,6 @@ def count_next(tx: Transaction) -> int:
 def _counts(usage: str) -> TokenCounts:
     """The tokens of a column, none where it is damaged: a sum is no reason not to open the store."""
     try:
-        return token_counts(from_json(usage)) or TokenCounts()
+        return token_counts(from_json(usage) or {})
     except CorruptStoreError:
         return TokenCounts()
