@@ -9,6 +9,7 @@ from itertools import groupby
 
 from budgetctl.errors import InvalidValueError, NotFoundError
 from budgetctl.ledger.corrections import Correction, CorrectionRequest
+from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.values import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.stores.sql import paging
@@ -24,19 +25,21 @@ def charges_of(
     user: str | None,
     since_us: int | None,
     behind: tuple[str, int] | None,
+    on_progress: Progress = unwatched,
 ) -> Iterator[tuple[str, Entry, Picodollars]]:
     """Entries of charges that have a usage, page by page: those of `Store.charges`."""
+    done, total = 0, None
 
     def page(tx: Transaction, place: int | None) -> tuple[Iterable[tuple[str, Entry, Picodollars]], int | None]:
         if place is None:
             place = 0 if behind is None else _place(tx, *behind)
+        nonlocal done, total
         models = [
             row[0]
             for row in tx.all("SELECT model, name FROM models WHERE project = :project")
             if fnmatchcase(row[1], model)
         ]
-        rows = tx.all(
-            f"SELECT e.entry, acc.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e"
+        wanted = (
             " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
             " JOIN models m ON m.project = e.project AND m.model = e.model"
             " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
@@ -44,12 +47,19 @@ def charges_of(
             f" AND e.model IN ({','.join(map(str, models)) or 'NULL'})"
             + (" AND acc.name = :user" if user is not None else "")
             + (" AND e.at_us >= :since_us" if since_us is not None else "")
-            + " ORDER BY e.entry LIMIT :page",
-            after=place,
-            user=user,
-            since_us=since_us,
-            page=paging.PAGE,
         )
+        given = {"after": place, "user": user, "since_us": since_us}
+        if on_progress is not unwatched and total is None:
+            row = tx.one(f"SELECT COUNT(*) FROM entries e{wanted}", **given)
+            total = int(row[0]) if row else 0
+        on_progress(done, total, "charges")
+        rows = tx.all(
+            f"SELECT e.entry, acc.name, {CORRECTIONS}, {ENTRY_COLUMNS} FROM entries e{wanted}"
+            " ORDER BY e.entry LIMIT :page",
+            page=paging.PAGE,
+            **given,
+        )
+        done += len(rows)
         return map(_charged, rows), paging.place_behind(rows)
 
     return paging.in_snapshots(read, page)

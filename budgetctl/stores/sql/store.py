@@ -70,7 +70,8 @@ class SqlStore(SqlLedger):
         created = []
         with self.write(create=True) as tx:
             clock.check(tx)
-            for user, change in changes:
+            for number, (user, change) in enumerate(changes):
+                self.on_progress(number, len(changes), "users")
                 is_new = not tx.one(
                     "SELECT 1 FROM accounts WHERE project = :project AND name = :user AND deleted_us = 0",
                     user=user,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from budgetctl.ledger.corrections import Difference
+from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.values import PRIMARY
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql.transaction import Row, Transaction
@@ -69,10 +70,18 @@ _CLOSED = (
 )
 
 
-def differences(tx: Transaction) -> Iterator[Difference]:
+_QUERIES = (_SPENT, _HELD, _TOPPED_UP, _MODELS, _MISSING_MODELS, _CLOSED)
+
+CHECKS = 1 + len(_QUERIES)
+"""How many checks there are: the database's own, which comes first, and those of the sums."""
+
+
+def differences(tx: Transaction, on_progress: Progress = unwatched) -> Iterator[Difference]:
     """Every counter, and every record of a closed window, that is not the sum of its postings."""
-    for query in (_SPENT, _HELD, _TOPPED_UP, _MODELS, _MISSING_MODELS, _CLOSED):
+    for number, query in enumerate(_QUERIES, start=1):
+        on_progress(number, CHECKS, "checks")
         yield from (_difference(row) for row in tx.all(query))
+    on_progress(CHECKS, CHECKS, "checks")
 
 
 def repair(tx: Transaction) -> list[Difference]:
