@@ -72,6 +72,7 @@ def test_show_in_json_imports_next_to_nothing() -> None:
         "update-cost alice --model gpt-4o --input-text Hi --output-text Hello",
         "reset alice",
         "reset-due",
+        "verify",
         "projects",
         "delete alice --yes",
         "--help",

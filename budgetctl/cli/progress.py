@@ -34,6 +34,9 @@ DELAY_S = 0.5
 _REFRESH_S = 0.2
 _BAR = 20
 _MIN_BAR = 5
+_MIN_RATE = 10
+"""How much has to be done in a second for the rate to be of interest: of a few large steps it is not."""
+
 _ERASE = "\r\x1b[K"
 _PAGE = 1_000
 """How many results are waited for before the line goes, where the results go to a terminal too: a page of a table."""
@@ -93,9 +96,10 @@ class Progress:
 
     def count(self, items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
         """The items of the work, counted as each is done."""
-        for done, item in enumerate(items):
-            self(done, total, what)
+        self(0, total, what)
+        for done, item in enumerate(items, start=1):
             yield item
+            self(done, total, what)
 
     def results(self, items: Iterable[Item]) -> Iterator[Item]:
         """Results that come while the work goes on. On a terminal, the line goes before the first of them is shown."""
@@ -161,7 +165,7 @@ def _text(doing: str, told: tuple[int, int | None, str], began: tuple[int, float
     passed = max(time.monotonic() - at, 0.001)
     rate = (done - begun) / passed
     parts = [_amount(done, total, what)]
-    if rate >= 1:
+    if rate >= _MIN_RATE:
         parts.append(f"{rate:,.0f}/s")
     if total is None:
         parts.append(_duration(passed))
