@@ -7,11 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from budgetctl.cli import progress
 from budgetctl.cli.cells import dumps, printable
-from budgetctl.cli.typer_internals import ClickException
 from budgetctl.errors import BudgetctlError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from budgetctl.cli.typer_internals import ClickException
 
 
 def report(error: BudgetctlError, arguments: Sequence[str]) -> None:

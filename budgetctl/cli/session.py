@@ -9,13 +9,11 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from types import TracebackType
-from typing import Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from budgetctl import environment
 from budgetctl.cli.cells import printable
@@ -23,10 +21,12 @@ from budgetctl.cli.output import Format, Output
 from budgetctl.cli.progress import Progress
 from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.ledger.progress import STEPS
-from budgetctl.manager import BudgetManager
 from budgetctl.names import DEFAULT_PROJECT
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store, project_stores
 from budgetctl.stores.location import without_password
+
+if TYPE_CHECKING:
+    from budgetctl.manager import BudgetManager
 
 _MAX_WAIT_S = 3600
 
@@ -74,6 +74,8 @@ class Session:
     @cached_property
     def manager(self) -> BudgetManager:
         """The project's budgets."""
+        from budgetctl.manager import BudgetManager
+
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             manager = BudgetManager(self.project, store=self.store)
@@ -82,6 +84,8 @@ class Session:
 
     def all_managers(self) -> Iterator[BudgetManager]:
         """The budgets of each project of the store. Each is closed before the next one is opened; it opens again."""
+        from budgetctl.manager import BudgetManager
+
         for store in project_stores(self.location, wait_s=self.wait_s):
             with closing(BudgetManager(store.project, store=store)) as manager:
                 yield manager
@@ -142,11 +146,13 @@ class Session:
         if not answer:  # after Ctrl-D the cursor is still on the line
             sys.stderr.write("\n")
         if answer.strip().lower() not in ("y", "yes"):
+            import typer
+
             self.note("nothing was changed")
             raise typer.Exit(1)
 
 
-def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
+def open_session(before: Mapping[str, Any], after: Mapping[str, Any]) -> Session:
     """The session for the shared options given before and after the command's name, and the environment."""
 
     def given(name: str) -> Any:
@@ -191,7 +197,7 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
     return session
 
 
-def _format(given: dict[str, Any]) -> Format | None:
+def _format(given: Mapping[str, Any]) -> Format | None:
     name: Format | None = given.get("format")
     if not given.get("json"):
         return name
