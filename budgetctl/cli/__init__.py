@@ -71,12 +71,13 @@ def _answer_shell() -> int | None:
     """Complete a name for a shell that asks for one, without loading the program. None where that is needed."""
     if not os.environ.get(COMPLETE_VARIABLE):
         return None
-    from budgetctl.cli.problems import report_bug
     from budgetctl.cli.quick_completing import answer
 
     try:
         return answer()
     except Exception as error:  # noqa: BLE001  # never a traceback to a user
+        from budgetctl.cli.problems import report_bug
+
         report_bug(error, ())
         return 1
 

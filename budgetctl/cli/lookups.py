@@ -21,11 +21,15 @@ def look_up(what: str, before: Mapping[str, Any], after: Mapping[str, Any], inco
     `before` and `after` are the shared options that stand before and after the command's name. There are no names where
     the store cannot be read.
     """
-    from budgetctl.cli.session import open_session
-
     found: list[tuple[str, str]] = []
-    with suppress(BudgetctlError), open_session(before, after) as session:
-        found.extend(islice(LOOKUPS[what](session, incomplete), _MOST))
+    with suppress(BudgetctlError):
+        if what in _EVERYWHERE:
+            found.extend(islice(_EVERYWHERE[what](incomplete), _MOST))
+            return found
+        from budgetctl.cli.session import open_session
+
+        with open_session(before, after) as session:
+            found.extend(islice(_IN_SESSION[what](session, incomplete), _MOST))
     return found
 
 
@@ -60,24 +64,25 @@ def _token_names(session: Session, incomplete: str) -> Iterator[tuple[str, str]]
     return ((name, "") for each in usable if (name := each.name or each.token_id).startswith(incomplete))
 
 
-def _models(_: Session, incomplete: str) -> Iterator[tuple[str, str]]:
+def _models(incomplete: str) -> Iterator[tuple[str, str]]:
     from budgetctl.pricing.prices.quotes import keys
 
     return ((key, "") for key in keys(incomplete))
 
 
-def _durations(_: Session, incomplete: str) -> Iterator[tuple[str, str]]:
+def _durations(incomplete: str) -> Iterator[tuple[str, str]]:
     from budgetctl.periods import DURATION_NAMES
 
     return ((name, "") for name in DURATION_NAMES if name.startswith(incomplete))
 
 
-LOOKUPS: dict[str, Callable[[Any, str], Iterator[tuple[str, str]]]] = {
+_IN_SESSION: dict[str, Callable[[Any, str], Iterator[tuple[str, str]]]] = {
     "users": _users,
     "projects": _projects,
     "holds": _holds,
     "token_names": _token_names,
-    "models": _models,
-    "durations": _durations,
 }
-"""Kind of names → those that begin so, each with a remark, which may be empty."""
+"""Kind of names → those in a project or store that begin so, each with a remark, which may be empty."""
+
+_EVERYWHERE: dict[str, Callable[[str], Iterator[tuple[str, str]]]] = {"models": _models, "durations": _durations}
+"""Kind of names → those that are the same in all projects."""

@@ -52,11 +52,11 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the store, and print the warnings so far, unless an error in JSON has to stand alone on stderr."""
-        from budgetctl.cli.problems import warn
-
         self._opening.hide()
         self.close()
-        if error is None or self.output.format not in ("json", "jsonl"):
+        if self.warnings and (error is None or self.output.format not in ("json", "jsonl")):
+            from budgetctl.cli.problems import warn
+
             warn(*self.warnings)
         if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
             import shlex
