@@ -104,3 +104,9 @@ def test_verifying_reads_no_table_once_for_each_row_of_another(store, clock):
 
     verified = plans(store, verify)
     assert not [step for _, step in verified if re.match(r"SCAN .* LEFT-JOIN$", step)]
+
+
+def test_a_page_of_charges_reads_the_entries_from_its_place_on(store):
+    store.charge(ChargeRequest("bob", CENT, model="m", usage={"text_output": 1}))
+    for statement, step in plans(store, lambda: list(store.charges("m"))):
+        assert "ORDER BY" not in step, statement

@@ -15,7 +15,7 @@ from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.stores.sql import paging
 from budgetctl.stores.sql.account import Account
 from budgetctl.stores.sql.limits import check_counter
-from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, entry_from_row
+from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, ENTRY_JOINS, entry_from_row
 from budgetctl.stores.sql.transaction import Row, Transaction
 
 
@@ -39,11 +39,12 @@ def charges_of(
             for row in tx.all("SELECT model, name FROM models WHERE project = :project")
             if fnmatchcase(row[1], model)
         ]
+        # A cross join keeps the tables in this order: from the accounts on, each page would read all entries.
+        accounts = "CROSS JOIN accounts acc" if user is None else "JOIN accounts acc ON TRUE"
         wanted = (
-            " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
-            " JOIN models m ON m.project = e.project AND m.model = e.model"
-            " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+            f" {accounts} {ENTRY_JOINS}"
             " WHERE e.project = :project AND e.entry > :after AND e.kind = 'spend' AND e.usage IS NOT NULL"
+            " AND acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
             f" AND e.model IN ({','.join(map(str, models)) or 'NULL'})"
             + (" AND acc.name = :user" if user is not None else "")
             + (" AND e.at_us >= :since_us" if since_us is not None else "")
