@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,9 +49,15 @@ def alice(home: Path) -> None:
     budgets.close()
 
 
-def imported(code: str, *arguments: str) -> set[str]:
+def imported(code: str, *arguments: str, **variables: str) -> set[str]:
     """The modules that a fresh interpreter has imported when the code has ended."""
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **variables},
+    )
     return set(done.stderr.splitlines()[-1].split())
 
 
@@ -72,6 +79,7 @@ def test_show_in_json_imports_next_to_nothing() -> None:
         "update-cost alice --model gpt-4o --input-text Hi --output-text Hello",
         "reset alice",
         "reset-due",
+        "verify",
         "projects",
         "delete alice --yes",
         "--help",
@@ -92,6 +100,24 @@ def test_a_command_imports_no_other_command() -> None:
     modules = imported(PROGRAM, "show", "alice")
     prefix = "budgetctl.cli.commands."
     assert [module for module in modules if module.startswith(prefix)] == [f"{prefix}show"]
+
+
+@pytest.mark.parametrize(
+    ("line", "needed"),
+    [
+        ("budgetctl show al", set()),
+        ("budgetctl -p d", set()),
+        ("budgetctl create bob 1 --duration m", set()),
+        ("budgetctl commit j", set()),
+        ("budgetctl check alice --model gpt-4o-mini-2", {"budgetctl.pricing"}),
+    ],
+)
+def test_a_name_is_completed_without_the_program(line: str, needed: set[str]) -> None:
+    asked = {
+        "_BUDGETCTL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)
+    }  # fmt: skip
+    program = {"typer", "budgetctl.cli.app", "budgetctl.manager", "budgetctl.pricing"}
+    assert not imported(PROGRAM, **asked) & ((HEAVY | DRAWING | program) - needed)
 
 
 def test_the_library_does_not_import_litellm_nor_the_command_line() -> None:

@@ -26,7 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]  # which needs the message alone
-            code = _run(arguments)
+            answered = _answer_shell()
+            code = _run(arguments) if answered is None else answered
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -64,6 +65,21 @@ def _prepare_waiting() -> None:
 
     if hasattr(signal, "SIGCHLD") and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _answer_shell() -> int | None:
+    """Complete a name for a shell that asks for one, without loading the program. None where that is needed."""
+    if not os.environ.get(COMPLETE_VARIABLE):
+        return None
+    from budgetctl.cli.quick_completing import answer
+
+    try:
+        return answer()
+    except Exception as error:  # noqa: BLE001  # never a traceback to a user
+        from budgetctl.cli.problems import report_bug
+
+        report_bug(error, ())
+        return 1
 
 
 def _run(arguments: Sequence[str]) -> int:

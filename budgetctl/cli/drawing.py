@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from typing import IO, TypeVar
+from typing import IO
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -14,8 +14,6 @@ from rich.text import Text
 
 from budgetctl.cli.cells import Column, Document, printable
 from budgetctl.cli.paging import paged
-
-Item = TypeVar("Item")
 
 _MIN_NAME_WIDTH, _NAME_WIDTH = 8, 16
 """How much of a name is left at least: in the end, and before a column is left out."""
@@ -44,13 +42,6 @@ def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *
                 rows.insert(0, [Text(column.heading, "bold") for column in columns])
             for row in rows:
                 console.print(_line(row, columns, widths), soft_wrap=True)
-
-
-def draw_progress(items: Sequence[Item], what: str, *, color: bool) -> Iterator[Item]:
-    """The items, with a bar on stderr of the share that is done, which is removed at the end."""
-    from rich.progress import track
-
-    yield from track(items, what, console=open_console(sys.stderr, color=color), transient=True)
 
 
 def bar(console: Console, part: int, whole: int, width: int, style: str) -> Text:

@@ -7,10 +7,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from budgetctl.cli import progress
 from budgetctl.cli.cells import dumps, printable
-from budgetctl.cli.typer_internals import ClickException
 from budgetctl.errors import BudgetctlError, StoreUnavailableError
+
+if TYPE_CHECKING:
+    from budgetctl.cli.typer_internals import ClickException
 
 
 def report(error: BudgetctlError, arguments: Sequence[str]) -> None:
@@ -87,6 +91,7 @@ def _print(line: str) -> None:
     """Print a line on stderr, behind what stdout was given before: both may go to one pipe, as in a mail of cron."""
     with suppress(OSError):  # nobody reads the results any more, which `main` notices
         sys.stdout.flush()
+    progress.make_way()
     print(line, file=sys.stderr)  # noqa: T201
 
 

@@ -9,24 +9,24 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import cached_property
 from types import TracebackType
-from typing import Any, TypeVar
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from budgetctl import environment
 from budgetctl.cli.cells import printable
 from budgetctl.cli.output import Format, Output
+from budgetctl.cli.progress import Progress
 from budgetctl.errors import BudgetctlError, InvalidValueError
-from budgetctl.manager import BudgetManager
+from budgetctl.ledger.progress import ENTRIES, STEPS
 from budgetctl.names import DEFAULT_PROJECT
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store, project_stores
 from budgetctl.stores.location import without_password
 
-Item = TypeVar("Item")
+if TYPE_CHECKING:
+    from budgetctl.manager import BudgetManager
 
 _MAX_WAIT_S = 3600
 
@@ -41,6 +41,8 @@ class Session:
         self.output = output
         self.warnings: list[str] = []
         self._place = place
+        self._progress: Progress | None = None
+        self._opening = Progress("bringing the store up to date", is_quiet=output.quiet)
 
     def __enter__(self) -> Session:
         """Begin the session, without opening the store."""
@@ -50,10 +52,11 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Close the store, and print the warnings so far, unless an error in JSON has to stand alone on stderr."""
-        from budgetctl.cli.problems import warn
-
+        self._opening.hide()
         self.close()
-        if error is None or self.output.format not in ("json", "jsonl"):
+        if self.warnings and (error is None or self.output.format not in ("json", "jsonl")):
+            from budgetctl.cli.problems import warn
+
             warn(*self.warnings)
         if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
             import shlex
@@ -64,11 +67,15 @@ class Session:
     @cached_property
     def store(self) -> Store:
         """The project's store."""
-        return open_store(self.location, self.project, wait_s=self.wait_s)
+        store = open_store(self.location, self.project, wait_s=self.wait_s)
+        store.on_progress = self._tell_progress
+        return store
 
     @cached_property
     def manager(self) -> BudgetManager:
         """The project's budgets."""
+        from budgetctl.manager import BudgetManager
+
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             manager = BudgetManager(self.project, store=self.store)
@@ -77,6 +84,8 @@ class Session:
 
     def all_managers(self) -> Iterator[BudgetManager]:
         """The budgets of each project of the store. Each is closed before the next one is opened; it opens again."""
+        from budgetctl.manager import BudgetManager
+
         for store in project_stores(self.location, wait_s=self.wait_s):
             with closing(BudgetManager(store.project, store=store)) as manager:
                 yield manager
@@ -105,13 +114,25 @@ class Session:
         if self.output.format == "table" and not self.output.quiet:
             note(message)
 
-    def progress(self, items: Sequence[Item], what: str) -> Iterable[Item]:
-        """The items, one after the other; on a terminal with a bar of the share that is done."""
-        if self.output.format != "table" or self.output.quiet or not sys.stderr.isatty():
-            return items
-        from budgetctl.cli.drawing import draw_progress
+    @contextmanager
+    def progress(self, doing: str, *, keeps: bool = False) -> Iterator[Progress]:
+        """A block of work that may take long: see `budgetctl.cli.progress`."""
+        with Progress(doing, keeps=keeps, is_quiet=self.output.quiet) as self._progress:
+            try:
+                yield self._progress
+            finally:
+                self._progress = None
 
-        return draw_progress(items, what, color=self.output.color)
+    def _tell_progress(self, done: int, total: int | None, what: str) -> None:
+        """Hand on what the store tells. Before any work, it is that its tables are brought up to date."""
+        if self._progress is not None:
+            self._progress(done, total, what)
+        elif what in (STEPS, ENTRIES):
+            if not done:
+                self._opening.begin()
+            self._opening(done, total, what)
+            if done == total:
+                self._opening.hide()
 
     def confirm(self, action: str, command: str) -> None:
         """Ask before an action that cannot be taken back. Without a terminal to ask on, `--yes` is needed."""
@@ -125,11 +146,13 @@ class Session:
         if not answer:  # after Ctrl-D the cursor is still on the line
             sys.stderr.write("\n")
         if answer.strip().lower() not in ("y", "yes"):
+            import typer
+
             self.note("nothing was changed")
             raise typer.Exit(1)
 
 
-def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
+def open_session(before: Mapping[str, Any], after: Mapping[str, Any]) -> Session:
     """The session for the shared options given before and after the command's name, and the environment."""
 
     def given(name: str) -> Any:
@@ -174,7 +197,7 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
     return session
 
 
-def _format(given: dict[str, Any]) -> Format | None:
+def _format(given: Mapping[str, Any]) -> Format | None:
     name: Format | None = given.get("format")
     if not given.get("json"):
         return name

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from budgetctl.ledger.corrections import Correction, CorrectionRequest, Crossing, Difference, HistoryFilter
     from budgetctl.ledger.holds import Decision, Hold, HoldRequest
     from budgetctl.ledger.hosted_saves import Posted
+    from budgetctl.ledger.progress import Progress
     from budgetctl.ledger.top_ups import Left, TopUpRequest
     from budgetctl.ledger.totals import Totals
 
@@ -180,6 +181,9 @@ class Store(Protocol):
     """One project's budgets. Its operations stand in the order in which a server describes them."""
 
     project: str
+
+    on_progress: Progress
+    """Told how far it has come with what may take long: at first a function that does nothing."""
 
     @_asked("queue")
     def charge(self, request: ChargeRequest) -> Charge:

@@ -13,24 +13,30 @@ from typing import Any
 import pytest
 
 from budgetctl import BudgetManager
+from budgetctl.cli import completion_table, quick_completing
+from budgetctl.cli.app import root_command
 from support.commands import Cli
 
 SCRIPTS = Path(__file__).parents[2] / "completions"
 FILES = {"bash": "budgetctl.bash", "zsh": "_budgetctl", "fish": "budgetctl.fish", "powershell": "budgetctl.ps1"}
 
 
-def ask(run: Any, shell: str, line: str) -> list[str]:
-    """What a shell is answered that asks for the end of a command line."""
-    words = shlex.split(line) + ([""] if line.endswith(" ") else [])
-    env = {
+def asking(shell: str, line: str, action: str = "get-args") -> dict[str, str]:
+    """The environment in which a shell asks for the end of a command line. The action is fish's."""
+    words = line.split() + ([""] if line.endswith(" ") else [])
+    return {
         "_BUDGETCTL_COMPLETE": f"complete_{shell}",
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(words) - 1),
         "_TYPER_COMPLETE_ARGS": line,
-        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_FISH_ACTION": action,
         "_TYPER_COMPLETE_WORD_TO_COMPLETE": words[-1],
     }
-    result = run(env=env)
+
+
+def ask(run: Any, shell: str, line: str) -> list[str]:
+    """What a shell is answered that asks for the end of a command line."""
+    result = run(env=asking(shell, line))
     assert (result.returncode, result.stderr) == (0, "")
     return list(result.stdout.splitlines())
 
@@ -140,6 +146,99 @@ class TestAnswers:
         store_path.parent.mkdir(parents=True)
         store_path.write_text("not a database" * 100)
         assert ask(run, "bash", "budgetctl show ") == [""]
+
+
+WORDS = [
+    "budgetctl show ",
+    "budgetctl show al",
+    "budgetctl show --json al",
+    "budgetctl show alice",
+    "budgetctl show -p other ",
+    "budgetctl show --project other z",
+    "budgetctl -p other show ",
+    "budgetctl -p other --no-color show --json ",
+    "budgetctl -p o",
+    "budgetctl show nobody",
+    "budgetctl show -p missing ",
+    "budgetctl create bob 1 --duration m",
+    "budgetctl create bob 1 --parent a",
+    "budgetctl create bob 1 --warn-at 5 --duration q",
+    "budgetctl check alice --model my-",
+    "budgetctl commit job-",
+    "budgetctl commit --wait 1 job-1",
+    "budgetctl holds ",
+    "budgetctl limit add a",
+    "budgetctl reset --all a",
+    "budgetctl show --wait never al",
+]
+"""Lines whose last word is a name, or where somebody might take it for one."""
+
+
+class TestQuickAnswers:
+    """Names are found without Typer, by a table."""
+
+    def test_the_table_is_made_of_typers_description(self) -> None:
+        """`python -m budgetctl.cli.completion_table` writes it."""
+        assert quick_completing.TABLE.read_text("utf-8") == completion_table.text()
+
+    @pytest.fixture
+    def names(self, budgets: BudgetManager, cli: Cli) -> None:
+        """Users, one of them with characters that a shell takes for others, holds, a price, and another project."""
+        for user in ("alice", "alina", "al:$`ice", "bob", "z o e"):
+            budgets.create(user, "1")
+        for name in ("job-1", "job-2"):
+            budgets.reserve("alice", "0.1", hold_id=name)
+        cli("create", "zoe", "1", "-p", "other")
+        cli("prices", "set", "my-model", "--input", "1")
+
+    @pytest.mark.usefixtures("names")
+    @pytest.mark.parametrize("line", WORDS)
+    def test_are_those_of_typer(
+        self, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for shell, action in (("bash", ""), ("zsh", ""), ("fish", "get-args"), ("fish", "is-args")):
+            for name, value in asking(shell, line, action).items():
+                monkeypatch.setenv(name, value)
+            code = quick_completing.answer()
+            quick = capsys.readouterr().out
+            with pytest.raises(SystemExit) as ended:
+                root_command().main([], prog_name="budgetctl")
+            assert (quick, code) == (capsys.readouterr().out, ended.value.code or 0)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "budgetctl sho",
+            "budgetctl show --",
+            "budgetctl show alice --js",
+            "budgetctl list --sort ",
+            "budgetctl run ",
+            "budgetctl ls ",
+            "budgetctl show alice ",
+            "budgetctl show --user ",
+            "budgetctl limit remove alice ",
+            "budgetctl no-such ",
+            "budgetctl show --no-such ",
+            "budgetctl show --project --json ",
+            "budgetctl show --project=other ",
+            "budgetctl show -- ",
+            "budgetctl show 'al",
+            "budgetctl token ",
+            "budgetctl create bob ",
+            "budgetctl --store ",
+            "budgetctl",
+        ],
+    )
+    @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
+    def test_all_else_is_left_to_typer(self, shell: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in asking(shell, line).items():
+            monkeypatch.setenv(name, value)
+        assert quick_completing.answer() is None
+
+    def test_other_instructions_are_left_to_typer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in {**asking("bash", "budgetctl show "), "_BUDGETCTL_COMPLETE": "source_bash"}.items():
+            monkeypatch.setenv(name, value)
+        assert quick_completing.answer() is None
 
 
 class TestInstall:

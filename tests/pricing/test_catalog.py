@@ -148,3 +148,15 @@ def test_what_the_provider_says_it_billed_comes_first():
 def test_a_price_keeps_rates_of_its_own():
     price_usage(PLAIN).pricing["rates"].clear()
     assert price_usage(PLAIN).pricing["rates"]["input_cost_per_token"] > 0
+
+
+@pytest.mark.parametrize("beginning", ["", "gpt-4o-mini", "claude-h", "azure_ai/", 'no "such'])
+def test_the_names_of_models_are_those_that_a_parser_finds(litellm, entries, beginning):
+    found = price_map.in_force().keys(beginning)
+    assert found == {key for key in entries if key.startswith(beginning)} - price_map.NOT_MODELS
+
+
+def test_the_names_in_a_map_of_another_layout_are_found_too(tmp_path):
+    path = tmp_path / "map.json"
+    path.write_text('{"a": {"b": {}}, "another": {}, "c": {}}')
+    assert price_map.PriceMap(path, "1").keys("a") == {"a", "another"}

@@ -12,6 +12,7 @@ from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest
 from budgetctl.ledger.values import IdempotencyKey
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
+from budgetctl.stores.sql.verifying import differences
 
 CENT = parse_amount("0.01")
 KEY = IdempotencyKey("caller", b"k" * 16, b"r" * 16)
@@ -90,4 +91,22 @@ def test_rolling_goes_through_the_limits_once_in_key_order(store, clock, roll):
     clock.advance(days=70)
     for statement, step in plans(store, lambda: roll(store)):
         assert not READS_EVERYTHING.search(step), statement
+        assert "ORDER BY" not in step, statement
+
+
+def test_verifying_reads_no_table_once_for_each_row_of_another(store, clock):
+    clock.advance(days=2)
+    store.reset_due()
+
+    def verify():
+        with store.read() as tx:
+            assert list(differences(tx)) == []
+
+    verified = plans(store, verify)
+    assert not [step for _, step in verified if re.match(r"SCAN .* LEFT-JOIN$", step)]
+
+
+def test_a_page_of_charges_reads_the_entries_from_its_place_on(store):
+    store.charge(ChargeRequest("bob", CENT, model="m", usage={"text_output": 1}))
+    for statement, step in plans(store, lambda: list(store.charges("m"))):
         assert "ORDER BY" not in step, statement

@@ -51,7 +51,8 @@ def backup(
         if failed:
             raise typer.Exit(1)
         return
-    done = back_up(store, target / store.path.name if is_directory(file) else target, force=force)
+    with session.progress("backing up"):
+        done = back_up(store, target / store.path.name if is_directory(file) else target, force=force)
     session.output.document(backup_document(done), lambda: backed_up(done))
 
 
@@ -68,9 +69,13 @@ def _all_backups(session: Session, directory: Path, failed: list[str], *, force:
         functools.partial(back_up, store, directory / path.name, force=force) for path, store in stores.items()
     ]
     jobs += [functools.partial(_copied, file, directory / file.name, force=force) for file in _settings(session)]
+    for each in stores.values():
+        each.on_progress = session.store.on_progress
     for job in jobs:
         try:
-            yield job()
+            with session.progress("backing up"):
+                done = job()
+            yield done
         except BudgetctlError as error:
             warn(error)
             failed.append(str(error))

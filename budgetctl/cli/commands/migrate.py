@@ -27,6 +27,7 @@ def migrate(
     """
     manager = session.manager
     session.warnings.clear()  # that the file is not used yet
-    taken = manager.migrate(read_json(file), dry_run=dry_run)
+    with session.progress("taking over"):
+        taken = manager.migrate(read_json(file), dry_run=dry_run)
     documents = [migrated_document(user, change, is_new) for user, change, is_new in taken]
     session.output.documents(documents, MIGRATED_COLUMNS, MIGRATED_FIELDS)

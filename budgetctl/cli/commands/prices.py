@@ -195,7 +195,8 @@ def prove(
         from budgetctl.pricing.prices import proving
 
         names = proving.known(named) if named else proving.provable()
-        proven, asked = proving.prove_all(session.progress(names, "proving"))
+        with session.progress("proving", keeps=True) as progress:
+            proven, asked = proving.prove_all(progress.count(names, "models", len(names)))
     trust = quotes.trust()
     session.output.document(proving_document(trust, proven, asked), lambda: proved(trust, proven, asked))
 

@@ -37,5 +37,8 @@ def reprice(
     session.manager.require_project()
     since_us = None if since is None else parse_instant(since, session.store.now_us())
     corrections = session.manager.reprice(model, user=user, since_us=since_us, note=note, dry_run=dry_run)
-    if not session.output.documents(map(correction_document, corrections), CORRECTION_COLUMNS, CORRECTION_FIELDS):
+    with session.progress("repricing", keeps=not dry_run) as progress:
+        documents = map(correction_document, progress.results(corrections))
+        count = session.output.documents(documents, CORRECTION_COLUMNS, CORRECTION_FIELDS)
+    if not count:
         session.note("nothing to correct")

@@ -32,4 +32,6 @@ def reset(
     session.manager.require_project()
     if not yes:
         session.confirm(f"reset every user of the project {session.project}", "reset --all")
-    session.output.documents(map(reset_document, session.manager.reset_all()), RESET_COLUMNS, RESET_FIELDS)
+    with session.progress("resetting", keeps=True) as progress:
+        resets = progress.count(session.manager.reset_all(), "users", session.manager.summary().users)
+        session.output.documents(map(reset_document, progress.results(resets)), RESET_COLUMNS, RESET_FIELDS)

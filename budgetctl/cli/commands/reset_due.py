@@ -38,7 +38,8 @@ def reset_due(
     if dry_run:
         resets = filter(lambda reset: reset.closed.spent, session.manager.due())
     else:
-        count, resets = session.manager.reset_due(clock_is_right=clock_is_right)
+        with session.progress("resetting", keeps=True):
+            count, resets = session.manager.reset_due(clock_is_right=clock_is_right)
         if count and sys.stderr.isatty():
             session.note(f"{count:,} windows have passed" if count > 1 else "1 window has passed")
     session.output.documents(map(reset_document, resets), RESET_COLUMNS, RESET_FIELDS)

@@ -30,5 +30,6 @@ def restore(
     path = backups.sqlite_store(session.store, "restore").path
     if path.exists() and not yes:
         session.confirm(f"replace {path} by the backup {file}", f"restore {shlex.quote(file)}")
-    done = backups.restore(session.store, Path(file).expanduser())
+    with session.progress("restoring"):
+        done = backups.restore(session.store, Path(file).expanduser())
     session.output.document(restored_document(done), lambda: put_back(done))

@@ -25,8 +25,9 @@ def verify(
     budgetctl restore.
     """
     session.manager.require_project()
-    found = session.manager.verify(repair=repair)
-    count = session.output.documents(map(difference_document, found), DIFFERENCE_COLUMNS, DIFFERENCE_FIELDS)
+    with session.progress("verifying") as progress:
+        found = progress.results(session.manager.verify(repair=repair))
+        count = session.output.documents(map(difference_document, found), DIFFERENCE_COLUMNS, DIFFERENCE_FIELDS)
     if not count:
         session.note("all counters are the sums of their entries")
     elif repair:

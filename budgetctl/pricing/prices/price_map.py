@@ -63,6 +63,14 @@ class PriceMap(NamedTuple):
         entries = json.loads(read_regular(self.path, MAX_BYTES))
         return {key: _resolved(entry, entries) for key, entry in entries.items() if key not in NOT_MODELS}
 
+    def keys(self, beginning: str = "") -> set[str]:
+        """The names of models that begin so. The map is not parsed where its layout is clear. Raises as `load` does."""
+        with self.entries() as entries:
+            try:
+                return set(entries.keys(beginning)) - NOT_MODELS
+            except UnclearError:
+                return {key for key in self.load() if key.startswith(beginning)}
+
 
 class UnclearError(LookupError):
     """The text of the map does not have the layout that this module was written for."""
@@ -87,6 +95,21 @@ class Entries:
         """The key that an alias such as `claude-opus-latest` stands for; None for no alias. Raises `UnclearError`."""
         other = (self._found(key) or {}).get(_ALIAS)
         return other if isinstance(other, str) else None
+
+    def keys(self, beginning: str = "") -> Iterator[str]:
+        """The keys of models that begin so, found in some milliseconds. Raises `UnclearError`."""
+        if self._text.find(b"\n") < 0:
+            raise UnclearError(beginning)
+        for indent in range(_OUTER_INDENT + 1):
+            line = b"\n" + b" " * indent
+            wanted = line + json.dumps(beginning)[:-1].encode()
+            found = self._text.find(wanted)
+            while found >= 0:
+                end = self._text.find(b"\n", found + 1)
+                key, colon, value = self._text[found + len(line) : end].partition(b": ")
+                if colon and value == b"{":  # not a field of an entry that is indented less than others
+                    yield json.loads(key)
+                found = self._text.find(wanted, end)
 
     def has_aliases(self) -> bool:
         """Whether the map has aliases, for which litellm adds keys when it is imported."""
@@ -125,7 +148,7 @@ def in_force(files: PriceFiles | None = None) -> PriceMap | None:
     """The map by which models are priced; None where litellm has to be asked."""
     files = files or price_files.seen()
     ours = shipped()
-    if ours is None or not ours.has_known_rules or files.map_state is None:
+    if ours is None or files.map_state is None or not ours.has_known_rules:
         return ours
     return PriceMap(files.map, ours.version, files.map_state[0] // 1000)
 

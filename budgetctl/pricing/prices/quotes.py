@@ -82,10 +82,11 @@ def quotes(search: str = "") -> Iterator[Quote]:
             yield each
 
 
-def keys() -> list[str]:
-    """The names of all models that have a price, in order."""
+def keys(beginning: str = "") -> list[str]:
+    """The names of all models that have a price and begin so, in order."""
     source = price_map.in_force()
-    return sorted({*own_prices.load(), *(() if source is None else source.load())})
+    own = (key for key in own_prices.load() if key.startswith(beginning))
+    return sorted({*own, *(() if source is None else source.keys(beginning))})
 
 
 class Trust(NamedTuple):

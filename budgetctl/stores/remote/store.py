@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from budgetctl.errors import BudgetctlError
 from budgetctl.ledger.paging import in_batches
+from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.store import Answer, Request, Store
 from budgetctl.ledger.values import ProjectSummary, Reset
 from budgetctl.names import DEFAULT_PROJECT, check_project
@@ -46,6 +47,8 @@ class HttpStore(_Operations):
     which the server does it once, however often it is sent. From a server that knows nothing but litellm's protocol,
     `LitellmStore` makes the best.
     """
+
+    on_progress: Progress = staticmethod(unwatched)
 
     def __init__(self, link: Link, project: str) -> None:
         self.project = project
@@ -152,12 +155,15 @@ class HttpStore(_Operations):
     def _pages(self, name: str, /, **asked: Any) -> Iterator[Any]:
         """A list, page by page: the first is short, since often no more of it is wanted."""
         size: dict[str, Any] = {"limit": _FIRST_PAGE}
+        count = 0
         while True:
+            self.on_progress(count, None, name.replace("_", " "))
             page = self._either(name, asked, partial(self._page, name, asked, size))
             if not isinstance(page, Page):
                 yield from page
                 return
             yield from page.items
+            count += len(page.items)
             if page.next is None:
                 return
             if not page.items or page.next.items() <= asked.items():

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.values import Charge, Entry, Reset
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql.rows import ENTRY_COLUMNS, find_account, reset_from_row
@@ -21,6 +22,7 @@ class SqlLedger(ABC):
     """The ledger of a store on a SQL database."""
 
     project: str
+    on_progress: Progress = staticmethod(unwatched)
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:
@@ -45,7 +47,7 @@ class SqlLedger(ABC):
         """Entries of charges that have a usage, for models of that pattern."""
         from budgetctl.stores.sql.corrections import charges_of
 
-        return charges_of(self.read, model, user, since_us, after)
+        return charges_of(self.read, model, user, since_us, after, self.on_progress)
 
     def correct(self, requests: Sequence[CorrectionRequest]) -> list[Correction]:
         """Make up the differences by entries that count where the corrected ones do."""
@@ -68,7 +70,7 @@ class SqlLedger(ABC):
         if clock_is_right:
             with self.write() as tx:
                 clock.confirm(tx)
-        return roll_due(self.read, self.write)
+        return roll_due(self.read, self.write, self.on_progress)
 
     def unreported_resets(self, *, after: int | None = None) -> Iterator[tuple[int, Reset]]:
         """Every recorded reset since the last `report_resets`, oldest first."""
@@ -163,12 +165,13 @@ class SqlLedger(ABC):
 
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, in one snapshot."""
-        from budgetctl.stores.sql.verifying import differences
+        from budgetctl.stores.sql.verifying import CHECKS, differences
 
         with self.read() as tx:
+            self.on_progress(0, CHECKS, "checks")
             self._refuse_damaged(tx)
             self._plan_for_all(tx)
-            found = list(differences(tx))
+            found = list(differences(tx, self.on_progress))
         yield from found
 
     def repair(self) -> list[Difference]:

@@ -9,13 +9,21 @@ from itertools import groupby
 
 from budgetctl.errors import InvalidValueError, NotFoundError
 from budgetctl.ledger.corrections import Correction, CorrectionRequest
+from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.values import Entry
 from budgetctl.money import ZERO, Picodollars, format_usd
 from budgetctl.stores.sql import paging
 from budgetctl.stores.sql.account import Account
 from budgetctl.stores.sql.documents import from_json
 from budgetctl.stores.sql.limits import check_counter
-from budgetctl.stores.sql.rows import CORRECTIONS, ENTRY_COLUMNS, GROWTH, NEWEST_USAGE, entry_from_row
+from budgetctl.stores.sql.rows import (
+    CORRECTIONS,
+    ENTRY_COLUMNS,
+    ENTRY_JOINS,
+    GROWTH,
+    NEWEST_USAGE,
+    entry_from_row,
+)
 from budgetctl.stores.sql.transaction import Row, Transaction
 
 
@@ -25,32 +33,42 @@ def charges_of(
     user: str | None,
     since_us: int | None,
     behind: tuple[str, int] | None,
+    on_progress: Progress = unwatched,
 ) -> Iterator[tuple[str, Entry, Picodollars]]:
     """Entries of charges that have a usage, page by page: those of `Store.charges`."""
+    done, total = 0, None
 
     def page(tx: Transaction, place: int | None) -> tuple[Iterable[tuple[str, Entry, Picodollars]], int | None]:
         if place is None:
             place = 0 if behind is None else _place(tx, *behind)
+        nonlocal done, total
         models = [
             row[0]
             for row in tx.all("SELECT model, name FROM models WHERE project = :project")
             if fnmatchcase(row[1], model)
         ]
-        rows = tx.all(
-            f"SELECT e.entry, acc.name, {CORRECTIONS}, {GROWTH}, {NEWEST_USAGE}, {ENTRY_COLUMNS} FROM entries e"
-            " JOIN accounts acc ON acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
-            " JOIN models m ON m.project = e.project AND m.model = e.model"
-            " LEFT JOIN limits l ON l.project = e.project AND l.limit_id = e.closed_limit"
+        # A cross join keeps the tables in this order: from the accounts on, each page would read all entries.
+        accounts = "CROSS JOIN accounts acc" if user is None else "JOIN accounts acc ON TRUE"
+        wanted = (
+            f" {accounts} {ENTRY_JOINS}"
             " WHERE e.project = :project AND e.entry > :after AND e.kind = 'spend' AND e.usage IS NOT NULL"
+            " AND acc.project = e.project AND acc.account = e.account AND acc.deleted_us = 0"
             f" AND e.model IN ({','.join(map(str, models)) or 'NULL'})"
             + (" AND acc.name = :user" if user is not None else "")
             + (" AND e.at_us >= :since_us" if since_us is not None else "")
-            + " ORDER BY e.entry LIMIT :page",
-            after=place,
-            user=user,
-            since_us=since_us,
-            page=paging.PAGE,
         )
+        given = {"after": place, "user": user, "since_us": since_us}
+        if on_progress is not unwatched and total is None:
+            row = tx.one(f"SELECT COUNT(*) FROM entries e{wanted}", **given)
+            total = int(row[0]) if row else 0
+        on_progress(done, total, "charges")
+        rows = tx.all(
+            f"SELECT e.entry, acc.name, {CORRECTIONS}, {GROWTH}, {NEWEST_USAGE}, {ENTRY_COLUMNS} FROM entries e{wanted}"
+            " ORDER BY e.entry LIMIT :page",
+            page=paging.PAGE,
+            **given,
+        )
+        done += len(rows)
         return map(_charged, rows), paging.place_behind(rows)
 
     return paging.in_snapshots(read, page)

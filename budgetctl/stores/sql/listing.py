@@ -76,7 +76,7 @@ def list_budgets(
 
 def _pages(read: Callable[[], AbstractContextManager[Transaction]], query: _Query, after: Place) -> Iterator[Budget]:
     def page(tx: Transaction, place: Place | None) -> tuple[list[Budget], Place | None]:
-        size = paging.PAGE if query.sort == "user" else _SORTED_PAGE
+        size = _SORTED_PAGE if query.sort != "user" else paging.PAGE if place else paging.FIRST_PAGE
         found = _page(tx, query, place or after, size)
         if len(found) < size:
             return found, None

@@ -15,6 +15,9 @@ Place = TypeVar("Place")
 PAGE = 1_000
 """How many rows are read at once."""
 
+FIRST_PAGE = 100
+"""How many of a list are read at first of which often no more is wanted."""
+
 
 def in_snapshots(
     read: Callable[[], AbstractContextManager[Transaction]],

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
+from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.values import Align, Limit, Reset
 from budgetctl.ledger.windows import closed_window, fixed_length_us
 from budgetctl.periods import Duration, Window, parse_duration, window_at
@@ -78,13 +79,14 @@ def _place(tx: Transaction, user: str, name: str) -> int:
     return (row[0] if row else None) or 0
 
 
-def roll_due(read: Begin, write: Begin) -> int:
+def roll_due(read: Begin, write: Begin, on_progress: Progress = unwatched) -> int:
     """Roll all windows that have passed, and return their number.
 
     A snapshot finds the next limits that are due, so that no writer waits while there are none.
     """
     count = after = 0
     size = _FIRST_BATCH
+    total = None if on_progress is unwatched else _number_due(read)
     while True:
         with read() as tx:
             row = tx.one(
@@ -95,6 +97,7 @@ def roll_due(read: Begin, write: Begin) -> int:
                 clock.check(tx)
         if row is None:
             return count
+        on_progress(count, total, "windows")
         if count:
             time.sleep(_PAUSE_S)
         batch = _Batch(row[0], row[0] + size - 1)
@@ -104,6 +107,12 @@ def roll_due(read: Begin, write: Begin) -> int:
         after = batch.last
         pace = _LOCK_S / max(time.monotonic() - began, 0.001)
         size = min(max(round(size * min(pace, 2)), _MIN_BATCH), _MAX_BATCH)
+
+
+def _number_due(read: Begin) -> int:
+    with read() as tx:
+        row = tx.one(f"SELECT COUNT(*) FROM limits l WHERE {_DUE}")
+    return int(row[0]) if row else 0
 
 
 def _roll(tx: Transaction, batch: _Batch) -> int:

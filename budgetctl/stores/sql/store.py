@@ -67,10 +67,12 @@ class SqlStore(SqlLedger):
         """Create budgets for those who have none, all in one transaction, and say who was new."""
         from budgetctl.stores.sql.account import Account
 
-        created = []
+        created: list[bool] = []
+        self.on_progress(0, len(changes), "users")
         with self.write(create=True) as tx:
             clock.check(tx)
             for user, change in changes:
+                self.on_progress(len(created), len(changes), "users")
                 is_new = not tx.one(
                     "SELECT 1 FROM accounts WHERE project = :project AND name = :user AND deleted_us = 0",
                     user=user,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from budgetctl.ledger.corrections import Difference
+from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.values import PRIMARY
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql.transaction import Row, Transaction
@@ -56,22 +57,31 @@ _MISSING_MODELS = (
     f" WHERE l.name = '{PRIMARY}' AND t.spent IS NULL AND s.posted <> 0"
 )
 _CLOSED = (
-    "SELECT acc.name, 'closed', l.name, c.closed_generation, NULL, c.closed_spent, COALESCE(SUM(e.amount), 0), 0, 0"
+    "SELECT acc.name, 'closed', l.name, c.closed_generation, NULL, c.closed_spent, COALESCE(SUM(s.amount), 0), 0, 0"
     f" FROM entries c JOIN limits l ON l.project = c.project AND l.limit_id = c.closed_limit {_OWNER}"
-    " LEFT JOIN postings p ON p.project = c.project AND p.limit_id = c.closed_limit"
-    "  AND p.generation = c.closed_generation"
+    # A table of its own: SQLite makes no index for a query on postings, and would read all of them for each window.
+    " LEFT JOIN (SELECT p.limit_id, p.generation, e.entry, e.amount FROM entries e"
+    "  JOIN postings p ON p.project = e.project AND p.posting_set = e.posting_set WHERE e.project = :project) s"
     # Corrections may come later: the record of a closed window stays what it was.
-    " LEFT JOIN entries e ON e.project = p.project AND e.posting_set = p.posting_set AND e.entry < c.entry"
+    "  ON s.limit_id = c.closed_limit AND s.generation = c.closed_generation AND s.entry < c.entry"
     " WHERE c.project = :project AND c.closed_limit IS NOT NULL"
     " GROUP BY acc.name, l.name, c.entry, c.closed_generation, c.closed_spent"
-    " HAVING c.closed_spent <> COALESCE(SUM(e.amount), 0)"
+    " HAVING c.closed_spent <> COALESCE(SUM(s.amount), 0)"
 )
 
 
-def differences(tx: Transaction) -> Iterator[Difference]:
+_QUERIES = (_SPENT, _HELD, _TOPPED_UP, _MODELS, _MISSING_MODELS, _CLOSED)
+
+CHECKS = 1 + len(_QUERIES)
+"""How many checks there are: the database's own, which comes first, and those of the sums."""
+
+
+def differences(tx: Transaction, on_progress: Progress = unwatched) -> Iterator[Difference]:
     """Every counter, and every record of a closed window, that is not the sum of its postings."""
-    for query in (_SPENT, _HELD, _TOPPED_UP, _MODELS, _MISSING_MODELS, _CLOSED):
+    for number, query in enumerate(_QUERIES, start=1):
+        on_progress(number, CHECKS, "checks")
         yield from (_difference(row) for row in tx.all(query))
+    on_progress(CHECKS, CHECKS, "checks")
 
 
 def repair(tx: Transaction) -> list[Difference]:

@@ -26,14 +26,16 @@ from budgetctl.errors import (
     UnknownProjectError,
 )
 from budgetctl.files.lock import FileLock
+from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.store import Store
 from budgetctl.stores.sql.store import SqlStore
 from budgetctl.stores.sql.transaction import Transaction
-from budgetctl.stores.sql.verifying import differences
+from budgetctl.stores.sql.verifying import CHECKS, differences
 from budgetctl.stores.sqlite.file import (
     APPLICATION_ID,
     adopt,
     connect,
+    end_at_interrupt,
     find_file,
     is_damage,
     lock_of,
@@ -102,9 +104,9 @@ def back_up(store: Store, target: Path, *, force: bool = False) -> Backup:
         raise AlreadyExistsError(f"{target} is there already", hint="name another file, or replace it with --force")
     with translate_errors(target), _written_beside(target, source.wait_s) as copy:
         with translate_errors(source.path), closing(connect(source.path, source.wait_s)) as connection:
-            _copy(connection, copy, source.wait_s)
+            _copy(connection, copy, source.wait_s, source.on_progress)
         with closing(_opened_alone(copy)) as connection:
-            projects = _checked(connection, source.path, source.now_us())
+            projects = _checked(connection, source.path, source.now_us(), source.on_progress)
             connection.execute(f"PRAGMA application_id = {BACKUP_ID}")
         _publish(copy, target, force=force)
     return Backup(source.path, target, projects, target.stat().st_size)
@@ -128,11 +130,11 @@ def restore(store: Store, file: Path) -> Restored:
     with translate_errors(path), _written_beside(path, target.wait_s) as copy:
         with translate_errors(file), closing(_opened_to_read(file)) as found:
             version(found, file)
-            _copy(found, copy, target.wait_s)
+            _copy(found, copy, target.wait_s, target.on_progress)
         with closing(_opened_alone(copy)) as connection:
             projects = _made_store(connection, file, target)
         with target.in_line(create=True):
-            replaced = _replace(path, copy, _aside(path, target.now_us()), target.wait_s)
+            replaced = _replace(target, path, copy)
     return Restored(target.path, file, projects, replaced)
 
 
@@ -177,19 +179,22 @@ def _remove(file: Path) -> None:
         each.unlink(missing_ok=True)
 
 
-def _copy(source: sqlite3.Connection, target: Path, wait_s: float) -> None:
+def _copy(source: sqlite3.Connection, target: Path, wait_s: float, on_progress: Progress = unwatched) -> None:
     """Copy all pages to a new file, readable by its owner only. It is not on the disk yet."""
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     with closing(open_file(target, "mode=rw")) as copy:
         copy.execute("PRAGMA synchronous = OFF")
         copy.execute("PRAGMA locking_mode = EXCLUSIVE")
-        _copy_pages(source, copy, wait_s)
+        _copy_pages(source, copy, wait_s, on_progress)
 
 
-def _copy_pages(source: sqlite3.Connection, target: sqlite3.Connection, wait_s: float) -> None:
+def _copy_pages(
+    source: sqlite3.Connection, target: sqlite3.Connection, wait_s: float, on_progress: Progress = unwatched
+) -> None:
     deadline = time.monotonic() + wait_s
 
-    def look(status: int, _left: int, _all: int) -> None:
+    def look(status: int, left: int, total: int) -> None:
+        on_progress(total - left, total, "pages")
         # Python would try forever. It also looks at interrupts where Python code runs.
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() >= deadline:
             raise StoreBusyError("another program has locked the store; nothing was changed", hint="try again")
@@ -217,12 +222,14 @@ def _opened_alone(copy: Path) -> sqlite3.Connection:
     return connection
 
 
-def _checked(connection: sqlite3.Connection, path: Path, now_us: int) -> list[str]:
+def _checked(connection: sqlite3.Connection, path: Path, now_us: int, on_progress: Progress) -> list[str]:
     """The projects of a file that is sound. Raises `CorruptStoreError` for another one."""
+    end_at_interrupt(connection)
+    on_progress(0, CHECKS, "checks")
     refuse_damaged(lambda sql: connection.execute(sql).fetchall(), path)
     projects = connection.execute("SELECT name, project FROM projects ORDER BY name").fetchall()
     for name, project in projects:
-        if any(True for _ in differences(Transaction(connection, project, now_us))):
+        if any(True for _ in differences(Transaction(connection, project, now_us), on_progress)):
             raise CorruptStoreError(
                 f"{path} has counters in the project {name!r} that are not the sums of their entries",
                 hint="set them right first, with budgetctl verify --repair",
@@ -233,8 +240,8 @@ def _checked(connection: sqlite3.Connection, path: Path, now_us: int) -> list[st
 def _made_store(connection: sqlite3.Connection, file: Path, target: SqliteStore) -> list[str]:
     """Bring the copy of a backup to the state that the store is to have, and return its projects."""
     refuse_damaged(lambda sql: connection.execute(sql).fetchall(), file)
-    migrate(connection)
-    projects = _checked(connection, file, target.now_us())
+    migrate(connection, target.on_progress)
+    projects = _checked(connection, file, target.now_us(), target.on_progress)
     if target.project not in projects:
         raise UnknownProjectError(
             f"{file} does not hold the project {target.project!r}, but {', '.join(map(repr, projects)) or 'none'}",
@@ -244,14 +251,15 @@ def _made_store(connection: sqlite3.Connection, file: Path, target: SqliteStore)
     return projects
 
 
-def _replace(path: Path, copy: Path, aside: Path, wait_s: float) -> Path | None:
+def _replace(target: SqliteStore, path: Path, copy: Path) -> Path | None:
     """Put the copy in the place of the store, and return the file with the old state. Nobody else writes meanwhile."""
+    aside, wait_s = _aside(path, target.now_us()), target.wait_s
     try:
         is_there = find_file(path) is not None
         if is_there:
             check_log(path, wait_s)
             with closing(open_file(path, "mode=rw", wait_s)) as connection:
-                _replace_content(connection, path, copy, aside, wait_s)
+                _replace_content(target, connection, copy, aside)
             return aside
     except (CorruptStoreError, UnicodeDecodeError):
         is_there = True
@@ -267,8 +275,9 @@ def _replace(path: Path, copy: Path, aside: Path, wait_s: float) -> Path | None:
     return aside if is_there else None
 
 
-def _replace_content(connection: sqlite3.Connection, path: Path, copy: Path, aside: Path, wait_s: float) -> None:
+def _replace_content(target: SqliteStore, connection: sqlite3.Connection, copy: Path, aside: Path) -> None:
     """Write all of the copy into the store, in one transaction."""
+    path, wait_s = target.path.resolve(), target.wait_s
     if connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone() != (0,):
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         if application_id not in (APPLICATION_ID, BACKUP_ID):
@@ -278,13 +287,13 @@ def _replace_content(connection: sqlite3.Connection, path: Path, copy: Path, asi
         _keep_numbers(connection, copy)
     # Under one name whenever it is: so the next restore writes over what one that was killed has left.
     with _written_beside(path.with_name(path.name + ".replaced"), wait_s) as kept:
-        _copy(connection, kept, wait_s)
+        _copy(connection, kept, wait_s, target.on_progress)
         _publish(kept, aside, force=False)
     adopt(connection)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     with closing(_opened_alone(copy)) as source:
-        _copy_pages(source, connection, wait_s)
+        _copy_pages(source, connection, wait_s, target.on_progress)
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 

@@ -19,8 +19,9 @@ from budgetctl.errors import (
     StoreBusyError,
     StoreUnavailableError,
 )
+from budgetctl.ledger.progress import ENTRIES, STEPS, Progress, unwatched
 from budgetctl.stores.location import network_filesystem
-from budgetctl.stores.sql.token_columns import count_next
+from budgetctl.stores.sql.token_columns import count_next, uncounted
 from budgetctl.stores.sql.transaction import Row, Transaction
 from budgetctl.stores.sqlite.log import beside, check_log
 from budgetctl.stores.sqlite.opening import BACKUP_ID, is_backup, open_file
@@ -31,6 +32,9 @@ APPLICATION_ID = 0x62646774
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+_OPERATIONS = 1_000_000
+"""How many of SQLite's operations a statement makes before an interrupt is looked at: some ten milliseconds' work."""
 
 VALUE_ERRORS = (sqlite3.DataError, OverflowError, UnicodeEncodeError)
 """The errors of a value that no column takes. They are raised before anything is written."""
@@ -102,12 +106,14 @@ def create_file(path: Path) -> FileId:
     return FileId(found.st_dev, found.st_ino)
 
 
-def connect(path: Path, wait_s: float) -> sqlite3.Connection:
+def connect(path: Path, wait_s: float, on_progress: Progress = unwatched) -> sqlite3.Connection:
     """A connection to a file that exists, with its schema brought up to date."""
     _refuse_network(path)
     check_log(path, wait_s)
     connection = open_file(path, "mode=rw", wait_s)
     try:
+        if on_progress is not unwatched:
+            end_at_interrupt(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         # In KiB. With the 2 MiB that are the default, a batch of bulk work reads pages that it has just written.
@@ -117,11 +123,17 @@ def connect(path: Path, wait_s: float) -> sqlite3.Connection:
             connection.execute("PRAGMA fullfsync = ON")
         if version(connection, path) < VERSION:
             adopt(connection)
-            migrate(connection)
+            migrate(connection, on_progress)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def end_at_interrupt(connection: sqlite3.Connection) -> None:
+    """Have Ctrl-C end a statement that takes long. Python would look at it when the statement is done."""
+    # SQLite calls back into Python, where the interrupt is noticed; of that, Python tells SQLite that it shall stop.
+    connection.set_progress_handler(lambda: None, _OPERATIONS)
 
 
 def adopt(connection: sqlite3.Connection) -> None:
@@ -169,14 +181,17 @@ def version(connection: sqlite3.Connection, path: Path) -> int:
     return int(found)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, on_progress: Progress = unwatched) -> None:
     """Bring the schema up to date: each step and its record in one transaction. Two at once do each step once."""
     connection.execute("PRAGMA journal_mode = WAL")
-    while _migrate_step(connection):
-        pass
+    done, (found,) = 0, connection.execute("PRAGMA user_version").fetchone()
+    on_progress(0, VERSION - found, STEPS)
+    while _migrate_step(connection, on_progress):
+        done += 1
+        on_progress(done, VERSION - found, STEPS)
 
 
-def _migrate_step(connection: sqlite3.Connection) -> bool:
+def _migrate_step(connection: sqlite3.Connection, on_progress: Progress) -> bool:
     """Make the tables of a new store, or take the next step, if there is one."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -187,7 +202,7 @@ def _migrate_step(connection: sqlite3.Connection) -> bool:
         for statement in _statements(script):
             connection.execute(statement)
         if found:
-            _count_tokens(connection)
+            _count_tokens(connection, on_progress)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {reached}")
         connection.execute("COMMIT")
@@ -197,14 +212,16 @@ def _migrate_step(connection: sqlite3.Connection) -> bool:
             connection.execute("ROLLBACK")
 
 
-def _count_tokens(connection: sqlite3.Connection) -> None:
+def _count_tokens(connection: sqlite3.Connection, on_progress: Progress) -> None:
     """Write the tokens of all entries into their columns, where these are new."""
     if not connection.execute("SELECT 1 FROM pragma_table_info('entries') WHERE name = 'input_tokens'").fetchone():
         return
     for (project,) in connection.execute("SELECT project FROM projects").fetchall():
-        tx = Transaction(connection, project, 0)
-        while count_next(tx):
-            pass
+        tx, done = Transaction(connection, project, 0), 0
+        total = uncounted(tx)
+        while counted := count_next(tx):
+            done += counted
+            on_progress(done, total, ENTRIES)
 
 
 def refused_value(error: Exception) -> InvalidValueError:
@@ -239,7 +256,10 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def _translated(error: sqlite3.Error, path: Path) -> BudgetctlError:
-    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _BUSY:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_INTERRUPT:
+        raise KeyboardInterrupt from error
+    if code in _BUSY:
         return StoreBusyError(f"{path} is locked by another program; nothing was changed", hint="try again")
     if is_damage(error):
         return damaged(path, str(error))

@@ -171,6 +171,7 @@ class SqliteStore(SqlStore):
         The check has a connection of its own, so that no thread of this process waits for it.
         """
         with contextlib.closing(SqliteStore(self.path, self.project, wait_s=self.wait_s, clock=self._clock)) as apart:
+            apart.on_progress = self.on_progress
             yield from super(SqliteStore, apart).verify()
 
     def _refuse_damaged(self, tx: Transaction) -> None:
@@ -283,7 +284,7 @@ class SqliteStore(SqlStore):
             file = create_file(self.path)
         if self._connection is None or file != self._file:
             self._disconnect()
-            self._connection = connect_empty() if file is None else connect(self.path, self.wait_s)
+            self._connection = connect_empty() if file is None else connect(self.path, self.wait_s, self.on_progress)
             self._file = file
             self._connections += 1
             self._is_backup = is_backup(self._connection)
