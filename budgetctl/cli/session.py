@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from types import TracebackType
@@ -34,13 +34,15 @@ _MAX_WAIT_S = 3600
 class Session:
     """The session of one command: its project, its store, and its output."""
 
-    def __init__(self, project: str, location: str | None, wait_s: float, output: Output, place: Sequence[str]) -> None:
+    def __init__(
+        self, project: str, location: str | None, wait_s: float, output: Output, place: Mapping[str, str]
+    ) -> None:
         self.project = project
         self.location = location
         self.wait_s = wait_s
         self.output = output
         self.warnings: list[str] = []
-        self._place = place
+        self._place = dict(place)
 
     def __enter__(self) -> Session:
         """Begin the session, without opening the store."""
@@ -56,10 +58,7 @@ class Session:
         if error is None or self.output.format not in ("json", "jsonl"):
             warn(*self.warnings)
         if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
-            import shlex
-
-            # The command of a hint is to be for the project and the store of this session.
-            error.hint = " ".join([str(error.hint), *map(shlex.quote, self._place)])
+            error.hint = self._placed(str(error.hint))
 
     @cached_property
     def store(self) -> Store:
@@ -94,9 +93,18 @@ class Session:
 
     def forget_project(self) -> None:
         """Leave the project out of what is suggested to be typed next."""
-        if "--project" in self._place:
-            at = self._place.index("--project")
-            self._place = [*self._place[:at], *self._place[at + 2 :]]
+        self._place.pop("--project", None)
+
+    def _placed(self, hint: str) -> str:
+        """The command line of a hint, for the project and the store of this session where it names no other.
+
+        The options stand before a command that `run` is given, whose they would be.
+        """
+        import shlex
+
+        own, dashes, foreign = hint.partition(" -- ")
+        words = [word for name, value in self._place.items() if name not in own for word in (name, shlex.quote(value))]
+        return " ".join([own, *words]) + dashes + foreign
 
     def note(self, message: str) -> None:
         """Note a remark for a person, beside the result."""
@@ -151,9 +159,7 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
     project = setting("project", "BUDGETCTL_PROJECT")
     stated = given("store")
     shown = None if stated is None else without_password(stated)
-    place = [
-        (f"--{name}", value) for name, value in (("project", given("project")), ("store", shown)) if value is not None
-    ]
+    place = {"--project": given("project"), "--store": shown}
     session = Session(
         project=DEFAULT_PROJECT if project is None else project,
         location=setting("store", "BUDGETCTL_STORE"),
@@ -164,7 +170,7 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
             color=color,
             is_paged=not flag("no_pager"),
         ),
-        place=[word for option in place for word in option],
+        place={name: value for name, value in place.items() if value is not None},
     )
     if stated != shown:
         session.warnings.append(
