@@ -270,6 +270,42 @@ def test_a_delete_that_was_not_confirmed_is_told_how(cli: Cli) -> None:
     assert result.stderr.splitlines()[1] == "  try: budgetctl delete alice --yes --project 'a b'"
 
 
+REFUSED = [
+    "create alice 5 --parent nobody",
+    "create alice 5 --parent alice",
+    "create alice 90000000",
+    "cap 90000000",
+    "migrate users.json",
+    "set alice --parent nobody",
+    "limit add alice 1",
+    "limit remove alice big",
+    "top-up alice 5",
+    "reserve alice 1",
+    "run alice --amount 1 -- true",
+    "update-cost alice 1",
+    "refund alice --cost 1",
+    "reset alice",
+    "reset-due",
+    "delete alice --yes",
+    "commit h1 1",
+    "release h1",
+]
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_a_command_that_is_refused_makes_no_store(cli: Cli, store_path: Path, line: str) -> None:
+    Path("users.json").write_text('{"alice": {"total_budget": 90000000}}')
+    assert cli(*line.split()).returncode != 0
+    assert not store_path.parent.exists()
+
+
+def test_a_parent_without_a_budget_is_said_to_be_one(cli: Cli) -> None:
+    assert cli("create", "alice", "5", "--parent", "the team").stderr.splitlines() == [
+        "error: no budget for the parent 'the team'",
+        "  try: budgetctl create 'the team' --budget 10",
+    ]
+
+
 def test_json_and_another_format_contradict_each_other(cli: Cli) -> None:
     result = cli("show", "alice", "--json", "--format", "csv")
     assert json.loads(result.stderr)["error"]["message"] == (

@@ -74,6 +74,10 @@ class TestCommands:
         assert result.returncode == 4
         assert f"try: budgetctl create bob --budget 10 --store {address}" in result.stderr
 
+    def test_a_create_that_is_refused_makes_no_store_there(self, cli: Cli, address: str, home: Path) -> None:
+        assert cli("create", "alice", "5", "--parent", "nobody", "--store", address).returncode == 4
+        assert not list(home.glob("served/*.db"))
+
     def test_a_server_that_is_not_there_is_unreachable(self, cli: Cli) -> None:
         result = cli("show", "bob", "--store", "http://127.0.0.1:9")
         assert (result.returncode, result.stdout) == (5, "")

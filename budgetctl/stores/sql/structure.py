@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from budgetctl.errors import InvalidValueError
+from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.ledger.store import PROJECT
 from budgetctl.stores.sql.rows import MAX_DEPTH, AccountRow, accounts_above, find_account
 from budgetctl.stores.sql.transaction import Transaction
@@ -13,7 +13,7 @@ def placed(tx: Transaction, account: AccountRow, parent: str) -> tuple[AccountRo
 
     Raises `UnknownUserError`, and `InvalidValueError` for a parent that it cannot have.
     """
-    above_it = find_account(tx, parent) if parent else None
+    above_it = _parent(tx, parent) if parent else None
     moved = account._replace(parent=above_it and above_it.account_id, parent_name=above_it and above_it.name)
     parents: list[int] = []
     above = accounts_above(tx, moved, stop_at=moved.account_id)
@@ -24,6 +24,14 @@ def placed(tx: Transaction, account: AccountRow, parent: str) -> tuple[AccountRo
     if len(parents) + _height(tx, account) > MAX_DEPTH:
         raise InvalidValueError(f"{account.name} cannot stand under {parent}: a user has at most {MAX_DEPTH} above it")
     return moved, above
+
+
+def _parent(tx: Transaction, name: str) -> AccountRow:
+    try:
+        return find_account(tx, name)
+    except UnknownUserError as error:
+        error.message = f"no budget for the parent {name!r}"
+        raise
 
 
 def has_children(tx: Transaction, account: AccountRow) -> bool:

@@ -13,8 +13,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from budgetctl.directories import make_private
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreBusyError
@@ -56,9 +57,26 @@ _UNREADABLE = (ArithmeticError, AttributeError, LookupError, StopIteration, Type
 """The errors by which Python tells of damaged values: numbers in place of texts, unknown names."""
 
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
 def system_clock() -> int:
     """This machine's clock: microseconds since 1970, UTC."""
     return time.time_ns() // 1000
+
+
+def _tried_first(change: Callable[Concatenate[SqliteStore, P], T]) -> Callable[Concatenate[SqliteStore, P], T]:
+    """A change that may make the file. While there is none, it is tried in memory: one that is refused makes none."""
+
+    @wraps(change)
+    def tried(store: SqliteStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if store.is_new():
+            with store.rehearsal():
+                change(store, *args, **kwargs)
+        return change(store, *args, **kwargs)
+
+    return tried
 
 
 class SqliteStore(SqlStore):
@@ -150,10 +168,7 @@ class SqliteStore(SqlStore):
                 connection.execute("BEGIN IMMEDIATE")
                 tx = self._transaction(connection)
                 if create and tx.project is None:
-                    tx.project = tx.insert(
-                        "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project",
-                        name=self.project,
-                    )
+                    self._add_project(tx)
                 self._writer = threading.get_ident(), tx
                 yield tx
                 connection.execute("COMMIT")
@@ -164,6 +179,34 @@ class SqliteStore(SqlStore):
                 self._writer = None
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+
+    create_budget = _tried_first(SqlStore.create_budget)
+    create_budgets = _tried_first(SqlStore.create_budgets)
+    once = _tried_first(SqlStore.once)
+    accept = _tried_first(SqlStore.accept)
+
+    def is_new(self) -> bool:
+        """Whether there is no file yet, and this thread is in no transaction."""
+        with translate_errors(self.path):
+            in_transaction = self._writer is not None and self._writer[0] == threading.get_ident()
+            return not in_transaction and find_file(self.path) is None
+
+    @contextlib.contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Have this thread's changes made to an empty store in memory, which is then forgotten."""
+        with translate_errors(self.path), self._exclusive(), contextlib.closing(connect_empty()) as connection:
+            tx = Transaction(connection, None, self.now_us(), most=MAX_COUNTER)
+            self._add_project(tx)
+            self._writer = threading.get_ident(), tx
+            try:
+                yield
+            finally:
+                self._writer = None
+
+    def _add_project(self, tx: Transaction) -> None:
+        tx.project = tx.insert(
+            "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project", name=self.project
+        )
 
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, if the file is sound.
