@@ -42,6 +42,12 @@ class InvalidResponseError(InvalidValueError):
     code = "invalid_response"
 
 
+class ProviderError(InvalidResponseError):
+    """The document is a provider's error in place of an answer: it states nothing that was used."""
+
+    code = "provider_error"
+
+
 class NotFoundError(BudgetctlError, KeyError):
     """The thing that was named does not exist."""
 

@@ -89,6 +89,20 @@ class TestHolds:
         assert (result.returncode, result.stderr) == (0, "")
         assert cli("holds", "--json").document[0]["hold"] == result.stdout.strip()
 
+    def test_the_price_of_a_prompt_can_be_set_aside(self, cli: Cli) -> None:
+        prompt = ("--model", "gpt-4o", "--input-tokens", "100000", "--max-output-tokens", "1000")
+        cli("reserve", "alice", *prompt, "--id", "job")
+        assert shown(cli, "held") == cli("estimate", *prompt, "--quiet").stdout.strip() == "0.26"
+        result = cli("reserve", "alice", "0.1", *prompt)
+        assert (result.returncode, shown(cli, "held")) == (2, "0.26")
+        assert "an amount and a prompt were given" in result.stderr
+
+    def test_a_commit_of_a_provider_s_error_is_told_how_to_release(self, cli: Cli) -> None:
+        hold = held(cli)
+        result = cli("commit", hold, "--response", '{"error": {"message": "Overloaded"}}')
+        assert (result.returncode, shown(cli, "held")) == (2, "0.4")
+        assert result.stderr.splitlines()[1] == f"  try: budgetctl release {hold}"
+
     def test_what_is_set_aside_is_shown(self, cli: Cli) -> None:
         held(cli)
         assert (shown(cli, "held"), shown(cli, "remaining"), shown(cli, "spent")) == ("0.4", "0.6", "0")
@@ -259,9 +273,9 @@ class TestLimits:
             ("limit add alice 5 --name total", 1, "has a limit 'total' already"),
             ("limit add alice 5 --duration often", 2, "'often' is not a duration"),
             ("set alice --parent alice", 2, "alice cannot be the parent of alice"),
-            ("set alice --parent nobody", 4, "no budget for 'nobody'"),
+            ("set alice --parent nobody", 4, "no budget for the parent 'nobody'"),
             ("set alice --parent bob --no-parent", 2, "contradict each other"),
-            ("create bob 1 --parent nobody", 4, "no budget for 'nobody'"),
+            ("create bob 1 --parent nobody", 4, "no budget for the parent 'nobody'"),
             ("cap --duration daily", 2, "no amount was given"),
             ("cap 5 --remove", 2, "contradict each other"),
         ],
