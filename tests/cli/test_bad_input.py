@@ -259,6 +259,18 @@ def test_the_store_to_try_instead_is_not_followed_by_the_one_that_was_refused(cl
     assert result.stderr.splitlines()[1] == "  try: budgetctl --store ./budgets.db"
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:18485", "localhost:8484/", "budgets.example:443", "[::1]:8484"])
+@pytest.mark.parametrize("command", ["create alice 5", "projects"])
+def test_an_address_without_its_scheme_is_no_file(cli: Cli, address: str, command: str) -> None:
+    result = cli(*command.split(), "--store", address)
+    assert (result.returncode, list(Path().iterdir())) == (2, [])
+    assert result.stderr.splitlines() == [
+        f"error: the store {address} is an address without its http://",
+        f"  try: budgetctl --store http://{address}; a file of that name is ./{address}",
+    ]
+    assert cli("create", "alice", "5", "--store", "./127.0.0.1:18485").returncode == 0
+
+
 def test_an_error_of_the_command_line_points_to_the_help_of_its_command(cli: Cli) -> None:
     assert cli("update-cost", "alice", "--cost").stderr.splitlines()[1] == "  try: budgetctl update-cost --help"
     assert cli("completion", "show", "tcsh").stderr.splitlines()[1] == "  try: budgetctl completion show --help"
