@@ -24,7 +24,7 @@ from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.manager import BudgetManager
 from budgetctl.names import DEFAULT_PROJECT
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store, project_stores
-from budgetctl.stores.location import without_password
+from budgetctl.stores.location import is_server, without_password
 
 Item = TypeVar("Item")
 
@@ -32,12 +32,12 @@ _MAX_WAIT_S = 3600
 
 
 class Session:
-    """The session of one command: its project, its store, and its output."""
+    """The session of one command: the project that was named for it, its store, and its output."""
 
     def __init__(
-        self, project: str, location: str | None, wait_s: float, output: Output, place: Mapping[str, str]
+        self, named: str | None, location: str | None, wait_s: float, output: Output, place: Mapping[str, str]
     ) -> None:
-        self.project = project
+        self.named = named
         self.location = location
         self.wait_s = wait_s
         self.output = output
@@ -59,6 +59,19 @@ class Session:
             warn(*self.warnings)
         if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
             error.hint = self._placed(str(error.hint))
+
+    @cached_property
+    def project(self) -> str:
+        """The project that was named; else, of a server for which the token of one project is stored, that one."""
+        if self.named is not None:
+            return self.named
+        if is_server(self.location):
+            from budgetctl.stores.remote.credentials import is_token_given, saved_projects
+
+            saved = [] if is_token_given() else saved_projects(str(self.location))
+            if len(saved) == 1:
+                return saved[0]
+        return DEFAULT_PROJECT
 
     @cached_property
     def store(self) -> Store:
@@ -156,12 +169,11 @@ def open_session(before: dict[str, Any], after: dict[str, Any]) -> Session:
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM") != "dumb"
     )
-    project = setting("project", "BUDGETCTL_PROJECT")
     stated = given("store")
     shown = None if stated is None else without_password(stated)
     place = {"--project": given("project"), "--store": shown}
     session = Session(
-        project=DEFAULT_PROJECT if project is None else project,
+        named=setting("project", "BUDGETCTL_PROJECT"),
         location=setting("store", "BUDGETCTL_STORE"),
         wait_s=_wait_s(setting("wait", "BUDGETCTL_WAIT")),
         output=Output(
