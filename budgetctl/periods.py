@@ -347,23 +347,23 @@ def from_timestamp(seconds: float) -> int:
     return check_instant(whole * _SECOND_US + round((seconds - whole) * _SECOND_US))
 
 
-def parse_instant(text: str, now_us: int) -> int:
-    """Read a time: `2026-11-01` (midnight UTC), `2026-11-01T09:30Z`, or so long ago as `36h`, `7d` or `6mo`.
+def parse_instant(text: str, now_us: int, zone: str | None = "UTC") -> int:
+    """Read a time: `2026-11-01` (midnight), `2026-11-01T09:30`, `2026-11-01T09:30Z`, or so long ago as `36h` or `6mo`.
 
-    Without a zone it is UTC. Raises `InvalidValueError`.
+    Where it says no zone it is on the clock of `zone`; of this machine, for None. Raises `InvalidValueError`.
     """
-    return _instant(text, now_us, -1)
+    return _instant(text, now_us, -1, zone)
 
 
-def parse_expiry(text: str, now_us: int) -> int:
+def parse_expiry(text: str, now_us: int, zone: str | None = "UTC") -> int:
     """Read a time that is to come: as `parse_instant`, but counted from now on. Raises `InvalidValueError`."""
-    expires_us = _instant(text, now_us, +1)
+    expires_us = _instant(text, now_us, +1, zone)
     if expires_us <= now_us:
         raise InvalidValueError(f"{text!r:.80} has passed already: give a time that is to come")
     return expires_us
 
 
-def _instant(text: str, now_us: int, sign: int) -> int:
+def _instant(text: str, now_us: int, sign: int, zone: str | None) -> int:
     counted = _COUNTED.fullmatch(text.strip())
     try:
         if counted:
@@ -375,7 +375,9 @@ def _instant(text: str, now_us: int, sign: int) -> int:
         raise InvalidValueError(
             f"{text!r:.80} is not a time: write 2026-11-01, 2026-11-01T09:30Z, or {counting}"
         ) from error
-    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if moment.tzinfo is None:
+        moment = moment.astimezone() if zone is None else moment.replace(tzinfo=load_zone(zone))
+    return from_datetime(moment)
 
 
 def _moved(us: int, duration: Duration, count: int) -> int:
