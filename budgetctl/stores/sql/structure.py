@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.ledger.store import PROJECT
 from budgetctl.stores.sql.rows import MAX_DEPTH, AccountRow, accounts_above, find_account
@@ -34,9 +36,18 @@ def _parent(tx: Transaction, name: str) -> AccountRow:
         raise
 
 
-def has_children(tx: Transaction, account: AccountRow) -> bool:
-    """Whether the account is the parent of another one."""
-    return bool(_children(tx, [account.account_id]))
+def refuse_parent(tx: Transaction, account: AccountRow) -> None:
+    """Raise `InvalidValueError`, which names some of its children, where an account is the parent of others."""
+    under = "FROM accounts WHERE project = :project AND deleted_us = 0 AND parent = :parent"
+    names = [name for (name,) in tx.all(f"SELECT name {under} ORDER BY name LIMIT 3", parent=account.account_id)]
+    if not names:
+        return
+    ((count,),) = tx.all(f"SELECT COUNT(*) {under}", parent=account.account_id)
+    shown = ", ".join(names) + (f" and {count - len(names):,} more" if count > len(names) else "")
+    raise InvalidValueError(
+        f"{account.name} is the parent of {shown}, and cannot be deleted before they are moved",
+        hint=f"budgetctl set {shlex.quote(names[0])} --no-parent",
+    )
 
 
 def _height(tx: Transaction, account: AccountRow) -> int:
