@@ -23,6 +23,8 @@ class BudgetctlError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint is not None:
+            self.add_note(f"try: {hint}")  # which a traceback shows, and the message has not
 
     def __str__(self) -> str:
         """The message alone: `KeyError` would show its repr."""
