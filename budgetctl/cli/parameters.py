@@ -22,7 +22,7 @@ from budgetctl.errors import BudgetctlError, InvalidValueError, NotFoundError
 _BY_OPTION = "_by_option"
 """The end of the name by which the parser knows an option that stands for an argument."""
 
-_OPERATOR = re.compile(r" (?:\|\|?|&&|[<>;]) ")
+_OPERATOR = r" (?:\|\|?|&&|[<>;]) "
 """The signs by which a shell joins a command to others and to files."""
 
 USER_OPTION = f"user{_BY_OPTION}"
@@ -84,7 +84,7 @@ def examples(text: str | None) -> list[str]:
 
 def _suggested(example: str) -> str:
     """An example as a command to try: without what a script does with the answer, which may end a person's shell."""
-    return _OPERATOR.split(example, maxsplit=1)[0]
+    return re.split(_OPERATOR, example, maxsplit=1)[0]
 
 
 def _is_group(annotation: Any) -> bool:

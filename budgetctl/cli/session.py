@@ -115,7 +115,7 @@ class Session:
         """
         import shlex
 
-        own, dashes, foreign = hint.partition(" -- ")
+        own, dashes, foreign = hint.partition(" -- ") if hint.startswith("budgetctl run ") else (hint, "", "")
         words = [word for name, value in self._place.items() if name not in own for word in (name, shlex.quote(value))]
         return " ".join([own, *words]) + dashes + foreign
 

@@ -91,13 +91,13 @@ def check_slashes(location: str | os.PathLike[str]) -> None:
     if _HOST_AND_PORT.fullmatch(os.fspath(location)):
         raise InvalidValueError(
             f"the store {os.fspath(location)} is an address without its http://",
-            hint=f"budgetctl --store http://{os.fspath(location)}; a file of that name is ./{os.fspath(location)}",
+            hint=f"--store http://{os.fspath(location)}, or --store ./{os.fspath(location)} for a file of that name",
         )
     scheme, colon, rest = os.fspath(location).partition(":")
     if colon and scheme.lower() in _SCHEMES and not rest.startswith("//"):
         raise InvalidValueError(
             f"the store begins with {scheme}: and is no address: two slashes follow in one",
-            hint=f"budgetctl --store {scheme.lower()}://…; a file of that name is ./{scheme}:…",
+            hint=f"--store {scheme.lower()}://…, or --store ./{scheme}:… for a file of that name",
         )
 
 

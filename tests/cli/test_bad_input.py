@@ -212,6 +212,7 @@ def test_an_unknown_user_is_told_the_next_command(cli: Cli) -> None:
 def test_the_next_command_names_the_project_and_the_store_that_were_given(cli: Cli) -> None:
     result = cli("--store", "my budgets.db", "show", "Mary Ann", "--project", "team a")
     assert "  try: budgetctl create 'Mary Ann' --budget 10 --project 'team a' --store 'my budgets.db'" in result.stderr
+    assert "  try: budgetctl create 'a -- b' --budget 10 --project x" in cli("show", "a -- b", "-p", "x").stderr
 
 
 TO_TYPE = {
@@ -266,7 +267,7 @@ def test_an_address_without_its_scheme_is_no_file(cli: Cli, address: str, comman
     assert (result.returncode, list(Path().iterdir())) == (2, [])
     assert result.stderr.splitlines() == [
         f"error: the store {address} is an address without its http://",
-        f"  try: budgetctl --store http://{address}; a file of that name is ./{address}",
+        f"  try: --store http://{address}, or --store ./{address} for a file of that name",
     ]
     assert cli("create", "alice", "5", "--store", "./127.0.0.1:18485").returncode == 0
 

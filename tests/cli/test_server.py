@@ -123,6 +123,7 @@ class TestToken:
             4,
             "error: the project default has no token 'ci'; the project team has one\n  try: budgetctl token list\n",
         )
+        assert cli("token", "revoke", "ci", "-p", "default").stderr.endswith("try: budgetctl token list\n")
         assert cli("token", "revoke", "ci", "-p", "team").stdout == (
             f"{made['id']} (ci): revoked; it was for the project team\n"
         )

@@ -92,7 +92,11 @@ def revoke(session: Session, which: Which) -> None:
 
     now_us = time.time_ns() // 1000
     with closing(_tokens(session)) as kept:
-        found = choose(kept.tokens(), which, session.project, now_us)
+        try:
+            found = choose(kept.tokens(), which, session.project, now_us)
+        except BudgetctlError:
+            session.forget_project()  # it may be in another one, which the list of all shows
+            raise
         token = kept.revoke(found.token_id, now_us)._replace(used_us=found.used_us)
     session.output.document(
         token_document(token, now_us), lambda: f"{called(token)}: revoked; it was for the project {token.project}"
