@@ -238,7 +238,7 @@ class TestLimits:
     @pytest.mark.parametrize(
         ("line", "note"),
         [
-            ("limit add alice 1 --name all", "all never resets, and the budget does: "),
+            ("limit add alice 1 --name all", "the limit all never resets, though the budget does: --duration daily is"),
             ("limit add alice 1 --name all --duration none", ""),
             ("limit add alice 1 --duration daily", ""),
             ("limit add alice 1 --name all --align calendar", "--align calendar does nothing without a --duration"),

@@ -49,7 +49,7 @@ class TestCommands:
         assert do("commit", hold, "--cost", "0.5").startswith("alice +$0.50")
         assert "$0.50" in do("list")
         assert "spend" in do("history", "alice")
-        assert do("limit", "add", "alice", "1", "--model", "gpt-*") != ""
+        assert do("limit", "add", "alice", "1", "--model", "gpt-*", "--duration", "weekly") != ""
         assert do("refund", "alice", "2") != ""
         assert do("check", "alice", "--cost", "1") == ""
         assert do("cap", "100") != ""

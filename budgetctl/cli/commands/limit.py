@@ -39,9 +39,8 @@ def add(
     added = [each.limit for each in budget.standings if each.user == budget.user][-1]
     note_no_window(session, window.align, added)
     if window.duration is None and window.align is None and budget.limit.duration is not None:
-        session.note(
-            f"{added.name} never resets, and the budget does: for windows like its own, add it with --duration"
-        )
+        own = budget.limit.duration
+        session.note(f"the limit {added.name} never resets, though the budget does: --duration {own} is for that")
     remark = None if models is None or session.output.quiet else unknown_pattern(models)
     if remark is not None:
         session.note(remark)
