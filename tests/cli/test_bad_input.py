@@ -309,7 +309,7 @@ REFUSED = [
 def test_a_command_that_is_refused_makes_no_store(cli: Cli, store_path: Path, line: str) -> None:
     Path("users.json").write_text('{"alice": {"total_budget": 90000000}}')
     assert cli(*line.split()).returncode != 0
-    assert not store_path.parent.exists()
+    assert not store_path.exists()
 
 
 def test_a_parent_without_a_budget_is_said_to_be_one(cli: Cli) -> None:

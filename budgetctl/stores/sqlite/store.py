@@ -13,9 +13,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING
 
 from budgetctl.directories import make_private
 from budgetctl.errors import BudgetctlError, InvalidValueError, StoreBusyError
@@ -57,26 +56,9 @@ _UNREADABLE = (ArithmeticError, AttributeError, LookupError, StopIteration, Type
 """The errors by which Python tells of damaged values: numbers in place of texts, unknown names."""
 
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
 def system_clock() -> int:
     """This machine's clock: microseconds since 1970, UTC."""
     return time.time_ns() // 1000
-
-
-def _tried_first(change: Callable[Concatenate[SqliteStore, P], T]) -> Callable[Concatenate[SqliteStore, P], T]:
-    """A change that may make the file. While there is none, it is tried in memory: one that is refused makes none."""
-
-    @wraps(change)
-    def tried(store: SqliteStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        if store.is_new():
-            with store.rehearsal():
-                change(store, *args, **kwargs)
-        return change(store, *args, **kwargs)
-
-    return tried
 
 
 class SqliteStore(SqlStore):
@@ -158,20 +140,29 @@ class SqliteStore(SqlStore):
 
     @contextlib.contextmanager
     def write(self, *, create: bool = False, user: str | None = None) -> Iterator[Transaction]:  # noqa: ARG002
-        """A transaction, durable when the outermost block has ended. Waits for other writers."""
+        """A transaction, durable when the outermost block has ended. Waits for other writers.
+
+        A store that is not there is made in memory first: a change that is refused leaves no file.
+        """
         if self._writer is not None and self._writer[0] == threading.get_ident():
             yield self._writer[1]
             return
         with translate_errors(self.path), self.in_line(create=create), self._exclusive():
-            connection = self._connected_to_write(create=create)
+            made = self._empty_for_file() if create else None
+            connection = self._connected_to_write(create=create) if made is None else made
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 tx = self._transaction(connection)
                 if create and tx.project is None:
-                    self._add_project(tx)
+                    tx.project = tx.insert(
+                        "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project",
+                        name=self.project,
+                    )
                 self._writer = threading.get_ident(), tx
                 yield tx
                 connection.execute("COMMIT")
+                if made is not None:
+                    made.backup(self._connected(create=True))
             except _UNREADABLE as error:
                 self._refuse_unreadable(error, connection)
                 raise
@@ -179,34 +170,8 @@ class SqliteStore(SqlStore):
                 self._writer = None
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-
-    create_budget = _tried_first(SqlStore.create_budget)
-    create_budgets = _tried_first(SqlStore.create_budgets)
-    once = _tried_first(SqlStore.once)
-    accept = _tried_first(SqlStore.accept)
-
-    def is_new(self) -> bool:
-        """Whether there is no file yet, and this thread is in no transaction."""
-        with translate_errors(self.path):
-            in_transaction = self._writer is not None and self._writer[0] == threading.get_ident()
-            return not in_transaction and find_file(self.path) is None
-
-    @contextlib.contextmanager
-    def rehearsal(self) -> Iterator[None]:
-        """Have this thread's changes made to an empty store in memory, which is then forgotten."""
-        with translate_errors(self.path), self._exclusive(), contextlib.closing(connect_empty()) as connection:
-            tx = Transaction(connection, None, self.now_us(), most=MAX_COUNTER)
-            self._add_project(tx)
-            self._writer = threading.get_ident(), tx
-            try:
-                yield
-            finally:
-                self._writer = None
-
-    def _add_project(self, tx: Transaction) -> None:
-        tx.project = tx.insert(
-            "INSERT INTO projects (name, created_us) VALUES (:name, :now) RETURNING project", name=self.project
-        )
+                if made is not None:
+                    made.close()
 
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, if the file is sound.
@@ -334,6 +299,13 @@ class SqliteStore(SqlStore):
             if file is not None:
                 remember_store(self.path)
         return self._connection
+
+    def _empty_for_file(self) -> sqlite3.Connection | None:
+        """A new store in memory, where there is no file to change, and no other process can make one meanwhile."""
+        if not self._line.is_between_processes or find_file(self.path) is not None:
+            return None
+        self._disconnect()  # from a file that is gone, or from nothing
+        return connect_empty()
 
     def _connected_to_write(self, *, create: bool) -> sqlite3.Connection:
         """A connection whose log still has its name: changes in a deleted log would be lost."""
