@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from budgetctl.errors import NotAuthorisedError as NotAuthorisedError
     from budgetctl.errors import NotFoundError as NotFoundError
     from budgetctl.errors import OverBudgetError as OverBudgetError
+    from budgetctl.errors import ProviderError as ProviderError
     from budgetctl.errors import StoreBusyError as StoreBusyError
     from budgetctl.errors import StoreUnavailableError as StoreUnavailableError
     from budgetctl.errors import UnknownHoldError as UnknownHoldError
@@ -55,6 +56,7 @@ _HOMES = {
         "NotAuthorisedError",
         "NotFoundError",
         "OverBudgetError",
+        "ProviderError",
         "StoreBusyError",
         "StoreUnavailableError",
         "UnknownHoldError",

@@ -23,6 +23,8 @@ class BudgetctlError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint is not None:
+            self.add_note(f"try: {hint}")  # which a traceback shows, and the message has not
 
     def __str__(self) -> str:
         """The message alone: `KeyError` would show its repr."""
@@ -40,6 +42,12 @@ class InvalidResponseError(InvalidValueError):
     """A document that was given as a provider's response is none, or contradicts itself."""
 
     code = "invalid_response"
+
+
+class ProviderError(InvalidResponseError):
+    """The document is a provider's error in place of an answer: it states nothing that was used."""
+
+    code = "provider_error"
 
 
 class NotFoundError(BudgetctlError, KeyError):

@@ -349,38 +349,40 @@ def from_timestamp(seconds: float) -> int:
 
 
 Instant: TypeAlias = "str | float | datetime"
-"""A time: a `datetime` (without a zone it is UTC), seconds since 1970 as a number or as text, or text that
-`parse_instant` reads."""
+"""A time: a `datetime`, seconds since 1970 as a number or as text, or text that `parse_instant` reads."""
 
 
-def instant(value: Instant, now_us: Callable[[], int]) -> int:
-    """The instant of a time, in microseconds since 1970. Raises `InvalidValueError`."""
+def instant(value: Instant, now_us: Callable[[], int], zone: str = "UTC") -> int:
+    """The instant of a time, in microseconds since 1970. Where it says no zone, it is on the clock of `zone`.
+
+    Raises `InvalidValueError`.
+    """
     if isinstance(value, datetime):
-        return from_datetime(value if value.tzinfo else value.replace(tzinfo=UTC))
+        return from_datetime(value if value.tzinfo else value.replace(tzinfo=load_zone(zone)))
     if not isinstance(value, str):
         return from_timestamp(value)
     text = value.strip()
     is_number = text.isascii() and text.replace(".", "", 1).isdigit()
-    return from_timestamp(float(text)) if is_number else parse_instant(text, now_us())
+    return from_timestamp(float(text)) if is_number else parse_instant(text, now_us(), zone)
 
 
-def parse_instant(text: str, now_us: int) -> int:
-    """Read a time: `2026-11-01` (midnight UTC), `2026-11-01T09:30Z`, or so long ago as `36h`, `7d` or `6mo`.
+def parse_instant(text: str, now_us: int, zone: str | None = "UTC") -> int:
+    """Read a time: `2026-11-01` (midnight), `2026-11-01T09:30`, `2026-11-01T09:30Z`, or so long ago as `36h` or `6mo`.
 
-    Without a zone it is UTC. Raises `InvalidValueError`.
+    Where it says no zone it is on the clock of `zone`; of this machine, for None. Raises `InvalidValueError`.
     """
-    return _instant(text, now_us, -1)
+    return _instant(text, now_us, -1, zone)
 
 
-def parse_expiry(text: str, now_us: int) -> int:
+def parse_expiry(text: str, now_us: int, zone: str | None = "UTC") -> int:
     """Read a time that is to come: as `parse_instant`, but counted from now on. Raises `InvalidValueError`."""
-    expires_us = _instant(text, now_us, +1)
+    expires_us = _instant(text, now_us, +1, zone)
     if expires_us <= now_us:
         raise InvalidValueError(f"{text!r:.80} has passed already: give a time that is to come")
     return expires_us
 
 
-def _instant(text: str, now_us: int, sign: int) -> int:
+def _instant(text: str, now_us: int, sign: int, zone: str | None) -> int:
     counted = _COUNTED.fullmatch(text.strip())
     try:
         if counted:
@@ -392,7 +394,9 @@ def _instant(text: str, now_us: int, sign: int) -> int:
         raise InvalidValueError(
             f"{text!r:.80} is not a time: write 2026-11-01, 2026-11-01T09:30Z, or {counting}"
         ) from error
-    return from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    if moment.tzinfo is None:
+        moment = moment.astimezone() if zone is None else moment.replace(tzinfo=load_zone(zone))
+    return from_datetime(moment)
 
 
 def _moved(us: int, duration: Duration, count: int) -> int:

@@ -108,7 +108,7 @@ _OF_EVERY_COMMAND = "Options of every command, such as --project and --json: bud
 
 _EXAMPLES = (
     "budgetctl create alice --budget 10 --duration monthly",
-    "budgetctl update-cost alice --response response.json",
+    "budgetctl update-cost alice 0.12",
     "budgetctl show alice",
 )
 

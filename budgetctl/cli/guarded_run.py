@@ -22,6 +22,7 @@ from budgetctl.errors import (
     HoldResolvedError,
     InvalidResponseError,
     InvalidValueError,
+    ProviderError,
 )
 from budgetctl.stores.location import is_database, is_server
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from budgetctl.ledger.holds import Hold
     from budgetctl.ledger.values import Charge, Price
     from budgetctl.manager.guarding import GuardedCall
+    from budgetctl.money import Picodollars
 
 _RESPONSE = re.compile(r"""\s*(?:[{\["]|data:|event:|id:|retry:|:)""")
 """The beginnings of saved responses and streams, which no amount has."""
@@ -39,13 +41,14 @@ class Wanted(NamedTuple):
     """The payer of a command, and the hold that is wanted while it runs.
 
     `amount` is in US dollars; without one, nothing is set aside. The charge gets the note, and the model where the
-    report names none.
+    report names none; `provider` is who sells that.
     """
 
     user: str
-    amount: str | None = None
+    amount: str | Picodollars | None = None
     ttl: str | None = None
     model: str | None = None
+    provider: str | None = None
     note: str | None = None
     hold_id: str | None = None
 
@@ -145,11 +148,11 @@ def _allow(session: Session, wanted: Wanted) -> GuardedCall | None:
     from budgetctl.manager.guarding import GuardedCall
     from budgetctl.names import check_note
 
-    user, amount, ttl, model, note, hold_id = wanted
+    user, amount, ttl, model, provider, note, hold_id = wanted
     if amount is None:
         if note is not None:
             check_note(note)  # refused now, and not when the money is spent
-        decision = session.manager.check(user, model=model)
+        decision = session.manager.check(user, model=model, provider=provider)
         if not decision.allowed:
             raise refusal(decision)
         return None
@@ -157,6 +160,7 @@ def _allow(session: Session, wanted: Wanted) -> GuardedCall | None:
         session.manager,
         user,
         model=model,
+        provider=provider,
         note=note,
         hold_id=hold_id,
         refused=("the command was not run", "give each run an id of its own"),
@@ -266,13 +270,14 @@ def _tell(session: Session, guard: _Guard, charge: Charge, price: Price) -> None
     if session.output.format == "table" and not session.output.quiet:
         hold = guard.hold
         tell(charged(charge, price, None, now_us) if hold is None else committed(charge, price, hold.hold_id, now_us))
-    warn(*warnings_of(charge, price, now_us))
+    warn(*warnings_of(charge, price, now_us, takes_input=False))
 
 
 def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Path, stated: CostOptions) -> None:
     """Print the path of the report, the hold that is still open, and the command line that charges the report later.
 
-    The hold is not released: the command may have spent money that nobody could read or price.
+    The hold is not released: the command may have spent money that nobody could read or price. That holds for the
+    error of a provider too, which the last of several calls may have ended with; a person may release the hold then.
     """
     from budgetctl.cli.views.times import moment
 
@@ -281,8 +286,12 @@ def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Pat
     if hold is not None and hold.expires_us > session.store.now_us():
         parts.append(f"the hold {hold.hold_id} stays until {moment(hold.expires_us, 'UTC')}")
     error.message = "; ".join(parts)
-    words = ["update-cost", guard.user] if hold is None else ["commit", hold.hold_id]
-    error.hint = " ".join(["budgetctl", *map(shlex.quote, [*words, *_statement(error, stated)])])
+    if hold is not None and isinstance(error, ProviderError):
+        words = ["release", hold.hold_id]
+    else:
+        words = ["update-cost", guard.user] if hold is None else ["commit", hold.hold_id]
+        words += _statement(error, stated)
+    error.hint = " ".join(["budgetctl", *map(shlex.quote, words)])
 
 
 def _statement(error: BudgetctlError, stated: CostOptions) -> Sequence[str]:

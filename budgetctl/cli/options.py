@@ -93,7 +93,9 @@ Align = Annotated[
 ]
 Timezone = Annotated[
     str | None,
-    typer.Option("--timezone", metavar="TZ", help="Whose days and months, as in Europe/London; UTC by default."),
+    typer.Option(
+        "--timezone", metavar="TZ", help="Whose days and months, as in Europe/London; by default UTC, or the budget's."
+    ),
 ]
 Parent = Annotated[
     str | None,

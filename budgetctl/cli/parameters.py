@@ -8,6 +8,7 @@ with a `StandIn` may be given by that option instead.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -20,6 +21,9 @@ from budgetctl.errors import BudgetctlError, InvalidValueError, NotFoundError
 
 _BY_OPTION = "_by_option"
 """The end of the name by which the parser knows an option that stands for an argument."""
+
+_OPERATOR = r" (?:\|\|?|&&|[<>;]) "
+"""The signs by which a shell joins a command to others and to files."""
 
 USER_OPTION = f"user{_BY_OPTION}"
 
@@ -41,14 +45,14 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         given = {name: values.pop(name) for name in SHARED_OPTIONS if name in values}
         try:
             _place(values, arguments)
-            missing = next((name for name in required if values[name] is None), None)
-            if missing is not None:
-                raise InvalidValueError(f"no {missing} was given", hint=examples(function.__doc__)[0])
             for name, group in groups.items():
                 values[name] = group(*(values.pop(field) for field in group._fields))
             if "context" in signature.parameters:
                 values["context"] = context
             with open_session(context.obj or {}, given) as session:
+                missing = next((name for name in required if values[name] is None), None)
+                if missing is not None:
+                    raise InvalidValueError(f"no {missing} was given", hint=_suggested(examples(function.__doc__)[0]))
                 return _called(function, session, values)
         except BudgetctlError as error:
             error.hint = error.hint or f"{context.command_path} --help"
@@ -76,6 +80,11 @@ def examples(text: str | None) -> list[str]:
     """The command lines in a command's help: what follows `$ ` at the beginning of a line."""
     lines = map(str.strip, (text or "").splitlines())
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
+def _suggested(example: str) -> str:
+    """An example as a command to try: without what a script does with the answer, which may end a person's shell."""
+    return re.split(_OPERATOR, example, maxsplit=1)[0]
 
 
 def _is_group(annotation: Any) -> bool:

@@ -10,6 +10,7 @@ from budgetctl.cli.costs import text_of
 from budgetctl.cli.reading import read_json
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.values import Price
+from budgetctl.money import Picodollars
 
 
 class PromptOptions(NamedTuple):
@@ -27,6 +28,19 @@ class PromptOptions(NamedTuple):
     def is_prompt(self) -> bool:
         """Whether any option states a prompt."""
         return any(each is not None for each in (self.input_text, self.input_file, self.messages, self.input_tokens))
+
+
+def asked_of(amount: str | None, given: PromptOptions) -> tuple[str | Picodollars | None, str | None]:
+    """The amount and the model of a call that is yet to be made: as they are stated, or by the price of its prompt.
+
+    Raises `InvalidValueError` where both are stated. The amount is None where neither is.
+    """
+    if not given.is_prompt:
+        return amount, given.model
+    if amount is not None:
+        raise InvalidValueError("an amount and a prompt were given: give one of them")
+    price = estimate_of(given)
+    return price.amount, price.model
 
 
 def estimate_of(given: PromptOptions) -> Price:

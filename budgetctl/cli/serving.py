@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from budgetctl.cli.problems import note
 from budgetctl.cli.session import Session
 from budgetctl.errors import BudgetctlError
+from budgetctl.stores.location import ANY_ADDRESS, LOOPBACK
 
 if TYPE_CHECKING:
     from budgetctl.server.tokens.token import TokenStore
@@ -35,6 +36,7 @@ class Listening(NamedTuple):
 def serve_projects(session: Session, wanted: Listening) -> None:
     """Serve until a signal comes. Raises `BudgetctlError` where a package that a server needs is not installed."""
     try:
+        from budgetctl.server.door import host_names
         from budgetctl.server.running import Server, Settings
     except ModuleNotFoundError as error:
         raise BudgetctlError(
@@ -55,10 +57,19 @@ def serve_projects(session: Session, wanted: Listening) -> None:
     )
     server = Server(settings, on_ready=lambda: note(f"serving {address}; Ctrl-C ends it"))
     taken = server.listen()
-    address = f"http://{'[' + wanted.host + ']' if ':' in wanted.host else wanted.host}:{taken.getsockname()[1]}"
+    port = taken.getsockname()[1]
+    address = _address(wanted.host, port)
     if settings.tokens is not None and not settings.tokens.tokens():
-        _make_first_token(settings.tokens, address, session.project)
+        here = _address("127.0.0.1", port) if wanted.host in ANY_ADDRESS else address
+        _make_first_token(settings.tokens, here, session.project)
+    if wanted.host not in LOOPBACK and not wanted.allowed_hosts:
+        names = ", ".join(sorted(host_names(wanted.host, ())))
+        note(f"only requests for {names} are answered: --allowed-host NAME adds what clients call it")
     server.run_on(taken)
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://{'[' + host + ']' if ':' in host else host}:{port}"
 
 
 def _make_first_token(tokens: TokenStore, address: str, project: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
 from types import TracebackType
@@ -23,7 +23,7 @@ from budgetctl.errors import BudgetctlError, InvalidValueError
 from budgetctl.ledger.progress import ENTRIES, STEPS
 from budgetctl.names import DEFAULT_PROJECT
 from budgetctl.stores import DEFAULT_WAIT_S, Store, open_store, project_stores
-from budgetctl.stores.location import without_password
+from budgetctl.stores.location import is_server, without_password
 
 if TYPE_CHECKING:
     from budgetctl.manager import BudgetManager
@@ -32,15 +32,17 @@ _MAX_WAIT_S = 3600
 
 
 class Session:
-    """The session of one command: its project, its store, and its output."""
+    """The session of one command: the project that was named for it, its store, and its output."""
 
-    def __init__(self, project: str, location: str | None, wait_s: float, output: Output, place: Sequence[str]) -> None:
-        self.project = project
+    def __init__(
+        self, named: str | None, location: str | None, wait_s: float, output: Output, place: Mapping[str, str]
+    ) -> None:
+        self.named = named
         self.location = location
         self.wait_s = wait_s
         self.output = output
         self.warnings: list[str] = []
-        self._place = place
+        self._place = dict(place)
         self._progress: Progress | None = None
         self._opening = Progress("bringing the store up to date", is_quiet=output.quiet)
 
@@ -59,10 +61,20 @@ class Session:
 
             warn(*self.warnings)
         if isinstance(error, BudgetctlError) and (error.hint or "").startswith("budgetctl "):
-            import shlex
+            error.hint = self._placed(str(error.hint))
 
-            # The command of a hint is to be for the project and the store of this session.
-            error.hint = " ".join([str(error.hint), *map(shlex.quote, self._place)])
+    @cached_property
+    def project(self) -> str:
+        """The project that was named; else, of a server for which the token of one project is stored, that one."""
+        if self.named is not None:
+            return self.named
+        if is_server(self.location):
+            from budgetctl.stores.remote.credentials import is_token_given, saved_projects
+
+            saved = [] if is_token_given() else saved_projects(str(self.location))
+            if len(saved) == 1:
+                return saved[0]
+        return DEFAULT_PROJECT
 
     @cached_property
     def store(self) -> Store:
@@ -103,9 +115,18 @@ class Session:
 
     def forget_project(self) -> None:
         """Leave the project out of what is suggested to be typed next."""
-        if "--project" in self._place:
-            at = self._place.index("--project")
-            self._place = [*self._place[:at], *self._place[at + 2 :]]
+        self._place.pop("--project", None)
+
+    def _placed(self, hint: str) -> str:
+        """The command line of a hint, for the project and the store of this session where it names no other.
+
+        The options stand before a command that `run` is given, whose they would be.
+        """
+        import shlex
+
+        own, dashes, foreign = hint.partition(" -- ") if hint.startswith("budgetctl run ") else (hint, "", "")
+        words = [word for name, value in self._place.items() if name not in own for word in (name, shlex.quote(value))]
+        return " ".join([own, *words]) + dashes + foreign
 
     def note(self, message: str) -> None:
         """Note a remark for a person, beside the result."""
@@ -171,14 +192,11 @@ def open_session(before: Mapping[str, Any], after: Mapping[str, Any]) -> Session
         and not os.environ.get("NO_COLOR")
         and os.environ.get("TERM") != "dumb"
     )
-    project = setting("project", "BUDGETCTL_PROJECT")
     stated = given("store")
     shown = None if stated is None else without_password(stated)
-    place = [
-        (f"--{name}", value) for name, value in (("project", given("project")), ("store", shown)) if value is not None
-    ]
+    place = {"--project": given("project"), "--store": shown}
     session = Session(
-        project=DEFAULT_PROJECT if project is None else project,
+        named=setting("project", "BUDGETCTL_PROJECT"),
         location=setting("store", "BUDGETCTL_STORE"),
         wait_s=_wait_s(setting("wait", "BUDGETCTL_WAIT")),
         output=Output(
@@ -187,7 +205,7 @@ def open_session(before: Mapping[str, Any], after: Mapping[str, Any]) -> Session
             color=color,
             is_paged=not flag("no_pager"),
         ),
-        place=[word for option in place for word in option],
+        place={name: value for name, value in place.items() if value is not None},
     )
     if stated != shown:
         session.warnings.append(

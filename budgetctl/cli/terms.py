@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from budgetctl.cli import options
+
+if TYPE_CHECKING:
+    from budgetctl.cli.session import Session
+    from budgetctl.ledger.values import Limit
 
 
 class Window(NamedTuple):
@@ -13,6 +17,12 @@ class Window(NamedTuple):
     duration: options.Duration = None
     align: options.Align = None
     timezone: options.Timezone = None
+
+
+def note_no_window(session: Session, align: str | None, limit: Limit) -> None:
+    """Note that windows were to be aligned where there are none, as no duration was given."""
+    if align is not None and limit.duration is None:
+        session.note(f"--align {align} does nothing without a --duration: it never resets")
 
 
 class Terms(NamedTuple):

@@ -28,6 +28,8 @@ _POLL_S = 0.01
 class FileLock:
     """An exclusive lock on a file, between threads and processes. It is not reentrant."""
 
+    is_between_processes = fcntl is not None
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._threads = threading.RLock()

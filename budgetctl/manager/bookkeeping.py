@@ -67,17 +67,19 @@ class Bookkeeping(Enforcement):
     ) -> Charge:
         """Give extra money to a limit, by default the budget itself, for its current window.
 
-        `expires` is a time, or a span from now as in `36h` or `7d`: the money then stays until that time, also across
-        windows. Money that expires first is burned first, and only money that is not burned goes at its expiry. A
-        manual reset keeps it. The same `key` again adds nothing.
+        `expires` is a time, in the limit's zone where it says none, or a span from now as in `36h` or `7d`: the money
+        then stays until that time, also across windows. Money that expires first is burned first, and only money that
+        is not burned goes at its expiry. A manual reset keeps it. The same `key` again adds nothing.
         """
         from budgetctl.ledger.top_ups import TopUpRequest
 
         exact = parse_amount(amount)
         if not exact:
             raise InvalidValueError("a top-up of $0 adds nothing: give an amount")
-        expires_us = None if expires is None else parse_expiry(expires, self._store.now_us())
         name = check_name(limit)
+        expires_us = None
+        if expires is not None:
+            expires_us = parse_expiry(expires, self._store.now_us(), self._zone_of(check_user(user), name))
         asked = {"top-up": name, "expires": expires}
         request = TopUpRequest(
             check_user(user),
@@ -90,6 +92,12 @@ class Bookkeeping(Enforcement):
         charge = self._store.top_up(request)
         self._touch(charge.budget.user)
         return charge
+
+    def _zone_of(self, user: str, limit: str) -> str:
+        """The zone of a user's limit; of the budget itself where there is no limit of that name."""
+        budget = self._store.budget(user)
+        own = (each.limit for each in budget.standings if each.user == user)
+        return next((each.zone for each in own if each.name == limit), budget.limit.zone)
 
     def top_ups(self, user: str) -> list[Left]:
         """The user's top-ups with the money that is left of each, oldest first."""

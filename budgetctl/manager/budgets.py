@@ -107,7 +107,8 @@ class Budgets(Bookkeeping):
     ) -> Budget:
         """Give the user another limit, for models of a shell-style pattern or for all.
 
-        Charges count against every limit that they match. By default it is named by its duration and its models.
+        Charges count against every limit that they match. By default it is named by its duration and its models,
+        and its zone is that of the user's budget.
         """
         change = self._change(parse_amount(amount), duration, align, timezone)
         given = " ".join(filter(None, (duration or "total", models))) if name is None else name

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import shlex
 from collections.abc import Awaitable, Callable, Collection
 from enum import Enum, auto
 from http import HTTPStatus
@@ -20,11 +21,9 @@ from budgetctl.names import DEFAULT_PROJECT, check_project
 from budgetctl.server.http import CONNECTION, Receive, Scope, header
 from budgetctl.server.problems import RefusedError, UnknownTokenError
 from budgetctl.server.tokens.token import Token, TokenStore, parse_token
+from budgetctl.stores.location import ANY_ADDRESS, LOOPBACK
 
 _HINT = "send the header Authorization: Bearer bctl_…; budgetctl token create makes a token"
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # which are no names of a server
 
 
 class Right(Enum):
@@ -37,7 +36,7 @@ class Right(Enum):
     """None: the answer says nothing of any project."""
 
     LOOK = auto()
-    """A token, which a browser may send as a password: the answer is a page for people."""
+    """A token, which a browser may send as a password: the answer is for people too."""
 
     READ = auto()
     """A token."""
@@ -59,7 +58,10 @@ class Visitor(NamedTuple):
         """The project that a request asks for, by default the token's, which is noted. Raises `NotAuthorisedError`."""
         name = self.project or DEFAULT_PROJECT if asked is None else check_project(asked)
         if self.project is not None and name != self.project:
-            raise NotAuthorisedError(f"the token is for another project than {name!r}")
+            raise NotAuthorisedError(
+                f"the token is for the project {self.project!r}, and not for {name!r}",
+                hint=f"--project {shlex.quote(self.project)}, or BUDGETCTL_PROJECT; or take the token of the other one",
+            )
         scope["budgetctl"]["project"] = name
         return name
 
@@ -127,7 +129,9 @@ class Door:
             return ANYBODY
         scope["budgetctl"]["token"] = token.token_id
         if token.read_only and right is Right.WRITE:
-            raise NotAuthorisedError("the token may only read", hint="budgetctl token create")
+            raise NotAuthorisedError(
+                "the token may only read", hint="take one that may write: whoever runs the server can make it"
+            )
         return Visitor(token.token_id, token.project)
 
     def _token(self, authorization: bytes | None, *, is_password_allowed: bool) -> Token | None:
@@ -163,8 +167,8 @@ def _password(credentials: str) -> str:
 
 def host_names(listening: str, allowed: Collection[str]) -> frozenset[str]:
     """The host names of a server that listens at an address, without ports and in lower case."""
-    own = {listening} - _ANY_ADDRESS
-    return frozenset(name.lower().strip("[]") for name in {*_LOOPBACK, *own, *allowed})
+    own = {listening} - ANY_ADDRESS
+    return frozenset(name.lower().strip("[]") for name in {*LOOPBACK, *own, *allowed})
 
 
 def _host_of(scope: Scope) -> str:

@@ -21,6 +21,15 @@ _DEVICE = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]")
 
 _SCHEMES = frozenset({"http", "https", "postgresql", "postgres"})
 
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+"""The names by which a machine calls itself."""
+
+ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104  # which are compared with, and not listened on
+"""Where a server listens that is to be reached by all addresses of its machine."""
+
+_HOST_AND_PORT = re.compile(r"(?:[\w.-]{2,}|\[[0-9a-fA-F:.]+\]):\d{1,5}(?:/.*)?", re.ASCII)
+"""The address of a server without its scheme. A single letter before the colon is a drive."""
+
 _MOUNTS = Path("/proc/self/mounts")
 _NETWORK_FILESYSTEMS = frozenset(
     "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.sshfs glusterfs lustre ncpfs nfs nfs4 smb3 smbfs".split()
@@ -78,12 +87,17 @@ def store_path(location: str | os.PathLike[str] | None, project: str) -> Path:
 
 
 def check_slashes(location: str | os.PathLike[str]) -> None:
-    """Raise `InvalidValueError` for an address that lacks a slash: it would be taken for a file or a directory."""
+    """Raise `InvalidValueError` for an address that lacks its scheme or a slash: it would be taken for a file."""
+    if _HOST_AND_PORT.fullmatch(os.fspath(location)):
+        raise InvalidValueError(
+            f"the store {os.fspath(location)} is an address without its http://",
+            hint=f"--store http://{os.fspath(location)}, or --store ./{os.fspath(location)} for a file of that name",
+        )
     scheme, colon, rest = os.fspath(location).partition(":")
     if colon and scheme.lower() in _SCHEMES and not rest.startswith("//"):
         raise InvalidValueError(
             f"the store begins with {scheme}: and is no address: two slashes follow in one",
-            hint=f"budgetctl --store {scheme.lower()}://…; a file of that name is ./{scheme}:…",
+            hint=f"--store {scheme.lower()}://…, or --store ./{scheme}:… for a file of that name",
         )
 
 

@@ -243,8 +243,9 @@ class ErrorShape(Shape):
 
 @functools.cache
 def _error_kinds() -> dict[str, type[BudgetctlError]]:
-    kinds, found = [BudgetctlError], {}
+    kinds: list[type[BudgetctlError]] = [BudgetctlError]
+    found: dict[str, type[BudgetctlError]] = {}
     for kind in kinds:
-        found[kind.code] = kind
+        found.setdefault(kind.code, kind)  # a class that has its code from the one above stands for no other
         kinds += kind.__subclasses__()
     return found

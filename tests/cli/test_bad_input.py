@@ -13,6 +13,7 @@ from unittest.mock import ANY
 import pytest
 
 from budgetctl import BudgetManager
+from budgetctl.cli.app import root_command
 from support.commands import Cli, dump
 
 ANSWER = '{"id": "a1", "created": 1, "model": "no-such-model", "usage": {"prompt_tokens": 3, "completion_tokens": 1}}'
@@ -211,6 +212,64 @@ def test_an_unknown_user_is_told_the_next_command(cli: Cli) -> None:
 def test_the_next_command_names_the_project_and_the_store_that_were_given(cli: Cli) -> None:
     result = cli("--store", "my budgets.db", "show", "Mary Ann", "--project", "team a")
     assert "  try: budgetctl create 'Mary Ann' --budget 10 --project 'team a' --store 'my budgets.db'" in result.stderr
+    assert "  try: budgetctl create 'a -- b' --budget 10 --project x" in cli("show", "a -- b", "-p", "x").stderr
+
+
+TO_TYPE = {
+    "create": "budgetctl create alice 10 --project x",
+    "show": "budgetctl show alice --project x",
+    "set": "budgetctl set alice --budget 20 --project x",
+    "delete": "budgetctl delete alice --yes --project x",
+    "update-cost": "budgetctl update-cost alice --response response.json --project x",
+    "check": "budgetctl check alice 0.05 --project x",
+    "reserve": "budgetctl reserve alice 0.05 --project x",
+    "reserve alice": "budgetctl reserve alice 0.05 --project x",
+    "run": "budgetctl run alice --amount 0.05 --project x -- ./summarize.sh report.txt",
+    "history": "budgetctl history alice --max 20 --project x",
+    "refund": "budgetctl refund alice 12 --project x",
+    "top-up": 'budgetctl top-up alice 5 --note "for the demo" --project x',
+    "limit add": "budgetctl limit add alice 1 --duration daily --project x",
+    "limit add alice": "budgetctl limit add alice 1 --duration daily --project x",
+    "limit list": "budgetctl limit list alice --project x",
+    "limit remove": "budgetctl limit remove alice big --project x",
+}
+"""Command lines that lack something, and the one that each is shown."""
+
+
+@pytest.mark.parametrize(("words", "hint"), TO_TYPE.items())
+def test_what_is_missing_is_shown_by_a_command_to_type_in_that_project(cli: Cli, words: str, hint: str) -> None:
+    assert cli("-p", "x", *words.split()).stderr.splitlines()[1] == f"  try: {hint}"
+
+
+def test_the_table_above_has_every_command_of_a_user() -> None:
+    program = root_command()
+    commands = {name: program.get_command(None, name) for name in program.list_commands(None)}
+    below = {
+        f"{name} {each}": at for name, group in commands.items() for each, at in getattr(group, "commands", {}).items()
+    }
+    of_users = {
+        name
+        for name, found in {**commands, **below}.items()
+        if any(param.name == "user" and str(param.metavar) == "USER" for param in found.params)
+    }
+    assert of_users == {words.removesuffix(" alice") for words in TO_TYPE}
+
+
+def test_the_store_to_try_instead_is_not_followed_by_the_one_that_was_refused(cli: Cli) -> None:
+    result = cli("show", "alice", "--store", "mysql://host/budgets")
+    assert result.stderr.splitlines()[1] == "  try: budgetctl --store ./budgets.db"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:18485", "localhost:8484/", "budgets.example:443", "[::1]:8484"])
+@pytest.mark.parametrize("command", ["create alice 5", "projects"])
+def test_an_address_without_its_scheme_is_no_file(cli: Cli, address: str, command: str) -> None:
+    result = cli(*command.split(), "--store", address)
+    assert (result.returncode, list(Path().iterdir())) == (2, [])
+    assert result.stderr.splitlines() == [
+        f"error: the store {address} is an address without its http://",
+        f"  try: --store http://{address}, or --store ./{address} for a file of that name",
+    ]
+    assert cli("create", "alice", "5", "--store", "./127.0.0.1:18485").returncode == 0
 
 
 def test_an_error_of_the_command_line_points_to_the_help_of_its_command(cli: Cli) -> None:
@@ -222,6 +281,42 @@ def test_a_delete_that_was_not_confirmed_is_told_how(cli: Cli) -> None:
     cli("create", "alice", "10", "-p", "a b")
     result = cli("delete", "alice", "-p", "a b")
     assert result.stderr.splitlines()[1] == "  try: budgetctl delete alice --yes --project 'a b'"
+
+
+REFUSED = [
+    "create alice 5 --parent nobody",
+    "create alice 5 --parent alice",
+    "create alice 90000000",
+    "cap 90000000",
+    "migrate users.json",
+    "set alice --parent nobody",
+    "limit add alice 1",
+    "limit remove alice big",
+    "top-up alice 5",
+    "reserve alice 1",
+    "run alice --amount 1 -- true",
+    "update-cost alice 1",
+    "refund alice --cost 1",
+    "reset alice",
+    "reset-due",
+    "delete alice --yes",
+    "commit h1 1",
+    "release h1",
+]
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_a_command_that_is_refused_makes_no_store(cli: Cli, store_path: Path, line: str) -> None:
+    Path("users.json").write_text('{"alice": {"total_budget": 90000000}}')
+    assert cli(*line.split()).returncode != 0
+    assert not store_path.exists()
+
+
+def test_a_parent_without_a_budget_is_said_to_be_one(cli: Cli) -> None:
+    assert cli("create", "alice", "5", "--parent", "the team").stderr.splitlines() == [
+        "error: no budget for the parent 'the team'",
+        "  try: budgetctl create 'the team' --budget 10",
+    ]
 
 
 def test_json_and_another_format_contradict_each_other(cli: Cli) -> None:

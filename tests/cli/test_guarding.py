@@ -89,6 +89,20 @@ class TestHolds:
         assert (result.returncode, result.stderr) == (0, "")
         assert cli("holds", "--json").document[0]["hold"] == result.stdout.strip()
 
+    def test_the_price_of_a_prompt_can_be_set_aside(self, cli: Cli) -> None:
+        prompt = ("--model", "gpt-4o", "--input-tokens", "100000", "--max-output-tokens", "1000")
+        cli("reserve", "alice", *prompt, "--id", "job")
+        assert shown(cli, "held") == cli("estimate", *prompt, "--quiet").stdout.strip() == "0.26"
+        result = cli("reserve", "alice", "0.1", *prompt)
+        assert (result.returncode, shown(cli, "held")) == (2, "0.26")
+        assert "an amount and a prompt were given" in result.stderr
+
+    def test_a_commit_of_a_provider_s_error_is_told_how_to_release(self, cli: Cli) -> None:
+        hold = held(cli)
+        result = cli("commit", hold, "--response", '{"error": {"message": "Overloaded"}}')
+        assert (result.returncode, shown(cli, "held")) == (2, "0.4")
+        assert result.stderr.splitlines()[1] == f"  try: budgetctl release {hold}"
+
     def test_what_is_set_aside_is_shown(self, cli: Cli) -> None:
         held(cli)
         assert (shown(cli, "held"), shown(cli, "remaining"), shown(cli, "spent")) == ("0.4", "0.6", "0")
@@ -202,6 +216,47 @@ class TestLimits:
         assert [limit["spent"] for limit in shown(cli, "limits")] == ["0.2", "0.2", "0", "0.2"]
         assert cli("show", "team", "--json").document["models"] == {"gpt-4o-mini": "0.2"}
 
+    def test_a_parent_that_cannot_be_deleted_names_its_children(self, cli: Cli) -> None:
+        cli("create", "team", "5")
+        for name in ("ann", "bob", "cid", "dan", "eve"):
+            cli("create", name, "1", "--parent", "team")
+        refused = cli("delete", "team", "--yes")
+        assert (refused.returncode, refused.stderr.splitlines()) == (
+            2,
+            [
+                "error: team is the parent of ann, bob, cid and 2 more, and cannot be deleted before they are moved",
+                "  try: budgetctl set ann --no-parent",
+            ],
+        )
+
+    def test_a_further_one_has_the_zone_of_the_budget(self, cli: Cli) -> None:
+        cli("set", "alice", "--timezone", "Asia/Tokyo")
+        cli("limit", "add", "alice", "1", "--duration", "weekly")
+        cli("limit", "add", "alice", "1", "--duration", "monthly", "--timezone", "Europe/London")
+        assert [limit["timezone"] for limit in shown(cli, "limits")] == ["Asia/Tokyo", "Asia/Tokyo", "Europe/London"]
+
+    @pytest.mark.parametrize(
+        ("line", "note"),
+        [
+            ("limit add alice 1 --name all", "the limit all never resets, though the budget does: --duration daily is"),
+            ("limit add alice 1 --name all --duration none", ""),
+            ("limit add alice 1 --duration daily", ""),
+            ("limit add alice 1 --name all --align calendar", "--align calendar does nothing without a --duration"),
+            ("create bob 1 --align calendar", "--align calendar does nothing without a --duration: it never resets"),
+            ("create bob 1 --align calendar --duration daily", ""),
+            ("set alice --align calendar", ""),
+            ("cap 5 --align calendar", "--align calendar does nothing without a --duration"),
+        ],
+    )
+    def test_what_never_resets_though_it_may_be_meant_to_is_noted(self, cli: Cli, line: str, note: str) -> None:
+        result = cli(*line.split())
+        assert result.returncode == 0
+        assert result.stderr.startswith(f"note: {note}") if note else result.stderr == ""
+
+    def test_a_further_one_without_a_name_is_told_to_have_one(self, cli: Cli) -> None:
+        result = cli("limit", "add", "alice", "1")
+        assert result.stderr.splitlines()[1] == "  try: give it a --duration or a --name"
+
     def test_a_parent_denies(self, cli: Cli) -> None:
         cli("create", "team", "0.1")
         cli("set", "alice", "--parent", "team")
@@ -259,9 +314,9 @@ class TestLimits:
             ("limit add alice 5 --name total", 1, "has a limit 'total' already"),
             ("limit add alice 5 --duration often", 2, "'often' is not a duration"),
             ("set alice --parent alice", 2, "alice cannot be the parent of alice"),
-            ("set alice --parent nobody", 4, "no budget for 'nobody'"),
+            ("set alice --parent nobody", 4, "no budget for the parent 'nobody'"),
             ("set alice --parent bob --no-parent", 2, "contradict each other"),
-            ("create bob 1 --parent nobody", 4, "no budget for 'nobody'"),
+            ("create bob 1 --parent nobody", 4, "no budget for the parent 'nobody'"),
             ("cap --duration daily", 2, "no amount was given"),
             ("cap 5 --remove", 2, "contradict each other"),
         ],

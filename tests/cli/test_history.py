@@ -37,6 +37,14 @@ class TestHistory:
         budgets.create("bob", "1")
         assert cli("history", "bob") == (0, "", "note: nothing was charged to bob yet\n")
 
+    def test_what_children_have_spent_is_said_to_be_in_theirs(self, cli: Cli) -> None:
+        cli("create", "red", "10")
+        cli("create", "ann", "1", "--parent", "red")
+        cli("update-cost", "ann", "0.5")
+        assert cli("history", "red").stderr == (
+            "note: nothing was charged to red itself: the $0.50 spent are in the histories of those under it\n"
+        )
+
     def test_an_entry_that_a_library_made_with_a_usage_of_its_own_is_shown(
         self, budgets: BudgetManager, cli: Cli
     ) -> None:

@@ -202,7 +202,7 @@ class TestSuggestions:
         [
             ("show alcie", "no budget for 'alcie'; did you mean 'alice'?"),
             ("show ALICE", "no budget for 'ALICE'; did you mean 'alice'?"),
-            ("create bob 1 --parent alise", "no budget for 'alise'; did you mean 'alice'?"),
+            ("create bob 1 --parent alise", "no budget for the parent 'alise'; did you mean 'alice'?"),
             ("-p defalt show alice", "there is no project 'defalt'; did you mean 'default'?"),
             ("list -p defalt", "the project 'defalt' has no budgets yet; did you mean 'default'?"),
             ("set alice --duration week", "did you mean weekly?"),

@@ -29,7 +29,7 @@ HOLD = "hold user amount state model note created_at expires_at resolved_at entr
 RESET = "user spent window_start window_end reset_at timezone"
 PROMPT = "--model gpt-4o --input-text hello"
 
-NEEDED = ("reserve", "token create")
+NEEDED = ("reserve", "token create", "estimate")
 """Commands whose results a script needs, however quiet they are."""
 
 ONE = {
@@ -129,7 +129,7 @@ class TestFormats:
         assert cli(*line.split(), "--quiet") == (0, "", "")
 
     @pytest.mark.parametrize("line", [line for line in ONE if line.startswith(NEEDED)])
-    def test_quiet_prints_the_id_or_secret_alone_that_a_script_needs(self, cli: Cli, line: str) -> None:
+    def test_quiet_prints_the_id_secret_or_amount_alone_that_a_script_needs(self, cli: Cli, line: str) -> None:
         result = cli(*line.split(), "--quiet")
         assert (result.returncode, len(result.stdout.split()), result.stderr) == (0, 1, "")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -174,6 +176,21 @@ class TestReprice:
             cli("update-cost", user, "--model", "m", "--input-tokens", "9", "--on-unknown-price", "record")
         priced("m")
         assert [each["user"] for each in cli("reprice", "bob", "--model", "m", "--json").document] == ["bob"]
+
+    @pytest.mark.parametrize(
+        ("words", "zone", "count"),
+        [("bob", "Etc/GMT+12", 1), ("", "Pacific/Kiritimati", 1), ("", "Etc/GMT+12", 0)],
+        ids=["the budget's", "the machine's", "another one of the machine's"],
+    )
+    def test_a_day_begins_in_the_zone_of_the_budget_or_of_the_machine(
+        self, cli: Cli, run: Any, words: str, zone: str, count: int
+    ) -> None:
+        today = datetime.now(ZoneInfo("Pacific/Kiritimati")).date()  # which west of Greenwich is yet to come
+        cli("create", "bob", "1", "--timezone", "Pacific/Kiritimati")
+        cli("update-cost", "bob", "--response", RESPONSE, "--on-unknown-price", "record")
+        priced()
+        line = ("reprice", *words.split(), "--model", "mystery", "--since", today, "--json")
+        assert len(json.loads(run(*line, env={"TZ": zone}).stdout)) == count
 
     @pytest.mark.parametrize(("since", "count"), [("1h", 1), ("2020-01-01", 1), ("2999-01-01", 0)])
     def test_since_leaves_out_what_is_older(self, cli: Cli, since: str, count: int) -> None:

@@ -231,6 +231,22 @@ class TestReport:
         assert "cannot write nowhere/out.json: No such file" in result.stderr
         assert not Path("ran").exists()
 
+    @pytest.mark.parametrize("options", [(), ("--amount", "0.5", "--id", "job")])
+    def test_what_is_said_of_it_names_no_option_that_run_lacks(self, run: Any, options: tuple[str, ...]) -> None:
+        lines = (EXAMPLES / "openai-chat-stream.sse").read_text().splitlines(keepends=True)
+        Path("stream.sse").write_text("".join(line for line in lines if '"prompt_tokens"' not in line))
+        line = ("run", "alice", *options, "--", "sh", "-c", 'cat stream.sse > "$BUDGETCTL_COST_FILE"')
+        assert "--" not in run(*line).stderr
+        if not options:
+            assert run(*line).stderr.rstrip().endswith("; nothing added")
+
+    def test_the_price_of_a_prompt_is_set_aside(self, run: Any, budgets: BudgetManager) -> None:
+        asked = EXAMPLES / "request.json"
+        price = run("estimate", "--messages", asked, "--quiet").stdout
+        assert run("run", "alice", "--messages", asked, "--", "true").returncode == 0
+        (hold,) = budgets.holds("alice", resolved=True)
+        assert (f"{hold.amount}\n", hold.model) == (price, "gpt-4o")
+
     def test_quiet_says_nothing(self, run: Any, budgets: BudgetManager) -> None:
         result = run("run", "alice", "--quiet", "--amount", "0.5", "--", "sh", "-c", REPORT, env={"REPORT": "0.1"})
         assert (result.stdout, result.stderr, spent(budgets)) == ("", "", "0.1")
@@ -266,6 +282,19 @@ class TestReportsThatCannotBeCharged:
         assert f"what the command reported is kept in {kept}; the hold job stays until" in result.stderr
         assert "try: budgetctl commit job --cost 0.05" in result.stderr
         assert (spent(budgets), held(budgets)) == ("0", "0.5")
+
+    @pytest.mark.parametrize("options", [(), ("--amount", "0.5")])
+    def test_a_provider_s_error_can_be_released_by_the_hint(
+        self, cli: Any, budgets: BudgetManager, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("REPORT", '{"error": {"message": "You exceeded your current quota"}}')
+        result = cli("run", "alice", *options, "--", "sh", "-c", REPORT)
+        assert result.returncode == 125
+        assert "the provider answered with an error, which carries no usage: You exceeded" in result.stderr
+        if options:
+            assert held(budgets) == "0.5"  # another call of the command may have been paid for
+            assert cli(*result.stderr.partition("try: budgetctl ")[2].split()).returncode == 0
+        assert (spent(budgets), held(budgets)) == ("0", "0")
 
     @pytest.mark.parametrize("options", [(), ("--amount", "0.5")])
     def test_a_model_without_a_price_can_be_charged_by_the_hint(
@@ -304,6 +333,8 @@ class TestFailures:
             ("alice --amount much -- touch ran", "'much' is not an amount"),
             ("alice --amount 0.1 --ttl soon -- touch ran", "'soon' is not a time to live"),
             ("alice --ttl 5m -- touch ran", "--ttl is for what is set aside: add --amount"),
+            ("alice --messages - -- touch ran", "stdin is the command's"),
+            ("alice --amount 1 --model gpt-4o --input-text Hi -- touch ran", "an amount and a prompt were given"),
             ("alice --nope -- touch ran", "no such option: --nope"),
             ("alice --amount", "option '--amount' requires an argument"),
             ("alice --wait never -- touch ran", "'never' is not a time to wait"),

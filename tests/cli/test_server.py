@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 
 from budgetctl.server.tokens import open_tokens
+from budgetctl.server.tokens.files import FileTokens
 from budgetctl.stores import SqliteStore
 from support.commands import Cli
 from support.places import EXAMPLES
+
+TOKEN = f"bctl_3f9c21ab07_{'s' * 43}"
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ class TestCommands:
         assert do("commit", hold, "--cost", "0.5").startswith("alice +$0.50")
         assert "$0.50" in do("list")
         assert "spend" in do("history", "alice")
-        assert do("limit", "add", "alice", "1", "--model", "gpt-*") != ""
+        assert do("limit", "add", "alice", "1", "--model", "gpt-*", "--duration", "weekly") != ""
         assert do("refund", "alice", "2") != ""
         assert do("check", "alice", "--cost", "1") == ""
         assert do("cap", "100") != ""
@@ -73,6 +76,10 @@ class TestCommands:
         result = cli("show", "bob", "--store", address)
         assert result.returncode == 4
         assert f"try: budgetctl create bob --budget 10 --store {address}" in result.stderr
+
+    def test_a_create_that_is_refused_makes_no_store_there(self, cli: Cli, address: str, home: Path) -> None:
+        assert cli("create", "alice", "5", "--parent", "nobody", "--store", address).returncode == 4
+        assert not list(home.glob("served/*.db"))
 
     def test_a_server_that_is_not_there_is_unreachable(self, cli: Cli) -> None:
         result = cli("show", "bob", "--store", "http://127.0.0.1:9")
@@ -116,6 +123,7 @@ class TestToken:
             4,
             "error: the project default has no token 'ci'; the project team has one\n  try: budgetctl token list\n",
         )
+        assert cli("token", "revoke", "ci", "-p", "default").stderr.endswith("try: budgetctl token list\n")
         assert cli("token", "revoke", "ci", "-p", "team").stdout == (
             f"{made['id']} (ci): revoked; it was for the project team\n"
         )
@@ -167,10 +175,103 @@ class TestToken:
         assert len(cli("token", "list", "--json").document) == 1
 
     def test_a_token_is_saved_for_one_server(self, cli: Cli, home: Path) -> None:
-        result = cli("token", "save", "--store", "https://budgets.example", stdin=b"bctl_id_secret\n")
+        result = cli("token", "save", "--store", "https://budgets.example", stdin=f"{TOKEN}\n".encode())
         path = home / "config" / "budgetctl" / "tokens" / "https-budgets.example-443" / "default"
         assert result.stdout == f"kept in {path}\n"
-        assert path.read_text() == "bctl_id_secret\n"
+        assert path.read_text() == f"{TOKEN}\n"
+
+    @pytest.mark.parametrize("text", [TOKEN[:-1], TOKEN[5:], f"{TOKEN}x", "hunter2", "", f"Bearer {TOKEN}"])
+    def test_what_is_no_whole_token_is_not_put_in_the_place_of_one(self, cli: Cli, home: Path, text: str) -> None:
+        cli("token", "save", "--store", "https://budgets.example", stdin=f"{TOKEN}\n".encode())
+        result = cli("token", "save", "--store", "https://budgets.example", stdin=f"{text}\n".encode())
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.startswith("error: this is no token")
+        assert text[:7] not in result.stderr.replace("bctl_,", "") or not text
+        (path,) = home.glob("config/budgetctl/tokens/*/default")
+        assert path.read_text() == f"{TOKEN}\n"
+
+    def test_a_project_without_a_budget_is_noted(self, cli: Cli) -> None:
+        assert "note: the project team has no budget yet\n" in cli("token", "create", "-p", "team").stderr
+        cli("create", "alice", "1", "-p", "team")
+        assert "no budget yet" not in cli("token", "create", "-p", "team").stderr
+
+    def test_the_list_is_of_the_project_that_is_named(self, cli: Cli) -> None:
+        for project in ("team", "shop"):
+            cli("token", "create", "--project", project)
+        assert [each["project"] for each in cli("token", "list", "--json").document] == ["team", "shop"]
+        assert [each["project"] for each in cli("token", "list", "-p", "shop", "--json").document] == ["shop"]
+        assert cli("token", "list", "-p", "none").stderr == "note: no token of none\n"
+
+
+class TestTokensOfAClient:
+    """Which token, and which project, a client uses on a server that wants tokens."""
+
+    @pytest.fixture
+    def guarded(self, serve: Any, home: Path) -> Any:
+        """A server that wants tokens."""
+        directory = home / "served"
+
+        def open_project(name: str) -> SqliteStore:
+            return SqliteStore(directory / f"{name}.db", name)
+
+        return serve(open_project, f"{directory}/", tokens=FileTokens(home / "tokens.json"))
+
+    def save(self, cli: Cli, guarded: Any, project: str, *options: str) -> None:
+        """Keep a token for a project."""
+        text = guarded.new_token(project).encode()
+        assert cli("token", "save", "--store", guarded.address, *options, stdin=text).returncode == 0
+
+    def test_the_project_is_that_of_the_only_token_where_none_is_named(self, cli: Cli, guarded: Any) -> None:
+        self.save(cli, guarded, "team", "-p", "team")
+        assert cli("create", "alice", "5", "--store", guarded.address).returncode == 0
+        assert cli("show", "alice", "--store", guarded.address, "--json").document["project"] == "team"
+        self.save(cli, guarded, "default")
+        assert cli("show", "alice", "--store", guarded.address).returncode == 4
+
+    def test_a_token_of_another_project_is_told_which(
+        self, cli: Cli, guarded: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BUDGETCTL_TOKEN", guarded.new_token("team"))
+        refused = cli("show", "alice", "--store", guarded.address)
+        assert refused.returncode == 7
+        message, hint = refused.stderr.splitlines()
+        assert message.endswith("the token is for the project 'team', and not for 'default'")
+        assert hint.startswith("  try: --project team, or BUDGETCTL_PROJECT")
+        assert cli("create", "alice", "5", "--store", guarded.address, "--project", "team").returncode == 0
+
+    def test_whoever_has_no_token_that_counts_is_told_of_no_project(
+        self, cli: Cli, guarded: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        guarded.new_token("secret-team")
+        cli("create", "alice", "5", "--store", guarded.address)
+        monkeypatch.setenv("BUDGETCTL_TOKEN", TOKEN)
+        for project in ("default", "secret-team", "none"):
+            refused = cli("show", "alice", "--store", guarded.address, "--project", project)
+            assert refused.returncode == 7
+            assert "secret-team" not in refused.stderr
+            assert refused.stderr.splitlines()[1] == "  try: put a token for it into BUDGETCTL_TOKEN"
+
+    def test_a_project_without_a_saved_token_is_told_of_those_that_have_one(self, cli: Cli, guarded: Any) -> None:
+        self.save(cli, guarded, "team", "-p", "team")
+        refused = cli("show", "alice", "--store", guarded.address, "-p", "other")
+        assert refused.returncode == 7
+        assert refused.stderr.splitlines()[1].startswith("  try: a token is saved for --project team; ")
+
+    def test_one_for_reading_only_is_told_what_it_lacks(
+        self, cli: Cli, guarded: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BUDGETCTL_TOKEN", guarded.new_token("default", read_only=True))
+        refused = cli("create", "alice", "5", "--store", guarded.address)
+        assert refused.returncode == 7
+        assert refused.stderr.splitlines()[1].startswith("  try: take one that may write")
+
+    def test_projects_are_those_of_all_tokens_that_are_saved(self, cli: Cli, guarded: Any) -> None:
+        for project in ("team", "shop"):
+            self.save(cli, guarded, project, "-p", project)
+            assert cli("create", "alice", "5", "--store", guarded.address, "-p", project).returncode == 0
+        (guarded.server.settings.tokens).revoke(guarded.new_token("gone").split("_")[1], 1)
+        listed = cli("projects", "--store", guarded.address, "--json").document
+        assert [each["project"] for each in listed] == ["shop", "team"]
 
 
 class TestServe:
@@ -190,6 +291,22 @@ class TestServe:
             log = server.stderr.read()
         assert server.returncode == 0
         assert "alice" not in log
+
+    def test_on_all_addresses_it_says_for_whom_it_answers_and_its_token_is_found_by_any_name(self, run: Any) -> None:
+        command = [sys.executable, "-m", "budgetctl", "serve", "--port", "0", "--host", "0.0.0.0"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            made, noted, serving = (server.stderr.readline() for _ in range(3))
+            assert made.startswith("note: made a token")
+            assert noted == (
+                "note: only requests for 127.0.0.1, ::1, localhost are answered: --allowed-host NAME adds what clients"
+                " call it\n"
+            )
+            port = serving.split()[2].rstrip(";").rpartition(":")[2]
+            for host in ("127.0.0.1", "localhost"):
+                address = f"http://{host}:{port}"
+                assert run("create", "alice", "10", "--if-not-exists", "--store", address).returncode == 0
+            server.send_signal(signal.SIGTERM)
+            server.stderr.read()
 
     @pytest.mark.parametrize("options", [(), ("--metrics-by-user",)])
     def test_metrics_name_users_when_that_is_asked_for(self, run: Any, options: tuple[str, ...]) -> None:

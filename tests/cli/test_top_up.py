@@ -35,6 +35,26 @@ def test_what_is_left_of_each_is_listed(cli: Cli, budgets: BudgetManager) -> Non
     ]
 
 
+def test_it_expires_at_midnight_of_the_budgets_zone_and_of_a_limit_in_its_own(cli: Cli) -> None:
+    cli("create", "bob", "10", "--timezone", "Asia/Tokyo")
+    cli("limit", "add", "bob", "1", "--name", "west", "--timezone", "America/New_York")
+    cli("top-up", "bob", "5", "--expires", "2126-12-01")
+    cli("top-up", "bob", "5", "--expires", "2126-12-01", "--limit", "west")
+    assert [each["expires_at"] for each in cli("top-up", "bob", "--json").document] == [
+        "2126-11-30T15:00:00Z",
+        "2126-12-01T05:00:00Z",
+    ]
+
+
+def test_one_for_days_is_given_once_and_spent_behind_what_each_day_has(cli: Cli) -> None:
+    cli("create", "bob", "10", "--duration", "daily")
+    cli("top-up", "bob", "5", "--expires", "7d")
+    cli("update-cost", "bob", "12")
+    assert cli("top-up", "bob", "--json").document[0]["left"] == "3"
+    cli("reset", "bob")
+    assert cli("show", "bob", "--json").document["remaining"] == "13"
+
+
 def test_the_same_id_again_adds_nothing(cli: Cli) -> None:
     cli("top-up", "alice", "5", "--id", "demo")
     again = cli("top-up", "alice", "5", "--id", "demo")

@@ -248,6 +248,9 @@ class TestEstimate:
     def test_without_a_user(self, cli: Cli) -> None:
         assert cli(*self.LINE).stdout == "$0.005 gpt-4o (2 in, 500 out)\n"
 
+    def test_quiet_prints_the_amount_alone(self, cli: Cli) -> None:
+        assert cli(*self.LINE, "--quiet").stdout == "0.005005\n"
+
     def test_says_what_the_user_would_have_spent(self, budgets: BudgetManager, cli: Cli) -> None:
         budgets.charge("alice", "4")
         document = cli(*self.LINE, "alice", "--json").document

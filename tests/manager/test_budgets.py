@@ -1,5 +1,6 @@
 """Budgets by `BudgetManager`'s own methods: creating, changing and listing them, and the project as a whole."""
 
+import traceback
 from contextlib import closing
 
 import pytest
@@ -185,6 +186,7 @@ def test_a_project_that_nobody_used_is_unknown(manager):
     with pytest.raises(UnknownProjectError) as caught:
         manager.require_project()
     assert "budgetctl create" in caught.value.hint
+    assert f"\ntry: {caught.value.hint}" in "".join(traceback.format_exception(caught.value))
     manager.create("alice", "10")
     manager.require_project()
 

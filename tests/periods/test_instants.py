@@ -97,6 +97,14 @@ def test_datetimes_out_of_range_are_refused(moment):
         periods.from_datetime(moment)
 
 
+@pytest.mark.parametrize("read", [periods.parse_instant, periods.parse_expiry])
+def test_a_time_that_says_no_zone_is_on_the_clock_that_is_meant(read):
+    assert read("2126-12-01", 0) == at("2126-12-01")
+    assert read("2126-12-01", 0, "Asia/Tokyo") == at("2126-12-01", "Asia/Tokyo") == at("2126-11-30 15:00")
+    assert read("2126-12-01T09:30", 0, "Asia/Tokyo") == at("2126-12-01 09:30", "Asia/Tokyo")
+    assert read("2126-12-01T09:30Z", 0, "Asia/Tokyo") == at("2126-12-01 09:30")
+
+
 def test_a_naive_datetime_is_refused():
     with pytest.raises(InvalidValueError, match="2026-01-01T00:00:00 has no time zone"):
         periods.from_datetime(datetime(2026, 1, 1))  # noqa: DTZ001

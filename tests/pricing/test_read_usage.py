@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from budgetctl.errors import InvalidResponseError
+from budgetctl.errors import InvalidResponseError, ProviderError
 from budgetctl.ledger.values import Usage
 from budgetctl.pricing import read_document, read_usage
 from budgetctl.pricing.reading.partial import UncountedStreamError
@@ -393,11 +393,25 @@ def test_a_body_with_null_as_its_usage_says_so():
         {"error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"}},
         {"type": "error", "error": {"type": "rate_limit_error", "message": "Rate limit reached"}},
         {"error": "Rate limit reached"},
+        {"object": "error", "message": "Rate limit reached", "type": "rate_limited"},
     ],
 )
 def test_an_error_body_is_told_as_one(body):
-    with pytest.raises(InvalidResponseError, match=r"answered with an error.*: Rate limit reached"):
+    with pytest.raises(ProviderError, match=r"answered with an error.*: Rate limit reached"):
         read_usage(body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"error": {"code": 429, "message": "Rate limit reached"}}]',
+        'event: error\ndata: {"type": "error", "error": {"message": "Rate limit reached"}}\n\n',
+        'data: {"error": {"message": "Rate limit reached"}}\n\ndata: [DONE]\n\n',
+    ],
+)
+def test_a_stream_that_is_nothing_but_an_error_is_told_as_one(text):
+    with pytest.raises(ProviderError, match=r"answered with an error.*: Rate limit reached"):
+        read_usage(read_document(text))
 
 
 # Documents

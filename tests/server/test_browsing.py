@@ -83,7 +83,7 @@ def challenges(running, path, **headers):
     return answer.status, asked
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/metrics"])
 def test_a_browser_is_asked_for_a_password_until_it_is_a_token(guarded, path):
     def basic(password):
         return "Basic " + base64.b64encode(f"anybody:{password}".encode()).decode()
@@ -94,6 +94,6 @@ def test_a_browser_is_asked_for_a_password_until_it_is_a_token(guarded, path):
     assert challenges(guarded, path, Authorization=basic(token)) == (200, [])
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/v1/projects", "/v1/budget"])
+@pytest.mark.parametrize("path", ["/v1/projects", "/v1/budget"])
 def test_nothing_else_asks_for_a_password(guarded, path):
     assert challenges(guarded, path) == (401, ["Bearer"])

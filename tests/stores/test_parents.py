@@ -86,7 +86,7 @@ def test_nobody_stands_under_itself_or_under_who_stands_under_it(family):
     for parent in ("team", "alice"):
         with pytest.raises(InvalidValueError):
             family.set("team", parent=parent)
-    with pytest.raises(UnknownUserError):
+    with pytest.raises(UnknownUserError, match="no budget for the parent 'nobody'"):
         family.set("team", parent="nobody")
     assert family.budget("team").parent is None
 

@@ -8,7 +8,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.terms import Window
+from budgetctl.cli.terms import Window, note_no_window
 from budgetctl.cli.views.budgets import budget_document, capped
 from budgetctl.errors import InvalidValueError, NotFoundError, UnknownUserError
 
@@ -40,3 +40,4 @@ def cap(
         raise NotFoundError("the project has no cap", hint="budgetctl cap 500 --duration monthly") from error
     text = "the project has no cap any more" if remove else capped(budget, session.store.now_us())
     session.output.document(budget_document(budget), lambda: text)
+    note_no_window(session, window.align, budget.limit)

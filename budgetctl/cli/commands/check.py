@@ -5,10 +5,10 @@ from __future__ import annotations
 import typer
 
 from budgetctl.cli import options
-from budgetctl.cli.prompting import PromptOptions, estimate_of
+from budgetctl.cli.prompting import PromptOptions, asked_of
 from budgetctl.cli.session import Session
 from budgetctl.cli.views.decisions import decision_document
-from budgetctl.errors import InvalidValueError, OverBudgetError
+from budgetctl.errors import OverBudgetError
 from budgetctl.ledger.decisions import clock_fault, denial
 
 
@@ -27,10 +27,7 @@ def check(
     Without a cost, whether anything is left. Nothing is written; reserve sets the money aside, so that nobody else
     can spend it in the meantime.
     """
-    if prompt.is_prompt and amount is not None:
-        raise InvalidValueError("an amount and a prompt were given: give one of them")
-    price = estimate_of(prompt) if prompt.is_prompt else None
-    asked, model = (amount, prompt.model) if price is None else (price.amount, price.model)
+    asked, model = asked_of(amount, prompt)
     decision = session.manager.check(user, asked, model=model, provider=prompt.provider)
     fault = clock_fault(decision.user, [decision.binding], session.store.now_us()) if not decision.allowed else None
     if fault is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 from budgetctl.cli import options
 from budgetctl.cli.costs import CostOptions, price_of
 from budgetctl.cli.problems import warn
 from budgetctl.cli.session import Session
 from budgetctl.cli.views.charges import charge_document, committed, warnings_of
+from budgetctl.errors import ProviderError
 
 
 def commit(
@@ -25,7 +28,11 @@ def commit(
     It may be more or less than was set aside: the truth is recorded, also when the hold has expired. The same again
     changes nothing.
     """
-    price = price_of(stated, on_unknown_price)
+    try:
+        price = price_of(stated, on_unknown_price)
+    except ProviderError as error:
+        error.hint = f"budgetctl release {shlex.quote(hold)}"
+        raise
     charge = session.manager.commit_price(hold, price, note=note)
     now_us = session.store.now_us()
     session.output.document(charge_document(charge, price), lambda: committed(charge, price, hold, now_us))

@@ -9,7 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.terms import Terms
+from budgetctl.cli.terms import Terms, note_no_window
 from budgetctl.cli.views.budgets import budget_document, created
 from budgetctl.errors import AlreadyExistsError, InvalidValueError
 from budgetctl.ledger.store import IfExists
@@ -41,6 +41,7 @@ def create(
         error.message += " (--if-not-exists accepts it)"
         raise
     session.output.document(budget_document(made), lambda: created(made, is_new, session.store.now_us()))
+    note_no_window(session, terms.align, made.limit)
     if is_new and not made.limit.amount:
         session.note(
             "the budget is $0: nothing may be spent. In a shell, write an amount as 10 or '$10'; \"$10\" becomes 0"

@@ -12,6 +12,7 @@ from budgetctl.cli.session import Session
 from budgetctl.cli.views.entries import ENTRY_COLUMNS, ENTRY_FIELDS, entry_document
 from budgetctl.ledger.corrections import HistoryFilter
 from budgetctl.ledger.values import EntryKind
+from budgetctl.money import format_usd
 from budgetctl.periods import parse_instant
 
 Since = Annotated[
@@ -49,4 +50,13 @@ def history(
     documents = map(entry_document, itertools.islice(entries, max_))
     if not session.output.documents(documents, ENTRY_COLUMNS, ENTRY_FIELDS):
         is_filtered = any(given is not None for given in (since, until, kind, model, before))
-        session.note("no entry is like that" if is_filtered else f"nothing was charged to {user} yet")
+        session.note("no entry is like that" if is_filtered else _nothing(session, user))
+
+
+def _nothing(session: Session, user: str) -> str:
+    """The sentence for a history without entries; those of children are in theirs."""
+    budget = session.manager.find_budget(user)
+    if budget is None or not budget.limit.spent:
+        return f"nothing was charged to {user} yet"
+    spent = format_usd(budget.limit.spent)
+    return f"nothing was charged to {user} itself: the {spent} spent are in the histories of those under it"

@@ -9,7 +9,7 @@ import typer
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
 from budgetctl.cli.suggesting import unknown_pattern
-from budgetctl.cli.terms import Window
+from budgetctl.cli.terms import Window, note_no_window
 from budgetctl.cli.views.budgets import LIMIT_COLUMNS, LIMIT_FIELDS, budget_document, limit_document, limits_of
 
 
@@ -32,9 +32,15 @@ def add(
     A charge counts against every limit that it matches, and is allowed only if all of them allow it. What was spent or
     set aside before does not count. A pattern holds for a model whoever sells it (openai/gpt-4o, azure/gpt-4o), and
     whatever its version (gpt-4o-2024-08-06); one that names the seller, as in 'azure/*', for that one's models.
+    Without --duration it never resets. Its --timezone is by default that of the budget.
     """
     budget = session.manager.add_limit(user, amount, **window._asdict(), models=models, name=name)
     session.output.document(budget_document(budget), lambda: limits_of(budget, session.store.now_us()))
+    added = [each.limit for each in budget.standings if each.user == budget.user][-1]
+    note_no_window(session, window.align, added)
+    if window.duration is None and window.align is None and budget.limit.duration is not None:
+        own = budget.limit.duration
+        session.note(f"the limit {added.name} never resets, though the budget does: --duration {own} is for that")
     remark = None if models is None or session.output.quiet else unknown_pattern(models)
     if remark is not None:
         session.note(remark)

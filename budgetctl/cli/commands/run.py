@@ -9,6 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.guarded_run import Wanted, run_guarded
+from budgetctl.cli.prompting import PromptOptions, asked_of
 from budgetctl.cli.session import Session
 from budgetctl.errors import InvalidValueError
 
@@ -20,13 +21,14 @@ def run(
         list[str] | None,
         typer.Argument(metavar="CMD...", show_default=False, help="The command, and what is its own; -- may precede."),
     ] = None,
+    *,
     amount: Annotated[
         str | None, typer.Option("--amount", metavar="USD", help="Set so much aside while it runs, as in 0.05.")
     ] = None,
+    prompt: PromptOptions,
     ttl: Annotated[
         str | None, typer.Option("--ttl", metavar="TIME", help="For how long at most: 90s, 10m (the default), 2h, 7d.")
     ] = None,
-    model: options.Model = None,
     note: options.Note = None,
     key: Annotated[
         str | None, typer.Option("--id", metavar="HOLD", help="The id of the hold; one that is resolved runs nothing.")
@@ -43,8 +45,8 @@ def run(
 
     The command writes US dollars (0.042), or the provider's response or stream as it came, to the file that
     BUDGETCTL_COST_FILE names. Without a report, nothing is charged. It also finds BUDGETCTL_PROJECT,
-    BUDGETCTL_STORE, BUDGETCTL_USER and BUDGETCTL_HOLD in its environment. Without --amount, something must be left
-    when it starts, and nothing is set aside.
+    BUDGETCTL_STORE, BUDGETCTL_USER and BUDGETCTL_HOLD in its environment. A prompt, as of estimate, sets aside the
+    price of the call. Without that and --amount, something must be left when it starts, and nothing is set aside.
 
     The command has stdout to itself: a program reads what was charged from the file of --report.
 
@@ -53,6 +55,10 @@ def run(
     """
     if not command:
         raise InvalidValueError(f"no command to run for {user!r} was given")
-    if amount is None and (ttl is not None or key is not None):
+    if "-" in (prompt.input_file, prompt.messages):
+        raise InvalidValueError("stdin is the command's: give the prompt in a file", hint="budgetctl run --help")
+    asked, model = asked_of(amount, prompt)
+    if asked is None and (ttl is not None or key is not None):
         raise InvalidValueError(f"{'--ttl' if key is None else '--id'} is for what is set aside: add --amount")
-    raise typer.Exit(run_guarded(session, command, Wanted(user, amount, ttl, model, note, key), report))
+    wanted = Wanted(user, asked, ttl, model, prompt.provider, note, key)
+    raise typer.Exit(run_guarded(session, command, wanted, report))

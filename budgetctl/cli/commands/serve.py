@@ -10,10 +10,9 @@ import typer
 from budgetctl.cli.serving import Listening, serve_projects
 from budgetctl.cli.session import Session
 from budgetctl.errors import InvalidValueError
-from budgetctl.stores.location import is_server
+from budgetctl.stores.location import LOOPBACK, is_server
 
 _MAX_PORT = 65_535
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _port(given: object) -> int:
@@ -58,7 +57,7 @@ def serve(
     """
     if is_server(session.location):
         raise InvalidValueError("a server serves the stores that are here, not another server", hint="--store PATH")
-    if no_auth and host not in _LOOPBACK:
+    if no_auth and host not in LOOPBACK:
         raise InvalidValueError(f"without tokens anybody who reaches {host} could spend", hint="budgetctl serve")
     if reuse_port and not hasattr(socket, "SO_REUSEPORT"):
         raise InvalidValueError("this system does not share a port among servers", hint="budgetctl serve --port 8485")

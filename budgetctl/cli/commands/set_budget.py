@@ -9,7 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.terms import Terms
+from budgetctl.cli.terms import Terms, note_no_window
 from budgetctl.cli.views.budgets import budget_document, changed
 from budgetctl.errors import InvalidValueError
 
@@ -42,3 +42,4 @@ def set_budget(
         raise InvalidValueError("nothing to change was given", hint=f"budgetctl set {shlex.quote(user)} --budget 20")
     made = session.manager.set(user, **wanted)
     session.output.document(budget_document(made), lambda: changed(made, session.store.now_us()))
+    note_no_window(session, terms.align, made.limit)

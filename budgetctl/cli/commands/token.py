@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +13,8 @@ import typer
 from budgetctl.cli.completing import token_names
 from budgetctl.cli.session import Session
 from budgetctl.cli.views.tokens import TOKEN_COLUMNS, TOKEN_FIELDS, called, token_document
-from budgetctl.errors import InvalidValueError
-from budgetctl.names import check_project, check_token
+from budgetctl.errors import BudgetctlError, InvalidValueError
+from budgetctl.names import DEFAULT_PROJECT, check_project, check_token
 from budgetctl.stores.location import is_server
 
 _DAY_US = 86_400_000_000
@@ -59,20 +59,25 @@ def create(
         kept.add(token)
     session.output.document({**token_document(token, now_us), "token": text}, lambda: text, is_needed=True)
     session.note(f"{called(token)}, for the project {token.project}; it is not shown again")
+    _note_new_project(session)
 
 
 def list_tokens(session: Session) -> None:
     """List the tokens of the server.
 
     $ budgetctl token list
+    $ budgetctl token list --project team-a
 
-    Those of all projects; what they are kept by does not tell what they are. Days are in UTC; --json has the times. A
-    server notes the last use within about a minute.
+    Those of all projects, or of the one that is named; what they are kept by does not tell what they are. Days are in
+    UTC; --json has the times. A server notes the last use within about a minute.
     """
     now_us = time.time_ns() // 1000
     with closing(_tokens(session)) as kept:
-        documents = [token_document(token, now_us) for token in kept.tokens()]
-    session.output.documents(documents, TOKEN_COLUMNS, TOKEN_FIELDS)
+        documents = [token_document(token, now_us) for token in kept.tokens() if session.named in (None, token.project)]
+    if not session.output.documents(documents, TOKEN_COLUMNS, TOKEN_FIELDS):
+        session.note(
+            "no token yet: budgetctl token create" if session.named is None else f"no token of {session.named}"
+        )
 
 
 def revoke(session: Session, which: Which) -> None:
@@ -87,7 +92,11 @@ def revoke(session: Session, which: Which) -> None:
 
     now_us = time.time_ns() // 1000
     with closing(_tokens(session)) as kept:
-        found = choose(kept.tokens(), which, session.project, now_us)
+        try:
+            found = choose(kept.tokens(), which, session.project, now_us)
+        except BudgetctlError:
+            session.forget_project()  # it may be in another one, which the list of all shows
+            raise
         token = kept.revoke(found.token_id, now_us)._replace(used_us=found.used_us)
     session.output.document(
         token_document(token, now_us), lambda: f"{called(token)}: revoked; it was for the project {token.project}"
@@ -102,14 +111,28 @@ def save(session: Session) -> None:
     It is for the project, and sent to that address and to no other. BUDGETCTL_TOKEN and BUDGETCTL_TOKEN_FILE go
     before it.
     """
+    from budgetctl.server.tokens.token import is_whole
     from budgetctl.stores.remote.credentials import store_token
 
     if not is_server(session.location):
         raise InvalidValueError("a token is kept for a server", hint="budgetctl token save --store https://…")
     if sys.stdin.isatty():
         session.note("paste the token, and press Enter")
-    path = store_token(str(session.location), check_project(session.project), sys.stdin.readline(_LONGEST_LINE))
+    text = sys.stdin.readline(_LONGEST_LINE).strip()
+    if not is_whole(text):
+        raise InvalidValueError(
+            "this is no token: one is a line that begins with bctl_, and has 59 characters",
+            hint="paste all of what budgetctl token create has printed",
+        )
+    path = store_token(str(session.location), check_project(session.named or DEFAULT_PROJECT), text)
     session.output.document({"path": str(path)}, lambda: f"kept in {path}")
+
+
+def _note_new_project(session: Session) -> None:
+    """Note that the project of a token has no budget, which may be a typing error. A store may not be there yet."""
+    with suppress(BudgetctlError):
+        if not session.store.exists():
+            session.note(f"the project {session.project} has no budget yet")
 
 
 def _tokens(session: Session) -> Any:

@@ -18,7 +18,8 @@ def top_up(
     user: options.User,
     amount: options.OptionalAmount = None,
     expires: Annotated[
-        str | None, typer.Option("--expires", metavar="TIME", help="When it goes: 7d, 36h, 2026-12-01.")
+        str | None,
+        typer.Option("--expires", metavar="TIME", help="When it goes: 7d, 36h, 2026-12-01 (in the budget's zone)."),
     ] = None,
     limit: Annotated[str, typer.Option("--limit", metavar="NAME", help="Of this limit, as show names it.")] = PRIMARY,
     id_: Annotated[
@@ -32,8 +33,9 @@ def top_up(
     $ budgetctl top-up alice 20 --expires 7d
     $ budgetctl top-up alice
 
-    It goes when the window passes, or when it expires, whichever is said. What expires first is burned first, and at
-    its expiry only what is left of it goes. A manual reset keeps it.
+    It goes with the window; with --expires, at that time instead, however many windows pass before. It is given once,
+    and not to each window: of $10 daily and a top-up of $5 for 7d, every day spends its own $10 first, and the $5 are
+    for what these days spend beyond. What goes first is spent first. A manual reset keeps it.
     """
     manager, output = session.manager, session.output
     if amount is None:

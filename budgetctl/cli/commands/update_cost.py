@@ -62,7 +62,8 @@ def update_cost(
     once = not again and stated.response is not None
     charge = session.manager.charge_price(user, price, key=key, once=once, note=note, at=at)
     now_us = session.store.now_us()
-    session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us))
+    way_out = " (--again to charge it again)" if charge.replayed and key is None else ""
+    session.output.document(charge_document(charge, price), lambda: charged(charge, price, key, now_us) + way_out)
     if stated.response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
         warn("the response has no id: charging it again will not be noticed (--id KEY gives it one)")
     warn(*warnings_of(charge, price, now_us))

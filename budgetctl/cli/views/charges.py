@@ -83,7 +83,7 @@ def refund_document(charge: Charge) -> dict[str, Any]:
 def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
     """The sentence for a charge, also for one whose key, or whose response, was charged before."""
     if charge.replayed:
-        return f"{_already(charge, key or price.usage.request_id)}{'' if key else ' (--again to charge it again)'}"
+        return _already(charge, key or price.usage.request_id)
     if charge.entry.refers_to is not None:
         return _grown(charge)
     return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
@@ -148,9 +148,12 @@ def tokens(usage: Usage) -> str:
     return f" ({usage.total_input:,} in, {usage.total_output:,} out)"
 
 
-def warnings_of(charge: Charge, price: Price, now_us: int) -> list[str]:
-    """The warnings of a charge: of its price, of a budget that is used up, and of a clock that is wrong."""
-    new = [] if charge.replayed else [*notes_of(price), unpriced(charge.entry)]
+def warnings_of(charge: Charge, price: Price, now_us: int, *, takes_input: bool = True) -> list[str]:
+    """The warnings of a charge: of its price, of a budget that is used up, and of a clock that is wrong.
+
+    `takes_input` says whether the command has options for the text that was sent.
+    """
+    new = [] if charge.replayed else [*notes_of(price, takes_input=takes_input), unpriced(charge.entry)]
     fault = decisions.clock_fault(charge.budget.user, charge.budget.standings, now_us)
     return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
 
@@ -163,11 +166,11 @@ def unpriced(entry: Entry) -> str | None:
     return f"{entry.model} has no price: entry {entry.number} is unpriced until budgetctl reprice --model {model}"
 
 
-def notes_of(price: Price) -> list[str]:
+def notes_of(price: Price, *, takes_input: bool = True) -> list[str]:
     """The notes on a price: on the reading of its usage, counted text, and counts or models without a sure price."""
     notes = list(price.usage.notes)
     if "counted" in price.pricing:
-        notes.append(_counted(price))
+        notes.append(_counted(price, takes_input=takes_input))
     components = [name.replace("_", " ") for name in price.pricing.get("unpriced", ())]
     if components:
         notes.append(f"{price.model} has no price for {', '.join(components)}: not in the price")
@@ -180,8 +183,10 @@ def notes_of(price: Price) -> list[str]:
     return notes
 
 
-def _counted(price: Price) -> str:
+def _counted(price: Price, *, takes_input: bool) -> str:
     number = price.usage.total_output
     tokens_ = "1 token was" if number == 1 else f"{number:,} tokens were"
     line = f"the answer does not say what was used: {tokens_} counted from its text"
-    return line if price.usage.total_input else f"{line}, and none of what was sent (--input-file gives it)"
+    if price.usage.total_input:
+        return line
+    return f"{line}, and none of what was sent{' (--input-file gives it)' if takes_input else ''}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
-from budgetctl.errors import InvalidResponseError
+from budgetctl.errors import InvalidResponseError, ProviderError
 from budgetctl.ledger.values import Usage
 from budgetctl.pricing.reading import tools
 from budgetctl.pricing.reading import vocabulary as kinds
@@ -37,9 +37,9 @@ def read_body(body: Mapping[str, Any]) -> Usage:
 
 def refuse(body: Mapping[str, Any], formats: tuple[Format, ...]) -> NoReturn:
     """Say why a body is of none of these formats."""
-    error = body.get("error")
+    error = error_in(body)
     if error:
-        raise InvalidResponseError(f"the provider answered with an error, which carries no usage: {error_text(error)}")
+        raise answered_with(error)
     _refuse_other_units(body)
     if "usage" in body and not is_object(body["usage"]):
         raise InvalidResponseError(
@@ -50,6 +50,16 @@ def refuse(body: Mapping[str, Any], formats: tuple[Format, ...]) -> NoReturn:
         f"the response is of no known shape: looked for {'; '.join(form.looked_for for form in formats)}",
         hint="save the provider's whole JSON body, or give the tokens or the cost yourself",
     )
+
+
+def error_in(body: Mapping[str, Any]) -> Any:
+    """The error that a provider has answered with; nothing, as None or False, for another body."""
+    return body.get("error") or (body.get("object") == "error" and body.get("message"))
+
+
+def answered_with(error: Any) -> ProviderError:
+    """The error for a provider's error in place of an answer."""
+    return ProviderError(f"the provider answered with an error, which carries no usage: {error_text(error)}")
 
 
 def error_text(error: Any) -> str:

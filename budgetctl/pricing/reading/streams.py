@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from budgetctl.errors import InvalidResponseError
 from budgetctl.pricing.reading.counts import is_object, items, part, section, shown, word
-from budgetctl.pricing.reading.formats import BODIES, error_text
+from budgetctl.pricing.reading.formats import BODIES, answered_with, error_in, error_text
 from budgetctl.pricing.reading.gemini import is_gemini
 from budgetctl.pricing.reading.partial import UncountedStreamError, partial_answer
 from budgetctl.pricing.reading.tally import Tally, counts_in
@@ -155,6 +155,8 @@ def assemble(stream: Events) -> Mapping[str, Any]:
             is_short = read is _chat and not _is_ended(events)
             return Document(body, (*notes, *(["the stream ends before its answer does"] if is_short else [])))
     error = next((event for event in events if event.get("error") or event.get("type") == "error"), None)
+    if error is not None and all(error_in(event) for event in events):
+        raise answered_with(error_in(error))
     if error is not None:
         what = error_text(error.get("error") or error)
         raise _uncounted(events, f"the stream ended in an error, without usage: {what}", "save a whole stream")

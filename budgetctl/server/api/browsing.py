@@ -86,7 +86,7 @@ def _welcome(*, has_tokens: bool) -> str:
         f'<li><a href="{path}">/{path}</a>: {what}{"; needs a token" if needs_token and has_tokens else ""}'
         for path, what, needs_token in _PLACES.values()
     ]
-    asked = "<p>A browser asks for a password at /docs: that is a token, with any user name." if has_tokens else ""
+    asked = "<p>A browser asks for a password there: that is a token, with any user name." if has_tokens else ""
     return (
         "<p>This is a server of budgets for calls of language models. Programs name its address as their store,"
         f" as in <code>budgetctl --store</code>.<ul>{''.join(lines)}</ul>{asked}"

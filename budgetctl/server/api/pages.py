@@ -55,7 +55,7 @@ def page_routes(
         Route("GET", "/", Right.NONE, Front(has_tokens=has_tokens)),
         Route("GET", "/healthz", Right.HEALTH, healthy),
         Route("GET", "/readyz", Right.HEALTH, ready),
-        Route("GET", "/metrics", Right.READ, exposition),
+        Route("GET", "/metrics", Right.LOOK, exposition),
         Route("GET", "/openapi.json", Right.LOOK, description),
         Route("GET", "/docs", Right.LOOK, documentation),
         Route("GET", f"{PATH}projects", Right.READ, names),

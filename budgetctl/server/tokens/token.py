@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple, Protocol
@@ -15,6 +16,7 @@ from budgetctl.errors import AlreadyExistsError, InvalidValueError, NotFoundErro
 
 _PREFIX = "bctl"
 _ID_BYTES, _SECRET_BYTES = 5, 32
+_WHOLE = re.compile(rf"{_PREFIX}_[0-9a-f]{{{2 * _ID_BYTES}}}_[\w-]{{43}}", re.ASCII)
 
 USE_STEP_US = 60 * 10**6
 """How much later than the last use that is kept another one has to be to be kept too, in microseconds."""
@@ -132,6 +134,11 @@ def new_token(
     digest = hashlib.sha256(secret.encode()).hexdigest()
     token = Token(token_id, project, digest, read_only, now_us, expires_us, name=name)
     return token, f"{_PREFIX}_{token_id}_{secret}"
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a token as `new_token` makes them, from its first letter to its last."""
+    return _WHOLE.fullmatch(text) is not None
 
 
 def parse_token(text: str) -> tuple[str, str] | None:

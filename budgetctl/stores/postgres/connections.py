@@ -70,7 +70,7 @@ _UNPREPARED = frozenset({"08P01", "26000", "42883", "42P01", "42P05"})
 """Codes of a session without its set-up: its search path, and so its tables and functions, or its statements."""
 
 _PRUNED = "3F000"
-"""The code of a missing schema: `migrate --prune` of another version has dropped this version's functions."""
+"""The code of a missing schema: `upgrade --prune` of another version has dropped this version's functions."""
 
 _AGAIN = frozenset({_PRUNED, "23505", "40001", "40P01", "25006", "53300", "57P01", "57P02", "57P03"})
 """Codes of failures that changed nothing and may not happen again: two transactions were in each other's way, as when

@@ -10,7 +10,7 @@ from budgetctl.directories import config_directory, make_private
 from budgetctl.environment import variable
 from budgetctl.errors import InvalidValueError, StoreUnavailableError
 from budgetctl.files.opening import read_regular
-from budgetctl.stores.location import encode_project
+from budgetctl.stores.location import ANY_ADDRESS, LOOPBACK, decode_project, encode_project
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -47,8 +47,36 @@ def token_path(address: str, project: str) -> Path:
     return config_directory() / "tokens" / origin(address) / encode_project(project)
 
 
+def _same_origins(address: str) -> list[str]:
+    """The origin of an address, and those of this machine's other names where it is one of these."""
+    parts = split_address(address)
+    names = LOOPBACK | (ANY_ADDRESS - {""})
+    others = sorted(names - {parts.hostname}) if parts.hostname in names else []
+    own = f":{parts.port}" if parts.port else ""
+    hosts = [f"[{name}]" if ":" in name else name for name in others]
+    return [origin(address), *(origin(f"{parts.scheme}://{host}{own}") for host in hosts)]
+
+
+def saved_projects(address: str) -> list[str]:
+    """The projects for which a token is stored for the address, by name."""
+    found = {
+        decode_project(path.name)
+        for each in _same_origins(address)
+        for path in (config_directory() / "tokens" / each).glob("*")
+    }
+    return sorted(name for name in found if name is not None)
+
+
+def is_token_given() -> bool:
+    """Whether the environment names a token, which goes before all that are stored."""
+    return any(variable(name) is not None for name in ("BUDGETCTL_TOKEN", "BUDGETCTL_TOKEN_FILE"))
+
+
 def find_token(address: str, project: str) -> str | None:
-    """The token to show at that address, if there is one."""
+    """The token to show at that address, if there is one.
+
+    One that is stored for this machine holds for all names by which the machine calls itself.
+    """
     text = variable("BUDGETCTL_TOKEN")
     if text is not None:
         return _checked(text, "BUDGETCTL_TOKEN")
@@ -60,7 +88,11 @@ def find_token(address: str, project: str) -> str | None:
                 return _checked(file.read(_MAX_BYTES).decode(), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise _unreadable(path, error, "check BUDGETCTL_TOKEN_FILE") from error
-    path = token_path(address, project)
+    stored = (config_directory() / "tokens" / each / encode_project(project) for each in _same_origins(address))
+    return next((token for token in map(_stored_token, stored) if token is not None), None)
+
+
+def _stored_token(path: Path) -> str | None:
     try:
         return _checked(read_regular(path, _MAX_BYTES).decode(), str(path))
     except (FileNotFoundError, NotADirectoryError):

@@ -20,6 +20,7 @@ from budgetctl.errors import (
     StoreBusyError,
     StoreUnavailableError,
 )
+from budgetctl.stores.location import LOOPBACK
 from budgetctl.stores.patience import Patience
 from budgetctl.stores.remote.credentials import split_address
 
@@ -38,8 +39,6 @@ _LONGEST_MESSAGE = 2000
 _PAUSE_S, _MAX_PAUSE_S = 0.2, 1.0
 _AT_FIRST = 1 / 6
 """The share of the patience before the first answer of a server: the address may be wrong."""
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class OddAnswerError(StoreUnavailableError):
@@ -61,10 +60,13 @@ class Reply(NamedTuple):
 class Link:
     """The way to one server. Each thread has a connection of its own, which stays open.
 
-    `headers` go with every request. A redirect is an error: its target must not see them.
+    `headers` go with every request. A redirect is an error: its target must not see them. `way_in` is the hint for a
+    request that lacks a token.
     """
 
-    def __init__(self, address: str, headers: Mapping[str, str], *, wait_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, address: str, headers: Mapping[str, str], *, wait_s: float = TIMEOUT_S, way_in: str | None = None
+    ) -> None:
         parts = split_address(address)
         self.address = address.rstrip("/")
         self._secure = parts.scheme == "https"
@@ -73,6 +75,7 @@ class Link:
         self._headers = {"Accept": "application/json", **headers}
         self._context: ssl.SSLContext | None = None
         self._wait_s = max(wait_s, 1.0)
+        self._way_in = way_in
         self._was_answered = False
         self._local = threading.local()
         self._connections: dict[threading.Thread, http.client.HTTPConnection] = {}
@@ -82,7 +85,7 @@ class Link:
     @property
     def is_in_clear(self) -> bool:
         """Whether others on the way can read requests."""
-        return not self._secure and self._host not in _LOOPBACK
+        return not self._secure and self._host not in LOOPBACK
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -123,7 +126,7 @@ class Link:
                 reply = self._attempt(method, path, body, headers, wait_s)
                 self._was_answered = True
                 if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
-                    raise _error_of(reply, self.address)
+                    raise _error_of(reply, self.address, self._way_in)
                 if not isinstance(reply.document, dict):
                     kind = reply.headers.get("content-type", "of no type")
                     raise self.odd(f"an answer that is no JSON object ({kind:.80})")
@@ -215,14 +218,21 @@ def _parsed(content: bytearray) -> Any:
         return None
 
 
-def _error_of(reply: Reply, address: str) -> BudgetctlError:
-    """The error of an answer that is no success, in the server's own words where it is one of ours."""
+def _error_of(reply: Reply, address: str, way_in: str | None) -> BudgetctlError:
+    """The error of an answer that is no success, in the server's own words where it is one of ours.
+
+    Without a token, what is to be done is known here (`way_in`); with one that does not do, the server knows more.
+    """
     told = _told(reply.document)
     if told is not None and type(told) not in (BudgetctlError, NotAuthorisedError):
         return told
     said = told.message if told is not None else f"it answered {reply.status}"
     if reply.status in _MEANINGS or reply.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         kind, hint = _MEANINGS.get(reply.status, (StoreUnavailableError, "try again"))
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            hint = way_in or hint
+        elif reply.status == HTTPStatus.FORBIDDEN and told is not None:
+            hint = told.hint or hint
         return kind(f"{address}: {said}", hint=hint)
     if HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
         to = reply.headers.get("location", "elsewhere")

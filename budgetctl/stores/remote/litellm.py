@@ -104,7 +104,10 @@ class LitellmStore:
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost: it is added to what the user has spent, and no entry of it is kept."""
         if request.key is not None:
-            self._refuse("cannot know whether this was charged before", hint="charge it without a key: --again")
+            self._refuse(
+                "cannot know whether this was charged before",
+                hint="charge it without a key: by --again, and without --id",
+            )
         return self._change(lambda store: store.charge(request))
 
     def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:

@@ -11,14 +11,14 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from budgetctl.errors import BudgetctlError
+from budgetctl.errors import BudgetctlError, NotAuthorisedError
 from budgetctl.ledger.paging import in_batches
 from budgetctl.ledger.progress import Progress, unwatched
 from budgetctl.ledger.store import Answer, Request, Store
 from budgetctl.ledger.values import ProjectSummary, Reset
 from budgetctl.names import DEFAULT_PROJECT, check_project
 from budgetctl.periods import check_instant
-from budgetctl.stores.remote.credentials import find_token
+from budgetctl.stores.remote.credentials import find_token, is_token_given, saved_projects
 from budgetctl.stores.remote.link import TIMEOUT_S, Link, Reply, UnknownServerError
 from budgetctl.wire.calls import CALLS, PATH, Page
 
@@ -218,11 +218,14 @@ def open_http_store(
     `headers` go with every request; without an `Authorization` among them, the token that is meant for the address.
     """
     given = dict(headers or {})
+    way_in = None
     if not any(name.lower() == "authorization" for name in given):
         token = find_token(address, project)
         if token is not None:
             given["Authorization"] = f"Bearer {token}"
-    link = Link(address, given, wait_s=wait_s)
+        elif saved := saved_projects(address):
+            way_in = f"a token is saved for --project {' or '.join(saved[:3])}; for another one: budgetctl token save"
+    link = Link(address, given, wait_s=wait_s, way_in=way_in)
     if link.is_in_clear and any(name.lower() == "authorization" for name in given):
         warnings.warn(
             f"the token is sent to {address} in the clear, where others can read it: use https://", stacklevel=3
@@ -232,8 +235,17 @@ def open_http_store(
 
 
 def http_stores(address: str, *, wait_s: float = TIMEOUT_S) -> Iterator[HttpStore]:
-    """A store for each project that the token is for."""
-    with closing(open_http_store(address, DEFAULT_PROJECT, wait_s=wait_s)) as first:
-        names = first.projects()
-    for name in names:
+    """A store for each project that the token is for; where several are stored, that any of them is for."""
+    of_tokens = [] if is_token_given() else saved_projects(address)
+    names: set[str] = set()
+    refused: NotAuthorisedError | None = None
+    for project in of_tokens or [DEFAULT_PROJECT]:
+        with closing(open_http_store(address, project, wait_s=wait_s)) as store:
+            try:
+                names.update(store.projects())
+            except NotAuthorisedError as error:
+                refused = error  # one that was revoked: the others may do
+    if not names and refused is not None:
+        raise refused
+    for name in sorted(names):
         yield open_http_store(address, name, wait_s=wait_s)

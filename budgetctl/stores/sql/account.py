@@ -144,13 +144,16 @@ class Account(Counters):
 
     def add_limit(self, name: str, change: BudgetChange, models: str | None) -> None:
         """Give the user another limit. Money that was spent before does not count against it."""
+        user = shlex.quote(self.row.name)
         if any(limit.name == name for limit in self._limits):
+            removal = f"budgetctl limit remove {user} {shlex.quote(name)}"
             raise AlreadyExistsError(
                 f"{self.row.name} has a limit {name!r} already",
-                hint=f"budgetctl limit remove {shlex.quote(self.row.name)} {shlex.quote(name)}",
+                hint="give it a --duration or a --name" if name == PRIMARY else removal,
             )
         if len(self._limits) >= MAX_LIMITS:
             raise InvalidValueError(f"{self.row.name} has {MAX_LIMITS} limits already, which are as many as one may")
+        change = change._replace(zone=change.zone or self._limits[self._primary].zone)
         terms = new_limit(self._tx, name, change, models, self._tx.now_us)
         limit = insert_limit(self._tx, self.row.account_id, terms)
         self._limits.append(limit)

@@ -6,6 +6,8 @@ limit's `held`. An expired one counts for nothing: whoever next opens the limit 
 
 from __future__ import annotations
 
+import shlex
+
 from budgetctl.errors import HoldResolvedError, KeyConflictError, UnknownHoldError
 from budgetctl.ledger import decisions
 from budgetctl.ledger.holds import Hold, HoldRequest, HoldState
@@ -194,7 +196,7 @@ def refuse_resolved(hold: Hold, wanted: HoldState) -> None:
     if wanted == "committed":
         raise HoldResolvedError(
             f"the hold {hold.hold_id!r} was released at {at}; nothing was charged",
-            hint=f"budgetctl update-cost {hold.user} --cost 0.05",
+            hint=f"budgetctl update-cost {shlex.quote(hold.user)} --cost 0.05",
         )
     raise committed_otherwise(hold)
 

@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from budgetctl.errors import InvalidValueError, UnknownUserError
+from budgetctl.errors import UnknownUserError
 from budgetctl.ledger.store import PROJECT, BudgetChange, IfExists, SortKey, sort_value
 from budgetctl.ledger.values import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.stores.sql import clock
@@ -115,12 +115,11 @@ class SqlStore(SqlLedger):
     def delete_budget(self, user: str) -> None:
         """Delete the budget, and keep its entries."""
         from budgetctl.stores.sql.holds import expire_all
-        from budgetctl.stores.sql.structure import has_children
+        from budgetctl.stores.sql.structure import refuse_parent
 
         with self.write() as tx:
             found = find_account(tx, user)
-            if has_children(tx, found):
-                raise InvalidValueError(f"{user} is the parent of others, and cannot be deleted before they are moved")
+            refuse_parent(tx, found)
             expire_all(tx, found)
             account = found.account_id
             # It tells the deleted of one name apart, also where the clock stands still or goes back.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from budgetctl.errors import InvalidValueError
+import shlex
+
+from budgetctl.errors import InvalidValueError, UnknownUserError
 from budgetctl.ledger.store import PROJECT
 from budgetctl.stores.sql.rows import MAX_DEPTH, AccountRow, accounts_above, find_account
 from budgetctl.stores.sql.transaction import Transaction
@@ -13,11 +15,8 @@ def placed(tx: Transaction, account: AccountRow, parent: str) -> tuple[AccountRo
 
     Raises `UnknownUserError`, and `InvalidValueError` for a parent that it cannot have.
     """
-    above_it = find_account(tx, parent) if parent else None
-    moved = account._replace(
-        parent=above_it and above_it.account_id,
-        parent_name=above_it and above_it.name,
-    )
+    above_it = _parent(tx, parent) if parent else None
+    moved = account._replace(parent=above_it and above_it.account_id, parent_name=above_it and above_it.name)
     if moved.parent != account.parent:
         moved = moved._replace(parent_since_us=tx.now_us if above_it else 0)
     parents: list[int] = []
@@ -31,9 +30,26 @@ def placed(tx: Transaction, account: AccountRow, parent: str) -> tuple[AccountRo
     return moved, above
 
 
-def has_children(tx: Transaction, account: AccountRow) -> bool:
-    """Whether the account is the parent of another one."""
-    return bool(_children(tx, [account.account_id]))
+def _parent(tx: Transaction, name: str) -> AccountRow:
+    try:
+        return find_account(tx, name)
+    except UnknownUserError as error:
+        error.message = f"no budget for the parent {name!r}"
+        raise
+
+
+def refuse_parent(tx: Transaction, account: AccountRow) -> None:
+    """Raise `InvalidValueError`, which names some of its children, where an account is the parent of others."""
+    under = "FROM accounts WHERE project = :project AND deleted_us = 0 AND parent = :parent"
+    names = [name for (name,) in tx.all(f"SELECT name {under} ORDER BY name LIMIT 3", parent=account.account_id)]
+    if not names:
+        return
+    ((count,),) = tx.all(f"SELECT COUNT(*) {under}", parent=account.account_id)
+    shown = ", ".join(names) + (f" and {count - len(names):,} more" if count > len(names) else "")
+    raise InvalidValueError(
+        f"{account.name} is the parent of {shown}, and cannot be deleted before they are moved",
+        hint=f"budgetctl set {shlex.quote(names[0])} --no-parent",
+    )
 
 
 def _height(tx: Transaction, account: AccountRow) -> int:

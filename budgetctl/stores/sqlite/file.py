@@ -145,8 +145,9 @@ def adopt(connection: sqlite3.Connection) -> None:
 
 
 def connect_empty() -> sqlite3.Connection:
-    """An empty store in memory, for reads while there is no file."""
+    """An empty store in memory, for reads while there is no file, and for the first change."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA foreign_keys = ON")
     migrate(connection)
     return connection
 

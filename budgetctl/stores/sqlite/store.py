@@ -140,12 +140,16 @@ class SqliteStore(SqlStore):
 
     @contextlib.contextmanager
     def write(self, *, create: bool = False, user: str | None = None) -> Iterator[Transaction]:  # noqa: ARG002
-        """A transaction, durable when the outermost block has ended. Waits for other writers."""
+        """A transaction, durable when the outermost block has ended. Waits for other writers.
+
+        A store that is not there is made in memory first: a change that is refused leaves no file.
+        """
         if self._writer is not None and self._writer[0] == threading.get_ident():
             yield self._writer[1]
             return
         with translate_errors(self.path), self.in_line(create=create), self._exclusive():
-            connection = self._connected_to_write(create=create)
+            made = self._empty_for_file() if create else None
+            connection = self._connected_to_write(create=create) if made is None else made
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 tx = self._transaction(connection)
@@ -157,6 +161,8 @@ class SqliteStore(SqlStore):
                 self._writer = threading.get_ident(), tx
                 yield tx
                 connection.execute("COMMIT")
+                if made is not None:
+                    made.backup(self._connected(create=True))
             except _UNREADABLE as error:
                 self._refuse_unreadable(error, connection)
                 raise
@@ -164,6 +170,8 @@ class SqliteStore(SqlStore):
                 self._writer = None
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+                if made is not None:
+                    made.close()
 
     def verify(self) -> Iterator[Difference]:
         """Every counter that is not the sum of its postings, if the file is sound.
@@ -292,6 +300,13 @@ class SqliteStore(SqlStore):
             if file is not None:
                 remember_store(self.path)
         return self._connection
+
+    def _empty_for_file(self) -> sqlite3.Connection | None:
+        """A new store in memory, where there is no file to change, and no other process can make one meanwhile."""
+        if not self._line.is_between_processes or find_file(self.path) is not None:
+            return None
+        self._disconnect()  # from a file that is gone, or from nothing
+        return connect_empty()
 
     def _connected_to_write(self, *, create: bool) -> sqlite3.Connection:
         """A connection whose log still has its name: changes in a deleted log would be lost."""
