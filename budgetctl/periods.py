@@ -352,18 +352,18 @@ Instant: TypeAlias = "str | float | datetime"
 """A time: a `datetime`, seconds since 1970 as a number or as text, or text that `parse_instant` reads."""
 
 
-def instant(value: Instant, now_us: Callable[[], int], zone: str = "UTC") -> int:
+def instant(value: Instant, now_us: Callable[[], int], zone: Callable[[], str]) -> int:
     """The instant of a time, in microseconds since 1970. Where it says no zone, it is on the clock of `zone`.
 
     Raises `InvalidValueError`.
     """
     if isinstance(value, datetime):
-        return from_datetime(value if value.tzinfo else value.replace(tzinfo=load_zone(zone)))
+        return from_datetime(value if value.tzinfo else value.replace(tzinfo=load_zone(zone())))
     if not isinstance(value, str):
         return from_timestamp(value)
     text = value.strip()
     is_number = text.isascii() and text.replace(".", "", 1).isdigit()
-    return from_timestamp(float(text)) if is_number else parse_instant(text, now_us(), zone)
+    return from_timestamp(float(text)) if is_number else parse_instant(text, now_us(), zone())
 
 
 def parse_instant(text: str, now_us: int, zone: str | None = "UTC") -> int:
@@ -372,6 +372,35 @@ def parse_instant(text: str, now_us: int, zone: str | None = "UTC") -> int:
     Where it says no zone it is on the clock of `zone`; of this machine, for None. Raises `InvalidValueError`.
     """
     return _instant(text, now_us, -1, zone)
+
+
+def parse_span(text: str, now_us: int, zone: str | None = "UTC") -> tuple[int, int]:
+    """Read a stretch of time, and return its bounds: `2026-11`, `2026-11-01`, `yesterday` and `today` are whole.
+
+    Any other time, as `parse_instant` reads it, has no length. Raises `InvalidValueError`.
+    """
+    days = _days(text.strip().lower(), now_us, zone)
+    if days is None:
+        at_us = parse_instant(text, now_us, zone)
+        return at_us, at_us
+    first, last = (parse_instant(day.isoformat(), now_us, zone) for day in days)
+    return first, last
+
+
+def _days(text: str, now_us: int, zone: str | None) -> tuple[date, date] | None:
+    """The day on which a month or a day begins, and the day behind it. None for other text."""
+    if text in ("today", "yesterday"):
+        now = to_datetime(now_us).astimezone(None if zone is None else load_zone(zone)).date()
+        day = now if text == "today" else now - timedelta(days=1)
+        return day, day + timedelta(days=1)
+    try:
+        if re.fullmatch(r"\d{4}-\d\d", text, re.ASCII):
+            first = date.fromisoformat(f"{text}-01")
+            return first, (first + timedelta(days=31)).replace(day=1)
+        day = date.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return None
+    return day, day + timedelta(days=1)
 
 
 def parse_expiry(text: str, now_us: int, zone: str | None = "UTC") -> int:

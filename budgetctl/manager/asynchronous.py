@@ -134,6 +134,7 @@ class AsyncBudgetManager:
     find_budget = _awaited(BudgetManager.find_budget)
     budgets = _listed(BudgetManager.budgets)
     history = _listed(BudgetManager.history)
+    entries = _listed(BudgetManager.entries)
     summary = _awaited(BudgetManager.summary)
     require_project = _awaited(BudgetManager.require_project)
 

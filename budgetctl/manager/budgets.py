@@ -204,7 +204,7 @@ class Budgets(Bookkeeping):
             note=note,
             key=None if key is None else caller_key(key, amount=exact, model=model, usage=kept),
             called=other_names(model),
-            at_us=None if at is None else instant(at, self._store.now_us),
+            at_us=self._instant(user, at),
             identities=identity_digests((*identities, *own)),
             is_again=not is_known,
         )
@@ -239,7 +239,7 @@ class Budgets(Bookkeeping):
             note=note,
             key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=compared),
             called=other_names(price.model, price.usage.provider, called),
-            at_us=None if at is None else instant(at, self._store.now_us),
+            at_us=self._instant(user, at),
             identities=identity_digests((*identities, *identities_of(price.usage))),
             is_again=not (once or key is not None or identities),
         )
@@ -335,6 +335,10 @@ class Budgets(Bookkeeping):
         percents = None if warn_at is None else check_percents(warn_at)
         change = BudgetChange(amount=amount, duration=duration, align=align, zone=timezone, parent=above)
         return check_terms(change._replace(warn_at=percents, by=user_name()))
+
+    def _instant(self, user: str, at: Instant | None) -> int | None:
+        """The instant of a time that is said of a user; without a zone it is on the clock of the user's budget."""
+        return None if at is None else instant(at, self._store.now_us, lambda: self.budget(user).limit.zone)
 
     def _charge(self, request: ChargeRequest) -> Charge:
         if request.model is not None:

@@ -10,6 +10,7 @@ from budgetctl.cli.views.entries import usage_document
 from budgetctl.cli.views.times import day
 from budgetctl.ledger import decisions
 from budgetctl.ledger.values import UNKNOWN_PRICE, Budget, Charge, Entry, Price, Usage
+from budgetctl.ledger.windows import is_in_generation
 from budgetctl.money import Picodollars, format_usd, from_number
 from budgetctl.periods import rfc3339
 
@@ -86,7 +87,15 @@ def charged(charge: Charge, price: Price, key: str | None, now_us: int) -> str:
         return _already(charge, key or price.usage.request_id)
     if charge.entry.refers_to is not None:
         return _grown(charge)
-    return f"{charge.budget.user} {cost_of(price)} · {standing(charge.budget, now_us)}"
+    return f"{charge.budget.user} {cost_of(price)}{_when(charge)} · {standing(charge.budget, now_us)}"
+
+
+def _when(charge: Charge) -> str:
+    """Words for an entry that stands in the history of the budget alone, as it happened before its current window."""
+    limit, entry = charge.budget.limit, charge.entry
+    if entry.recorded_us is None or is_in_generation(limit, entry.at_us, entry.recorded_us):
+        return ""
+    return f" on {day(entry.at_us, limit.zone, entry.at_us)}, before this window"
 
 
 def _already(charge: Charge, what: str | None) -> str:

@@ -41,13 +41,19 @@ def entry_document(user: str, entry: Entry) -> dict[str, Any]:
 
 def _changed_document(changed: Mapping[str, Any]) -> dict[str, Any]:
     """The document of terms that were changed: each with its old value and its new one, amounts in US dollars."""
-    return {name: value if name == "by" else [_term(name, each) for each in value] for name, value in changed.items()}
+    terms = {name: [_term(name, each) for each in value] for name, value in changed.items() if name != "by"}
+    return {**_named(terms), "by": changed.get("by")}
 
 
 def _term(name: str, value: Any) -> Any:
     if isinstance(value, dict):
-        return {each: _term(each, of_it) for each, of_it in value.items()}
-    return Picodollars(value) if name == "amount" else value
+        return _named({each: _term(each, of_it) for each, of_it in value.items()})
+    return Picodollars(value) if name == "amount" and value is not None else value
+
+
+def _named(terms: Mapping[str, Any]) -> dict[str, Any]:
+    """The terms by the names that they have in the documents of budgets."""
+    return {"budget" if name == "amount" else name: value for name, value in terms.items()}
 
 
 def usage_document(usage: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -88,7 +94,7 @@ def _referring(document: Document) -> str:
 def _changes(changed: Mapping[str, Any]) -> str:
     """Terms that were changed, in words: `budget $10.00 → $20.00, by ann`."""
     parts = [
-        f"{'budget' if name == 'amount' else name.replace('_', ' ')} {_shown_term(old)} → {_shown_term(new)}"
+        f"{name.replace('_', ' ')} {_shown_term(old)} → {_shown_term(new)}"
         for name, (old, new) in ((name, value) for name, value in changed.items() if name != "by")
     ]
     return ", ".join([*parts, *([f"by {changed['by']}"] if changed["by"] else [])])
@@ -98,7 +104,7 @@ def _shown_term(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, dict):
-        return f"{value['name']} of {format_usd(value['amount'])}"
+        return f"{value['name']} of {format_usd(value['budget'])}"
     if isinstance(value, list):
         return ",".join(map(str, value))
     return format_usd(value) if isinstance(value, Picodollars) else str(value)
