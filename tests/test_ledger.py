@@ -38,7 +38,11 @@ def test_a_window_lasts_until_just_before_its_end():
 def test_a_window_that_has_passed_opens_the_next_generation_with_nothing_spent():
     rolled = windows.rolled(hourly(), NOON_US + HOUR_US)
     assert rolled == hourly(
-        generation=4, spent=Picodollars(0), window_start_us=NOON_US + HOUR_US, window_end_us=NOON_US + 2 * HOUR_US
+        generation=4,
+        spent=Picodollars(0),
+        window_start_us=NOON_US + HOUR_US,
+        window_end_us=NOON_US + 2 * HOUR_US,
+        generation_start_us=NOON_US + HOUR_US,
     )
 
 

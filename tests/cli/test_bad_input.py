@@ -225,7 +225,6 @@ TO_TYPE = {
     "reserve": "budgetctl reserve alice 0.05 --project x",
     "reserve alice": "budgetctl reserve alice 0.05 --project x",
     "run": "budgetctl run alice --amount 0.05 --project x -- ./summarize.sh report.txt",
-    "history": "budgetctl history alice --max 20 --project x",
     "refund": "budgetctl refund alice 12 --project x",
     "top-up": 'budgetctl top-up alice 5 --note "for the demo" --project x',
     "limit add": "budgetctl limit add alice 1 --duration daily --project x",

@@ -112,7 +112,7 @@ class TestRefund:
         cli("update-cost", "alice", "--cost", "4")
         cli("refund", "alice", "1")
         assert budgets.get_current_cost("team") == 4.0
-        cli("refund", "alice", "3")
+        cli("refund", "alice", "4")
         assert budgets.get_current_cost("team") == 0.0
 
     def test_reaches_a_parent_that_is_none_any_more(self, cli: Cli, budgets: BudgetManager) -> None:
@@ -120,7 +120,7 @@ class TestRefund:
         budgets.set("alice", parent="team")
         cli("update-cost", "alice", "--cost", "4")
         budgets.set("alice", parent="")
-        cli("refund", "alice", "3")
+        cli("refund", "alice", "4")
         assert budgets.get_current_cost("team") == 0.0
         assert cli("verify").returncode == 0
 

@@ -32,6 +32,8 @@ PROMPT = "--model gpt-4o --input-text hello"
 NEEDED = ("reserve", "token create", "estimate")
 """Commands whose results a script needs, however quiet they are."""
 
+CHARGE = "user charged cost model usage entry_id spent remaining status unpriced at owner total_cost refers_to"
+
 ONE = {
     "show alice": f"{BUDGET_WITH_LIMITS} clock_fault",
     "create bob 5": BUDGET_WITH_LIMITS,
@@ -41,10 +43,10 @@ ONE = {
     "cap 100": BUDGET_WITH_LIMITS,
     "check alice": "user allowed cost remaining resets_at limit clock_fault",
     "reserve alice 0.5": HOLD,
-    "commit held --cost 0.5": "user charged cost model usage entry_id spent remaining status unpriced",
+    "commit held --cost 0.5": CHARGE,
     "release held": HOLD,
-    "update-cost alice --cost 0.5": "user charged cost model usage entry_id spent remaining status unpriced",
-    "update-cost alice --cost 0.5 --dry-run": "user charged cost model usage entry_id spent remaining status unpriced",
+    "update-cost alice --cost 0.5": CHARGE,
+    "update-cost alice --cost 0.5 --dry-run": CHARGE,
     f"estimate {PROMPT}": "cost model input_tokens output_tokens",
     f"estimate alice {PROMPT}": "user cost model input_tokens output_tokens projected remaining",
     "top-up alice 5": "user added amount entry_id topped_up spent remaining status",
@@ -58,7 +60,9 @@ ONE = {
 }
 MANY = {
     "list": BUDGET,
-    "history alice": "entry_id at kind cost model usage pricing note closed refers_to unpriced",
+    "history alice": (
+        "entry_id at kind cost model usage pricing note closed refers_to unpriced user recorded_at key hold changed"
+    ),
     "holds": HOLD,
     "top-up zoe": "entry_id at limit amount left expires_at note",
     "reset --all --yes": RESET,

@@ -68,10 +68,44 @@ class TestResponses:
         assert cli("update-cost", "alice", "--response", CHAT, "--again", "--json").document["charged"] is True
         assert spent(cli) == "0.00776"
 
-    def test_two_users_may_be_charged_for_one_response(self, budgets: BudgetManager, cli: Cli) -> None:
+    def test_another_user_is_told_who_was_charged(self, budgets: BudgetManager, cli: Cli) -> None:
         budgets.create("bob", "10")
-        for user in ("alice", "bob"):
-            assert cli("update-cost", user, "--response", CHAT, "--json").document["charged"] is True
+        cli("update-cost", "alice", "--response", CHAT)
+        result = cli("update-cost", "bob", "--response", CHAT)
+        assert result.stdout.startswith("bob: alice was already charged $0.0039 for chatcmpl-")
+        assert result.stdout.endswith("; nothing added (--again to charge it again)\n")
+        document = cli("update-cost", "bob", "--response", CHAT, "--json").document
+        assert (document["charged"], document["owner"], document["spent"]) == (False, "alice", "0")
+
+    def test_more_of_a_call_that_was_charged_is_charged(self, cli: Cli) -> None:
+        body = json.loads(CHAT.read_text())
+        cli("update-cost", "alice", "--response", CHAT)
+        body["usage"] |= {"completion_tokens": 187, "total_tokens": 1391}
+        result = cli("update-cost", "alice", "--response", "-", stdin=json.dumps(body).encode())
+        assert result.stdout == "alice +$0.001: more was used than entry 1 says, $0.0049 in all\n"
+        entry = cli("history", "alice", "--max", "1", "--json").document[0]
+        assert (entry["kind"], entry["refers_to"], entry["usage"]["output_tokens"]) == ("adjustment", "1", "187")
+
+    def test_lines_of_one_message_are_one_call(self, cli: Cli) -> None:
+        line = {
+            "type": "assistant",
+            "requestId": "req_1",
+            "message": {
+                "id": "msg_1",
+                "model": "claude-sonnet-4-5",
+                "usage": {"input_tokens": 1000, "output_tokens": 1},
+            },
+        }
+        cli("update-cost", "alice", "--response", "-", stdin=json.dumps(line).encode())
+        line["message"]["usage"]["output_tokens"] = 42
+        cli("update-cost", "alice", "--response", "-", stdin=json.dumps(line).encode())
+        assert spent(cli) == "0.00363"
+
+    def test_it_may_have_happened_before(self, cli: Cli) -> None:
+        result = cli("update-cost", "alice", "1", "--at", "2026-01-02T03:04Z", "--json")
+        assert (result.document["at"], result.document["spent"]) == ("2026-01-02T03:04:00Z", "0")
+        sentence = cli("update-cost", "alice", "1", "--at", "2026-01-02T03:04Z").stdout
+        assert sentence == "alice +$1.00 on 2 Jan 03:04 UTC, before this window · $0.00 of $10.00, never resets\n"
 
     def test_a_response_without_an_id_is_charged_every_time_and_says_so(self, cli: Cli) -> None:
         body = {**json.loads(CHAT.read_text()), "id": None}
@@ -189,7 +223,8 @@ class TestKeys:
 
     def test_a_response_may_have_a_key_of_its_callers(self, cli: Cli) -> None:
         line = ("update-cost", "alice", "--response", CHAT, "--json", "--id")
-        assert [cli(*line, key).document["charged"] for key in ("a", "a", "b")] == [True, False, True]
+        assert [cli(*line, key).document["charged"] for key in ("a", "a", "b")] == [True, False, False]
+        assert cli("history", "alice", "--json").document[0]["key"] == "a"
 
 
 class TestDryRun:

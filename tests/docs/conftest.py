@@ -17,12 +17,14 @@ from support.pages import ROOT, Command, Shell, blocks
 from support.postgres import new_database, programs
 
 CURL = f"""#!{sys.executable}
-import pathlib, sys
+import pathlib, random, string, sys
 out = pathlib.Path(sys.argv[sys.argv.index("-o") + 1]) if "-o" in sys.argv else None
 answer = pathlib.Path("{ROOT}/examples/openai-chat.json").read_text()
+new = "".join(random.choices(string.ascii_letters + string.digits, k=29))
+answer = answer.replace("CeR4pVtJ2mQx8sZbW1nKd5uYh0aLf", new)
 out.write_text(answer) if out else print(answer, end="")
 """
-"""A provider that answers at once: nothing of a test leaves the machine."""
+"""A provider that answers at once, each call under an id of its own: nothing of a test leaves the machine."""
 
 JQ = f"""#!{sys.executable}
 import decimal, json, re, sys

@@ -71,7 +71,7 @@ def test_a_change_of_amount_keeps_the_window_and_the_spend(manager, alice, clock
     before = manager.budget("alice").limit
     changed = manager.set("alice", amount="20").limit
     assert changed == before._replace(amount=20 * 10**12)
-    assert ledger(manager) == [("spend", "2.5", "gpt-4o")]
+    assert ledger(manager) == [("spend", "2.5", "gpt-4o"), ("terms", "0", None)]
 
 
 def test_a_change_of_duration_closes_the_generation_and_carries_the_spend_by_model(manager, alice, clock):
@@ -83,7 +83,12 @@ def test_a_change_of_duration_closes_the_generation_and_carries_the_spend_by_mod
     assert (str(budget.limit.spent), budget.models) == ("3", {"gpt-4o": 25 * 10**11})
     assert budget.limit.generation == before.generation + 1
     assert window(manager) == ("22 Nov 12:00", "29 Nov 12:00")
-    assert ledger(manager)[2:] == [("reset", "0", None), ("carry", "2.5", "gpt-4o"), ("carry", "0.5", None)]
+    assert ledger(manager)[2:] == [
+        ("reset", "0", None),
+        ("carry", "2.5", "gpt-4o"),
+        ("carry", "0.5", None),
+        ("terms", "0", None),
+    ]
 
 
 def test_the_closed_generation_keeps_what_it_spent(manager, alice, clock):

@@ -48,7 +48,7 @@ def history(
 
     $ budgetctl history alice --max 20
     $ budgetctl history alice --since 7d --kind spend --model 'gpt-4o*'
-    $ budgetctl history --all --since 2026-10 --until 2026-10 --format csv > october.csv
+    $ budgetctl history --all --since 2026-10 --until 2026-10 --format csv
 
     --since and --until go by when things happened, which may be before they were recorded. A time without a zone
     is on the clock of the user's budget; of all users, on that of this machine.

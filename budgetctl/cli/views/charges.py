@@ -24,16 +24,16 @@ def charge_document(charge: Charge, price: Price) -> dict[str, Any]:
     return {
         "user": charge.budget.user,
         "charged": not charge.replayed,
-        "owner": charge.owner or charge.budget.user,
-        "at": rfc3339(charge.entry.at_us),
         "cost": charge.entry.amount,
-        "total_cost": charge.entry.amount if charge.cost is None else charge.cost,
         "model": charge.entry.model,
         "usage": usage_document(price.usage.to_json()),
         "entry_id": charge.entry.number,
-        "refers_to": charge.entry.refers_to,
         **state_document(charge.budget),
         "unpriced": charge.entry.is_unpriced,
+        "at": rfc3339(charge.entry.at_us),
+        "owner": charge.owner or charge.budget.user,
+        "total_cost": charge.entry.amount if charge.cost is None else charge.cost,
+        "refers_to": charge.entry.refers_to,
     }
 
 
@@ -42,16 +42,16 @@ def dry_charge_document(price: Price, budget: Budget) -> dict[str, Any]:
     return {
         "user": budget.user,
         "charged": False,
-        "owner": budget.user,
-        "at": None,
         "cost": price.amount,
-        "total_cost": price.amount,
         "model": price.model,
         "usage": usage_document(price.usage.to_json()),
         "entry_id": None,
-        "refers_to": None,
         **state_document(budget),
         "unpriced": price.pricing.get("source") == UNKNOWN_PRICE,
+        "at": None,
+        "owner": budget.user,
+        "total_cost": price.amount,
+        "refers_to": None,
     }
 
 

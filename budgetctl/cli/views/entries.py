@@ -13,29 +13,29 @@ from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import rfc3339
 
 ENTRY_FIELDS = (
-    "user entry_id at recorded_at kind cost model usage pricing key hold note closed changed refers_to unpriced".split()
+    "entry_id at kind cost model usage pricing note closed refers_to unpriced user recorded_at key hold changed".split()
 )
 
 
 def entry_document(user: str, entry: Entry) -> dict[str, Any]:
     """The document of an entry. The budget of the whole project has no user."""
     return {
-        "user": user or None,
         "entry_id": entry.number,
         "at": rfc3339(entry.at_us),
-        "recorded_at": rfc3339(entry.at_us if entry.recorded_us is None else entry.recorded_us),
         "kind": entry.kind,
         "cost": entry.amount,
         "model": entry.model,
         "usage": usage_document(entry.usage),
         "pricing": entry.pricing,
-        "key": entry.key,
-        "hold": entry.hold_id,
         "note": entry.note,
-        "changed": None if entry.changed is None else _changed_document(entry.changed),
         "closed": None if entry.closed is None else {"limit": entry.closed.limit, **closed_document(entry.closed)},
         "refers_to": entry.refers_to,
         "unpriced": entry.is_unpriced,
+        "user": user or None,
+        "recorded_at": rfc3339(entry.at_us if entry.recorded_us is None else entry.recorded_us),
+        "key": entry.key,
+        "hold": entry.hold_id,
+        "changed": None if entry.changed is None else _changed_document(entry.changed),
     }
 
 
