@@ -8,6 +8,7 @@ from budgetctl.ledger.store import PROJECT
 from budgetctl.ledger.totals import Totals
 from budgetctl.ledger.values import Limit, Standing
 from budgetctl.money import Picodollars
+from budgetctl.stores.sql.remaining import HELD
 from budgetctl.stores.sql.rows import (
     ENDED_TOP_UPS,
     LIMIT_COLUMNS,
@@ -21,11 +22,6 @@ from budgetctl.stores.sql.rows import (
 )
 from budgetctl.stores.sql.standings import as_of_now
 from budgetctl.stores.sql.transaction import Transaction
-
-_HELD = (
-    "CASE WHEN l.held = 0 THEN 0 ELSE l.held - (SELECT COALESCE(SUM(x.amount), 0) FROM hold_postings x"
-    " WHERE x.project = l.project AND x.limit_id = l.limit_id AND x.expires_us <= :now) END"
-)
 
 _IS_TOP = "CASE WHEN acc.parent IS NULL THEN 1 ELSE 0 END"
 
@@ -50,7 +46,7 @@ def _added_up(tx: Transaction) -> tuple[int, int, Picodollars, Picodollars, Pico
     row = tx.one(
         f"SELECT COUNT(*), SUM(CASE WHEN spent >= allowance THEN 1 ELSE 0 END),"
         f" {', '.join(sum_in_parts(f'is_top * {each}') for each in ('spent', 'allowance', 'held'))} FROM"
-        f" (SELECT {SPENT} AS spent, l.amount + l.topped_up AS allowance, {_HELD} AS held, {_IS_TOP} AS is_top"
+        f" (SELECT {SPENT} AS spent, l.amount + l.topped_up AS allowance, {HELD} AS held, {_IS_TOP} AS is_top"
         f" FROM {PRIMARY_LIMITS} WHERE {USERS} AND {NO_ENDED_TOP_UPS}) AS budgets"
     )
     users, over, *sums = row or [0] * 8
