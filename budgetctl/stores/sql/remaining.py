@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from budgetctl.ledger.store import PROJECT
-from budgetctl.stores.sql.rows import ENDED_TOP_UPS, LIMIT_COLUMNS, SPENT, USERS, limit_from_row
+from budgetctl.stores.sql.rows import ENDED_TOP_UPS, LIMIT_COLUMNS, NO_ENDED_TOP_UPS, SPENT, USERS, limit_from_row
 from budgetctl.stores.sql.standings import as_of_now
 from budgetctl.stores.sql.transaction import Transaction
 
@@ -17,7 +17,8 @@ _OF_EVERY_CALL = "l.project = :project AND l.deleted_us = 0 AND l.models IS NULL
 """The condition of limits that count calls of every model."""
 
 _LIMITS = "limits l LEFT JOIN ended e ON e.limit_id = l.limit_id"
-_LEFT = f"l.amount + COALESCE(e.topped_up, l.topped_up) - {SPENT} - {HELD}"
+_LEFT = f"l.amount + l.topped_up - {SPENT} - {HELD}"
+_LEFT_OF_ANY = f"l.amount + COALESCE(e.topped_up, l.topped_up) - {SPENT} - {HELD}"
 
 _PARENTS = (
     "acc.deleted_us = 0"
@@ -32,19 +33,30 @@ def with_remaining(tx: Transaction) -> str:
     """
     return (
         f"WITH RECURSIVE {_ended(tx)}, cap (remaining) AS ("
-        f"SELECT MIN({_LEFT}) FROM {_LIMITS} JOIN accounts acc ON acc.project = l.project AND acc.account = l.account"
+        f"SELECT MIN({_LEFT_OF_ANY}) FROM {_LIMITS}"
+        " JOIN accounts acc ON acc.project = l.project AND acc.account = l.account"
         f" WHERE {_OF_EVERY_CALL} AND acc.name = '{PROJECT}'"
         "), above (account, remaining) AS ("
-        f"SELECT acc.account, {_left_of_account(_LEFT)} FROM accounts acc"
+        f"SELECT acc.account, {_left_of_account(_LEFT_OF_ANY)} FROM accounts acc"
         f" WHERE {USERS} AND acc.parent IS NULL AND {_PARENTS}"
-        f" UNION ALL SELECT acc.account, {_left_of_account(_less('p.remaining', _LEFT))} FROM above p"
+        f" UNION ALL SELECT acc.account, {_left_of_account(_less('p.remaining', _LEFT_OF_ANY))} FROM above p"
         f" JOIN accounts acc ON acc.project = :project AND acc.parent = p.account WHERE {_PARENTS}"
-        "), users (account, remaining) AS ("
-        f"SELECT l.account, MIN({_less('p.remaining', _LEFT)}) FROM {_LIMITS}"
-        " JOIN accounts acc ON acc.project = l.project AND acc.account = l.account"
-        f" LEFT JOIN above p ON p.account = acc.parent WHERE {_OF_EVERY_CALL} AND {USERS} GROUP BY l.account"
+        "), users (account, remaining) AS (SELECT b.account, MIN(b.remaining) FROM ("
+        f"{_of_users('limits l CROSS JOIN accounts acc', _LEFT, NO_ENDED_TOP_UPS)} UNION ALL"
+        # From these few on: joined to all limits, SQLite would go through all of them for each.
+        f" {_of_users('ended e CROSS JOIN limits l CROSS JOIN accounts acc', _LEFT_OF_ANY, 'l.limit_id = e.limit_id')}"
+        ") AS b GROUP BY b.account"
         "), remaining (account, remaining) AS ("
         f"SELECT u.account, {_less('c.remaining', 'u.remaining')} FROM users u CROSS JOIN cap c)"
+    )
+
+
+def _of_users(tables: str, left: str, condition: str) -> str:
+    """What is left of limits of users, and at most what is left above them."""
+    return (
+        f"SELECT l.account AS account, {_less('p.remaining', left)} AS remaining FROM {tables}"
+        f" LEFT JOIN above p ON p.account = acc.parent WHERE {_OF_EVERY_CALL} AND {condition}"
+        f" AND {USERS} AND acc.account = l.account"
     )
 
 
