@@ -161,7 +161,7 @@ class TestText:
         assert [row.split()[:4] for row in rows] == [
             ["alice", "-", "$0.25", "$10.00"],
             ["b", "-", "$0.00", "$1,234,567.89"],
-            ["zoe", "-", "$0.00", "$1.00"],
+            ["zoe", "-", "$0.00", "$1.00+$0.10"],
         ]
         assert {row.index("ok") for row in rows} == {heading.index("STATUS")}
 
