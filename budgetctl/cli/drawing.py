@@ -31,17 +31,26 @@ def draw_table(pages: Iterable[Sequence[Document]], columns: Sequence[Column], *
     with paged() if is_paged else nullcontext(sys.stdout) as stream:
         console = open_console(stream, color=color)
         for number, page in enumerate(pages):
-            rows = [[Text(printable(column.text(document)), _style(column, document)) for column in columns]
-                    for document in page]  # fmt: skip
             if number == 0:
-                kept = _kept(columns, rows, available)
-                columns = [columns[place] for place in kept]
-                rows = [[row[place] for place in kept] for row in rows]
-            widths = _fitted(columns, rows, available)
-            if number == 0:
-                rows.insert(0, [Text(column.heading, "bold") for column in columns])
-            for row in rows:
-                console.print(_line(row, columns, widths), soft_wrap=True)
+                columns = _kept(columns, page, available)
+            _draw_rows(console, page, columns, available, with_heading=number == 0)
+
+
+def draw_whole_table(console: Console, documents: Sequence[Document], columns: Sequence[Column]) -> None:
+    """A table of a few documents, among what else is drawn."""
+    _draw_rows(console, documents, _kept(columns, documents, console.width), console.width, with_heading=True)
+
+
+def _draw_rows(
+    console: Console, page: Sequence[Document], columns: Sequence[Column], available: int, *, with_heading: bool
+) -> None:
+    """A page of a table."""
+    rows = _cells(columns, page)
+    widths = _fitted(columns, rows, available)
+    if with_heading:
+        rows.insert(0, [Text(column.heading, "bold") for column in columns])
+    for row in rows:
+        console.print(_line(row, columns, widths), soft_wrap=True)
 
 
 def bar(console: Console, part: int, whole: int, width: int, style: str) -> Text:
@@ -51,18 +60,24 @@ def bar(console: Console, part: int, whole: int, width: int, style: str) -> Text
     return Text.assemble((full * filled, style), (empty * (width - filled), "bright_black"))
 
 
-def _kept(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available: int) -> list[int]:
-    """The places of the columns that find room, with names cut to a width that can still be read."""
+def _cells(columns: Sequence[Column], page: Sequence[Document]) -> list[list[Text]]:
+    return [
+        [Text(printable(column.text(document)), _style(column, document)) for column in columns] for document in page
+    ]
+
+
+def _kept(columns: Sequence[Column], page: Sequence[Document], available: int) -> list[Column]:
+    """The columns that find room, with names cut to a width that can still be read."""
     widths = [
         min(width, max(_NAME_WIDTH, cell_len(column.heading))) if column.is_name else width
-        for column, width in zip(columns, _widths(columns, rows), strict=True)
+        for column, width in zip(columns, _widths(columns, _cells(columns, page)), strict=True)
     ]
     kept = list(range(len(columns)))
     for place in sorted(kept, key=lambda place: columns[place].dropped, reverse=True):
         if not columns[place].dropped or _line_width([widths[each] for each in kept]) <= available:
             break
         kept.remove(place)
-    return kept
+    return [columns[place] for place in kept]
 
 
 def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[Text]], available: int) -> list[int]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from budgetctl.ledger.matching import means
-from budgetctl.ledger.values import PRIMARY, Limit, Standing, Status
+from budgetctl.ledger.values import PRIMARY, Budget, Limit, Standing, Status, binding_of, used_up
 from budgetctl.ledger.windows import CLOCK_LEEWAY_US, is_ahead
 from budgetctl.money import Picodollars, format_usd
 from budgetctl.periods import local_minute
@@ -115,10 +115,28 @@ def denial(decision: Decision) -> str:
 
 
 def status(limit: Limit) -> Status:
-    """`exceeded` when nothing is left, `warning` from the lowest threshold on."""
-    if limit.spent >= limit.allowance:
+    """`exceeded` when nothing is left of a limit, `warning` from the lowest threshold on."""
+    if limit.remaining <= 0:
         return "exceeded"
     return "warning" if crossed(limit) else "ok"
+
+
+def budget_status(budget: Budget) -> Status:
+    """`exceeded` when nothing is left for a call of any model, `limited` when a limit for some models is used up.
+
+    `warning` when the budget's own limit, or the binding one, has reached its lowest threshold.
+    """
+    of_binding = status(budget.binding.limit)
+    if of_binding == "exceeded":
+        return "exceeded"
+    if budget.limited:
+        return "limited"
+    return "warning" if crossed(budget.limit) else of_binding
+
+
+def deciding(standings: Sequence[Standing]) -> tuple[Standing, ...]:
+    """The limits that decide a budget's status, for `Budget.deciding`: the binding one, and those that are used up."""
+    return (binding_of(standings), *used_up(standings))
 
 
 def crossed(limit: Limit) -> list[int]:

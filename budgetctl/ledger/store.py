@@ -107,7 +107,7 @@ def sort_value(sort: SortKey, budget: Budget) -> int:
     limit = budget.limit
     if sort == "spent":
         return int(limit.spent)
-    return int(limit.amount) if sort == "budget" else -int(limit.remaining)
+    return int(limit.amount) if sort == "budget" else -int(budget.remaining)
 
 
 Kind = Literal["read", "queue", "once", "repeat"]
@@ -235,7 +235,7 @@ class Store(Protocol):
 
     @_asked("read")
     def summary(self) -> ProjectSummary:
-        """How many users the project has and what they have spent in their current windows."""
+        """How many users the project has, and what they have spent in their current windows: each charge once."""
 
     @_asked("read", cursor=_behind_budget)
     def budgets(
@@ -249,9 +249,9 @@ class Store(Protocol):
     ) -> Iterator[Budget]:
         """All budgets as they stand now, page by page, so that nothing is held between two of them.
 
-        `over` leaves those with nothing left, `due` those whose window has passed and is not yet rolled. `after`
-        continues behind that user, who had the `sort_value` of `after_value`; by default has it now. Amounts sort
-        downward, but what remains upward.
+        `over` leaves those with nothing left for a call of any model, `due` those whose window has passed and is not
+        yet rolled. `after` continues behind that user, who had the `sort_value` of `after_value`; by default has it
+        now. Amounts sort downward, but what remains upward.
         """
 
     @_asked("read", cursor=lambda hold, _: {"after": hold.hold_id})

@@ -102,7 +102,7 @@ def _families(found: Mapping[str, Totals | None], *, left_out: int, most_users: 
         gauge("project_up", "Whether the store told the amounts of the project.", ((n, n in known) for n in found)),
         GaugeMetricFamily("budgetctl_projects_left_out", "Projects beyond those that a scrape shows.", left_out),
         gauge("users", "Users with a budget.", ((n, each.users) for n, each in known.items())),
-        gauge("users_over", "Users who have spent all they may.", ((n, each.users_over) for n, each in known.items())),
+        gauge("users_over", "Users for whom nothing is left.", ((n, each.users_over) for n, each in known.items())),
         gauge("spent_usd", f"Spent in the current windows {top}.", ((n, float(t.spent)) for n, t in known.items())),
         gauge("limit_usd", f"What the windows {top} allow.", ((n, float(t.allowance)) for n, t in known.items())),
         gauge("held_usd", f"Set aside {top}.", ((n, float(t.held)) for n, t in known.items())),

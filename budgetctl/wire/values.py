@@ -126,6 +126,8 @@ _SCALARS: dict[Any, Shape] = {
     Picodollars: Integer(0, MAX_AMOUNT - 1, Picodollars),
 }
 _INSTANT, _TTL = Instant(), Integer(1_000_000, _MAX_TTL_US)
+_SORT_VALUE = Integer(-MAX_AMOUNT, MAX_AMOUNT)
+"""An amount, or less than nothing: what remains is sorted by its negative, and may be negative itself."""
 
 
 @functools.cache
@@ -147,6 +149,8 @@ def shape_of(hint: Any, name: str = "") -> Shape:
 def _scalar_shape(hint: Any, name: str) -> Shape | None:
     if hint is str:
         return _TEXTS.get(name, _OTHER_TEXT)
+    if hint is int and name == "after_value":
+        return _SORT_VALUE
     if hint is int and name.endswith("_us"):
         return _TTL if name == "ttl_us" else _INSTANT
     if typing.get_origin(hint) is Literal:

@@ -154,6 +154,23 @@ class TestList:
             del document["limits"], document["clock_fault"]  # of many budgets they are not read
         assert cli("list", "--json").document == shown
 
+    def test_says_who_leaves_how_much_and_what_is_set_aside(self, budgets: BudgetManager, cli: Cli) -> None:
+        budgets.create("team", "2")
+        budgets.create("ann", "10", parent="team")
+        budgets.create("bob", "10")
+        budgets.add_limit("bob", "1", models="gpt-4o*", name="big")
+        budgets.charge("bob", "1", model="gpt-4o")
+        budgets.reserve("ann", "0.50")
+        assert [line.split() for line in cli("list").stdout.splitlines()] == [
+            "USER PARENT SPENT BUDGET USED HELD LEFT BOUND BY RESETS STATUS".split(),
+            "ann team $0.00 $10.00 0 % $0.50 $1.50 team - ok".split(),
+            "bob - $1.00 $10.00 10 % $0.00 $9.00 big - limited".split(),
+            "team - $0.00 $2.00 0 % $0.50 $1.50 - - ok".split(),
+        ]
+        ann, bob, _ = cli("list", "--json").document
+        assert (ann["binding"], ann["limited"]) == ({"user": "team", "name": "total"}, [])
+        assert bob["limited"] == [{"user": "bob", "name": "big", "models": "gpt-4o*"}]
+
     @pytest.mark.usefixtures("team")
     def test_quiet_with_json_is_still_one_document(self, cli: Cli) -> None:
         assert cli("list", "--quiet", "--json") == cli("list", "--json")

@@ -22,7 +22,7 @@ from support.commands import Cli
 
 BUDGET = (
     "project user budget spent held remaining used_percent duration align timezone window_start resets_at models"
-    " status created_at updated_at parent topped_up"
+    " status created_at updated_at parent topped_up binding limited"
 )
 BUDGET_WITH_LIMITS = f"{BUDGET} limits"
 HOLD = "hold user amount state model note created_at expires_at resolved_at entry_id"
@@ -161,11 +161,11 @@ class TestText:
     def test_a_table_has_a_heading_and_aligned_columns(self, cli: Cli) -> None:
         cli("create", "b", "1234567.891")
         heading, *rows = cli("list").stdout.splitlines()
-        assert heading.split() == "USER SPENT BUDGET USED LEFT RESETS STATUS".split()
-        assert [row.split()[:3] for row in rows] == [
-            ["alice", "$0.25", "$10.00"],
-            ["b", "$0.00", "$1,234,567.89"],
-            ["zoe", "$0.00", "$1.00"],
+        assert heading.split() == "USER PARENT SPENT BUDGET USED HELD LEFT BOUND BY RESETS STATUS".split()
+        assert [row.split()[:4] for row in rows] == [
+            ["alice", "-", "$0.25", "$10.00"],
+            ["b", "-", "$0.00", "$1,234,567.89"],
+            ["zoe", "-", "$0.00", "$1.00+$0.10"],
         ]
         assert {row.index("ok") for row in rows} == {heading.index("STATUS")}
 

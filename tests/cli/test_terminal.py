@@ -63,6 +63,34 @@ class TestShow:
         cli("create", "bob", "0")
         assert terminal("show", "bob", "--no-color").stdout.splitlines()[1] == "█" * 40 + "  100 %"
 
+    def test_says_what_is_set_aside(self, terminal: Cli, budgets: BudgetManager) -> None:
+        budgets.reserve("alice", "0.50")
+        assert terminal("show", "alice", "--no-color").stdout.splitlines()[2] == (
+            "$4.00 of $10.00 spent · $0.50 set aside · $5.50 left"
+        )
+
+    def test_shows_all_limits_and_marks_the_one_that_binds(self, terminal: Cli, budgets: BudgetManager) -> None:
+        budgets.create("team", "2")
+        budgets.set("alice", parent="team")
+        budgets.cap("500")
+        budgets.charge("alice", "0.50", model="gpt-4o")
+        lines = terminal("show", "alice", "--no-color").stdout.splitlines()
+        assert lines[2] == "$4.50 of $10.00 spent · $1.50 left, bound by team's total"
+        assert [line.split() for line in lines[6:10]] == [
+            "USER LIMIT MODELS SPENT HELD OF LEFT RESETS".split(),
+            ["alice", "total", "-", "$4.50", "$0.00", "$10.00", "$5.50", *lines[7].split()[-2:]],
+            "> team total - $0.50 $0.00 $2.00 $1.50 -".split(),
+            "(the project) total - $0.50 $0.00 $500.00 $499.50 -".split(),
+        ]
+
+    def test_a_used_up_model_is_no_green_light(self, terminal: Cli, budgets: BudgetManager) -> None:
+        budgets.create("bob", "10")
+        budgets.add_limit("bob", "0.50", duration="daily", models="gpt-4o*")
+        budgets.charge("bob", "0.50", model="gpt-4o")
+        shown = terminal("show", "bob").stdout
+        assert "\x1b[33mdaily gpt-4o* is used up\x1b[0m\n" in shown
+        assert "\x1b[33m$9.50 left\x1b[0m" in shown
+
     def test_is_drawn_in_ascii_where_nothing_else_can_be_written(self, terminal: Cli) -> None:
         shown = terminal("show", "alice", "--no-color", PYTHONIOENCODING="latin-1:replace", PYTHONUTF8="0")
         assert "#" * 16 + "." * 24 in shown.stdout
@@ -120,7 +148,9 @@ class TestTables:
     ) -> None:
         lines = terminal("list", "--no-color", columns=columns).stdout.splitlines()
         assert max(map(len, lines)) <= columns
-        assert lines[0].split() == (headings or "USER SPENT BUDGET USED LEFT RESETS STATUS").split()
+        assert (
+            lines[0].split() == (headings or "USER PARENT SPENT BUDGET USED HELD LEFT BOUND BY RESETS STATUS").split()
+        )
 
     def test_what_fits_on_the_screen_needs_no_pager(self, terminal: Cli) -> None:
         assert "paged:" not in terminal("list", PAGER="sed s/^/paged:/").stdout

@@ -70,6 +70,14 @@ def test_show_says_what_is_on_top(cli: Cli) -> None:
     assert "topped up $5.00, the first of it until 1 Dec 2126 00:00 UTC\n" in cli("show", "alice").stdout
 
 
+def test_what_is_left_is_shown_beside_all_that_is_allowed(cli: Cli) -> None:
+    cli("top-up", "alice", "5")
+    shown = cli("show", "alice").stdout
+    assert "budget    $15.00 ($10.00 and $5.00 on top)\n" in shown
+    assert "left      $6.00\n" in shown
+    assert cli("list").stdout.splitlines()[1].split()[2:4] == ["$9.00", "$10.00+$5.00"]
+
+
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [

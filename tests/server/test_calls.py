@@ -11,7 +11,7 @@ import pytest
 from budgetctl.errors import KeyConflictError, UnknownUserError
 from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.keys import caller_key
-from budgetctl.ledger.store import ChargeRequest
+from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.ledger.values import Charge
 from budgetctl.money import Picodollars
 from budgetctl.stores.remote import store as http
@@ -249,3 +249,16 @@ def test_a_budget_stands_once_beside_all_charges_of_a_batch(server):
     assert [budget["user"] for budget in document["budgets"]] == ["alice", "dora"]
     requests = [ChargeRequest(user, Picodollars(1)) for user in ("dora", "alice")]
     assert [answer.budget.user for answer in server.open("p").apply(requests)] == ["dora", "alice"]
+
+
+def test_a_budget_of_a_server_that_does_not_say_what_decides_is_bound_by_its_own_limit(server):
+    store = server.open("p")
+    store.create_budget("team", BudgetChange(amount=Picodollars(1)), if_exists="error")
+    store.change_budget("alice", BudgetChange(parent="team"))
+    (item, *_) = server.ask("GET", "/v1/budgets?project=p").document["items"]
+    assert [each["user"] for each in item["deciding"]] == ["team"]
+    budget = CALLS["budgets"].answer.read(item, "an item", strict=False)
+    assert (budget.user, budget.binding.user, budget.remaining) == ("alice", "team", 1)
+    del item["deciding"]
+    older = CALLS["budgets"].answer.read(item, "an item", strict=False)
+    assert (older.binding.user, older.remaining) == ("alice", older.limit.remaining)

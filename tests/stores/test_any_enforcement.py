@@ -345,6 +345,17 @@ class AnyEnforcement(RuleBasedStateMachine):
         if counting or not noted.was_expired:
             self.assert_only(before, held=counting, by_held=-noted.hold.amount)
 
+    @rule(user=children, ttl=ttls)
+    def reserve_all_that_is_left(self, user, ttl):
+        """As much as is left for any model can be set aside, and not a picodollar more."""
+        assume(user in self.parents)
+        left = self.manager.budget(user).remaining
+        matched = self.matched(user, None)
+        assume(left >= 0 and self.has_room(matched, left))
+        with pytest.raises(OverBudgetError):
+            self.manager.reserve(user, Picodollars(left + 1))
+        self.holds.append(Noted(self.manager.reserve(user, left, ttl=ttl), set(matched)))
+
     # Time
 
     @rule(user=users)
@@ -405,6 +416,27 @@ class AnyEnforcement(RuleBasedStateMachine):
     @invariant()
     def counters_are_sums_of_postings(self):
         assert_sound(self.store)
+
+    @invariant()
+    def what_is_left_is_the_least_over_the_limits_for_all_models(self):
+        limits = list(self.limits().values())
+        found = {}
+        for user in self.parents.keys() - {PROJECT}:
+            above = self.chain(user)
+            theirs = sorted((each for each in limits if each.user in above), key=lambda each: above.index(each.user))
+            left = {each: each.limit.allowance - each.limit.spent - each.limit.held for each in theirs}
+            least = min(left[each] for each in theirs if each.limit.models is None)
+            binding = next(each for each in theirs if each.limit.models is None and left[each] == least)
+            used_up = {each for each in theirs if each.limit.models is not None and left[each] <= 0}
+            found[user] = least, binding.user, used_up
+        shown = [self.manager.budget(user) for user in found]
+        for budget in (*shown, *self.manager.budgets()):
+            said = budget.remaining, budget.binding.user, set(budget.limited)
+            assert said == found[budget.user]
+        by_left = [budget.user for budget in self.manager.budgets(sort="remaining")]
+        assert by_left == sorted(found, key=lambda user: (found[user][0], user))
+        over = [budget.user for budget in self.manager.budgets(over=True)]
+        assert over == sorted(user for user in found if found[user][0] <= 0)
 
     @invariant()
     def every_budget_has_its_own_limit(self):

@@ -14,7 +14,9 @@ from budgetctl.cli.views.budgets import BUDGET_COLUMNS, BUDGET_FIELDS, budget_do
 
 def list_budgets(
     session: Session,
-    over: Annotated[bool, typer.Option("--over", help="Only those with nothing left.")] = False,
+    over: Annotated[
+        bool, typer.Option("--over", help="Only those with nothing left, be it of a parent's or the cap.")
+    ] = False,
     due: Annotated[bool, typer.Option("--due", help="Only those whose window has passed.")] = False,
     sort: Annotated[
         Literal["user", "spent", "remaining", "budget"],

@@ -14,7 +14,9 @@ def show(session: Session, user: options.User) -> None:
     $ budgetctl show alice
     $ budgetctl show alice --json | jq .remaining
 
-    Windows that have passed count as reset, whether or not reset-due has run.
+    What is left is the least over all limits that count every call: the user's own, those of its parents, and the
+    project's cap. A limit for some models that is used up is named beside it. Windows that have passed count as reset,
+    whether or not reset-due has run.
     """
     budget = session.manager.budget(user)
     fault = clock_fault(budget.user, budget.standings, session.store.now_us())

@@ -9,9 +9,11 @@ from budgetctl.cli.views.times import boundary_minute, minute
 from budgetctl.money import format_usd
 
 
-def usd(field: str, heading: str | None = None) -> Column:
+def usd(field: str, heading: str | None = None, *, dropped: int = 0) -> Column:
     """A column of an amount in US dollars."""
-    return Column(heading or field.upper(), lambda document: format_usd(document[field]), is_number=True)
+    return Column(
+        heading or field.upper(), lambda document: format_usd(document[field]), is_number=True, dropped=dropped
+    )
 
 
 def text(field: str, heading: str | None = None, *, dropped: int = 0) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from budgetctl.errors import AlreadyExistsError, UnknownUserError
@@ -246,19 +246,22 @@ def spent_by_model(tx: Transaction, limit: Limit) -> dict[str, Picodollars]:
     return {model: Picodollars(spent) for model, spent in rows}
 
 
+def keys_in_sql(keys: Iterable[int]) -> str:
+    """Keys of rows as a list in SQL. As literals: of named parameters, SQLite looks for each among all before it."""
+    return ",".join(map(str, map(int, keys)))
+
+
 def stored_model_totals(tx: Transaction, limit_ids: Sequence[int]) -> dict[int, dict[str, Picodollars]]:
     """The spend by model of many limits, by the limits' keys, in the generations that are stored."""
     if not limit_ids:
         return {}
-    ids = {f"id_{index}": limit_id for index, limit_id in enumerate(limit_ids)}
     totals: dict[int, dict[str, Picodollars]] = {}
     for limit_id, model, spent in tx.all(
         "SELECT t.limit_id, m.name, t.spent FROM limits l"
         " JOIN model_totals t ON t.project = l.project AND t.limit_id = l.limit_id AND t.generation = l.generation"
         " JOIN models m ON m.project = t.project AND m.model = t.model"
-        f" WHERE l.project = :project AND l.limit_id IN ({','.join(f':{name}' for name in ids)})"
-        " ORDER BY l.limit_id, t.spent DESC, m.name",
-        **ids,
+        f" WHERE l.project = :project AND l.limit_id IN ({keys_in_sql(limit_ids)})"
+        " ORDER BY l.limit_id, t.spent DESC, m.name"
     ):
         totals.setdefault(limit_id, {})[model] = Picodollars(spent)
     return totals

@@ -10,7 +10,7 @@ from budgetctl.ledger.values import Limit, Standing
 from budgetctl.ledger.windows import has_ended_top_ups, rolled
 from budgetctl.money import Picodollars
 from budgetctl.stores.sql import clock
-from budgetctl.stores.sql.rows import AccountRow, accounts_above, find_account, limits_of
+from budgetctl.stores.sql.rows import AccountRow, accounts_above, find_account, keys_in_sql, limits_of
 from budgetctl.stores.sql.transaction import Transaction
 
 
@@ -39,14 +39,13 @@ def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:
 
 
 def _without_expired_holds(tx: Transaction, limits: Sequence[Limit]) -> Sequence[Limit]:
-    held = {f"id_{index}": limit.limit_id for index, limit in enumerate(limits) if limit.held}
+    held = [limit.limit_id for limit in limits if limit.held]
     if not held:
         return limits
     expired: dict[int, int] = dict(
         tx.all(
             "SELECT limit_id, SUM(amount) FROM hold_postings WHERE project = :project AND expires_us <= :now"
-            f" AND limit_id IN ({','.join(f':{name}' for name in held)}) GROUP BY limit_id",
-            **held,
+            f" AND limit_id IN ({keys_in_sql(held)}) GROUP BY limit_id"
         )
     )
     return [limit._replace(held=Picodollars(limit.held - expired.get(limit.limit_id, 0))) for limit in limits]

@@ -15,14 +15,9 @@ from budgetctl.ledger.values import PRIMARY, Budget, ProjectSummary, Reset
 from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.bookkeeping import SqlLedger
 from budgetctl.stores.sql.rows import (
-    PRIMARY_LIMITS,
-    SPENT,
-    USERS,
     already_exists,
     find_account,
-    from_parts,
     spent_by_model,
-    sum_in_parts,
 )
 from budgetctl.stores.sql.standings import standings_of
 from budgetctl.stores.sql.transaction import Transaction
@@ -249,11 +244,12 @@ class SqlStore(SqlLedger):
             return hosted_saves.conclude(tx)
 
     def summary(self) -> ProjectSummary:
-        """How many users there are and what they have spent in their current windows."""
+        """How many users there are, and what they have spent in their current windows: each charge once."""
+        from budgetctl.stores.sql.totals import own_spend
+
         with self.read() as tx:
-            row = tx.one(f"SELECT COUNT(*), {sum_in_parts(SPENT)} FROM {PRIMARY_LIMITS} WHERE {USERS}")
-        users, *spent = row or (0, 0, 0)
-        return ProjectSummary(self.project, users, from_parts(*spent), self.size_bytes(), self.location())
+            users, spent = own_spend(tx)
+        return ProjectSummary(self.project, users, spent, self.size_bytes(), self.location())
 
     def totals(self, most_spenders: int) -> Totals:
         """What the budgets of the project come to in their current windows, and who has spent most."""
