@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from contextlib import closing
@@ -12,10 +13,14 @@ from budgetctl.errors import StoreUnavailableError
 from budgetctl.ledger.store import BudgetChange, ChargeRequest
 from budgetctl.money import parse_amount
 from budgetctl.stores import SqliteStore
+from budgetctl.stores.sql.token_columns import TOKEN_COLUMNS
 from budgetctl.stores.sqlite import file
 from budgetctl.stores.sqlite.schema import MIGRATIONS, VERSION
 
 CENT = parse_amount("0.01")
+_BEFORE_TOKENS = 10
+"""The number of steps before that which has columns of tokens."""
+
 GOOD = ("more", "CREATE TABLE more (x INTEGER) STRICT; INSERT INTO more VALUES (7);")
 BAD = ("bad", "CREATE TABLE more (x INTEGER) STRICT; INSERT INTO nowhere VALUES (7);")
 
@@ -99,3 +104,27 @@ def test_stores_that_are_brought_up_to_date_at_once_take_each_step_once(store, n
     assert schema(store.path)[0] == VERSION + 1
     for each in stores:
         each.close()
+
+
+def test_tokens_that_stood_in_json_alone_are_in_columns(home):
+    usage = {"uncached_input": 7, "cache_read": 5, "text_output": 3, "also": [{"uncached_input": 1, "reasoning": 2}]}
+    with closing(sqlite3.connect(home / "p.db")) as old:
+        for _, script in MIGRATIONS[:_BEFORE_TOKENS]:
+            old.executescript(script)
+        old.execute(f"PRAGMA application_id = {file.APPLICATION_ID}")
+        old.execute(f"PRAGMA user_version = {_BEFORE_TOKENS}")
+        old.execute("INSERT INTO projects VALUES (1, 'p', 0, 1, 0)")
+        old.execute(
+            "INSERT INTO accounts (project, account, name, created_us, updated_us) VALUES (1, 1, 'alice', 1, 1)"
+        )
+        old.executemany(
+            "INSERT INTO entries (project, account, number, kind, at_us, amount, usage) VALUES (1, 1, ?, 'spend', 1, 0, ?)",
+            [(1, json.dumps(usage)), (2, None), (3, '{"prompt_tokens": 9}')],
+        )
+        old.commit()
+    with closing(SqliteStore(home / "p.db", "p")) as store, store.read() as tx:
+        assert tx.all(f"SELECT {', '.join(TOKEN_COLUMNS)} FROM entries ORDER BY number") == [
+            (8, 5, 0, 3, 2),
+            (None,) * 5,
+            (0,) * 5,
+        ]

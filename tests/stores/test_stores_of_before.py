@@ -148,6 +148,24 @@ def test_money_is_set_aside(kept):
     assert {hold.hold_id for hold in kept.holds("alice")} == {"open", "new"}
 
 
+def test_what_happened_before_its_windows_counts_nowhere(kept, now):
+    before = [limit.spent for _, limit in kept.budget("alice").standings]
+    kept.charge("alice", "0.01", at=now.ago(hours=24 * 365))
+    assert [limit.spent for _, limit in kept.budget("alice").standings] == before
+
+
+def test_entries_name_the_holds_that_they_have_resolved(kept):
+    committed = {(hold.user, hold.number): hold.hold_id for hold in kept.holds(resolved=True) if hold.number}
+    named = {
+        (user, entry.number): entry.hold_id
+        for user in USERS
+        for entry in kept.history(user)
+        if entry.hold_id is not None
+    }
+    assert named
+    assert named.items() <= committed.items()
+
+
 def test_windows_pass(kept, now):
     now.advance(days=40)
     count, _ = kept.reset_due()
