@@ -165,7 +165,7 @@ def test_what_a_router_was_asked_for_counts_where_its_deployment_is_another_mode
     answer = litellm.completion(model="azure/gpt-4o", messages=MESSAGES, mock_response="hello")
     told = {**called, "litellm_params": {"metadata": {"model_group": "house"}}}
     BudgetctlLogger(budgets).log_success_event(told, answer, None, None)
-    (entry,) = budgets.history("alice")
+    entry = next(budgets.history("alice"))
     assert (limit_of(budgets).spent, entry.model) == (entry.amount, "gpt-4o")
 
 

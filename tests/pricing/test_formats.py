@@ -155,7 +155,7 @@ def converse(**usage):
 def test_a_documented_body_is_read_into_disjoint_counts(name):
     document = read_document((BODIES / f"{name}.json").read_text())
     model = "given" if READ[name].model == "given" else None
-    assert read_usage(document, model=model) == READ[name]
+    assert read_usage(document, model=model)._replace(issuer=None) == READ[name]
 
 
 @pytest.mark.parametrize("name", [name for name, usage in READ.items() if usage.model == "given"])

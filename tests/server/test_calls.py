@@ -62,7 +62,7 @@ def test_each_charge_of_a_batch_has_a_key_of_its_own(server):
     batch = {"project": "p", "requests": [{"charge": {"user": "alice", "amount_picodollars": 1}}] * 3}
     first = server.ask("POST", "/v1/apply", batch, Idempotency_Key="k").document["items"]
     again = server.ask("POST", "/v1/apply", batch, Idempotency_Key="k").document["items"]
-    assert [item["charge"]["entry"]["number"] for item in first] == [2, 3, 4]
+    assert [item["charge"]["entry"]["number"] for item in first] == [3, 4, 5]
     assert [item["charge"]["entry"] for item in again] == [item["charge"]["entry"] for item in first]
 
 
@@ -86,7 +86,7 @@ def test_answers_are_forgotten_after_a_day(server, open_file, clock):
 
 def test_a_commit_of_the_same_hold_needs_no_key_to_be_made_once(server):
     assert ask(server, "commit").body != ask(server, "commit").body  # the second says that it is the first
-    assert len(list(server.open("p").history("alice"))) == 2
+    assert sum(entry.kind == "spend" for entry in server.open("p").history("alice")) == 2
 
 
 def test_an_unknown_user_of_an_unknown_project_leaves_no_file_behind(server, home):
@@ -112,7 +112,7 @@ def test_the_clients_own_retry_after_a_lost_answer_changes_nothing(server, monke
     monkeypatch.setattr(connection, "getresponse", lose_the_first)
     charge = store.charge(ChargeRequest("alice", Picodollars(7)))
     assert lost
-    assert (charge.entry.number, charge.replayed) == (2, False)
+    assert (charge.entry.number, charge.replayed) == (3, False)
     assert store.budget("alice").limit.spent == 12
 
 
@@ -137,7 +137,7 @@ def test_requests_that_wait_together_share_a_transaction(server, open_file):
         numbers = {each.result().document["entry"]["number"] for each in answers}
     writer.join()
     store.close()
-    assert numbers == set(range(2, 22))
+    assert numbers == set(range(3, 23))
     assert len(times) == 1
 
 

@@ -63,7 +63,44 @@ def test_a_new_amount_closes_nothing_and_does_not_move_the_window(store, clock):
     clock.advance(days=2)
     after = store.change_budget("alice", BudgetChange(amount=usd("20"))).limit
     assert after == before._replace(amount=usd("20"))
-    assert list(store.history("alice")) == []
+    assert [entry.kind for entry in store.history("alice")] == ["terms"]
+
+
+def test_changed_terms_leave_an_entry_that_says_what_they_were(store):
+    create(store, duration="weekly")
+    change = BudgetChange(amount=usd("20"), duration="daily", parent="", by="ann")
+    store.change_budget("alice", change)
+    store.change_budget("alice", change)  # changes nothing
+    (entry,) = [entry for entry in store.history("alice") if entry.kind == "terms"]
+    assert entry.amount == 0
+    assert entry.changed == {
+        "amount": [usd("10"), usd("20")],
+        "duration": ["weekly", "daily"],
+        "by": "ann",
+    }
+
+
+def test_a_limit_that_comes_or_goes_leaves_an_entry(store):
+    create(store)
+    store.add_limit("alice", "few", BudgetChange(amount=usd("1"), by="ann"), "gpt-*")
+    store.remove_limit("alice", "few", by="bob")
+    gone, come = (entry.changed for entry in store.history("alice"))
+    assert (come["limit"][0], come["limit"][1]["name"], come["limit"][1]["models"], come["by"]) == (
+        None, "few", "gpt-*", "ann",
+    )  # fmt: skip
+    assert (gone["limit"], gone["by"]) == (come["limit"][::-1], "bob")
+
+
+def test_all_users_entries_come_as_they_were_recorded(store):
+    for user in ("alice", "bob"):
+        create(store, user)
+    for number in range(5):
+        charge(store, f"{number}", ("alice", "bob")[number % 2])
+    placed = list(store.entries())
+    assert [(user, entry.amount) for _, user, entry in placed] == [
+        (("alice", "bob")[number % 2], usd(f"{number}")) for number in (4, 3, 2, 1, 0)
+    ]
+    assert list(store.entries(before=placed[1][0])) == placed[2:]
 
 
 @pytest.mark.parametrize("terms", [{"duration": "daily"}, {"align": "calendar"}, {"zone": "Asia/Kolkata"}])
@@ -76,7 +113,7 @@ def test_new_terms_close_a_generation_and_carry_the_spend_by_model(store, terms)
     assert (budget.limit.generation, budget.limit.spent) == (2, usd("6"))
     assert budget.models == {"b": usd("2"), "a": usd("1")}
     kinds = [entry.kind for entry in store.history("alice")]
-    assert sorted(kinds[:4]) == ["carry", "carry", "carry", "reset"]
+    assert sorted(kinds[:5]) == ["carry", "carry", "carry", "reset", "terms"]
 
 
 def test_terms_that_fit_no_calendar_change_nothing(store):

@@ -46,7 +46,7 @@ def test_a_reset_starts_again_from_nothing_in_the_same_window(store, clock):
     charge(store, "1", model="m")
     clock.advance(days=1)
     assert store.reset("alice").closed.spent == usd("1")
-    assert store.budget("alice").limit == window._replace(generation=2)
+    assert store.budget("alice").limit == window._replace(generation=2, generation_start_us=clock())
 
 
 def test_all_users_are_reset(store):
@@ -129,7 +129,7 @@ def test_new_terms_after_the_window_has_passed_carry_nothing(store, clock, terms
     clock.advance(days=3)
     budget = store.change_budget("alice", BudgetChange(**terms))
     assert (budget.limit.spent, budget.models) == (ZERO, {})
-    assert [entry.kind for entry in store.history("alice")] == ["reset", "spend"]
+    assert [entry.kind for entry in store.history("alice")] == ["terms", "reset", "spend"]
 
 
 def test_what_was_spent_can_be_set_after_the_window_has_passed(store, clock):

@@ -118,7 +118,8 @@ def test_tokens_that_stood_in_json_alone_are_in_columns(home):
             "INSERT INTO accounts (project, account, name, created_us, updated_us) VALUES (1, 1, 'alice', 1, 1)"
         )
         old.executemany(
-            "INSERT INTO entries (project, account, number, kind, at_us, amount, usage) VALUES (1, 1, ?, 'spend', 1, 0, ?)",
+            "INSERT INTO entries (project, account, number, kind, at_us, amount, usage)"
+            " VALUES (1, 1, ?, 'spend', 1, 0, ?)",
             [(1, json.dumps(usage)), (2, None), (3, '{"prompt_tokens": 9}')],
         )
         old.commit()

@@ -166,7 +166,8 @@ def test_a_database_made_before_goes_on_by_the_functions_of_this_version(databas
         store.apply([CommitRequest(f"{n}", ChargeRequest("", CENT)) for n in range(3)])
         assert_sound(store)
         assert calls(store, watcher)["charge"] > 0
-        assert calls(store, watcher, "budgetctl") == {}
+        # Beside the tables stand triggers alone, for versions that know nothing of some columns.
+        assert calls(store, watcher, "budgetctl").keys() <= {"start_generation", "come_under_parent"}
     after = watcher.execute("SELECT version, step FROM budgetctl.migrations ORDER BY version").fetchall()
     assert after[: len(before)] == before
 

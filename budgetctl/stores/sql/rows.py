@@ -73,7 +73,8 @@ GROWTH = _LATER.format("'adjustment' AND c.usage IS NOT NULL")
 
 NEWEST_USAGE = (
     "(SELECT c.usage FROM entries c WHERE c.project = e.project AND c.account = e.account AND c.refers_to = e.number"
-    " AND c.kind = 'adjustment' AND c.usage IS NOT NULL ORDER BY c.number DESC LIMIT 1)"
+    " AND c.number = (SELECT MAX(n.number) FROM entries n WHERE n.project = e.project AND n.account = e.account"
+    "  AND n.refers_to = e.number AND n.kind = 'adjustment' AND n.usage IS NOT NULL))"
 )
 """The usage of an entry's call, where that is more than was known at first."""
 

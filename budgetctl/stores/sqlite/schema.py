@@ -292,7 +292,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             is_first INTEGER NOT NULL,
             PRIMARY KEY (project, digest)
         ) STRICT, WITHOUT ROWID;
-        CREATE INDEX entries_by_time ON entries (project, at_us);
+        CREATE INDEX entries_by_time ON entries (at_us); -- with the project first, it would be taken for every question
         CREATE INDEX entries_uncounted ON entries (project, entry) WHERE usage IS NOT NULL AND input_tokens IS NULL;
         """,
     ),

@@ -107,7 +107,7 @@ CREATE TABLE entries (
     reasoning_tokens INTEGER,
     UNIQUE (account, number)
 ) STRICT;
-CREATE INDEX entries_by_time ON entries (project, at_us);
+CREATE INDEX entries_by_time ON entries (at_us); -- with the project first, SQLite would take it for every question
 CREATE INDEX entries_uncounted ON entries (project, entry) WHERE usage IS NOT NULL AND input_tokens IS NULL;
 CREATE INDEX entries_resets ON entries (project, entry) WHERE closed_limit IS NOT NULL;
 CREATE INDEX entries_corrections ON entries (account, refers_to) WHERE refers_to IS NOT NULL;
