@@ -55,6 +55,8 @@ def identities_of(usage: Usage) -> tuple[Identity, ...]:
 
 def identity_digests(identities: Sequence[Identity]) -> tuple[bytes, ...]:
     """What a store keeps of identities. Raises `InvalidValueError` for what is none, and for too many."""
+    if not identities:
+        return ()
     if len(identities) > MAX_IDENTITIES:
         raise InvalidValueError(f"a charge has {len(identities)} identities: at most {MAX_IDENTITIES}")
     for each in identities:

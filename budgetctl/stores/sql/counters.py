@@ -152,12 +152,13 @@ class Counters:
         """Add an entry that counts where an earlier one does. Whether it counts in an open generation."""
         counted = self._count_again(amount, original.postings, original.model)
         refers_to = original.entry.number
-        number = self._insert(
-            kind, amount, model=original.model, postings=original.postings, pricing=pricing, note=note,
-            refers_to=refers_to,
+        self._number += 1
+        insert_entry(
+            self._tx, self.row.account_id, self._number, kind, amount, model=original.model, postings=original.postings,
+            pricing=pricing, note=note, refers_to=refers_to,
         )  # fmt: skip
         entry = Entry(
-            number, kind, self._tx.now_us, amount, original.entry.model, None, pricing, note, refers_to=refers_to
+            self._number, kind, self._tx.now_us, amount, original.entry.model, None, pricing, note, refers_to=refers_to
         )
         return entry, counted
 
@@ -214,19 +215,16 @@ class Counters:
     ) -> Entry:
         """Add an entry that counts against these limits. `key` is that of the model, `more` is as in `insert_entry`."""
         tx = self._tx
-        postings = posting_set(tx, limits)
-        self._insert(kind, amount, model=key, postings=postings, usage=usage, pricing=pricing, note=note, **more)
+        self._number += 1
+        insert_entry(
+            tx, self.row.account_id, self._number, kind, amount, model=key, postings=posting_set(tx, limits),
+            usage=usage, pricing=pricing, note=note, **more,
+        )  # fmt: skip
         entry = Entry(self._number, kind, tx.now_us, amount, model, usage, pricing, note)
         return _with_more(entry, **more) if more else entry
 
     def _key(self, model: str | None) -> int | None:
         return None if model is None else model_key(self._tx, model)
-
-    def _insert(self, kind: EntryKind, amount: Picodollars, **fields: Any) -> int:
-        """Write an entry of the user's, and return its number."""
-        self._number += 1
-        insert_entry(self._tx, self.row.account_id, self._number, kind, amount, **fields)
-        return self._number
 
     def _count_again(self, amount: Picodollars, postings: int | None, model: int | None) -> bool:
         """Add an amount to the limits of a set of postings. Whether any of their generations is open."""

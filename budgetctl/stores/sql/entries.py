@@ -14,8 +14,6 @@ from budgetctl.stores.sql.documents import to_json
 from budgetctl.stores.sql.token_columns import TOKEN_COLUMNS
 from budgetctl.stores.sql.transaction import Transaction
 
-_NOT_COUNTED: tuple[int | None, ...] = (None,) * len(TOKEN_COLUMNS)
-
 
 def insert_entry(
     tx: Transaction,
@@ -38,16 +36,16 @@ def insert_entry(
     Of the tokens in `usage`, those in `known` are other entries' already. `at_us` is when it happened, by default now.
     `more` may be the number of an entry that it `refers_to`, a `caller_key`, the name of a `hold`, and `changed` terms.
     """
-    counts = _NOT_COUNTED
     if usage:
         counts = token_counts(usage)
-        if known is not None:
-            counts = tuple(map(sub, counts, known))
+        more["usage"] = to_json(usage)
+        more.update(zip(TOKEN_COLUMNS, counts if known is None else map(sub, counts, known), strict=True))
+    if pricing:
+        more["pricing"] = to_json(pricing)
     if at_us is None:
         at_us = tx.now_us
     elif at_us != tx.now_us:
         more["recorded_us"] = tx.now_us
-    input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens = counts
     tx.run(
         _insert(*more),
         account=account,
@@ -57,27 +55,18 @@ def insert_entry(
         amount=amount,
         model=model,
         postings=postings,
-        usage=to_json(usage),
-        pricing=to_json(pricing),
         note=note,
-        input_tokens=input_tokens,
-        cache_read_tokens=cache_read_tokens,
-        cache_write_tokens=cache_write_tokens,
-        output_tokens=output_tokens,
-        reasoning_tokens=reasoning_tokens,
         **more,
     )
 
 
 @cache
 def _insert(*more: str) -> str:
-    """The statement that writes an entry, with those of the columns that few entries have."""
+    """The statement that writes an entry, with the columns that not every entry has: each takes time to bind."""
     names, values = (", ".join(["", *each]) for each in (more, [f":{name}" for name in more]))
     return (
-        "INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, usage, pricing, note,"
-        f" input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens{names})"
-        " VALUES (:project, :account, :number, :kind, :at_us, :amount, :model, :postings, :usage, :pricing, :note,"
-        f" :input_tokens, :cache_read_tokens, :cache_write_tokens, :output_tokens, :reasoning_tokens{values})"
+        f"INSERT INTO entries (project, account, number, kind, at_us, amount, model, posting_set, note{names})"
+        f" VALUES (:project, :account, :number, :kind, :at_us, :amount, :model, :postings, :note{values})"
     ).replace(", :hold", ", (SELECT o.hold FROM holds o WHERE o.project = :project AND o.name = :hold)")
 
 

@@ -34,7 +34,12 @@ def perform(tx: Transaction, project: str, request: Request) -> Answer:
 
 def charge(tx: Transaction, project: str, request: ChargeRequest) -> Charge:
     """Record a cost, once for each key and for each call."""
-    return charge_all(tx, project, [request])[0]
+    opened: dict[int, Account] = {}
+    account = Account.open(tx, request.user, opened, is_told=True)
+    made = _charged(tx, account, request, opened)
+    for each in opened.values():
+        each.save()
+    return _answer(made, account.budget(project))
 
 
 def charge_all(tx: Transaction, project: str, requests: Sequence[ChargeRequest]) -> list[Charge]:
@@ -111,14 +116,16 @@ def _charged(
     tx: Transaction, account: Account, request: ChargeRequest, opened: dict[int, Account], hold: Hold | None = None
 ) -> _Made:
     """Charge an account, once for each key and for each call. `opened` are all accounts that are open."""
+    if request.at_us is not None:
+        request = request._replace(at_us=min(request.at_us, tx.now_us))
+    if request.key is None and not request.identities:
+        return _first(tx, account, request, hold)
     account_id = account.row.account_id
     earlier = None if request.key is None else _replayed(tx, account_id, request.key)
     known = identities.find(tx, request.identities) if request.identities and not request.is_again else None
     if earlier is not None:
         is_known = known is not None and (known.account_id, known.entry.number) == (account_id, earlier.number)
         return _Made(earlier, False, earlier.number, cost=known.cost if known and is_known else None)
-    if request.at_us is not None:
-        request = request._replace(at_us=min(request.at_us, tx.now_us))
     if known is not None and hold is not None and identities.conflict(known, request):
         known = None  # the call of a hold was made: it costs what it costs
     made = _first(tx, account, request, hold) if known is None else _again(tx, account, request, known, opened)
