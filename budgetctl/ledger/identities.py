@@ -47,7 +47,8 @@ def identities_of(usage: Usage) -> tuple[Identity, ...]:
 
     A reader that knows who has issued the ids says so (`Usage.issuer`). Else their form says it.
     """
-    ids = usage.request_id.split(":") if usage.request_id else []
+    ids = [each for each in (usage.request_id or "").split(":") if each.strip() and len(each) <= _MAX_LENGTH]
+    ids = ids[:MAX_IDENTITIES]
     if usage.issuer is not None:
         return tuple(Identity(usage.issuer, each) for each in ids)
     return tuple(_minted(ids))

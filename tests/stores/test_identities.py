@@ -258,6 +258,10 @@ class TestIds:
     def test_are_known_by_their_form(self, request_id, namespaces):
         assert [each.namespace for each in identities_of(Usage(request_id=request_id))] == namespaces
 
+    @pytest.mark.parametrize("odd", [":", f":{MESSAGE}", "x" * 10_000, ":".join("abcdefghijkl"), "\ud800"])
+    def test_are_no_reason_not_to_charge(self, manager, odd):
+        assert not charge(manager, request_id=odd, issuer="tests").replayed
+
     def test_without_one_a_response_is_known_by_its_usage(self, manager):
         for output, replayed in ((1, False), (1, True), (42, False)):
             assert charge(manager, output, request_id="chatcmpl-7").replayed is replayed
