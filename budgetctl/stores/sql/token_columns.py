@@ -19,9 +19,13 @@ def uncounted(tx: Transaction) -> int:
     return int(row[0]) if row else 0
 
 
-def count_next(tx: Transaction) -> int:
-    """Count the tokens of the next entries, and return how many entries these were: none when all are counted."""
-    rows = tx.all(f"SELECT e.entry, e.usage FROM entries e WHERE {_NOT_COUNTED} ORDER BY e.entry LIMIT {_BATCH}")
+def count_next(tx: Transaction, after: int = 0) -> list[int]:
+    """Count the tokens of the next entries behind a place, and return their places: none when all are counted."""
+    rows = tx.all(
+        f"SELECT e.entry, e.usage FROM entries e WHERE {_NOT_COUNTED} AND e.entry > :after"
+        f" ORDER BY e.entry LIMIT {_BATCH}",
+        after=after,
+    )
     tx.run_many(
         f"UPDATE entries SET {', '.join(f'{column} = :{column}' for column in TOKEN_COLUMNS)}"
         " WHERE project = :project AND entry = :entry",
@@ -30,7 +34,7 @@ def count_next(tx: Transaction) -> int:
             for entry, usage in rows
         ),
     )
-    return len(rows)
+    return [entry for entry, _ in rows]
 
 
 def _counts(usage: str) -> TokenCounts:

@@ -218,10 +218,10 @@ def _count_tokens(connection: sqlite3.Connection, on_progress: Progress) -> None
     if not connection.execute("SELECT 1 FROM pragma_table_info('entries') WHERE name = 'input_tokens'").fetchone():
         return
     for (project,) in connection.execute("SELECT project FROM projects").fetchall():
-        tx, done = Transaction(connection, project, 0), 0
+        tx, done, after = Transaction(connection, project, 0), 0, 0
         total = uncounted(tx)
-        while counted := count_next(tx):
-            done += counted
+        while counted := count_next(tx, after):
+            done, after = done + len(counted), counted[-1]
             on_progress(done, total, ENTRIES)
 
 

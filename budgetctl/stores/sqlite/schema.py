@@ -293,15 +293,18 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             PRIMARY KEY (project, digest)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX entries_by_time ON entries (at_us); -- with the project first, it would be taken for every question
-        CREATE INDEX entries_uncounted ON entries (project, entry) WHERE usage IS NOT NULL AND input_tokens IS NULL;
         """,
+    ),
+    (
+        "entries whose tokens nobody has counted: none, once all of them are",
+        "CREATE INDEX entries_uncounted ON entries (project, entry) WHERE usage IS NOT NULL AND input_tokens IS NULL;",
     ),
 )
 
 VERSION = len(MIGRATIONS)
 """The schema version that this budgetctl writes. A store with a higher one is refused."""
 
-WHOLE = 11
+WHOLE = 12
 """After how many steps the tables are those of `whole_schema`."""
 
 
