@@ -235,6 +235,12 @@ class PostgresStore(SqlStore):
         """
         return self._perform_all([with_key(request) for request in requests])
 
+    @retried
+    def apply_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """Do all requests in one transaction, or none of them."""
+        with self.write() as tx:
+            return operations.perform_all(tx, self.project, requests)
+
     def _perform(self, request: Request) -> Answer:
         if joined := self._transaction_of_thread():
             return operations.perform(joined, self.project, request)

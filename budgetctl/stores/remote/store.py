@@ -79,6 +79,21 @@ class HttpStore(_Operations):
             answers += self._call("apply", requests=requests[begin : begin + _BATCH])
         return answers
 
+    def apply_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """Do many, in lists: a server does what it can of a list. Raises the first error, behind that list."""
+        answers: list[Answer] = []
+        for begin in range(0, len(requests), _BATCH):
+            answered = self.apply(requests[begin : begin + _BATCH])
+            done = [answer for answer in answered if not isinstance(answer, BudgetctlError)]
+            for place, error in enumerate(answered):
+                if isinstance(error, BudgetctlError):
+                    error.place = begin + place
+                    if answers or done:
+                        error.message += f"; {len(answers) + len(done):,} of {len(requests):,} were done before"
+                    raise error
+            answers += done
+        return answers
+
     def reset_all(self) -> Iterator[Reset]:
         """Reset every user, in batches of a transaction each."""
         return in_batches(self.reset_next, lambda reset: reset.user)
