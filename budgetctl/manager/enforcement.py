@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from budgetctl.errors import InvalidValueError
 from budgetctl.ledger.identities import Identity, identities_of, identity_digests
 from budgetctl.ledger.keys import commit_key, response_key
-from budgetctl.ledger.store import ChargeRequest, CommitRequest, Store
+from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest, Request, Store
 from budgetctl.ledger.values import Charge, Price, Usage
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import (
@@ -142,14 +142,21 @@ class Enforcement:
         return self._charged(self._store.commit(name, charge))
 
     def commit_prices(self, hold: Hold, prices: Sequence[Price], *, note: str | None = None) -> list[Charge]:
-        """Commit the first of several prices, and charge the others to the user of the hold, each call once.
+        """Commit one of several prices, and charge the others to the user of the hold, each call once.
 
         All of them are recorded or none, but on a server, which records all that it can. Each has an entry of its own.
+        A commit would record a response again that only its usage tells from others: where all are of that kind, they
+        are charged, and the hold is released.
         """
         kept = None if note is None else check_note(note)
-        first = CommitRequest(*_commit_of(hold.hold_id, *_committed(prices[0]), note))
-        others = [charge_of(hold.user, price, once=True)._replace(note=kept) for price in prices[1:]]
-        answers = self._store.apply_all([first, *others])
+        requests: list[Request] = [charge_of(hold.user, each, once=True)._replace(note=kept) for each in prices]
+        for place, price in enumerate(prices):
+            if price.usage.request_id is None or identities_of(price.usage):
+                requests[place] = CommitRequest(*_commit_of(hold.hold_id, *_committed(price), note))
+                break
+        else:
+            requests.append(ReleaseRequest(hold.hold_id))
+        answers = self._store.apply_all(requests)
         return [self._charged(answer) for answer in answers if isinstance(answer, Charge)]
 
     def release(self, hold_id: str) -> Hold:

@@ -7,6 +7,7 @@ import pytest
 from budgetctl.errors import KeyConflictError, UnknownUserError
 from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.store import ChargeRequest, CommitRequest
+from budgetctl.money import Picodollars
 from support.operations import DAY_US, charge, create, key, usd
 
 
@@ -54,3 +55,17 @@ def test_a_server_says_how_many_it_has_done(make_store, request):
     with pytest.raises(UnknownUserError, match="; 2 of 3 were done") as caught:
         store.apply_all(charges)
     assert (caught.value.place, store.budget("alice").limit.spent) == (1, usd("2"))
+
+
+def test_what_another_s_call_has_used_more_is_charged_to_the_other(store):
+    for user in ("alice", "bob"):
+        create(store, user)
+
+    def asked(user, output):
+        usage = {"text_output": output}
+        return ChargeRequest(user, Picodollars(usd("0.01") * output), usage=usage, identities=(b"i" * 16,))
+
+    store.charge(asked("bob", 1))
+    charged, grown = store.apply_all([ChargeRequest("alice", usd("1")), asked("alice", 3)])
+    assert (charged.owner, grown.owner) == (None, "bob")
+    assert [store.budget(user).limit.spent for user in ("alice", "bob")] == [usd("1"), usd("0.03")]

@@ -237,9 +237,14 @@ class PostgresStore(SqlStore):
 
     @retried
     def apply_all(self, requests: Sequence[Request]) -> list[Answer]:
-        """Do all requests in one transaction, or none of them."""
-        with self.write() as tx:
-            return operations.perform_all(tx, self.project, requests)
+        """Do all requests in one transaction, or none of them. Others wait for it only where they share its limits."""
+        users = {request.user if isinstance(request, ChargeRequest) else None for request in requests}
+        try:
+            with self.write(user=users.pop() if len(users) == 1 else None) as tx:
+                return operations.perform_all(tx, self.project, requests)
+        except WholeProjectNeededError:
+            with self.write() as tx:
+                return operations.perform_all(tx, self.project, requests)
 
     def _perform(self, request: Request) -> Answer:
         if joined := self._transaction_of_thread():
