@@ -237,7 +237,7 @@ def _items(text: str, sessions: Sessions) -> Iterator[_Item]:
         if isinstance(value, InvalidResponseError):
             bodies: list[Any] = [value]
         else:
-            bodies = sessions.answers_in(value)
+            bodies = _in(value, sessions)
         for number, body in enumerate(bodies, start=1):
             place = at if len(bodies) == 1 else f"{at}, part {number}"
             of_stream = is_object(body) and is_event(body)
@@ -256,6 +256,13 @@ def _items(text: str, sessions: Sessions) -> Iterator[_Item]:
                 yield _Item(place, [], body)
     if stream:
         yield _Item(begun, stream)
+
+
+def _in(body: Mapping[str, Any], sessions: Sessions) -> list[Any]:
+    try:
+        return sessions.answers_in(body)
+    except InvalidResponseError as error:
+        return [error]
 
 
 def _values(text: str) -> Iterator[tuple[str, Any]]:
