@@ -42,7 +42,7 @@ def update_cost(
     """Charge a user for a saved response, for text, for tokens, or an amount.
 
     $ budgetctl update-cost alice --response response.json
-    $ budgetctl update-cost alice --response session.jsonl
+    $ budgetctl update-cost alice --response session.jsonl --dry-run
     $ budgetctl update-cost alice --model gpt-4o --input-text Hi --output-text Hello
     $ budgetctl update-cost alice 0.12 --id job-17
 
