@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from budgetctl.cli import options
-from budgetctl.cli.reading import SeveralResponsesError, read_response_text, read_text, response_in
+from budgetctl.cli.reading import SeveralResponsesError, read_response, read_response_text, read_text
 from budgetctl.errors import CannotPriceError, InvalidResponseError, InvalidValueError, ProviderError
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import ZERO, Picodollars, parse_amount
@@ -133,7 +133,7 @@ def _price_of_text(given: CostOptions, text: str, source: str) -> Price:
     from budgetctl.pricing.reading.partial import UncountedStreamError
 
     try:
-        document = response_in(text, source)
+        document = read_response(source, text)
         if not given.has_input:
             return price_response(document, model=given.model, provider=given.provider)
         read_usage(document, model=given.model, provider=given.provider)

@@ -56,12 +56,15 @@ def read_response_text(source: str) -> str:
     return source if _DOCUMENT.match(source) else _decoded(source, decode)
 
 
-def response_in(text: str, source: str) -> Any:
-    """The response or saved stream in the text of a source. Raises `InvalidResponseError`, which names the source."""
+def read_response(source: str, text: str | None = None) -> Any:
+    """The response or saved stream of a source, or in `text`, where that was read from it.
+
+    Raises `InvalidResponseError`, which names the source.
+    """
     from budgetctl.pricing import read_document
 
     try:
-        return read_document(text)
+        return read_document(read_response_text(source) if text is None else text)
     except InvalidResponseError as error:
         error.message = named(source, error.message)
         raise

@@ -6,8 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from budgetctl.cli.costs import CostOptions, with_instead
-from budgetctl.cli.problems import warn
-from budgetctl.cli.reading import SeveralResponsesError, named
+from budgetctl.cli.reading import named
 from budgetctl.cli.session import Session
 from budgetctl.errors import BudgetctlError, CannotPriceError, InvalidResponseError, InvalidValueError, ProviderError
 from budgetctl.ledger.values import Charge, Price
@@ -142,19 +141,3 @@ def _answered(several: Several, answers: list[Charge] | list[Charge | BudgetctlE
         else:
             priced.append(each._replace(charge=answer))
     return several._replace(priced=priced, bad=bad)
-
-
-def update_several(session: Session, user: str, given: CostOptions, error: SeveralResponsesError, terms: Terms) -> int:
-    """Charge and print several responses. Returns the exit code: 1 where some were skipped."""
-    from budgetctl.cli.views import several as view
-
-    several = charge_several(session, user, given, error.text, terms)
-    budget, now_us = session.manager.budget(user), session.store.now_us()
-    output = session.output
-    if output.format in ("jsonl", "csv"):
-        output.documents(view.documents(several, budget), (), view.FIELDS)
-    else:
-        output.document(view.several_document(several, budget), lambda: view.sentences(several, budget, now_us))
-    if not output.quiet or several.bad:
-        warn(*view.warnings_of(several, budget, now_us, is_again=terms.is_again))
-    return 1 if several.bad else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from budgetctl.cli.views.charges import (
     would_be_charged,
 )
 from budgetctl.errors import InvalidValueError
+
+if TYPE_CHECKING:
+    from budgetctl.cli.several import Terms
 
 
 def update_cost(
@@ -53,8 +56,8 @@ def update_cost(
     A file may hold several documents, up to 10,000 responses: JSON lines, an array, a session of Claude Code, Codex or
     Gemini's command line, the output of a batch. Each response is charged once, at the time that its line states; what
     carries no usage is passed over. All are charged, or none: an error says which line is to blame. With --skip-bad the
-    others are charged, and the exit code is 1. A line for each is printed, of more than 20 the total alone;
-    --format jsonl has each.
+    others are charged, and the exit code is 1. On a server, a line that its ledger refuses keeps no other back. A line
+    for each is printed, of more than 20 the total alone; --format jsonl has each.
 
     With --at, it counts in the windows of then, as far as these are still open.
 
@@ -67,12 +70,12 @@ def update_cost(
     try:
         price = price_of(stated, on_unknown_price)
     except SeveralResponsesError as error:
-        from budgetctl.cli.several import Terms, update_several
-
         if key is not None:
             raise InvalidValueError("--id is the key of one charge, and there are several documents") from error
+        from budgetctl.cli.several import Terms
+
         terms = Terms(on_unknown_price, note, at, again, dry_run, skip_bad)
-        raise typer.Exit(update_several(session, user, stated, error, terms)) from None
+        raise typer.Exit(_update_several(session, user, stated, error.text, terms)) from None
     if dry_run:
         budget = session.manager.budget(user)
         session.output.document(dry_charge_document(price, budget), lambda: would_be_charged(price, budget))
@@ -86,3 +89,20 @@ def update_cost(
     if stated.response is not None and key is None and price.usage.request_id is None and not session.output.quiet:
         warn("the response has no id: charging it again will not be noticed (--id KEY gives it one)")
     warn(*warnings_of(charge, price, now_us))
+
+
+def _update_several(session: Session, user: str, stated: CostOptions, text: str, terms: Terms) -> int:
+    """Charge and print several responses. Returns the exit code: 1 where some were skipped."""
+    from budgetctl.cli.several import charge_several
+    from budgetctl.cli.views import several as view
+
+    several = charge_several(session, user, stated, text, terms)
+    budget, now_us = session.manager.budget(user), session.store.now_us()
+    output = session.output
+    if output.format in ("jsonl", "csv"):
+        output.documents(view.documents(several, budget), (), view.FIELDS)
+    else:
+        output.document(view.several_document(several, budget), lambda: view.sentences(several, budget, now_us))
+    if not output.quiet or several.bad:
+        warn(*view.warnings_of(several, budget, now_us, is_again=terms.is_again))
+    return 1 if several.bad else 0
