@@ -9,6 +9,7 @@ import pytest
 from budgetctl.errors import InvalidResponseError
 from budgetctl.pricing.reading import documents
 from budgetctl.pricing.reading.documents import are_several, read_documents
+from budgetctl.pricing.reading.usage import read_document
 
 MESSAGE = "msg_01XFDUDYJgAACzvnptvVoYEL"
 OTHER = "msg_01Q9rbL4Wk2mZxPs8TnVd3YhC"
@@ -87,6 +88,12 @@ class TestForms:
     )
     def test_one_response_or_stream_is_not_several(self, text):
         assert not are_several(text)
+
+    def test_a_record_beside_a_response_is_not_left_out(self):
+        text = lines(chat("a"), claude(), {"type": "user"})
+        with pytest.raises(InvalidResponseError, match="a list of JSON documents"):
+            read_document(text)
+        assert len(read_documents(text).answers) == 2
 
     def test_streams_behind_each_other_are_one_answer_each(self):
         def chunks(request_id):

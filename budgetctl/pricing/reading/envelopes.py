@@ -247,5 +247,5 @@ ENVELOPES = (
 )
 """In the order in which they are tried, after the bare bodies."""
 
-RECORDS = tuple(form for form in ENVELOPES if form.matches is not _is_wrapped)
-"""Those of records of calls. The pieces of some streams stand in objects, too."""
+RECORDS = tuple(form for form in ENVELOPES if form.matches not in (_is_wrapped, RECORD[1]))
+"""Those of records of calls. The pieces of some streams stand in objects, too, or have counts at their root."""
