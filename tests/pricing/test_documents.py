@@ -89,6 +89,14 @@ class TestForms:
     def test_one_response_or_stream_is_not_several(self, text):
         assert not are_several(text)
 
+    def test_chunks_of_gemini_s_are_one_answer(self):
+        def chunk(request_id, output):
+            counts = {"promptTokenCount": 100, "candidatesTokenCount": output, "totalTokenCount": 100 + output}
+            return {"responseId": request_id, "modelVersion": "gemini-2.5-pro", "usageMetadata": counts}
+
+        found = read_documents(json.dumps([chunk("a", 1), chunk("a", 5), chunk("b", 2), chunk("b", 9)]))
+        assert [(each.usage.request_id, each.usage.text_output) for each in found.answers] == [("a", 5), ("b", 9)]
+
     def test_a_record_beside_a_response_is_not_left_out(self):
         text = lines(chat("a"), claude(), {"type": "user"})
         with pytest.raises(InvalidResponseError, match="a list of JSON documents"):

@@ -18,6 +18,7 @@ from budgetctl.ledger.identities import identities_of
 from budgetctl.ledger.values import Usage
 from budgetctl.periods import from_datetime
 from budgetctl.pricing.reading.counts import is_object, kind, part
+from budgetctl.pricing.reading.gemini import is_gemini
 from budgetctl.pricing.reading.partial import PartialAnswer, UncountedStreamError
 from budgetctl.pricing.reading.sessions import Sessions
 from budgetctl.pricing.reading.streams import Events, assemble, is_event, is_stream, whose_event
@@ -240,7 +241,7 @@ def _items(text: str, sessions: Sessions) -> Iterator[_Item]:
             bodies = _in(value, sessions)
         for number, body in enumerate(bodies, start=1):
             place = at if len(bodies) == 1 else f"{at}, part {number}"
-            of_stream = is_object(body) and is_event(body)
+            of_stream = is_object(body) and (is_event(body) or _is_chunk_of_gemini(body))
             own = whose_event(body) if of_stream else ""
             if stream and (not of_stream or (own and own != whose)):
                 yield _Item(begun, stream)
@@ -256,6 +257,11 @@ def _items(text: str, sessions: Sessions) -> Iterator[_Item]:
                 yield _Item(place, [], body)
     if stream:
         yield _Item(begun, stream)
+
+
+def _is_chunk_of_gemini(body: Mapping[str, Any]) -> bool:
+    """Whether a body may be a chunk of Gemini's: each is a whole body, whose usage has that of the ones before it."""
+    return bool(body.get("responseId")) and is_gemini(body)
 
 
 def _in(body: Mapping[str, Any], sessions: Sessions) -> list[Any]:

@@ -252,6 +252,8 @@ def is_event(event: _Event) -> bool:
 
 def whose_event(event: _Event) -> str:
     """The id of the answer that a piece of a stream belongs to; empty where the piece does not say it."""
+    if event.get("responseId"):  # Gemini's
+        return shown(event["responseId"])
     place = part(event, "message") or part(event, "response") or event
     is_said = place is not event or _is_chunk(event) or event.get("type") == "message-start"
     return shown(place["id"]) if is_said and place.get("id") else ""
