@@ -18,6 +18,8 @@ class BudgetctlError(Exception):
 
     code = "failure"
     exit_code = 1
+    place: int | None = None
+    """The place, from 0 on, of the request that it is about, where many were made at once."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -114,7 +114,7 @@ _EXAMPLES = (
 
 EXIT_CODES = {
     "0": "done",
-    "1": "failed",
+    "1": "failed, or done in part: documents were skipped",
     "2": "the command line, or a value in it, is not right",
     "3": "denied: a limit does not allow it",
     "4": "no such user, hold or project",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from budgetctl.cli import options
-from budgetctl.cli.reading import read_response, read_text
-from budgetctl.errors import CannotPriceError, InvalidValueError
+from budgetctl.cli.reading import SeveralResponsesError, read_response, read_response_text, read_text
+from budgetctl.errors import CannotPriceError, InvalidResponseError, InvalidValueError, ProviderError
 from budgetctl.ledger.values import Price, Usage
 from budgetctl.money import ZERO, Picodollars, parse_amount
 
@@ -26,6 +27,11 @@ class CostOptions(NamedTuple):
     input_tokens: options.InputTokens = None
     output_tokens: options.OutputTokens = None
     provider: options.Provider = None
+
+    @property
+    def has_input(self) -> bool:
+        """Whether the text that was sent is given."""
+        return self.input_text is not None or self.input_file is not None
 
     def ways(self) -> dict[str, bool]:
         """The ways to state a cost, and whether each is used. A response may come with the text that was sent."""
@@ -45,9 +51,14 @@ def price_of(given: CostOptions, on_unknown_price: str | None = None) -> Price:
 
     `on_unknown_price` applies where nobody knows the price: `error`, `record`, or an amount to charge.
     """
+    return with_instead(lambda: _price_of(given), on_unknown_price)
+
+
+def with_instead(price_it: Callable[[], Price], on_unknown_price: str | None) -> Price:
+    """The price that `price_it` finds; where nobody knows it, what `on_unknown_price` says."""
     instead = None if on_unknown_price in (None, "error") else _amount_instead(str(on_unknown_price))
     try:
-        return _price_of(given)
+        return price_it()
     except CannotPriceError as error:
         if instead is None or error.usage is None:
             raise
@@ -102,14 +113,28 @@ def _price_of(given: CostOptions) -> Price:
 
 
 def _price_of_response(given: CostOptions, source: str) -> Price:
-    """The price of a saved response; of one that states no usage, by its text and the text that was sent."""
+    """The price of a saved response. Raises `SeveralResponsesError` for several documents in place of one."""
+    text = read_response_text(source)
+    try:
+        return _price_of_text(given, text, source)
+    except ProviderError:
+        raise
+    except InvalidResponseError as error:
+        from budgetctl.pricing.reading.documents import are_several
+
+        if are_several(text):
+            raise SeveralResponsesError(error, text) from error
+        raise
+
+
+def _price_of_text(given: CostOptions, text: str, source: str) -> Price:
+    """The price of one response; of one that states no usage, by its text and the text that was sent."""
     from budgetctl.pricing import price_partial, price_response, read_usage
     from budgetctl.pricing.reading.partial import UncountedStreamError
 
-    has_input = given.input_text is not None or given.input_file is not None
     try:
-        document = read_response(source)
-        if not has_input:
+        document = read_response(source, text)
+        if not given.has_input:
             return price_response(document, model=given.model, provider=given.provider)
         read_usage(document, model=given.model, provider=given.provider)
     except UncountedStreamError as error:

@@ -28,8 +28,9 @@ from budgetctl.stores.location import is_database, is_server
 
 if TYPE_CHECKING:
     from budgetctl.cli.costs import CostOptions
+    from budgetctl.cli.several import Several
     from budgetctl.ledger.holds import Hold
-    from budgetctl.ledger.values import Charge, Price
+    from budgetctl.ledger.values import Budget, Charge, Price
     from budgetctl.manager.guarding import GuardedCall
     from budgetctl.money import Picodollars
 
@@ -67,6 +68,13 @@ class _Guard(NamedTuple):
         return None if self.call is None else self.call.hold
 
 
+class _ChargedSeveral(NamedTuple):
+    """The charges of a report of several responses, and the budget after them."""
+
+    several: Several
+    budget: Budget
+
+
 def run_guarded(session: Session, command: Sequence[str], wanted: Wanted, result_file: Path | None = None) -> int:
     """Run the command to its end, charge what it has reported, and return its exit code.
 
@@ -94,15 +102,22 @@ def run_guarded(session: Session, command: Sequence[str], wanted: Wanted, result
     return code
 
 
-def _result(guard: _Guard, code: int, charged: tuple[Charge, Price] | None) -> str:
+def _result(guard: _Guard, code: int, charged: tuple[Charge, Price] | _ChargedSeveral | None) -> str:
     from budgetctl.cli.cells import dumps
     from budgetctl.cli.views.charges import charge_document
 
+    charge = None
+    if isinstance(charged, _ChargedSeveral):
+        from budgetctl.cli.views.several import several_document
+
+        charge = several_document(*charged)
+    elif charged is not None:
+        charge = charge_document(*charged)
     document = {
         "user": guard.user,
         "exit_code": code,
         "hold": None if guard.hold is None else guard.hold.hold_id,
-        "charge": None if charged is None else charge_document(*charged),
+        "charge": charge,
     }
     return f"{dumps(document, '')}\n"
 
@@ -213,12 +228,13 @@ def _release(guard: _Guard) -> bool:
     return True
 
 
-def _charge_report(session: Session, guard: _Guard, report: Path) -> tuple[Charge, Price] | None:
+def _charge_report(session: Session, guard: _Guard, report: Path) -> tuple[Charge, Price] | _ChargedSeveral | None:
     """Charge the report of the command; where it has written none, release the hold."""
     from budgetctl.cli.costs import CostOptions, price_of
-    from budgetctl.cli.reading import read_report
+    from budgetctl.cli.reading import SeveralResponsesError, read_report
 
     stated = CostOptions(response=str(report))
+    is_several = False
     try:
         text = read_report(report).strip()
         if not text:
@@ -227,9 +243,12 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> tuple[Charg
                     session.note(f"{guard.user}: the command reported no cost; nothing was charged")
             return None
         if not _RESPONSE.match(text):
-            stated = stated._replace(response=None, amount=text, model=guard.model)
+            stated = stated._replace(response=None, amount=_sum_of_lines(text), model=guard.model)
         try:
             price = price_of(stated)
+        except SeveralResponsesError as error:
+            is_several = True
+            return _charge_several(session, guard, stated, error.text)
         except InvalidResponseError:
             if stated.response is None or guard.model is None:
                 raise
@@ -238,13 +257,55 @@ def _charge_report(session: Session, guard: _Guard, report: Path) -> tuple[Charg
             price = price_of(stated)
         charge = _charge(session, guard, price, is_response=stated.response is not None)
     except BudgetctlError as error:
-        _explain(session, error, guard, report, stated)
+        _explain(session, error, guard, report, stated, is_several=is_several)
         raise
     if charge is None:
         return None
     with _unheard():
         _tell(session, guard, charge, price)
     return charge, price
+
+
+def _sum_of_lines(text: str) -> str:
+    """The sum of the amounts in a text with one in each line; a text of one line as it is."""
+    from budgetctl.money import Picodollars, parse_amount, to_text
+
+    lines = [line for line in text.splitlines() if line.strip()]
+    return text if len(lines) == 1 else to_text(Picodollars(sum(map(parse_amount, lines))))
+
+
+def _charge_several(session: Session, guard: _Guard, stated: CostOptions, text: str) -> _ChargedSeveral | None:
+    """Charge each response in a report, once: one by the commit of the hold, the others beside it.
+
+    None where the command has ended its hold by itself.
+    """
+    from budgetctl.cli.several import Terms, price_several
+
+    several = price_several(stated, text, Terms(), otherwise=guard.model)
+    prices = [each.price for each in several.priced]
+    charges: list[Charge] | None
+    if guard.call is not None:
+        charges = guard.call.commit_all(prices)
+    else:
+        dated = [(price, None) for price in prices]
+        charges = session.manager.charge_prices(guard.user, dated, once=True, note=guard.note)
+    if charges is None:
+        return None
+    priced = [each._replace(charge=charge) for each, charge in zip(several.priced, charges, strict=True)]
+    charged = _ChargedSeveral(several._replace(priced=priced), session.manager.budget(guard.user))
+    with _unheard():
+        _tell_several(session, charged)
+    return charged
+
+
+def _tell_several(session: Session, charged: _ChargedSeveral) -> None:
+    from budgetctl.cli.views.several import sentences, warnings_of
+
+    now_us = session.store.now_us()
+    if session.output.format == "table" and not session.output.quiet:
+        for line in sentences(*charged, now_us).split("\n"):
+            tell(line)
+    warn(*warnings_of(*charged, now_us))
 
 
 @contextmanager
@@ -273,7 +334,9 @@ def _tell(session: Session, guard: _Guard, charge: Charge, price: Price) -> None
     warn(*warnings_of(charge, price, now_us, takes_input=False))
 
 
-def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Path, stated: CostOptions) -> None:
+def _explain(
+    session: Session, error: BudgetctlError, guard: _Guard, report: Path, stated: CostOptions, *, is_several: bool
+) -> None:
     """Print the path of the report, the hold that is still open, and the command line that charges the report later.
 
     The hold is not released: the command may have spent money that nobody could read or price. That holds for the
@@ -289,15 +352,18 @@ def _explain(session: Session, error: BudgetctlError, guard: _Guard, report: Pat
     if hold is not None and isinstance(error, ProviderError):
         words = ["release", hold.hold_id]
     else:
-        words = ["update-cost", guard.user] if hold is None else ["commit", hold.hold_id]
-        words += _statement(error, stated)
+        words = ["update-cost", guard.user] if hold is None or is_several else ["commit", hold.hold_id]
+        words += _statement(error, stated, is_several=is_several)
     error.hint = " ".join(["budgetctl", *map(shlex.quote, words)])
 
 
-def _statement(error: BudgetctlError, stated: CostOptions) -> Sequence[str]:
-    """The options that state the cost in the report; where it could not be read, an amount as an example."""
+def _statement(error: BudgetctlError, stated: CostOptions, *, is_several: bool) -> Sequence[str]:
+    """The options that state the cost in the report; where it could not be read, an amount as an example.
+
+    Of several responses, those are charged that can be read.
+    """
     if isinstance(error, InvalidValueError):
-        return ["--cost", "0.05"]
+        return ["--response", str(stated.response), "--skip-bad"] if is_several else ["--cost", "0.05"]
     words = ["--cost", str(stated.amount)] if stated.response is None else ["--response", stated.response]
     if stated.model is not None:
         words += ["--model", stated.model]

@@ -41,19 +41,38 @@ def read_report(path: Path) -> str:
     return _text(str(path), content, decode_text)
 
 
-def read_response(source: str) -> Any:
-    """A provider's response or saved stream: from a file, from stdin for `-`, or the text itself where it is one."""
-    from budgetctl.pricing import read_document
+class SeveralResponsesError(InvalidResponseError):
+    """A text is not one response but several documents. `text` is all of it."""
+
+    def __init__(self, error: InvalidResponseError, text: str) -> None:
+        super().__init__(error.message, hint=error.hint)
+        self.text = text
+
+
+def read_response_text(source: str) -> str:
+    """The text of a response: from a file, from stdin for `-`, or the source itself where it is one."""
     from budgetctl.pricing.reading.saved import decode
 
-    if _DOCUMENT.match(source):
-        return read_document(source)
-    text = _decoded(source, decode)
+    return source if _DOCUMENT.match(source) else _decoded(source, decode)
+
+
+def read_response(source: str, text: str | None = None) -> Any:
+    """The response or saved stream of a source, or in `text`, where that was read from it.
+
+    Raises `InvalidResponseError`, which names the source.
+    """
+    from budgetctl.pricing import read_document
+
     try:
-        return read_document(text)
+        return read_document(read_response_text(source) if text is None else text)
     except InvalidResponseError as error:
-        error.message = f"{_name(source)}: {error.message}"
+        error.message = named(source, error.message)
         raise
+
+
+def named(source: str, message: str) -> str:
+    """A message about the response of a source, behind the name of the source where it has one."""
+    return message if _DOCUMENT.match(source) else f"{_name(source)}: {message}"
 
 
 def _decoded(source: str, decode: Callable[[bytes], str]) -> str:

@@ -214,6 +214,13 @@ class Store(Protocol):
         All of them become durable together, before any of them is answered.
         """
 
+    def apply_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """Do many of these, in this order, all of them or none.
+
+        Raises the first error, whose `place` is that of its request. A server takes them in lists of 2,000, and does
+        all of a list that it can: there, an error says how many were done.
+        """
+
     @_asked("read")
     def check(self, user: str, cost: Picodollars | None, model: str | None, called: tuple[str, ...] = ()) -> Decision:
         """Whether all limits would allow a cost now, for a model and what else it is called. Nothing is written."""

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.environment import user_name
-from budgetctl.errors import InvalidValueError, UnknownProjectError, UnknownUserError
+from budgetctl.errors import BudgetctlError, InvalidValueError, UnknownProjectError, UnknownUserError
 from budgetctl.ledger.identities import Identity, identities_of, identity_digests
-from budgetctl.ledger.keys import caller_key, response_key
+from budgetctl.ledger.keys import caller_key
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, IfExists, SortKey
 from budgetctl.ledger.values import Align, Budget, Charge, Price, Reset, Usage
 from budgetctl.manager.bookkeeping import Bookkeeping
-from budgetctl.manager.enforcement import kept_usage, measured, other_names
+from budgetctl.manager.enforcement import charge_of, kept_usage, measured, other_names
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import check_model, check_name, check_note, check_percents, check_user
 from budgetctl.periods import Instant, instant
@@ -228,22 +228,33 @@ class Budgets(Bookkeeping):
         makes each id once, and else by a key of its id and usage; a `key` goes before that. A later record of the same
         call that says that more was used charges the difference. `at` and `identities` are as those of `charge`.
         """
-        usage = price.usage.to_json()
-        own, compared = response_key(price.usage) if once else None, measured(price, usage)
-        request = ChargeRequest(
-            check_user(user),
-            price.amount,
-            model=price.model,
-            usage=usage,
-            pricing=price.pricing,
-            note=note,
-            key=own if key is None else caller_key(key, amount=price.amount, model=price.model, usage=compared),
-            called=other_names(price.model, price.usage.provider, called),
-            at_us=self._instant(user, at),
-            identities=identity_digests((*identities, *identities_of(price.usage))),
-            is_again=not (once or key is not None or identities),
+        request = charge_of(
+            check_user(user), price, once=once, called=called, at_us=self._instant(user, at), identities=identities
         )
-        return self._charge(request)
+        if key is not None:
+            compared = measured(price, request.usage or {})
+            own = caller_key(key, amount=price.amount, model=price.model, usage=compared)
+            request = request._replace(key=own, is_again=False)
+        return self._charge(request._replace(note=note))
+
+    def charge_prices(
+        self, user: str, prices: Sequence[tuple[Price, int | None]], *, once: bool = False, note: str | None = None
+    ) -> list[Charge]:
+        """Record many costs as `charge_price` does, all of them or none.
+
+        Beside each is when it happened, in microseconds since 1970, or None for now. The first that is refused raises
+        its error, whose `place` says which it is. A server takes lists of 2,000, of which it records all that it can.
+        """
+        charges = self._store.apply_all(self._requests(user, prices, once, note))
+        return [charge for charge in charges if isinstance(charge, Charge) and self._written(charge.budget)]
+
+    def charge_each(
+        self, user: str, prices: Sequence[tuple[Price, int | None]], *, once: bool = False, note: str | None = None
+    ) -> list[Charge | BudgetctlError]:
+        """Record many costs as `charge_price` does, each by itself: those that are refused are answered by an error."""
+        answers = self._store.apply(self._requests(user, prices, once, note))
+        self._touch(user)
+        return [answer for answer in answers if isinstance(answer, (Charge, BudgetctlError))]
 
     def reprice(
         self,
@@ -339,6 +350,21 @@ class Budgets(Bookkeeping):
     def _instant(self, user: str, at: Instant | None) -> int | None:
         """The instant of a time that is said of a user; without a zone it is on the clock of the user's budget."""
         return None if at is None else instant(at, self._store.now_us, lambda: self.budget(user).limit.zone)
+
+    def _requests(
+        self, user: str, prices: Sequence[tuple[Price, int | None]], once: bool, note: str | None
+    ) -> list[ChargeRequest]:
+        name, kept = self.budget(user).user, None if note is None else check_note(note)
+        requests = []
+        for place, (price, at_us) in enumerate(prices):
+            try:
+                if price.model is not None:
+                    check_model(price.model)
+                requests.append(charge_of(name, price, once=once, at_us=at_us)._replace(note=kept))
+            except BudgetctlError as error:
+                error.place = place
+                raise
+        return requests
 
     def _charge(self, request: ChargeRequest) -> Charge:
         if request.model is not None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from budgetctl.errors import InvalidValueError
-from budgetctl.ledger.identities import identities_of, identity_digests
-from budgetctl.ledger.keys import commit_key
-from budgetctl.ledger.store import ChargeRequest, Store
+from budgetctl.ledger.identities import Identity, identities_of, identity_digests
+from budgetctl.ledger.keys import commit_key, response_key
+from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest, Request, Store
 from budgetctl.ledger.values import Charge, Price, Usage
 from budgetctl.money import Picodollars, parse_amount
 from budgetctl.names import (
@@ -129,7 +129,8 @@ class Enforcement:
         kept = kept_usage(usage)
         name = None if model is None else check_model(model)
         request = ChargeRequest("", exact, model=name, usage=kept, called=other_names(name))
-        return self._commit(hold_id, request, kept, note)
+        name, charge = _commit_of(hold_id, request, kept, note)
+        return self._charged(self._store.commit(name, charge))
 
     def commit_price(self, hold_id: str, price: Price, *, note: str | None = None) -> Charge:
         """Commit a price that `budgetctl.pricing` has found, as `commit` does an amount.
@@ -137,18 +138,26 @@ class Enforcement:
         A model whose name no store keeps gives way to the model of the hold: a provider's odd name is no reason not to
         record a cost. A call for which somebody was charged already, by its id, only lets the hold go.
         """
-        usage, called = price.usage.to_json(), other_names(price.model, price.usage.provider)
-        model = price.model if price.model is None or is_model(price.model) else None
-        request = ChargeRequest(
-            "",
-            price.amount,
-            model=model,
-            usage=usage,
-            pricing=price.pricing,
-            called=called,
-            identities=identity_digests(identities_of(price.usage)),
-        )
-        return self._commit(hold_id, request, measured(price, usage), note)
+        name, charge = _commit_of(hold_id, *_committed(price), note)
+        return self._charged(self._store.commit(name, charge))
+
+    def commit_prices(self, hold: Hold, prices: Sequence[Price], *, note: str | None = None) -> list[Charge]:
+        """Commit one of several prices, and charge the others to the user of the hold, each call once.
+
+        All of them are recorded or none, but on a server, which records all that it can. Each has an entry of its own.
+        A commit would record a response again that only its usage tells from others: where all are of that kind, they
+        are charged, and the hold is released.
+        """
+        kept = None if note is None else check_note(note)
+        requests: list[Request] = [charge_of(hold.user, each, once=True)._replace(note=kept) for each in prices]
+        for place, price in enumerate(prices):
+            if price.usage.request_id is None or identities_of(price.usage):
+                requests[place] = CommitRequest(*_commit_of(hold.hold_id, *_committed(price), note))
+                break
+        else:
+            requests.append(ReleaseRequest(hold.hold_id))
+        answers = self._store.apply_all(requests)
+        return [self._charged(answer) for answer in answers if isinstance(answer, Charge)]
 
     def release(self, hold_id: str) -> Hold:
         """Let the hold of a call go that was not made. The same again changes nothing."""
@@ -160,14 +169,50 @@ class Enforcement:
         """The holds that count now, oldest first; with `resolved`, also those that have ended."""
         return self._store.holds(None if user is None else check_user(user), resolved=resolved)
 
-    def _commit(
-        self, hold_id: str, request: ChargeRequest, measured: Mapping[str, Any] | None, note: str | None
-    ) -> Charge:
-        name = check_hold(hold_id)
-        key = commit_key(name, amount=request.amount, model=request.model, usage=measured)
-        charge = self._store.commit(name, request._replace(key=key, note=None if note is None else check_note(note)))
+    def _charged(self, charge: Charge) -> Charge:
         self._touch(charge.budget.user)
         return charge
+
+
+def charge_of(
+    user: str,
+    price: Price,
+    *,
+    once: bool,
+    called: Sequence[str] = (),
+    at_us: int | None = None,
+    identities: Sequence[Identity] = (),
+) -> ChargeRequest:
+    """The request that records a price: see `BudgetManager.charge_price`."""
+    return ChargeRequest(
+        user,
+        price.amount,
+        model=price.model,
+        usage=price.usage.to_json(),
+        pricing=price.pricing,
+        key=response_key(price.usage) if once else None,
+        called=other_names(price.model, price.usage.provider, called),
+        at_us=at_us,
+        identities=identity_digests((*identities, *identities_of(price.usage))),
+        is_again=not (once or identities),
+    )
+
+
+def _committed(price: Price) -> tuple[ChargeRequest, Mapping[str, Any] | None]:
+    """The charge of a commit, and the usage by which the same commit is known again."""
+    charge = charge_of("", price, once=True)
+    usable = price.model is None or is_model(price.model)
+    charge = charge._replace(model=price.model if usable else None, key=None)
+    return charge, measured(price, charge.usage or {})
+
+
+def _commit_of(
+    hold_id: str, charge: ChargeRequest, measured: Mapping[str, Any] | None, note: str | None
+) -> tuple[str, ChargeRequest]:
+    """The hold's name, and the charge with its key."""
+    name = check_hold(hold_id)
+    key = commit_key(name, amount=charge.amount, model=charge.model, usage=measured)
+    return name, charge._replace(key=key, note=None if note is None else check_note(note))
 
 
 def kept_usage(usage: Usage | Mapping[str, Any] | None) -> Mapping[str, Any] | None:

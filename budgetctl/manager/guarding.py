@@ -120,6 +120,10 @@ class GuardedCall:
         """End a call that cost `price`. None when it had ended before, or when the ledger's error was logged."""
         return self._end(lambda: self._commit(price))
 
+    def commit_all(self, prices: Sequence[Price]) -> list[Charge] | None:
+        """End several calls that were made with this hold: see `BudgetManager.commit_prices`. None as from `commit`."""
+        return self._end(lambda: self._manager.commit_prices(self.hold, prices, note=self._note))
+
     def commit_answer(self, price_it: Callable[[], Price], *, provider: str | None = None) -> Charge | None:
         """End a call that was answered, at the price that `price_it` finds. None as from `commit`.
 

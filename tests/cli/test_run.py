@@ -270,6 +270,54 @@ class TestReport:
         assert (done.returncode, spent(budgets)) == (9, "0.1")
 
 
+class TestSeveralReports:
+    """Commands that make several calls, and report each."""
+
+    ANSWERS = "\n".join(
+        f'{{"id": "{each}", "model": "gpt-4o", "usage": {{"prompt_tokens": 1000, "completion_tokens": 10}}}}'
+        for each in ("a", "b")
+    )  # $0.0026 each
+
+    @pytest.mark.parametrize("options", [(), ("--amount", "0.1")])
+    def test_amounts_in_lines_are_added_up(self, run: Any, budgets: BudgetManager, options: tuple[str, ...]) -> None:
+        result = run("run", "alice", *options, "sh", "-c", REPORT, env={"REPORT": "0.01\n$0.02\n\n0.003\n"})
+        assert (result.returncode, spent(budgets), held(budgets)) == (0, "0.033", "0")
+        assert len(list(budgets.history("alice"))) == 1
+
+    @pytest.mark.parametrize("options", [(), ("--amount", "0.1")])
+    def test_responses_are_an_entry_each_and_charged_once(
+        self, run: Any, budgets: BudgetManager, options: tuple[str, ...]
+    ) -> None:
+        for _ in range(2):
+            assert run("run", "alice", *options, "sh", "-c", REPORT, env={"REPORT": self.ANSWERS}).returncode == 0
+        assert (spent(budgets), held(budgets)) == ("0.0052", "0")
+        assert [entry.usage["request_id"] for entry in budgets.history("alice")] == ["b", "a"]
+
+    def test_are_told_in_lines_and_in_a_file(self, run: Any) -> None:
+        result = run("run", "alice", "--report", "charge.json", "sh", "-c", REPORT, env={"REPORT": self.ANSWERS})
+        *lines, total = result.stderr.splitlines()
+        assert lines == ["alice +$0.0026 gpt-4o (1,000 in, 10 out)"] * 2
+        assert total.startswith("alice +$0.0052 for 2 of 2 documents · $0.0052 of $1.00")
+        charge = json.loads(Path("charge.json").read_text())["charge"]
+        assert (charge["total"], [each["place"] for each in charge["documents"]]) == (0.0052, ["line 1", "line 2"])
+
+    def test_that_name_no_model_have_the_one_that_was_given(self, run: Any, budgets: BudgetManager) -> None:
+        answers = self.ANSWERS.replace('"id": "b", "model": "gpt-4o"', '"id": "b"')
+        run("run", "alice", "--model", "gpt-4.1", "sh", "-c", REPORT, env={"REPORT": answers})
+        assert [entry.model for entry in budgets.history("alice")] == ["gpt-4.1", "gpt-4o"]
+
+    def test_of_which_one_is_bad_charge_nothing_and_can_be_charged_by_the_hint(
+        self, run: Any, budgets: BudgetManager
+    ) -> None:
+        report = self.ANSWERS.replace("\n", "\n{oops\n")
+        result = run("run", "alice", "--amount", "0.1", "sh", "-c", REPORT, env={"REPORT": report})
+        assert (result.returncode, spent(budgets)) == (125, "0")
+        assert "line 2: it is not JSON" in result.stderr
+        hint = result.stderr.splitlines()[-1].removeprefix("  try: budgetctl ")
+        assert run(*hint.split()).returncode == 1
+        assert spent(budgets) == "0.0052"
+
+
 class TestReportsThatCannotBeCharged:
     """They are kept, and so is the hold: money may have been spent."""
 

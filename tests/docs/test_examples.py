@@ -58,6 +58,7 @@ def test_every_example_of_the_help_works(new_shell: Callable[[], Shell], tmp_pat
         (shell.home / name).write_text((ROOT / "examples" / name).read_text())
     (shell.home / "summarize.sh").chmod(0o755)
     (shell.home / "response.json").write_text((ROOT / "examples" / "anthropic-message.json").read_text())
+    (shell.home / "session.jsonl").write_text((ROOT / "examples" / "claude-code-session.jsonl").read_text())
     (shell.home / "prompt.txt").write_text("Where is the Louvre?")
     (shell.home / "agent.py").write_text("import os; open(os.environ['BUDGETCTL_COST_FILE'], 'w').write('0.02')")
     (shell.home / "user_cost.json").write_text('{"zoe": {"total_budget": 1}}')

@@ -101,3 +101,10 @@ def test_a_key_of_another_request_among_charges_is_refused_alone(store):
     )
     assert [type(answer) for answer in answers] == [Charge, KeyConflictError, Charge]
     assert (store.budget("alice").limit.spent, store.budget("alice").models) == (usd("11"), {"new": usd("10")})
+
+
+def test_many_requests_may_be_of_any_size(store):
+    create(store)
+    pricing = {"rates": {"input": "x" * 5_000}}
+    answers = store.apply([ChargeRequest("alice", usd("0.01"), pricing=pricing) for _ in range(300)])
+    assert [answer.entry.number for answer in answers] == list(range(1, 301))

@@ -110,3 +110,10 @@ def test_a_page_of_charges_reads_the_entries_from_its_place_on(store):
     store.charge(ChargeRequest("bob", CENT, model="m", usage={"text_output": 1}))
     for statement, step in plans(store, lambda: list(store.charges("m"))):
         assert "ORDER BY" not in step, statement
+
+
+def test_a_call_that_is_known_is_found_without_the_user_s_other_entries(store):
+    asked = ChargeRequest("bob", CENT, model="m", usage={"text_output": 1}, identities=(b"i" * 16,))
+    store.charge(asked)
+    again = plans(store, lambda: store.charge(asked))
+    assert not [statement for statement, step in again if re.search(r"entries_1 \(account=\?\)", step)]

@@ -44,7 +44,8 @@ def run(
     $ budgetctl run alice -- sh -c 'llm-call > "$BUDGETCTL_COST_FILE"'
 
     The command writes US dollars (0.042), or the provider's response or stream as it came, to the file that
-    BUDGETCTL_COST_FILE names. Without a report, nothing is charged. It also finds BUDGETCTL_PROJECT,
+    BUDGETCTL_COST_FILE names. Amounts, one in each line, are added up; of several responses, as update-cost takes
+    them, each is charged once. Without a report, nothing is charged. It also finds BUDGETCTL_PROJECT,
     BUDGETCTL_STORE, BUDGETCTL_USER and BUDGETCTL_HOLD in its environment. A prompt, as of estimate, sets aside the
     price of the call. Without that and --amount, something must be left when it starts, and nothing is set aside.
 

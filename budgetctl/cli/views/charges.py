@@ -163,8 +163,13 @@ def warnings_of(charge: Charge, price: Price, now_us: int, *, takes_input: bool 
     `takes_input` says whether the command has options for the text that was sent.
     """
     new = [] if charge.replayed else [*notes_of(price, takes_input=takes_input), unpriced(charge.entry)]
-    fault = decisions.clock_fault(charge.budget.user, charge.budget.standings, now_us)
-    return [warning for warning in (*new, over_budget(charge.budget, now_us), fault) if warning]
+    return [warning for warning in (*new, *warnings_of_budget(charge.budget, now_us)) if warning]
+
+
+def warnings_of_budget(budget: Budget, now_us: int) -> list[str]:
+    """The warnings of a budget after a charge: that it is used up, and that the clock is wrong."""
+    found = (over_budget(budget, now_us), decisions.clock_fault(budget.user, budget.standings, now_us))
+    return [warning for warning in found if warning]
 
 
 def unpriced(entry: Entry) -> str | None:

@@ -21,7 +21,11 @@ from budgetctl.pricing.reading.vocabulary import AGENT_TOKENS
 _ANTHROPIC = "anthropic"
 """The issuer of the ids in sessions of Claude Code: an answer's and a request's are told apart by their beginning."""
 
-_SYNTHETIC = "<synthetic>"
+_CODEX = "codex"
+_GEMINI = "gemini-cli"
+"""The issuers of ids that a session and the place in it make up."""
+
+SYNTHETIC = "<synthetic>"
 """The model of a message that Claude Code wrote itself."""
 
 
@@ -43,8 +47,8 @@ def read_claude_code(body: Mapping[str, Any]) -> Usage:
     itself cost nothing.
     """
     message = part(body, "message")
-    if message.get("model") == _SYNTHETIC:
-        return Usage(model=_SYNTHETIC, request_id=text(message.get("id")), cost=ZERO)
+    if message.get("model") == SYNTHETIC:
+        return Usage(model=SYNTHETIC, request_id=text(message.get("id")), cost=ZERO)
     usage = read_body(message)
     ids = [found for found in (usage.request_id, text(body.get("requestId"))) if found]
     cost = usage.cost if usage.cost is not None else _stated("costUSD", body.get("costUSD"))
@@ -90,15 +94,20 @@ def _is_codex(body: Mapping[str, Any]) -> bool:
 def read_codex(body: Mapping[str, Any]) -> Usage:
     """Read a `token_count` line of a Codex session: the usage since the line before it.
 
-    The model stands in the `turn_context` line before it. A line without this difference has the total of the whole
-    session alone, which counts earlier calls again: it is refused.
+    The model stands in the `turn_context` line before it, and the session's id in the first line: see `Sessions`, which
+    adds both. With the total so far, that id tells the call from others. A line without this difference has the total
+    of the whole session alone, which counts earlier calls again: it is refused.
     """
     usage = part(body, "payload", "info", "last_token_usage")
     if not usage:
         raise InvalidResponseError(
             "the line of the session has no payload.info.last_token_usage: it says nothing of a single call"
         )
-    return account(Tally(usage), (body.get("model"), None, None, text(body.get("timestamp"))))
+    found = account(Tally(usage), (body.get("model"), None, None, text(body.get("timestamp"))))
+    session, total = text(body.get("session_id")), part(body, "payload", "info", "total_token_usage")
+    if session is None or not total:
+        return found
+    return found._replace(request_id=f"{session}/{text(total.get('total_tokens'))}", issuer=_CODEX)
 
 
 # Gemini's command line
@@ -144,8 +153,9 @@ def read_gemini_session(body: Mapping[str, Any]) -> Usage:
         raise InvalidResponseError(f"the session holds {len(answers)} answers, and not one", hint="save one in a file")
     answer = answers[0]
     ids = [found for found in (text(body.get("sessionId")), text(answer.get("id"))) if found]
-    source = (answer.get("model"), None, ":".join(dict.fromkeys(ids)) or None, text(answer.get("timestamp")))
-    return account(Tally(answer["tokens"], AGENT_TOKENS), source, thoughts_beside=True)
+    source = (answer.get("model"), None, "/".join(ids) or None, text(answer.get("timestamp")))
+    usage = account(Tally(answer["tokens"], AGENT_TOKENS), source, thoughts_beside=True)
+    return usage._replace(issuer=_GEMINI) if len(ids) > 1 else usage
 
 
 # opencode

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from budgetctl.errors import InvalidResponseError
+from budgetctl.errors import ProviderError
 from budgetctl.ledger.values import Usage
 from budgetctl.pricing.reading.agents import AGENTS
 from budgetctl.pricing.reading.counts import dollars, is_object, part, shown, text, word
@@ -64,7 +64,7 @@ def read_bedrock_batch(body: Mapping[str, Any]) -> Usage:
     """Read a record of a batch of Bedrock's: https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html."""
     if body.get("error") or not is_object(body.get("modelOutput")):
         why = error_text(body.get("error") or "it has no modelOutput")
-        raise InvalidResponseError(f"record {shown(body['recordId'])} of the batch was not answered: {why}")
+        raise ProviderError(f"record {shown(body['recordId'])} of the batch was not answered: {why}")
     usage = read_body(body["modelOutput"])
     return usage._replace(request_id=usage.request_id or text(body["recordId"]), service_tier="batch")
 
@@ -80,8 +80,8 @@ def read_gemini_batch(body: Mapping[str, Any]) -> Usage:
     return usage._replace(request_id=usage.request_id or text(body.get("key")), service_tier="batch")
 
 
-def _failed(line: Mapping[str, Any], why: str) -> InvalidResponseError:
-    return InvalidResponseError(f"request {shown(line.get('custom_id'))} of the batch was not answered: {why}")
+def _failed(line: Mapping[str, Any], why: str) -> ProviderError:
+    return ProviderError(f"request {shown(line.get('custom_id'))} of the batch was not answered: {why}")
 
 
 # Bedrock's log
@@ -97,7 +97,7 @@ def read_invocation_log(body: Mapping[str, Any]) -> Usage:
     https://docs.aws.amazon.com/bedrock/latest/userguide/model-invocation-logging.html
     """
     if body.get("errorCode"):
-        raise InvalidResponseError(f"the call that was logged failed: {shown(body['errorCode'])}")
+        raise ProviderError(f"the call that was logged failed: {shown(body['errorCode'])}")
     tally = Tally(counts_in(part(body, "input")))
     tally.add(counts_in(part(body, "output")))
     answer = part(body, "output", "outputBodyJson")
@@ -140,7 +140,7 @@ def read_litellm_log(body: Mapping[str, Any]) -> Usage:
     """
     if body.get("status") == "failure":
         error = word(body.get("error_str")) or part(body, "error_information").get("error_message")
-        raise InvalidResponseError(f"the call that was logged failed: {shown(error or 'no reason is given')}")
+        raise ProviderError(f"the call that was logged failed: {shown(error or 'no reason is given')}")
     name = "response_cost" if "response_cost" in body else "spend"
     cost = dollars(name, body.get(name))
     from_cache = str(body.get("cache_hit")).lower() == "true"
@@ -246,3 +246,6 @@ ENVELOPES = (
     Format("a body in an object (result, data, response, body)", _is_wrapped, read_wrapped),
 )
 """In the order in which they are tried, after the bare bodies."""
+
+RECORDS = tuple(form for form in ENVELOPES if form.matches not in (_is_wrapped, RECORD[1]))
+"""Those of records of calls. The pieces of some streams stand in objects, too, or have counts at their root."""

@@ -140,18 +140,23 @@ def _is_export(body: Mapping[str, Any]) -> bool:
     return "resourceSpans" in body
 
 
-def read_export(body: Mapping[str, Any]) -> Usage:
-    """Read an export of OTLP in which one span counts tokens.
-
-    https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. Raises `InvalidResponseError` for more of them.
-    """
-    spans = [
+def spans_in(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The spans in an export that count tokens."""
+    return [
         span
         for resource in items(body["resourceSpans"])
         for scope in items(resource.get("scopeSpans"))
         for span in items(scope.get("spans"))
         if _is_span(span)
     ]
+
+
+def read_export(body: Mapping[str, Any]) -> Usage:
+    """Read an export of OTLP in which one span counts tokens.
+
+    https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding. Raises `InvalidResponseError` for more of them.
+    """
+    spans = spans_in(body)
     if len(spans) != 1:
         what = "no span that counts tokens" if not spans else f"{len(spans)} spans that count tokens, and not one"
         raise InvalidResponseError(f"the export has {what}", hint="save one span in a file")

@@ -143,7 +143,7 @@ def assemble(stream: Events) -> Mapping[str, Any]:
     if (
         len(events) == 1
         and not stream.is_cut
-        and not _is_event(events[0])
+        and not is_event(events[0])
         and any(form.matches(events[0]) for form in BODIES)
     ):
         return Document(events[0], notes)  # a whole body in the frame of a stream
@@ -160,19 +160,24 @@ def assemble(stream: Events) -> Mapping[str, Any]:
     if error is not None:
         what = error_text(error.get("error") or error)
         raise _uncounted(events, f"the stream ended in an error, without usage: {what}", "save a whole stream")
-    if events and not any(map(_is_event, events)):
+    if events and not any(map(is_event, events)):
         if stream.is_cut:
             raise InvalidResponseError("the response is not JSON: it ends before it is complete", hint=_GIVE)
-        raise InvalidResponseError(
-            f"the response is a list of JSON documents ({len(events)}), and not the chunks of one stream",
-            hint="save one response, or one stream, in a file",
-        )
+        raise several_documents(len(events))
     if stream.is_cut:
         raise _uncounted(events, "the stream was cut off before it said what was used", _GIVE)
     raise _uncounted(
         events,
         f"the stream has no usage: none of its {len(events)} events says how many tokens were used",
         "ask for it with stream_options.include_usage, or give the texts or the tokens yourself",
+    )
+
+
+def several_documents(count: int) -> InvalidResponseError:
+    """The error for several documents in place of one."""
+    return InvalidResponseError(
+        f"the response is a list of JSON documents ({count}), and not the chunks of one stream",
+        hint="save one response, or one stream, in a file",
     )
 
 
@@ -240,9 +245,18 @@ _EVENT_TYPES = (
 """The beginnings of the types of events, of OpenAI, Anthropic, Cohere and Google."""
 
 
-def _is_event(event: _Event) -> bool:
+def is_event(event: _Event) -> bool:
     """Whether an object is a piece of a stream, and not an answer by itself."""
     return (word(event.get("type")) or "").startswith(_EVENT_TYPES) or _is_chunk(event)
+
+
+def whose_event(event: _Event) -> str:
+    """The id of the answer that a piece of a stream belongs to; empty where the piece does not say it."""
+    if event.get("responseId"):  # Gemini's
+        return shown(event["responseId"])
+    place = part(event, "message") or part(event, "response") or event
+    is_said = place is not event or _is_chunk(event) or event.get("type") == "message-start"
+    return shown(place["id"]) if is_said and place.get("id") else ""
 
 
 def _anthropic(events: Sequence[_Event]) -> Mapping[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from budgetctl.errors import InvalidResponseError
 from budgetctl.ledger.values import Usage
 from budgetctl.pricing.reading.counts import MAX_TOKENS, kind, quoted, shown
-from budgetctl.pricing.reading.envelopes import ENVELOPES
+from budgetctl.pricing.reading.envelopes import ENVELOPES, RECORDS
 from budgetctl.pricing.reading.formats import BODIES, refuse
 from budgetctl.pricing.reading.partial import UncountedStreamError, text_of_answer
 from budgetctl.pricing.reading.streams import (
@@ -24,7 +24,9 @@ from budgetctl.pricing.reading.streams import (
     events_of_array,
     events_of_lines,
     events_of_stream,
+    is_event,
     is_stream,
+    several_documents,
 )
 
 __all__ = ["MAX_TOKENS", "read_document", "read_usage", "shown"]
@@ -58,12 +60,24 @@ def read_document(text: str) -> Mapping[str, Any]:
     except InvalidResponseError as error:
         return _read_broken(text, error)
     if isinstance(document, list) and document and all(isinstance(item, dict) for item in document):
-        if len(document) == 1 and any(form.matches(document[0]) for form in _FORMATS):
+        if len(document) == 1 and is_known(document[0]):
             return document[0]  # type: ignore[no-any-return]  # an object, as was asked
-        return assemble(Events(document))
+        return _assemble(Events(document))
     if not isinstance(document, dict):
         raise InvalidResponseError(f"the response is JSON, but {kind(document)} and not an object")
     return document
+
+
+def _assemble(stream: Events) -> Mapping[str, Any]:
+    """The body of one stream. Records of calls are no pieces of one: among several of them, none is the answer."""
+    events = stream.events
+    if len(events) > 1 and not any("total_cost_usd" in event for event in events) and any(map(_is_record, events)):
+        raise several_documents(len(events))
+    return assemble(stream)
+
+
+def _is_record(event: Mapping[str, Any]) -> bool:
+    return not is_event(event) and any(form.matches(event) for form in RECORDS)
 
 
 def _lines(text: str) -> Events | None:
@@ -82,9 +96,9 @@ def _read_broken(text: str, error: InvalidResponseError) -> Mapping[str, Any]:
         )
     events = _lines(text) or events_of_array(text, _parse)
     if events is not None:
-        return assemble(events)
+        return _assemble(events)
     try:
-        document, end = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode(text)
+        document, end = json.JSONDecoder(parse_constant=refuse_constant).raw_decode(text)
     except (InvalidResponseError, ValueError, RecursionError):
         raise error from None
     rest = text[end:].strip()
@@ -128,6 +142,11 @@ def read_usage(body: Mapping[str, Any], *, model: str | None = None, provider: s
     return usage
 
 
+def is_known(body: Mapping[str, Any]) -> bool:
+    """Whether a body is of a format that `read_usage` understands."""
+    return any(form.matches(body) for form in _FORMATS)
+
+
 def _refuse_silent_zero(body: Mapping[str, Any], usage: Usage) -> Usage:
     """Refuse an answer without any count that has text; note an answer without its input's or output's tokens."""
     if usage.cost is not None or usage.also:
@@ -160,7 +179,7 @@ def _note_missing_side(body: Mapping[str, Any], usage: Usage) -> Usage:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=refuse_constant)
     except InvalidResponseError:
         raise
     except RecursionError:
@@ -182,5 +201,5 @@ def checked_name(name: Any) -> str:
     return name
 
 
-def _refuse_constant(constant: str) -> NoReturn:
+def refuse_constant(constant: str) -> NoReturn:
     raise InvalidResponseError(f"the response is not JSON: {constant} is not a JSON number")

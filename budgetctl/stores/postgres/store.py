@@ -235,6 +235,17 @@ class PostgresStore(SqlStore):
         """
         return self._perform_all([with_key(request) for request in requests])
 
+    @retried
+    def apply_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """Do all requests in one transaction, or none of them. Others wait for it only where they share its limits."""
+        users = {request.user if isinstance(request, ChargeRequest) else None for request in requests}
+        try:
+            with self.write(user=users.pop() if len(users) == 1 else None) as tx:
+                return operations.perform_all(tx, self.project, requests)
+        except WholeProjectNeededError:
+            with self.write() as tx:
+                return operations.perform_all(tx, self.project, requests)
+
     def _perform(self, request: Request) -> Answer:
         if joined := self._transaction_of_thread():
             return operations.perform(joined, self.project, request)

@@ -37,7 +37,13 @@ _BULK_WAIT_S = 300.0
 """How long to wait for what may have to go through a whole store."""
 
 _BATCH = 2_000
-"""Requests that are sent at once: more would not fit into the body that a server takes."""
+"""Requests that are sent at once, if they fit into the body that a server takes."""
+
+_MOST_BYTES = 900_000
+"""The JSON of requests that are sent at once. A server takes 1 MiB."""
+
+_FEW = 100
+"""So many requests fit, whatever is in them: usage and prices are some hundred bytes, and a note a thousand at most."""
 
 
 class HttpStore(_Operations):
@@ -75,8 +81,23 @@ class HttpStore(_Operations):
     def apply(self, requests: Sequence[Request]) -> list[Answer | BudgetctlError]:
         """Do many of the above, in this order. So many at once become durable together."""
         answers: list[Answer | BudgetctlError] = []
-        for begin in range(0, len(requests), _BATCH):
-            answers += self._call("apply", requests=requests[begin : begin + _BATCH])
+        for some in _batches(requests):
+            answers += self._call("apply", requests=some)
+        return answers
+
+    def apply_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """Do many, in lists: a server does what it can of a list. Raises the first error, behind that list."""
+        answers: list[Answer] = []
+        for some in _batches(requests):
+            answered = self._call("apply", requests=some)
+            done = [answer for answer in answered if not isinstance(answer, BudgetctlError)]
+            for place, error in enumerate(answered):
+                if isinstance(error, BudgetctlError):
+                    error.place = len(answers) + place
+                    if answers or done:
+                        error.message += f"; {len(answers) + len(done):,} of {len(requests):,} were done before"
+                    raise error
+            answers += done
         return answers
 
     def reset_all(self) -> Iterator[Reset]:
@@ -201,6 +222,25 @@ def _ask_for(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in CALLS.keys() - vars(HttpStore).keys():
     setattr(HttpStore, _name, _ask_for(_name, vars(Store)[_name]))
+
+
+def _batches(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    """The requests in lists that a server takes."""
+    if len(requests) <= _FEW:
+        if requests:
+            yield requests
+        return
+    import json
+
+    written = CALLS["apply"].parameters.write_values({"requests": requests})["requests"]
+    begin = size = 0
+    for end, document in enumerate(written):
+        length = len(json.dumps(document))
+        if end - begin >= _BATCH or (size + length > _MOST_BYTES and end > begin):
+            yield requests[begin:end]
+            begin, size = end, 0
+        size += length
+    yield requests[begin:]
 
 
 def _query_text(value: Any) -> str:

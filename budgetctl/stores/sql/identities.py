@@ -64,9 +64,10 @@ def _known(tx: Transaction, account_id: int, number: int) -> Known:
         raise TypeError(f"an identity names the entry {number}, which is not there")
     entry = entry_from_row(row[1:])
     usage, cost = entry.usage, int(entry.amount)
+    # The plus keeps SQLite from reading all entries of the user in their order.
     for amount, text in tx.all(
         "SELECT c.amount, c.usage FROM entries c WHERE c.project = :project AND c.account = :account"
-        " AND c.refers_to = :number AND c.kind = 'adjustment' AND c.usage IS NOT NULL ORDER BY c.number",
+        " AND c.refers_to = :number AND c.kind = 'adjustment' AND c.usage IS NOT NULL ORDER BY +c.number",
         account=account_id,
         number=number,
     ):

@@ -5,10 +5,11 @@ A driver does them where its database has nothing better. Drivers whose database
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from budgetctl.errors import KeyConflictError
+from budgetctl.errors import BudgetctlError, KeyConflictError
 from budgetctl.ledger.counts import token_counts
 from budgetctl.ledger.holds import Hold, HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, Request
@@ -32,6 +33,23 @@ def perform(tx: Transaction, project: str, request: Request) -> Answer:
     return release(tx, request.hold_id)
 
 
+def perform_all(tx: Transaction, project: str, requests: Sequence[Request]) -> list[Answer]:
+    """Do requests in their order. Raises the first error, which says its `place`, and may have done others before."""
+    answers: list[Answer] = []
+    for are_charges, group in itertools.groupby(requests, lambda request: isinstance(request, ChargeRequest)):
+        begin, some = len(answers), list(group)
+        try:
+            if are_charges:
+                answers += charge_all(tx, project, cast("list[ChargeRequest]", some))
+            else:
+                for request in some:
+                    answers.append(perform(tx, project, request))
+        except BudgetctlError as error:
+            error.place = begin + error.place if are_charges and error.place is not None else len(answers)
+            raise
+    return answers
+
+
 def charge(tx: Transaction, project: str, request: ChargeRequest) -> Charge:
     """Record a cost, once for each key and for each call."""
     opened: dict[int, Account] = {}
@@ -49,12 +67,16 @@ def charge_all(tx: Transaction, project: str, requests: Sequence[ChargeRequest])
     """
     opened: dict[int, Account] = {}
     users: dict[str, Account] = {}
-    made = []
-    for request in requests:
-        account = users.get(request.user)
-        if account is None:
-            account = users[request.user] = Account.open(tx, request.user, opened, is_told=True)
-        made.append((request.user, _charged(tx, account, request, opened)))
+    made: list[tuple[str, _Made]] = []
+    try:
+        for request in requests:
+            account = users.get(request.user)
+            if account is None:
+                account = users[request.user] = Account.open(tx, request.user, opened, is_told=True)
+            made.append((request.user, _charged(tx, account, request, opened)))
+    except BudgetctlError as error:
+        error.place = len(made)
+        raise
     for account in opened.values():
         account.save()
     budgets = {user: account.budget(project) for user, account in users.items()}

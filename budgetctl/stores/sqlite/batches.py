@@ -32,6 +32,17 @@ def apply(tx: Transaction, project: str, requests: Sequence[Request], check: Che
     return answers
 
 
+def apply_all(tx: Transaction, project: str, requests: Sequence[Request], check: Check) -> list[Answer]:
+    """Do all requests in their order. Raises the first error, which says its `place`."""
+    for place, request in enumerate(requests):
+        try:
+            _check(request, check)
+        except BudgetctlError as error:
+            error.place = place
+            raise
+    return operations.perform_all(tx, project, requests)
+
+
 def _charged_together(
     tx: Transaction, project: str, requests: Sequence[Request], check: Check
 ) -> list[Answer | BudgetctlError] | None:
@@ -47,9 +58,13 @@ def _charged_together(
 
 
 def _perform(tx: Transaction, project: str, request: Request, check: Check) -> Answer:
+    _check(request, check)
+    return operations.perform(tx, project, request)
+
+
+def _check(request: Request, check: Check) -> None:
     if not isinstance(request, ReleaseRequest):
         check(request.charge.amount if isinstance(request, CommitRequest) else request.amount)
-    return operations.perform(tx, project, request)
 
 
 def _attempt(tx: Transaction, action: Callable[[], T]) -> T | BudgetctlError:

@@ -197,6 +197,13 @@ class SqliteStore(SqlStore):
         with self.write() as tx:
             return batches.apply(tx, self.project, requests, _check_amount)
 
+    def apply_all(self, requests: Sequence[Request]) -> list[Answer]:
+        """Do all requests in one transaction, or none of them."""
+        from budgetctl.stores.sqlite import batches
+
+        with self.write() as tx:
+            return batches.apply_all(tx, self.project, requests, _check_amount)
+
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""
         from budgetctl.stores.sql import operations
