@@ -120,7 +120,9 @@ def charge_several(session: Session, user: str, given: CostOptions, text: str, t
         if terms.is_dry:
             manager.budget(user)
             return several
-        at_us = None if terms.at is None else instant(terms.at, session.store.now_us)
+        at_us = None
+        if terms.at is not None:
+            at_us = instant(terms.at, session.store.now_us, lambda: manager.budget(user).limit.zone)
         prices = [(each.price, each.at_us if at_us is None else at_us) for each in several.priced]
         progress(0, len(prices), "responses")
         charge = manager.charge_each if terms.skips_bad else manager.charge_prices
