@@ -49,6 +49,8 @@ def identities_of(usage: Usage) -> tuple[Identity, ...]:
     """
     ids = [each for each in (usage.request_id or "").split(":") if each.strip() and len(each) <= _MAX_LENGTH]
     ids = ids[:MAX_IDENTITIES]
+    if usage.issuer == "":
+        return ()
     if usage.issuer is not None:
         return tuple(Identity(usage.issuer, each) for each in ids)
     return tuple(_minted(ids))

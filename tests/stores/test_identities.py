@@ -10,13 +10,14 @@ from budgetctl.ledger.identities import Identity, identities_of
 from budgetctl.ledger.store import ChargeRequest
 from budgetctl.ledger.values import Usage
 from budgetctl.money import parse_amount
-from budgetctl.pricing import price_usage
+from budgetctl.pricing import price_usage, read_usage
 from support.enforcing import counters
 
 usd = parse_amount
 
 MESSAGE = "msg_01XFDUDYJgAACzvnptvVoYEL"
 REQUEST = "req_011CQ4wYy8kzXgT8mB3JrRfN"
+SESSION = "0a7c3d52-91be-4f60-8d1e-5b3f2a9c7e64"
 SONNET = Usage(model="claude-sonnet-4-5", provider="anthropic", request_id=MESSAGE, uncached_input=1_000)
 """$3 a million tokens in, $15 out."""
 
@@ -257,6 +258,20 @@ class TestIds:
     )
     def test_are_known_by_their_form(self, request_id, namespaces):
         assert [each.namespace for each in identities_of(Usage(request_id=request_id))] == namespaces
+
+    @pytest.mark.parametrize(
+        "result",
+        [
+            {"type": "result", "total_cost_usd": 0.5, "session_id": SESSION},
+            {
+                "session_id": SESSION,
+                "stats": {"models": {"gemini-2.5-pro": {"tokens": {"prompt": 9, "candidates": 1}}}},
+            },
+        ],
+    )
+    def test_of_a_session_are_of_all_its_runs(self, result):
+        usage = read_usage(result)
+        assert (usage.request_id, identities_of(usage)) == (SESSION, ())
 
     @pytest.mark.parametrize("odd", [":", f":{MESSAGE}", "x" * 10_000, ":".join("abcdefghijkl"), "\ud800"])
     def test_are_no_reason_not_to_charge(self, manager, odd):

@@ -25,6 +25,9 @@ _CODEX = "codex"
 _GEMINI = "gemini-cli"
 """The issuers of ids that a session and the place in it make up."""
 
+_OF_SESSION = ""
+"""The issuer of the id of a session, which all its runs have in common."""
+
 SYNTHETIC = "<synthetic>"
 """The model of a message that Claude Code wrote itself."""
 
@@ -69,8 +72,10 @@ def read_claude_result(body: Mapping[str, Any]) -> Usage:
     cost = _stated("total_cost_usd", body.get("total_cost_usd"))
     source = (model, None, text(body.get("uuid")) or text(body.get("session_id")), None)
     if cost is None and len(by_model) > 1:
-        return _by_model(by_model, source)
-    return account(Tally(part(body, "usage")), source, (None, None, None, cost), beside=True)
+        usage = _by_model(by_model, source)
+    else:
+        usage = account(Tally(part(body, "usage")), source, (None, None, None, cost), beside=True)
+    return usage if text(body.get("uuid")) else usage._replace(issuer=_OF_SESSION)
 
 
 def _by_model(by_model: Mapping[str, Mapping[str, Any]], source: Source) -> Usage:
@@ -132,7 +137,7 @@ def read_gemini_result(body: Mapping[str, Any]) -> Usage:
     if not found:
         raise InvalidResponseError("the run called no model: its statistics name none")
     first, *others = sorted(found, key=lambda usage: -usage.total_input)
-    return first._replace(request_id=text(body.get("session_id")), also=tuple(others))
+    return first._replace(request_id=text(body.get("session_id")), issuer=_OF_SESSION, also=tuple(others))
 
 
 def _is_gemini_session(body: Mapping[str, Any]) -> bool:
