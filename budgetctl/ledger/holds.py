@@ -5,25 +5,36 @@ They are not in `ledger.values`, since commands that only look at budgets need n
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple, TypeAlias
 
 from budgetctl.ledger.matching import names_of_call
-from budgetctl.ledger.values import Standing
+from budgetctl.ledger.values import Limit, Standing
 from budgetctl.money import Picodollars
 
 HoldState = Literal["open", "committed", "released", "expired"]
+DenialReason = Literal["spent", "held", "clock"]
+
+Freeing: TypeAlias = "Callable[[Limit, Picodollars], tuple[int | None, int]]"
+"""Says of a limit when so many picodollars that are held in it now have expired, and how many holds count now."""
 
 
 class Decision(NamedTuple):
     """Whether a cost would be allowed now. `binding` is the limit that refuses it, or that is nearest to doing so.
 
-    Without a `cost`, allowed means that something is left.
+    Without a `cost`, allowed means that something is left. `reason` is why a cost is not allowed: the money is `spent`,
+    or it would be there without the holds of now (`held`), or the clock stands before the limit's window (`clock`).
     """
 
     user: str
     allowed: bool
     cost: Picodollars | None
     binding: Standing
+    reason: DenialReason | None = None
+    frees_us: int | None = None
+    """The instant by which enough of what is held has expired for the cost; it may be let go of earlier."""
+    holds: int = 0
+    """How many holds count in the binding limit, where they are the reason."""
 
 
 class Hold(NamedTuple):

@@ -51,6 +51,21 @@ class TestCheck:
         assert (result.returncode, result.stderr) == (3, "")
         assert (document["allowed"], document["remaining"], document["limit"]["name"]) == (False, "1", "total")
 
+    def test_money_that_is_only_set_aside_is_said_to_be_free_again(self, cli: Cli) -> None:
+        held(cli)
+        (hold,) = cli("holds", "--json").document
+        result = cli("check", "alice", "0.7")
+        assert "with $0.40 set aside for 1 call, until " in result.stdout
+        assert result.stdout.endswith(" UTC at the latest\n")
+        document = cli("check", "alice", "0.7", "--json").document
+        assert (document["reason"], document["frees_at"], document["holds"]) == ("held", hold["expires_at"], "1")
+
+    def test_money_that_is_spent_comes_back_with_a_reset_alone(self, cli: Cli) -> None:
+        document = cli("check", "alice", "1.5", "--json").document
+        assert (document["reason"], document["frees_at"], document["holds"]) == ("spent", None, "0")
+        document = cli("check", "alice", "1", "--json").document
+        assert (document["reason"], document["frees_at"], document["holds"]) == (None, None, "0")
+
     def test_nothing_left_is_denied_without_a_cost(self, cli: Cli, budgets: BudgetManager) -> None:
         budgets.charge("alice", "1")
         assert cli("check", "alice").returncode == 3
@@ -112,6 +127,13 @@ class TestHolds:
         assert (result.returncode, result.stdout) == (3, "")
         assert "error: alice: $1.50 is $0.50 too much" in result.stderr
         assert cli("holds", "--all", "--json").document == []
+
+    def test_the_error_of_a_denied_reserve_has_the_document_of_the_check(self, cli: Cli) -> None:
+        held(cli)
+        checked = cli("check", "alice", "0.7", "--json").document
+        del checked["clock_fault"]
+        denied = json.loads(cli("reserve", "alice", "0.7", "--json").stderr, parse_float=str, parse_int=str)
+        assert denied["error"]["decision"] == checked
 
     def test_the_same_reserve_again_changes_nothing(self, cli: Cli) -> None:
         assert [held(cli, "0.4", "--id", "job") for _ in range(2)] == ["job", "job"]

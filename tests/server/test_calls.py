@@ -249,3 +249,15 @@ def test_a_budget_stands_once_beside_all_charges_of_a_batch(server):
     assert [budget["user"] for budget in document["budgets"]] == ["alice", "dora"]
     requests = [ChargeRequest(user, Picodollars(1)) for user in ("dora", "alice")]
     assert [answer.budget.user for answer in server.open("p").apply(requests)] == ["dora", "alice"]
+
+
+def test_a_decision_of_an_older_server_is_read_without_its_reason(server):
+    server.open("p").reserve(
+        HoldRequest("all", "alice", Picodollars(server.open("p").budget("alice").remaining), DAY_US)
+    )
+    answer = server.ask("GET", "/v1/check?project=p&user=alice").document
+    decision = CALLS["check"].read_answer(answer)
+    assert (decision.reason, decision.holds) == ("held", 2)
+    for name in ("reason", "frees_us", "holds"):
+        del answer[name]
+    assert CALLS["check"].read_answer(answer) == decision._replace(reason=None, frees_us=None, holds=0)

@@ -345,3 +345,67 @@ def test_a_hold_that_was_seen_to_expire_stays_so_when_the_clock_goes_back(manage
     assert [each.state for each in manager.holds(resolved=True)] == ["expired", "open"]
     assert manager.budget("alice").remaining == usd("0.90")
     assert manager.commit(hold.hold_id, "0.20").budget.remaining == usd("0.70")
+
+
+# Why not
+
+
+MINUTE_US = 60_000_000
+
+
+def why(error):
+    return error.decision.reason, error.decision.frees_us, error.decision.holds
+
+
+def test_a_cost_that_is_more_than_holds_leave_is_allowed_again_when_enough_of_them_have_expired(manager, clock):
+    later = manager.reserve("alice", "0.30", ttl="20m")
+    sooner = manager.reserve("alice", "0.50", ttl="10m")
+    manager.reserve("alice", "0.10", ttl="1h")
+    assert why(denied(manager, "alice", "0.20")) == ("held", sooner.expires_us, 3)
+    assert why(denied(manager, "alice", "0.60")) == ("held", sooner.expires_us, 3)
+    error = denied(manager, "alice", "0.61")
+    assert why(error) == ("held", later.expires_us, 3)
+    assert error.message.endswith("with $0.90 set aside for 3 calls, until 2026-11-22 12:20 UTC at the latest")
+    clock.now_us = later.expires_us - 1
+    denied(manager, "alice", "0.61")
+    clock.now_us = later.expires_us
+    manager.reserve("alice", "0.61")
+
+
+def test_a_cost_that_is_more_than_was_left_by_what_was_spent_is_not_told_of_holds(manager):
+    manager.charge("alice", "0.50")
+    manager.reserve("alice", "0.20")
+    error = denied(manager, "alice", "0.51")
+    assert why(error) == ("spent", None, 0)
+    assert error.message.endswith("with $0.20 set aside, which never resets")
+
+
+def test_a_check_says_why_as_a_hold_does(manager):
+    hold = manager.reserve("alice", "1.00")
+    assert manager.check("alice")[4:] == ("held", hold.expires_us, 1)
+    assert manager.check("alice", "0.5") == denied(manager, "alice", "0.5").decision
+    manager.commit(hold.hold_id, "1.00")
+    assert manager.check("alice")[4:] == ("spent", None, 0)
+    assert manager.check("alice", "0")[4:] == (None, None, 0)
+
+
+def test_of_several_limits_the_one_that_refuses_the_longest_is_told(family):
+    family.create("carol", "10.00", parent="team")
+    family.reserve("alice", "0.50", ttl="10m")
+    late = family.reserve("carol", "1.40", ttl="1h")
+    error = denied(family, "alice", "0.65")
+    assert (error.decision.binding.user, why(error)) == ("team", ("held", late.expires_us, 2))
+
+
+def test_a_limit_that_is_spent_is_told_before_one_of_which_less_is_left_by_holds(family):
+    family.charge("alice", "0.50")
+    family.create("carol", "10.00", parent="team")
+    family.reserve("carol", "1.40", ttl="1h")
+    error = denied(family, "alice", "0.60")
+    assert (error.decision.binding.user, why(error)) == ("alice", ("spent", None, 0))
+
+
+def test_a_minute_that_has_begun_is_told_as_the_next_one(manager, clock):
+    clock.now_us += 1
+    manager.reserve("alice", "1.00", ttl="10m")
+    assert "for 1 call, until 2026-11-22 12:11 UTC at the latest" in denied(manager, "alice", "0.10").message

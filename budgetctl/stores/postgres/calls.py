@@ -11,9 +11,9 @@ from typing import Any
 
 from budgetctl.ledger import decisions
 from budgetctl.ledger.counts import token_counts
-from budgetctl.ledger.holds import Hold, HoldRequest
+from budgetctl.ledger.holds import Decision, Hold, HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
-from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Standing
+from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Limit, Standing
 from budgetctl.money import Picodollars
 from budgetctl.stores.postgres.functions import qualified
 from budgetctl.stores.sql.documents import to_json
@@ -125,9 +125,7 @@ def answered(project: str, request: Request, answer: Mapping[str, Any], budgets:
     at_us = answer["at_us"]
     if isinstance(request, HoldRequest):
         if answer["what"] == "denied":
-            standings = standings_from(answer["standings"])
-            decision = decisions.decide(request.user, standings, request.amount, request.names, at_us)
-            raise decisions.refusal(decision)
+            raise decisions.refusal(_decision(request, answer))
         hold_id, user, amount, _, model, note, _ = request
         return Hold(hold_id, user, amount, "open", at_us, answer["expires_us"], None, model, note)
     if isinstance(request, ReleaseRequest):
@@ -155,6 +153,15 @@ def answered(project: str, request: Request, answer: Mapping[str, Any], budgets:
         hold_id=request.hold_id if isinstance(request, CommitRequest) else None,
     )
     return Charge(entry, budgets[user])
+
+
+def _decision(request: HoldRequest, answer: Mapping[str, Any]) -> Decision:
+    def freeing(limit: Limit, _: Picodollars) -> tuple[int | None, int]:
+        frees_us, holds = answer["freeing"][str(limit.limit_id)]
+        return frees_us, holds
+
+    standings = standings_from(answer["standings"])
+    return decisions.decide(request.user, standings, request.amount, request.names, answer["at_us"], freeing)
 
 
 def _budget(

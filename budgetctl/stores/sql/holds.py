@@ -7,6 +7,7 @@ limit's `held`. An expired one counts for nothing: whoever next opens the limit 
 from __future__ import annotations
 
 import shlex
+from functools import partial
 
 from budgetctl.errors import HoldResolvedError, KeyConflictError, UnknownHoldError
 from budgetctl.ledger import decisions
@@ -16,6 +17,7 @@ from budgetctl.periods import rfc3339
 from budgetctl.stores.sql.account import Account
 from budgetctl.stores.sql.entries import model_key
 from budgetctl.stores.sql.rows import ACCOUNT_COLUMNS, AccountRow, find_account
+from budgetctl.stores.sql.standings import freeing
 from budgetctl.stores.sql.transaction import Row, Transaction
 
 _COLUMNS = "o.name, acc.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
@@ -103,7 +105,9 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
             )
         return earlier
     account = Account.open(tx, request.user)
-    decision = decisions.decide(request.user, account.standings(), request.amount, request.names, tx.now_us)
+    decision = decisions.decide(
+        request.user, account.standings(), request.amount, request.names, tx.now_us, partial(freeing, tx)
+    )
     if not decision.allowed:
         raise decisions.refusal(decision)
     expires_us = tx.now_us + request.ttl_us

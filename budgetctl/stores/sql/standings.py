@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from budgetctl.ledger.decisions import decide
 from budgetctl.ledger.holds import Decision
@@ -26,7 +27,19 @@ def decided(tx: Transaction, user: str, cost: Picodollars | None, names: str | N
     """Whether all limits of a user would allow a cost now. Raises `UnknownUserError` and `ClockError`."""
     account = find_account(tx, user)
     clock.check(tx, account.updated_us)
-    return decide(user, standings_of(tx, account), cost, names, tx.now_us)
+    return decide(user, standings_of(tx, account), cost, names, tx.now_us, partial(freeing, tx))
+
+
+def freeing(tx: Transaction, limit: Limit, amount: Picodollars) -> tuple[int | None, int]:
+    """When holds of so many picodollars of a limit have expired, None for never, and how many count now."""
+    row = tx.one(
+        "SELECT MIN(CASE WHEN p.freed >= :amount THEN p.expires_us END), COUNT(*) FROM ("
+        " SELECT expires_us, SUM(amount) OVER (ORDER BY expires_us, hold) AS freed FROM hold_postings"
+        " WHERE project = :project AND limit_id = :limit_id AND expires_us > :now) p",
+        limit_id=limit.limit_id,
+        amount=amount,
+    )
+    return (None, 0) if row is None else (row[0], row[1])
 
 
 def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:

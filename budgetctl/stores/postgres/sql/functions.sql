@@ -445,6 +445,25 @@ BEGIN
     RETURN answer;
 END $$;
 
+-- When holds that a cost would need gone have expired, and how many count now, by each of the limits that lack it.
+CREATE FUNCTION freeing(of_project bigint, of_limits bigint[], cost numeric, at_us bigint) RETURNS json
+LANGUAGE sql STABLE AS $$
+    SELECT json_object_agg(s.limit_id, json_build_array(f.frees_us, f.holds))
+    FROM (
+        SELECT l.limit_id, cost - (l.amount + l.topped_up - l.spent - l.held) AS short FROM limits l
+        WHERE l.project = of_project AND l.limit_id = ANY (of_limits)
+    ) s
+    CROSS JOIN LATERAL (
+        SELECT MIN(p.expires_us) FILTER (WHERE p.freed >= s.short) AS frees_us,
+            COUNT(*) FILTER (WHERE p.expires_us > at_us) AS holds
+        FROM ( -- what has expired and is yet to be swept comes first
+            SELECT p.expires_us, SUM(p.amount) OVER (ORDER BY p.expires_us, p.hold) AS freed FROM hold_postings p
+            WHERE p.project = of_project AND p.limit_id = s.limit_id
+        ) p
+    ) f
+    WHERE s.short > 0
+$$;
+
 -- Sets money aside.
 CREATE FUNCTION reserve(
     of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text, ttl_us bigint, note text
@@ -481,7 +500,8 @@ BEGIN
         IF EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN -- allowed before
             RETURN slowly(of_user);
         END IF;
-        SELECT json_build_object('what', 'denied', 'at_us', at_us, 'standings', c.standings) INTO answer
+        SELECT json_build_object('what', 'denied', 'at_us', at_us, 'standings', c.standings,
+                'freeing', freeing(of_project, counts.counted, cost, at_us)) INTO answer
             FROM counting_any(of_project, chain, names, at_us, of_model, 0, '{}', 0, NULL) c;
         RETURN answer;
     END IF;
