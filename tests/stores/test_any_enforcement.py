@@ -40,9 +40,10 @@ ttls = st.sampled_from(["1m", "2h", "7d"])
 
 
 class Noted:
-    """What a notebook says of a hold: which limits it counts against, how it ended, and whether it ever expired."""
+    """What a notebook says of a hold: what was asked for, its limits, how it ended, and whether it ever expired."""
 
-    def __init__(self, hold, limits):
+    def __init__(self, hold, limits, **asked):
+        self.asked = asked or {"amount": hold.amount}
         self.hold = hold
         self.limits = limits
         self.ended = None
@@ -331,6 +332,23 @@ class AnyEnforcement(RuleBasedStateMachine):
         self.reserve(user, amount, model, ttl)
         assert self.holds[-1].hold.created_us == decision.frees_us
 
+    @rule(user=children, at_most=amounts, at_least=amounts, model=models, ttl=ttls)
+    def reserve_what_is_left(self, user, at_most, at_least, model, ttl):
+        assume(user in self.parents and at_least <= at_most)
+        before, matched = self.limits(), self.matched(user, model)
+        needed = at_least or Picodollars(1)
+        asked = {"at_most": at_most, "at_least": at_least, "model": model, "ttl": ttl}
+        if not self.has_room(matched, needed):
+            with pytest.raises(OverBudgetError) as caught:
+                self.manager.reserve(user, **asked)
+            self.assert_only(before)
+            self.assert_says_why(caught.value.decision, matched, needed)
+            return
+        hold = self.manager.reserve(user, **asked)
+        assert hold.amount == min(at_most, *(limit.remaining for limit in matched.values()))
+        self.holds.append(Noted(hold, set(matched), at_most=at_most, at_least=at_least))
+        self.assert_only(before, held=matched, by_held=hold.amount)
+
     @rule(number=numbers, more=st.booleans())
     @precondition(lambda self: self.holds)
     def reserve_again(self, number, more):
@@ -340,7 +358,7 @@ class AnyEnforcement(RuleBasedStateMachine):
             with pytest.raises(KeyConflictError):
                 self.manager.reserve(hold.user, Picodollars(hold.amount + CENT), hold_id=hold.hold_id)
         else:
-            again = self.manager.reserve(hold.user, hold.amount, hold_id=hold.hold_id, model=hold.model)
+            again = self.manager.reserve(hold.user, **noted.asked, hold_id=hold.hold_id, model=hold.model)
             assert (again.hold_id, again.created_us, again.expires_us) == (
                 hold.hold_id,
                 hold.created_us,

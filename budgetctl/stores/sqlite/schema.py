@@ -296,12 +296,19 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX entries_uncounted ON entries (project, entry) WHERE usage IS NOT NULL AND input_tokens IS NULL;
         """,
     ),
+    (
+        "holds of as much as is there",
+        """
+        ALTER TABLE holds ADD COLUMN at_most INTEGER;
+        ALTER TABLE holds ADD COLUMN at_least INTEGER;
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)
 """The schema version that this budgetctl writes. A store with a higher one is refused."""
 
-WHOLE = 11
+WHOLE = 12
 """After how many steps the tables are those of `whole_schema`."""
 
 

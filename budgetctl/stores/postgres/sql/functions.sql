@@ -445,6 +445,14 @@ BEGIN
     RETURN answer;
 END $$;
 
+-- The least that any of these limits has left, but for what is held in it by holds that have expired.
+CREATE FUNCTION least_left(of_project bigint, of_limits bigint[], at_us bigint) RETURNS numeric LANGUAGE sql STABLE AS $$
+    SELECT MIN(l.amount + l.topped_up - l.spent - l.held + CASE WHEN l.held = 0 THEN 0 ELSE (
+        SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
+        WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END)
+    FROM limits l WHERE l.project = of_project AND l.limit_id = ANY (of_limits)
+$$;
+
 -- When holds that a cost would need gone have expired, and how many count now, by each of the limits that lack it.
 CREATE FUNCTION freeing(of_project bigint, of_limits bigint[], cost numeric, at_us bigint) RETURNS json
 LANGUAGE sql STABLE AS $$
@@ -464,16 +472,19 @@ LANGUAGE sql STABLE AS $$
     WHERE s.short > 0
 $$;
 
--- Sets money aside.
+-- Sets money aside: the cost, or with at_least as much as is left, up to the cost.
 CREATE FUNCTION reserve(
-    of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text, ttl_us bigint, note text
+    of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text, ttl_us bigint, note text,
+    at_least numeric DEFAULT NULL
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
+    needed numeric := CASE WHEN at_least IS NULL THEN cost ELSE GREATEST(at_least, 1) END;
     own record;
     counts record;
     chain bigint[];
     names text[];
     made bigint;
+    at_most numeric;
     answer json;
 BEGIN
     SELECT acc.account, acc.parent, acc.updated_us, c.account AS cap INTO own
@@ -488,10 +499,10 @@ BEGIN
         SELECT * INTO chain, names FROM lock_above(of_project, own.account, of_user, own.parent, own.cap);
     END IF;
     SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model, c.is_plain INTO counts
-        FROM counting(of_project, chain, names, at_us, of_model, cost, '{}', 0, NULL) c;
+        FROM counting(of_project, chain, names, at_us, of_model, needed, '{}', 0, NULL) c;
     IF NOT counts.is_plain THEN
         SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model INTO counts
-            FROM counting_any(of_project, chain, names, at_us, of_model, cost, '{}', 0, NULL) c;
+            FROM counting_any(of_project, chain, names, at_us, of_model, needed, '{}', 0, NULL) c;
     END IF;
     IF counts.slow IS NOT NULL THEN
         RETURN counts.slow;
@@ -501,15 +512,20 @@ BEGIN
             RETURN slowly(of_user);
         END IF;
         SELECT json_build_object('what', 'denied', 'at_us', at_us, 'standings', c.standings,
-                'freeing', freeing(of_project, counts.counted, cost, at_us)) INTO answer
+                'freeing', freeing(of_project, counts.counted, needed, at_us)) INTO answer
             FROM counting_any(of_project, chain, names, at_us, of_model, 0, '{}', 0, NULL) c;
         RETURN answer;
+    END IF;
+    IF at_least IS NOT NULL THEN
+        at_most := cost;
+        cost := LEAST(cost, least_left(of_project, counts.counted, at_us));
     END IF;
     IF counts.model IS NULL THEN
         counts.model := model_key(of_project, model_of(of_model));
     END IF;
-    INSERT INTO holds (project, name, account, amount, model, state, note, created_us, expires_us)
-        VALUES (of_project, hold_name, own.account, cost, counts.model, 'open', note, at_us, at_us + ttl_us)
+    INSERT INTO holds (project, name, account, amount, model, state, note, created_us, expires_us, at_most, at_least)
+        VALUES (of_project, hold_name, own.account, cost, counts.model, 'open', note, at_us, at_us + ttl_us, at_most,
+            at_least)
         ON CONFLICT DO NOTHING RETURNING hold INTO made;
     IF NOT FOUND THEN
         RETURN slowly(of_user);
@@ -524,7 +540,7 @@ BEGIN
         UPDATE accounts acc SET updated_us = at_us WHERE acc.project = of_project AND acc.account = ANY (chain)
     )
     UPDATE limits l SET held = l.held + cost WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
-    RETURN json_build_object('what', 'held', 'at_us', at_us, 'expires_us', at_us + ttl_us);
+    RETURN json_build_object('what', 'held', 'at_us', at_us, 'expires_us', at_us + ttl_us, 'amount', cost);
 END $$;
 
 -- Lets go of what was set aside.
