@@ -107,9 +107,7 @@ class Enforcement:
         if wanted is None or None not in (amount, at_most):
             raise InvalidValueError("give an amount, or at most an amount, and not both")
         if at_least is not None and at_most is None:
-            raise InvalidValueError(
-                "at least an amount goes with at most an amount", hint="say how much at most, too"
-            )
+            raise InvalidValueError("at least an amount goes with at most an amount", hint="say how much at most, too")
         least = None if at_most is None else ZERO if at_least is None else parse_amount(at_least)
         request = HoldRequest(
             new_hold_id() if hold_id is None else check_hold(hold_id),

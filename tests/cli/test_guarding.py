@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from budgetctl import BudgetManager
+from budgetctl import BudgetManager, Hold
+from budgetctl.cli.views.holds import hold_columns, hold_document
+from budgetctl.money import parse_amount
 from support.commands import Cli
 from support.places import EXAMPLES
 
@@ -28,6 +30,25 @@ def held(cli: Cli, amount: str = "0.4", *options: str) -> str:
 def shown(cli: Cli, field: str) -> Any:
     """A field of alice's budget."""
     return cli("show", "alice", "--json").document[field]
+
+
+def test_the_table_of_holds_says_how_old_each_is_and_how_long_it_still_counts() -> None:
+    begun_us, second_us = 1_795_348_800_000_000, 1_000_000
+    hold = Hold("job", "alice", parse_amount("0.4"), "open", begun_us, begun_us + 600 * second_us)
+
+    def row(hold: Hold, now_us: int) -> dict[str, str]:
+        return {column.heading: column.text(hold_document(hold)) for column in hold_columns(lambda: now_us)}
+
+    told = [(row(hold, begun_us + age * second_us)) for age in (-1, 0, 119, 120, 481)]
+    assert [(each["AGE"], each["LEFT"]) for each in told] == [
+        ("0s", "10m"),
+        ("0s", "10m"),
+        ("119s", "8m"),
+        ("2m", "8m"),
+        ("8m", "119s"),
+    ]
+    ended = row(hold._replace(state="released"), begun_us + 3 * 86_400 * second_us)
+    assert (ended["AGE"], ended["LEFT"], ended["UNTIL (UTC)"]) == ("3d", "-", "2026-11-22 12:10")
 
 
 class TestCheck:
@@ -134,6 +155,26 @@ class TestHolds:
         del checked["clock_fault"]
         denied = json.loads(cli("reserve", "alice", "0.7", "--json").stderr, parse_float=str, parse_int=str)
         assert denied["error"]["decision"] == checked
+
+    def test_as_much_as_is_left_is_set_aside_and_said_to_a_person(self, cli: Cli) -> None:
+        held(cli)
+        result = cli("reserve", "alice", "--at-most", "5")
+        assert result.stderr.startswith("note: alice: $0.60 set aside until ")
+        assert cli("release", result.stdout.strip(), "-q") == (0, "", "")
+        quiet = cli("reserve", "alice", "--at-most", "0.5", "--id", "job", "-q")
+        assert quiet == (0, "job\n", "")
+        assert cli("reserve", "alice", "--at-most", "0.5", "--id", "job", "--json").document["amount"] == "0.5"
+
+    @pytest.mark.parametrize("options", [("--at-least", "0.7"), ("--at-least", "0.61", "--note", "x")])
+    def test_less_than_will_do_is_denied(self, cli: Cli, options: tuple[str, ...]) -> None:
+        held(cli)
+        result = cli("reserve", "alice", "--at-most", "5", *options)
+        assert (result.returncode, result.stdout, shown(cli, "held")) == (3, "", "0.4")
+
+    @pytest.mark.parametrize("options", [("1", "--at-most", "1"), ("1", "--at-least", "1"), ("--at-least", "1"), ()])
+    def test_what_is_to_be_set_aside_is_said_in_one_way(self, cli: Cli, options: tuple[str, ...]) -> None:
+        assert cli("reserve", "alice", *options).returncode == 2
+        assert cli("holds", "--all", "--json").document == []
 
     def test_the_same_reserve_again_changes_nothing(self, cli: Cli) -> None:
         assert [held(cli, "0.4", "--id", "job") for _ in range(2)] == ["job", "job"]
