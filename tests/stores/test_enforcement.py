@@ -15,6 +15,7 @@ from budgetctl.errors import (
     InvalidValueError,
     KeyConflictError,
     NotFoundError,
+    OverBudgetError,
     UnknownHoldError,
     UnknownUserError,
 )
@@ -473,6 +474,26 @@ def test_the_same_request_again_is_the_same_hold_whatever_is_left_by_then(manage
         with pytest.raises(KeyConflictError):
             manager.reserve("alice", **other, hold_id="job-1")
     assert counters(manager, "alice") == [(0, 0.4)]
+
+
+def test_many_who_take_what_is_left_at_the_same_moment_get_all_of_it_and_no_more(make_manager, family):
+    managers = [make_manager() for _ in range(4)]
+    gate = threading.Barrier(len(managers))
+
+    def take(each, user):
+        gate.wait()
+        held = ZERO
+        while True:
+            try:
+                held += each.reserve(user, at_most="0.03").amount
+            except OverBudgetError:
+                return held
+
+    family.charge("team", "1.30")  # of two dollars
+    with ThreadPoolExecutor(len(managers)) as pool:
+        taken = list(pool.map(take, managers, ["alice", "bob", "alice", "bob"]))
+    assert sum(taken, ZERO) == usd("0.70") == family.budget("team").limit.held
+    assert family.budget("team").remaining == ZERO
 
 
 def test_an_id_of_a_plain_hold_is_not_for_as_much_as_is_there(manager):

@@ -44,7 +44,7 @@ def reserve(
     $ budgetctl reserve alice 0.05
     $ budgetctl reserve alice 0.05 --id job-17 --ttl 1h
     $ budgetctl reserve alice --messages request.json
-    $ budgetctl reserve alice --at-most 1 --at-least 0.10 --json
+    $ budgetctl reserve alice --at-most 0.20 --at-least 0.05 --json
 
     It counts against the limits until commit or release, or until it expires, so that however many ask at once, no
     limit is passed: hold=$(budgetctl reserve alice 0.05) || exit

@@ -456,19 +456,21 @@ $$;
 -- When holds that a cost would need gone have expired, and how many count now, by each of the limits that lack it.
 CREATE FUNCTION freeing(of_project bigint, of_limits bigint[], cost numeric, at_us bigint) RETURNS json
 LANGUAGE sql STABLE AS $$
-    SELECT json_object_agg(s.limit_id, json_build_array(f.frees_us, f.holds))
+    SELECT json_object_agg(s.limit_id, json_build_array((
+            SELECT p.expires_us
+            FROM ( -- what has expired and is yet to be swept comes first
+                SELECT p.expires_us, SUM(p.amount) OVER (ORDER BY p.expires_us, p.hold) AS freed FROM hold_postings p
+                WHERE p.project = of_project AND p.limit_id = s.limit_id
+            ) p
+            WHERE p.freed >= s.short ORDER BY p.expires_us LIMIT 1
+        ), (
+            SELECT COUNT(*) FROM hold_postings p
+            WHERE p.project = of_project AND p.limit_id = s.limit_id AND p.expires_us > at_us
+        )))
     FROM (
         SELECT l.limit_id, cost - (l.amount + l.topped_up - l.spent - l.held) AS short FROM limits l
         WHERE l.project = of_project AND l.limit_id = ANY (of_limits)
     ) s
-    CROSS JOIN LATERAL (
-        SELECT MIN(p.expires_us) FILTER (WHERE p.freed >= s.short) AS frees_us,
-            COUNT(*) FILTER (WHERE p.expires_us > at_us) AS holds
-        FROM ( -- what has expired and is yet to be swept comes first
-            SELECT p.expires_us, SUM(p.amount) OVER (ORDER BY p.expires_us, p.hold) AS freed FROM hold_postings p
-            WHERE p.project = of_project AND p.limit_id = s.limit_id
-        ) p
-    ) f
     WHERE s.short > 0
 $$;
 
@@ -478,7 +480,6 @@ CREATE FUNCTION reserve(
     at_least numeric DEFAULT NULL
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
-    needed numeric := CASE WHEN at_least IS NULL THEN cost ELSE GREATEST(at_least, 1) END;
     own record;
     counts record;
     chain bigint[];
@@ -487,6 +488,10 @@ DECLARE
     at_most numeric;
     answer json;
 BEGIN
+    IF at_least IS NOT NULL THEN -- that is what has to be there
+        at_most := cost;
+        cost := GREATEST(at_least, 1);
+    END IF;
     SELECT acc.account, acc.parent, acc.updated_us, c.account AS cap INTO own
         FROM accounts acc LEFT JOIN cap_of(of_project) c ON true
         WHERE acc.project = of_project AND acc.name = of_user AND acc.deleted_us = 0 FOR NO KEY UPDATE OF acc;
@@ -499,10 +504,10 @@ BEGIN
         SELECT * INTO chain, names FROM lock_above(of_project, own.account, of_user, own.parent, own.cap);
     END IF;
     SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model, c.is_plain INTO counts
-        FROM counting(of_project, chain, names, at_us, of_model, needed, '{}', 0, NULL) c;
+        FROM counting(of_project, chain, names, at_us, of_model, cost, '{}', 0, NULL) c;
     IF NOT counts.is_plain THEN
         SELECT c.slow, c.counted, c.any_expired, c.is_allowed, c.model INTO counts
-            FROM counting_any(of_project, chain, names, at_us, of_model, needed, '{}', 0, NULL) c;
+            FROM counting_any(of_project, chain, names, at_us, of_model, cost, '{}', 0, NULL) c;
     END IF;
     IF counts.slow IS NOT NULL THEN
         RETURN counts.slow;
@@ -512,13 +517,12 @@ BEGIN
             RETURN slowly(of_user);
         END IF;
         SELECT json_build_object('what', 'denied', 'at_us', at_us, 'standings', c.standings,
-                'freeing', freeing(of_project, counts.counted, needed, at_us)) INTO answer
+                'freeing', freeing(of_project, counts.counted, cost, at_us)) INTO answer
             FROM counting_any(of_project, chain, names, at_us, of_model, 0, '{}', 0, NULL) c;
         RETURN answer;
     END IF;
     IF at_least IS NOT NULL THEN
-        at_most := cost;
-        cost := LEAST(cost, least_left(of_project, counts.counted, at_us));
+        cost := LEAST(at_most, least_left(of_project, counts.counted, at_us));
     END IF;
     IF counts.model IS NULL THEN
         counts.model := model_key(of_project, model_of(of_model));
