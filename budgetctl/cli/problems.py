@@ -7,19 +7,24 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from budgetctl.cli import progress
 from budgetctl.cli.cells import dumps, printable
-from budgetctl.errors import BudgetctlError, StoreUnavailableError
+from budgetctl.errors import BudgetctlError, OverBudgetError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from budgetctl.cli.typer_internals import ClickException
 
 
 def report(error: BudgetctlError, arguments: Sequence[str]) -> None:
-    """Report an error of budgetctl."""
-    _write(error.code, error.message, error.hint, arguments)
+    """Report an error of budgetctl. A denial's document has the decision."""
+    more = {}
+    if isinstance(error, OverBudgetError):
+        from budgetctl.cli.views.decisions import decision_document
+
+        more["decision"] = decision_document(error.decision)
+    _write(error.code, error.message, error.hint, arguments, **more)
 
 
 def report_usage(error: ClickException, arguments: Sequence[str]) -> None:
@@ -74,9 +79,9 @@ def tell(line: str) -> None:
     _print(printable(line))
 
 
-def _write(code: str, message: str, hint: str | None, arguments: Sequence[str]) -> None:
+def _write(code: str, message: str, hint: str | None, arguments: Sequence[str], **more: Any) -> None:
     if _wants_json(arguments):
-        _print(dumps({"error": {"code": code, "message": message, "hint": hint}}))
+        _print(dumps({"error": {"code": code, "message": message, "hint": hint, **more}}))
         return
     _line("error", message.rstrip("."))
     if hint:

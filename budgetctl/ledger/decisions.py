@@ -16,9 +16,10 @@ from budgetctl.periods import local_minute
 
 if TYPE_CHECKING:
     from budgetctl.errors import OverBudgetError
-    from budgetctl.ledger.holds import Decision
+    from budgetctl.ledger.holds import Decision, Freeing
 
 _NEVER_US = 1 << 62
+_MINUTE_US = 60_000_000
 
 
 def counts_against(limit: Limit, names: str | None) -> bool:
@@ -27,22 +28,48 @@ def counts_against(limit: Limit, names: str | None) -> bool:
 
 
 def decide(
-    user: str, standings: Sequence[Standing], cost: Picodollars | None, names: str | None, now_us: int
+    user: str,
+    standings: Sequence[Standing],
+    cost: Picodollars | None,
+    names: str | None,
+    now_us: int,
+    freeing: Freeing | None = None,
 ) -> Decision:
     """Whether a cost for a model of these names would be allowed by all limits that it counts against.
 
     Without a cost, whether anything is left. While the clock stands more than a day before a limit's window,
-    nothing is allowed: the ledger does not know the spend of the windows in between.
+    nothing is allowed: the ledger does not know the spend of the windows in between. `freeing` is asked where holds
+    alone are why the cost is not allowed; without it, the decision does not say when they expire.
     """
     from budgetctl.ledger.holds import Decision
 
     counting = [standing for standing in standings if counts_against(standing.limit, names)]
     stopped = [standing for standing in counting if is_ahead(standing.limit, now_us)]
-    # Of two with as little left, the one that takes longer to reset decides on when there is more.
-    binding = min(counting, key=lambda each: (each.limit.remaining, -(each.limit.window_end_us or _NEVER_US)))
+    binding = _nearest(counting)
     if stopped:
-        return Decision(user, False, cost, stopped[0])
-    return Decision(user, _has(binding.limit, cost), cost, binding)
+        return Decision(user, False, cost, stopped[0], "clock")
+    if _has(binding.limit, cost):
+        return Decision(user, True, cost, binding)
+    return _denied(user, counting, cost, freeing)
+
+
+def _denied(user: str, counting: Sequence[Standing], cost: Picodollars | None, freeing: Freeing | None) -> Decision:
+    """The decision against a cost, with the limit that refuses it the longest."""
+    from budgetctl.ledger.holds import Decision
+
+    needed = Picodollars(1) if cost is None else cost
+    refusing = [each for each in counting if each.limit.remaining < needed]
+    spent = [each for each in refusing if each.limit.remaining + each.limit.held < needed]
+    if spent or freeing is None:
+        return Decision(user, False, cost, _nearest(spent or refusing), "spent" if spent else "held")
+    freed = [(*freeing(each.limit, needed - each.limit.remaining), each) for each in refusing]
+    frees_us, holds, binding = max(freed, key=lambda each: each[0] or _NEVER_US)
+    return Decision(user, False, cost, binding, "held", frees_us, holds)
+
+
+def _nearest(standings: Sequence[Standing]) -> Standing:
+    """The limit with the least left. Of two, the one that takes longer to reset decides on when there is more."""
+    return min(standings, key=lambda each: (each.limit.remaining, -(each.limit.window_end_us or _NEVER_US)))
 
 
 def clock_fault(user: str, standings: Sequence[Standing], now_us: int) -> str | None:
@@ -67,7 +94,9 @@ def refusal(decision: Decision) -> OverBudgetError:
 
 
 def _is_stopped(decision: Decision) -> bool:
-    """Whether the clock alone is why a cost is not allowed."""
+    """Whether the clock is why a cost is not allowed. A server of an older version gives no reason."""
+    if decision.reason is not None:
+        return decision.reason == "clock"
     return not decision.allowed and _has(decision.binding.limit, decision.cost)
 
 
@@ -108,8 +137,12 @@ def denial(decision: Decision) -> str:
         left = f"{format_usd(decision.cost)} is {format_usd(decision.cost - limit.remaining)} too much: {left}"
     if limit.held:
         left += f" with {format_usd(limit.held)} set aside"
+    if decision.holds:
+        left += f" for {decision.holds:,} call{'' if decision.holds == 1 else 's'}"
     until = "which never resets"
-    if limit.window_end_us is not None:
+    if decision.frees_us is not None:
+        until = f"until {local_minute(-(-decision.frees_us // _MINUTE_US) * _MINUTE_US, limit.zone)} at the latest"
+    elif limit.window_end_us is not None:
         until = f"until {local_minute(limit.window_end_us, limit.zone)}"
     return f"{decision.user}: {left}, {until}"
 

@@ -193,7 +193,8 @@ class Store(Protocol):
     def reserve(self, request: HoldRequest) -> Hold:
         """Set money aside, if all limits allow it. Raises `OverBudgetError`, having changed nothing.
 
-        The same request again answers the hold that it made.
+        With `at_least`, as much as all limits have left, up to the amount. The same request again answers the hold that
+        it made.
         """
 
     @_asked("queue")

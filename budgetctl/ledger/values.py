@@ -74,8 +74,9 @@ class Usage(NamedTuple):
     notes: tuple[str, ...] = ()
     """Remarks on how the counts were read, for the reader of the amount. Not stored."""
     issuer: str | None = None
-    """The namespace of the ids in `request_id`, where the reader knows that no id in it is made twice; empty where it knows
-    that they may repeat, as those of sessions. Not stored."""
+    """The namespace of the ids in `request_id`, where the reader knows that no id in it is made twice.
+
+    Empty where the reader knows that ids may repeat, as those of sessions. Not stored."""
 
     @property
     def total_input(self) -> int:

@@ -10,7 +10,7 @@ from budgetctl.ledger.identities import Identity, identities_of, identity_digest
 from budgetctl.ledger.keys import commit_key, response_key
 from budgetctl.ledger.store import ChargeRequest, CommitRequest, ReleaseRequest, Request, Store
 from budgetctl.ledger.values import Charge, Price, Usage
-from budgetctl.money import Picodollars, parse_amount
+from budgetctl.money import ZERO, Picodollars, parse_amount
 from budgetctl.names import (
     MAX_CALLED,
     check_document,
@@ -83,8 +83,10 @@ class Enforcement:
     def reserve(
         self,
         user: str,
-        amount: str | Decimal | Picodollars,
+        amount: str | Decimal | Picodollars | None = None,
         *,
+        at_most: str | Decimal | Picodollars | None = None,
+        at_least: str | Decimal | Picodollars | None = None,
         hold_id: str | None = None,
         ttl: str | float = DEFAULT_TTL,
         model: str | None = None,
@@ -93,21 +95,31 @@ class Enforcement:
     ) -> Hold:
         """Set `amount` USD aside for a call, for `ttl` at most: seconds, or text as in `90s`, `10m`, `2h`, `7d`.
 
+        With `at_most` in place of the amount, as much as all limits have left, up to so many USD: the hold's `amount`
+        says how much that is. `at_least` USD of it have to be there, by default anything above nothing.
+
         Raises `OverBudgetError` when a limit does not allow it; then nothing is changed. The same `hold_id` again
         answers the hold of the first time. Without a `hold_id`, the hold gets a new one.
         """
-        from budgetctl.ledger.holds import HoldRequest
+        from budgetctl.ledger.holds import HoldRequest, check_request
 
+        wanted = amount if at_most is None else at_most
+        if wanted is None or None not in (amount, at_most):
+            raise InvalidValueError("give an amount, or at most an amount, and not both")
+        if at_least is not None and at_most is None:
+            raise InvalidValueError("at least an amount goes with at most an amount", hint="say how much at most, too")
+        least = None if at_most is None else ZERO if at_least is None else parse_amount(at_least)
         request = HoldRequest(
             new_hold_id() if hold_id is None else check_hold(hold_id),
             check_user(user),
-            parse_amount(amount),
+            parse_amount(wanted),
             parse_ttl(ttl),
             None if model is None else check_model(model),
             None if note is None else check_note(note),
             other_names(model, provider),
+            least,
         )
-        hold = self._store.reserve(request)
+        hold = self._store.reserve(check_request(request))
         self._touch(hold.user)
         return hold
 

@@ -192,6 +192,8 @@ def field_of(attribute: str, hint: Any, *, is_required: bool) -> Field:
 
 def checked(kind: Any) -> Callable[..., Any]:
     """The function that makes a named tuple, for types that check more than their fields."""
+    if kind is holds.HoldRequest:
+        return lambda **values: holds.check_request(holds.HoldRequest(**values))
     if kind is not store.BudgetChange:
         return typing.cast(Callable[..., Any], kind)
 

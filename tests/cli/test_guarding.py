@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from budgetctl import BudgetManager
+from budgetctl import BudgetManager, Hold
+from budgetctl.cli.views.holds import hold_columns, hold_document
+from budgetctl.money import parse_amount
 from support.commands import Cli
 from support.places import EXAMPLES
 
@@ -30,6 +32,25 @@ def shown(cli: Cli, field: str) -> Any:
     return cli("show", "alice", "--json").document[field]
 
 
+def test_the_table_of_holds_says_how_old_each_is_and_how_long_it_still_counts() -> None:
+    begun_us, second_us = 1_795_348_800_000_000, 1_000_000
+    hold = Hold("job", "alice", parse_amount("0.4"), "open", begun_us, begun_us + 600 * second_us)
+
+    def row(hold: Hold, now_us: int) -> dict[str, str]:
+        return {column.heading: column.text(hold_document(hold)) for column in hold_columns(lambda: now_us)}
+
+    told = [(row(hold, begun_us + age * second_us)) for age in (-1, 0, 119, 120, 481)]
+    assert [(each["AGE"], each["LEFT"]) for each in told] == [
+        ("0s", "10m"),
+        ("0s", "10m"),
+        ("119s", "8m"),
+        ("2m", "8m"),
+        ("8m", "119s"),
+    ]
+    ended = row(hold._replace(state="released"), begun_us + 3 * 86_400 * second_us)
+    assert (ended["AGE"], ended["LEFT"], ended["UNTIL (UTC)"]) == ("3d", "-", "2026-11-22 12:10")
+
+
 class TestCheck:
     """Whether a cost may be spent."""
 
@@ -50,6 +71,21 @@ class TestCheck:
         document = result.document
         assert (result.returncode, result.stderr) == (3, "")
         assert (document["allowed"], document["remaining"], document["limit"]["name"]) == (False, "1", "total")
+
+    def test_money_that_is_only_set_aside_is_said_to_be_free_again(self, cli: Cli) -> None:
+        held(cli)
+        (hold,) = cli("holds", "--json").document
+        result = cli("check", "alice", "0.7")
+        assert "with $0.40 set aside for 1 call, until " in result.stdout
+        assert result.stdout.endswith(" UTC at the latest\n")
+        document = cli("check", "alice", "0.7", "--json").document
+        assert (document["reason"], document["frees_at"], document["holds"]) == ("held", hold["expires_at"], "1")
+
+    def test_money_that_is_spent_comes_back_with_a_reset_alone(self, cli: Cli) -> None:
+        document = cli("check", "alice", "1.5", "--json").document
+        assert (document["reason"], document["frees_at"], document["holds"]) == ("spent", None, "0")
+        document = cli("check", "alice", "1", "--json").document
+        assert (document["reason"], document["frees_at"], document["holds"]) == (None, None, "0")
 
     def test_nothing_left_is_denied_without_a_cost(self, cli: Cli, budgets: BudgetManager) -> None:
         budgets.charge("alice", "1")
@@ -111,6 +147,33 @@ class TestHolds:
         result = cli("reserve", "alice", "1.5")
         assert (result.returncode, result.stdout) == (3, "")
         assert "error: alice: $1.50 is $0.50 too much" in result.stderr
+        assert cli("holds", "--all", "--json").document == []
+
+    def test_the_error_of_a_denied_reserve_has_the_document_of_the_check(self, cli: Cli) -> None:
+        held(cli)
+        checked = cli("check", "alice", "0.7", "--json").document
+        del checked["clock_fault"]
+        denied = json.loads(cli("reserve", "alice", "0.7", "--json").stderr, parse_float=str, parse_int=str)
+        assert denied["error"]["decision"] == checked
+
+    def test_as_much_as_is_left_is_set_aside_and_said_to_a_person(self, cli: Cli) -> None:
+        held(cli)
+        result = cli("reserve", "alice", "--at-most", "5")
+        assert result.stderr.startswith("note: alice: $0.60 set aside until ")
+        assert cli("release", result.stdout.strip(), "-q") == (0, "", "")
+        quiet = cli("reserve", "alice", "--at-most", "0.5", "--id", "job", "-q")
+        assert quiet == (0, "job\n", "")
+        assert cli("reserve", "alice", "--at-most", "0.5", "--id", "job", "--json").document["amount"] == "0.5"
+
+    @pytest.mark.parametrize("options", [("--at-least", "0.7"), ("--at-least", "0.61", "--note", "x")])
+    def test_less_than_will_do_is_denied(self, cli: Cli, options: tuple[str, ...]) -> None:
+        held(cli)
+        result = cli("reserve", "alice", "--at-most", "5", *options)
+        assert (result.returncode, result.stdout, shown(cli, "held")) == (3, "", "0.4")
+
+    @pytest.mark.parametrize("options", [("1", "--at-most", "1"), ("1", "--at-least", "1"), ("--at-least", "1"), ()])
+    def test_what_is_to_be_set_aside_is_said_in_one_way(self, cli: Cli, options: tuple[str, ...]) -> None:
+        assert cli("reserve", "alice", *options).returncode == 2
         assert cli("holds", "--all", "--json").document == []
 
     def test_the_same_reserve_again_changes_nothing(self, cli: Cli) -> None:

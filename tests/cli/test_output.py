@@ -41,7 +41,7 @@ ONE = {
     "set alice 20": BUDGET_WITH_LIMITS,
     "limit add alice 5 --duration daily": BUDGET_WITH_LIMITS,
     "cap 100": BUDGET_WITH_LIMITS,
-    "check alice": "user allowed cost remaining resets_at limit clock_fault",
+    "check alice": "user allowed cost remaining resets_at reason frees_at holds limit clock_fault",
     "reserve alice 0.5": HOLD,
     "commit held --cost 0.5": CHARGE,
     "release held": HOLD,

@@ -129,7 +129,7 @@ class TestTheLine:
             other.execute("PRAGMA journal_mode = WAL")
             other.execute("BEGIN IMMEDIATE")
             running = start_on_terminal("list", "--store", path, "-p", "p", "--wait", "60")
-            assert running.shows("bringing the store up to date ░░░░░░░░░░░░░░░░░░░░  0 of 4 steps")
+            assert running.shows("bringing the store up to date ░░░░░░░░░░░░░░░░░░░░  0 of 5 steps")
             other.execute("ROLLBACK")
         *_, result = running.result().stdout.split(ERASED)
         assert result.split()[0].endswith("USER")

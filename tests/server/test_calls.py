@@ -262,3 +262,15 @@ def test_a_budget_of_a_server_that_does_not_say_what_decides_is_bound_by_its_own
     del item["deciding"]
     older = CALLS["budgets"].answer.read(item, "an item", strict=False)
     assert (older.binding.user, older.remaining) == ("alice", older.limit.remaining)
+
+
+def test_a_decision_of_an_older_server_is_read_without_its_reason(server):
+    server.open("p").reserve(
+        HoldRequest("all", "alice", Picodollars(server.open("p").budget("alice").remaining), DAY_US)
+    )
+    answer = server.ask("GET", "/v1/check?project=p&user=alice").document
+    decision = CALLS["check"].read_answer(answer)
+    assert (decision.reason, decision.holds) == ("held", 2)
+    for name in ("reason", "frees_us", "holds"):
+        del answer[name]
+    assert CALLS["check"].read_answer(answer) == decision._replace(reason=None, frees_us=None, holds=0)

@@ -40,9 +40,10 @@ ttls = st.sampled_from(["1m", "2h", "7d"])
 
 
 class Noted:
-    """What a notebook says of a hold: which limits it counts against, how it ended, and whether it ever expired."""
+    """What a notebook says of a hold: what was asked for, its limits, how it ended, and whether it ever expired."""
 
-    def __init__(self, hold, limits):
+    def __init__(self, hold, limits, **asked):
+        self.asked = asked or {"amount": hold.amount}
         self.hold = hold
         self.limits = limits
         self.ended = None
@@ -124,6 +125,35 @@ class AnyEnforcement(RuleBasedStateMachine):
         if noted.ended is not None or noted.was_expired:
             return set()
         return noted.limits & self.limits().keys()
+
+    def frees_us(self, key, short):
+        """When so much of what is held in a limit has expired."""
+        opened = [each for each in self.holds if key in self.counting(each)]
+        for noted in sorted(opened, key=lambda each: each.hold.expires_us):
+            short -= noted.hold.amount
+            if short <= 0:
+                return noted.hold.expires_us
+        raise AssertionError("more is held than holds add up to")
+
+    def assert_says_why(self, decision, matched, cost):
+        """Whether a denial tells spent money from held, and says when enough of that is free."""
+        if any(self.now_us < limit.window_start_us - DAY_US for limit in matched.values()):
+            assert decision.reason == "clock"
+            return
+        refusing = {key: limit for key, limit in matched.items() if limit.remaining < cost}
+        is_spent = any(limit.allowance - limit.spent < cost for limit in refusing.values())
+        assert decision.binding.limit in refusing.values()
+        assert (decision.reason, decision.frees_us is None) == (("spent", True) if is_spent else ("held", False))
+        if not is_spent and not any(noted.was_expired and noted.ended is None for noted in self.holds):
+            frees_us = {key: self.frees_us(key, cost - limit.remaining) for key, limit in refusing.items()}
+            binding = decision.binding.limit.limit_id
+            assert decision.frees_us == max(frees_us.values()) == frees_us[binding]
+            assert decision.holds == sum(binding in self.counting(noted) for noted in self.holds)
+
+    def move_clock(self, by_us):
+        self.now_us += by_us
+        for noted in self.holds:
+            noted.was_expired |= self.now_us >= noted.hold.expires_us
 
     def pick(self, number):
         return self.holds[-1 - number % len(self.holds)]
@@ -277,14 +307,47 @@ class AnyEnforcement(RuleBasedStateMachine):
         has_room = self.has_room(matched, amount)
         assert self.manager.check(user, amount, model=model).allowed == has_room
         if not has_room:
-            with pytest.raises(OverBudgetError):
+            with pytest.raises(OverBudgetError) as caught:
                 self.manager.reserve(user, amount, model=model, ttl=ttl)
             self.assert_only(before)
+            self.assert_says_why(caught.value.decision, matched, amount)
+            assert self.manager.check(user, amount, model=model) == caught.value.decision
             return
         hold = self.manager.reserve(user, amount, model=model, ttl=ttl)
         self.holds.append(Noted(hold, set(matched)))
         self.assert_only(before, held=matched, by_held=amount)
         assert all(limit.spent + limit.held <= limit.allowance for limit in self.matched(user, model).values())
+
+    @rule(user=children, amount=amounts, model=models, ttl=ttls)
+    def reserve_when_holds_have_expired(self, user, amount, model, ttl):
+        assume(user in self.parents)
+        decision = self.manager.check(user, amount, model=model)
+        assume(decision.frees_us is not None)
+        assume(not any(limit.topped_up for limit in self.matched(user, model).values()))  # which end with windows
+        for now_us in (decision.frees_us - 1, decision.frees_us):
+            passes = self.matched(user, model)[decision.binding.limit.limit_id].window_end_us
+            self.move_clock(now_us - self.now_us)
+            if now_us < decision.frees_us and not (passes and passes <= now_us):
+                assert not self.manager.check(user, amount, model=model).allowed
+        self.reserve(user, amount, model, ttl)
+        assert self.holds[-1].hold.created_us == decision.frees_us
+
+    @rule(user=children, at_most=amounts, at_least=amounts, model=models, ttl=ttls)
+    def reserve_what_is_left(self, user, at_most, at_least, model, ttl):
+        assume(user in self.parents and at_least <= at_most)
+        before, matched = self.limits(), self.matched(user, model)
+        needed = at_least or Picodollars(1)
+        asked = {"at_most": at_most, "at_least": at_least, "model": model, "ttl": ttl}
+        if not self.has_room(matched, needed):
+            with pytest.raises(OverBudgetError) as caught:
+                self.manager.reserve(user, **asked)
+            self.assert_only(before)
+            self.assert_says_why(caught.value.decision, matched, needed)
+            return
+        hold = self.manager.reserve(user, **asked)
+        assert hold.amount == min(at_most, *(limit.remaining for limit in matched.values()))
+        self.holds.append(Noted(hold, set(matched), at_most=at_most, at_least=at_least))
+        self.assert_only(before, held=matched, by_held=hold.amount)
 
     @rule(number=numbers, more=st.booleans())
     @precondition(lambda self: self.holds)
@@ -295,7 +358,7 @@ class AnyEnforcement(RuleBasedStateMachine):
             with pytest.raises(KeyConflictError):
                 self.manager.reserve(hold.user, Picodollars(hold.amount + CENT), hold_id=hold.hold_id)
         else:
-            again = self.manager.reserve(hold.user, hold.amount, hold_id=hold.hold_id, model=hold.model)
+            again = self.manager.reserve(hold.user, **noted.asked, hold_id=hold.hold_id, model=hold.model)
             assert (again.hold_id, again.created_us, again.expires_us) == (
                 hold.hold_id,
                 hold.created_us,
@@ -389,9 +452,7 @@ class AnyEnforcement(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([30, 61, 3_600, 7_201, 86_400, 8 * 86_400, -61, -7_201, -90_000]))
     def let_time_pass(self, seconds):
-        self.now_us += seconds * 1_000_000
-        for noted in self.holds:
-            noted.was_expired |= self.now_us >= noted.hold.expires_us
+        self.move_clock(seconds * 1_000_000)
 
     @rule()
     def open_again(self):

@@ -45,7 +45,16 @@ charges = st.builds(
     called,
 )
 reserves = st.builds(
-    HoldRequest, names, users, cents, st.sampled_from([HOUR_US, 48 * HOUR_US]), models, st.none(), called
+    lambda name, user, amounts, ttl_us, model, called, is_part: HoldRequest(
+        name, user, max(amounts), ttl_us, model, None, called, min(amounts) if is_part else None
+    ),
+    names,
+    users,
+    st.lists(cents, min_size=2, max_size=2),
+    st.sampled_from([HOUR_US, 48 * HOUR_US]),
+    models,
+    called,
+    st.sampled_from([False, False, False, True]),
 )
 commits = st.builds(
     lambda name, amount, model, called: CommitRequest(

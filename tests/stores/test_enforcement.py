@@ -15,6 +15,7 @@ from budgetctl.errors import (
     InvalidValueError,
     KeyConflictError,
     NotFoundError,
+    OverBudgetError,
     UnknownHoldError,
     UnknownUserError,
 )
@@ -345,3 +346,182 @@ def test_a_hold_that_was_seen_to_expire_stays_so_when_the_clock_goes_back(manage
     assert [each.state for each in manager.holds(resolved=True)] == ["expired", "open"]
     assert manager.budget("alice").remaining == usd("0.90")
     assert manager.commit(hold.hold_id, "0.20").budget.remaining == usd("0.70")
+
+
+# Why not
+
+
+MINUTE_US = 60_000_000
+
+
+def why(error):
+    return error.decision.reason, error.decision.frees_us, error.decision.holds
+
+
+def test_a_cost_that_is_more_than_holds_leave_is_allowed_again_when_enough_of_them_have_expired(manager, clock):
+    later = manager.reserve("alice", "0.30", ttl="20m")
+    sooner = manager.reserve("alice", "0.50", ttl="10m")
+    manager.reserve("alice", "0.10", ttl="1h")
+    assert why(denied(manager, "alice", "0.20")) == ("held", sooner.expires_us, 3)
+    assert why(denied(manager, "alice", "0.60")) == ("held", sooner.expires_us, 3)
+    error = denied(manager, "alice", "0.61")
+    assert why(error) == ("held", later.expires_us, 3)
+    assert error.message.endswith("with $0.90 set aside for 3 calls, until 2026-11-22 12:20 UTC at the latest")
+    clock.now_us = later.expires_us - 1
+    denied(manager, "alice", "0.61")
+    clock.now_us = later.expires_us
+    manager.reserve("alice", "0.61")
+
+
+def test_a_cost_that_is_more_than_was_left_by_what_was_spent_is_not_told_of_holds(manager):
+    manager.charge("alice", "0.50")
+    manager.reserve("alice", "0.20")
+    error = denied(manager, "alice", "0.51")
+    assert why(error) == ("spent", None, 0)
+    assert error.message.endswith("with $0.20 set aside, which never resets")
+
+
+def test_a_check_says_why_as_a_hold_does(manager):
+    hold = manager.reserve("alice", "1.00")
+    assert manager.check("alice")[4:] == ("held", hold.expires_us, 1)
+    assert manager.check("alice", "0.5") == denied(manager, "alice", "0.5").decision
+    manager.commit(hold.hold_id, "1.00")
+    assert manager.check("alice")[4:] == ("spent", None, 0)
+    assert manager.check("alice", "0")[4:] == (None, None, 0)
+
+
+def test_of_several_limits_the_one_that_refuses_the_longest_is_told(family):
+    family.create("carol", "10.00", parent="team")
+    family.reserve("alice", "0.50", ttl="10m")
+    late = family.reserve("carol", "1.40", ttl="1h")
+    error = denied(family, "alice", "0.65")
+    assert (error.decision.binding.user, why(error)) == ("team", ("held", late.expires_us, 2))
+
+
+def test_a_limit_that_is_spent_is_told_before_one_of_which_less_is_left_by_holds(family):
+    family.charge("alice", "0.50")
+    family.create("carol", "10.00", parent="team")
+    family.reserve("carol", "1.40", ttl="1h")
+    error = denied(family, "alice", "0.60")
+    assert (error.decision.binding.user, why(error)) == ("alice", ("spent", None, 0))
+
+
+def test_a_minute_that_has_begun_is_told_as_the_next_one(manager, clock):
+    clock.now_us += 1
+    manager.reserve("alice", "1.00", ttl="10m")
+    assert "for 1 call, until 2026-11-22 12:11 UTC at the latest" in denied(manager, "alice", "0.10").message
+
+
+# As much as is there
+
+
+def test_as_much_as_is_left_is_set_aside_up_to_what_is_asked_for(manager):
+    manager.charge("alice", "0.25")
+    assert manager.reserve("alice", at_most="0.50").amount == usd("0.50")
+    hold = manager.reserve("alice", at_most="0.50", hold_id="rest", model="m", note="a job")
+    assert (hold.amount, hold.state, hold.model, hold.note) == (usd("0.25"), "open", "m", "a job")
+    assert hold in manager.holds("alice")
+    assert manager.budget("alice").remaining == ZERO
+
+
+def test_where_nothing_is_left_or_less_than_will_do_nothing_is_set_aside(manager):
+    manager.charge("alice", "0.80")
+    error = denied(manager, "alice", at_most="0.50", at_least="0.200000000001")
+    assert (error.decision.cost, error.decision.reason) == (usd("0.200000000001"), "spent")
+    assert manager.reserve("alice", at_most="0.50", at_least="0.20").amount == usd("0.20")
+    error = denied(manager, "alice", at_most="0.50")
+    assert (error.decision.cost, error.decision.reason, error.decision.holds) == (None, "held", 1)
+    denied(manager, "alice", at_most="0.50", at_least="0")
+
+
+def test_of_several_limits_the_one_with_the_least_left_decides_how_much_is_set_aside(family):
+    family.add_limit("alice", "0.30", models="gpt-*", name="dear")
+    family.charge("bob", "1.00")
+    family.charge("team", "0.50")
+    assert family.reserve("alice", at_most="5", model="gpt-4o").amount == usd("0.30")
+    assert family.reserve("alice", at_most="5", model="other").amount == usd("0.20")
+    assert counters(family, "alice", "team", "cap") == [(0, 0.5), (1.5, 0.5), (1.5, 0.5)]
+    denied(family, "alice", at_most="5", model="other")
+
+
+def test_money_of_expired_holds_is_there_to_be_set_aside(manager, clock):
+    manager.reserve("alice", "0.30", ttl="1h")
+    manager.reserve("alice", "0.60", ttl="10m")
+    clock.advance(seconds=600)
+    assert manager.reserve("alice", at_most="5").amount == usd("0.70")
+
+
+def test_a_clock_ahead_of_the_window_has_nothing_set_aside(family, clock):
+    clock.advance(days=2)
+    family.charge("team", "0.10")
+    clock.advance(days=-2)
+    assert denied(family, "alice", at_most="0.50").decision.reason == "clock"
+
+
+def test_the_same_request_again_is_the_same_hold_whatever_is_left_by_then(manager):
+    manager.charge("alice", "0.60")
+    hold = manager.reserve("alice", at_most="0.50", at_least="0.10", hold_id="job-1")
+    assert hold.amount == usd("0.40")
+    manager.refund("alice", amount="0.60")
+    assert manager.reserve("alice", at_most="0.50", at_least="0.10", hold_id="job-1") == hold
+    for other in [
+        {"amount": "0.40"},
+        {"amount": "0.50"},
+        {"at_most": "0.50"},
+        {"at_most": "0.40", "at_least": "0.10"},
+        {"at_most": "0.50", "at_least": "0.11"},
+    ]:
+        with pytest.raises(KeyConflictError):
+            manager.reserve("alice", **other, hold_id="job-1")
+    assert counters(manager, "alice") == [(0, 0.4)]
+
+
+def test_many_who_take_what_is_left_at_the_same_moment_get_all_of_it_and_no_more(make_manager, family):
+    managers = [make_manager() for _ in range(4)]
+    gate = threading.Barrier(len(managers))
+
+    def take(each, user):
+        gate.wait()
+        held = ZERO
+        while True:
+            try:
+                held += each.reserve(user, at_most="0.03").amount
+            except OverBudgetError:
+                return held
+
+    family.charge("team", "1.30")  # of two dollars
+    with ThreadPoolExecutor(len(managers)) as pool:
+        taken = list(pool.map(take, managers, ["alice", "bob", "alice", "bob"]))
+    assert sum(taken, ZERO) == usd("0.70") == family.budget("team").limit.held
+    assert family.budget("team").remaining == ZERO
+
+
+def test_an_id_of_a_plain_hold_is_not_for_as_much_as_is_there(manager):
+    manager.reserve("alice", "0.40", hold_id="job-1")
+    for at_least in (None, "0.40"):
+        with pytest.raises(KeyConflictError):
+            manager.reserve("alice", at_most="0.40", at_least=at_least, hold_id="job-1")
+
+
+def test_what_was_set_aside_of_it_is_committed_and_let_go_as_any_hold(manager):
+    manager.commit(manager.reserve("alice", at_most="0.70").hold_id, "0.20")
+    manager.release(manager.reserve("alice", at_most="5").hold_id)
+    assert counters(manager, "alice") == [(0.2, 0)]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"amount": "1", "at_most": "1"},
+        {"amount": "1", "at_least": "1"},
+        {"at_least": "1"},
+        {"at_most": "1", "at_least": "1.01"},
+        {"at_most": "-1"},
+        {"at_most": "1", "at_least": "-1"},
+    ],
+)
+def test_what_contradicts_itself_sets_nothing_aside(manager, asked):
+    with pytest.raises(InvalidValueError):
+        manager.reserve("alice", **asked)
+    assert list(manager.holds(resolved=True)) == []

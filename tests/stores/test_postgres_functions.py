@@ -19,7 +19,7 @@ from budgetctl.errors import StoreUnavailableError
 from budgetctl.ledger.holds import HoldRequest
 from budgetctl.ledger.store import PROJECT, BudgetChange, ChargeRequest, CommitRequest, ReleaseRequest
 from budgetctl.ledger.values import IdempotencyKey
-from budgetctl.money import parse_amount
+from budgetctl.money import ZERO, parse_amount
 from budgetctl.stores import open_store
 from budgetctl.stores.postgres.functions import functions_schema
 from budgetctl.stores.postgres.store import PostgresStore
@@ -80,6 +80,7 @@ OPERATIONS = {
         ChargeRequest("alice", CENT, "m", key=IdempotencyKey("caller", b"k" * 16, b"r" * 16))
     ),
     "reserve": lambda store: store.reserve(HoldRequest("new", "alice", CENT, DAY_US, "m")),
+    "reserve what is left": lambda store: store.reserve(HoldRequest("new", "alice", CENT, DAY_US, "m", at_least=ZERO)),
     "commit": lambda store: store.commit("open", ChargeRequest("", CENT, "m")),
     "release": lambda store: store.release("open"),
     "check": lambda store: store.check("alice", CENT, "m"),
@@ -87,6 +88,9 @@ OPERATIONS = {
         [ChargeRequest(user, CENT, "m") for user in ("alice", "bob", "alice")]
     ),
     "list of holds": lambda store: store.apply([HoldRequest(n, "alice", CENT, DAY_US, "m") for n in "ab"]),
+    "list of what is left": lambda store: store.apply(
+        [HoldRequest(n, "alice", CENT, DAY_US, "m", at_least=ZERO) for n in "ab"]
+    ),
     "list of commits": lambda store: store.apply(
         [CommitRequest(name, ChargeRequest("", CENT, "m")) for name in ("open", "other")]
     ),
@@ -96,11 +100,13 @@ CALLED = {
     "charge": ["charge"],
     "charge with a key": ["charge"],
     "reserve": ["reserve"],
+    "reserve what is left": ["reserve"],
     "commit": ["charge"],
     "release": ["release"],
     "check": ["look"],
     "list of charges": ["apply", "post_all"],
     "list of holds": ["apply", "reserve_all"],
+    "list of what is left": ["apply", "perform", "reserve"],
     "list of commits": ["apply", "post_all"],
     "list of releases": ["apply", "release"],
 }

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from budgetctl import BudgetManager
-from budgetctl.money import parse_amount
+from budgetctl.money import format_usd, parse_amount
 from support.crowd import CASES, one_user
 from support.soundness import assert_sound
 
@@ -52,4 +52,14 @@ def test_what_was_spent_and_what_is_set_aside_leave_the_rest_for_64_processes(cr
     manager.reserve("alice", "0.25")
     outcomes = crowd.reserve(home / "p.db", [("alice", "0.05", None)] * PROCESSES)
     assert outcomes.count("open") == 5
+    assert_sound(home / "p.db")
+
+
+@pytest.mark.parametrize(("users", "set_up", "allowed"), CASES.values(), ids=CASES)
+def test_64_processes_that_take_what_is_left_get_all_of_it_and_no_more(crowd, manager, home, users, set_up, allowed):
+    set_up(manager)
+    outcomes = crowd.reserve_up_to(home / "p.db", [(users[number % len(users)], "0.03") for number in range(PROCESSES)])
+    held = [hold.amount for hold in manager.holds()]
+    assert (outcomes.count("open"), sum(held)) == (len(held), allowed * parse_amount("0.05"))
+    assert {format_usd(amount) for amount in held} == {"$0.03", "$0.01"}
     assert_sound(home / "p.db")

@@ -36,6 +36,10 @@ class Crowd:
             path, [("reserve", [user, amount], {"hold_id": hold_id}, 1) for user, amount, hold_id in asked]
         )
 
+    def reserve_up_to(self, path: Path, asked: list[tuple[str, str]]) -> list[str]:
+        """Have each member reserve as much as is left for a user, up to an amount: `open` or `denied`."""
+        return self._act(path, [("reserve", [user], {"at_most": at_most}, 1) for user, at_most in asked])
+
     def charge(self, path: Path, user: str, amount: str, times: int) -> list[str]:
         """Have each member charge an amount so often: `charged` when it has."""
         return self._act(path, [("charge", [user, amount], {"model": "m"}, times)] * len(self._forks.members))

@@ -9,7 +9,7 @@ import typer
 
 from budgetctl.cli import options
 from budgetctl.cli.session import Session
-from budgetctl.cli.views.holds import HOLD_COLUMNS, HOLD_FIELDS, hold_document
+from budgetctl.cli.views.holds import HOLD_FIELDS, hold_columns, hold_document
 
 
 def holds(
@@ -21,8 +21,11 @@ def holds(
     """List what is set aside, of one user or of all.
 
     $ budgetctl holds alice
+
+    A hold's age may tell of a call that is over and was never resolved. It counts until it expires, at the latest.
     """
     session.manager.require_project()
+    columns = hold_columns(session.store.now_us)
     found = itertools.islice(session.manager.holds(user, resolved=everything), max_)
-    if not session.output.documents(map(hold_document, found), HOLD_COLUMNS, HOLD_FIELDS):
+    if not session.output.documents(map(hold_document, found), columns, HOLD_FIELDS):
         session.note("nothing is set aside")

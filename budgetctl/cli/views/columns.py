@@ -31,9 +31,9 @@ def owner() -> Column:
     return Column("USER", lambda document: document["user"] or "(the project)", is_name=True)
 
 
-def time(field: str, heading: str) -> Column:
+def time(field: str, heading: str, *, dropped: int = 0) -> Column:
     """A column of a time in UTC, to the minute; JSON has the seconds."""
-    return Column(heading, lambda document: minute(document[field]))
+    return Column(heading, lambda document: minute(document[field]), dropped=dropped)
 
 
 def boundary(field: str, heading: str, *, dropped: int = 0) -> Column:

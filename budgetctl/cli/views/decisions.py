@@ -20,5 +20,8 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "cost": decision.cost,
         "remaining": limit.remaining,
         "resets_at": timestamp(limit.window_end_us),
+        "reason": decision.reason,
+        "frees_at": timestamp(decision.frees_us),
+        "holds": decision.holds,
         "limit": limit_document(decision.binding),
     }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from budgetctl.cli.cells import Column, Document
 from budgetctl.cli.views import columns
-from budgetctl.cli.views.times import moment, timestamp
+from budgetctl.cli.views.times import instant_of, moment, span, timestamp
 from budgetctl.money import format_usd
 from budgetctl.periods import rfc3339
 
@@ -31,15 +34,27 @@ def hold_document(hold: Hold) -> dict[str, Any]:
     }
 
 
-HOLD_COLUMNS = (
-    columns.name("hold"),
-    columns.name("user"),
-    columns.usd("amount"),
-    columns.text("state", dropped=1),
-    columns.time("expires_at", "UNTIL (UTC)"),
-    columns.name("model", dropped=3),
-    columns.note(),
-)
+def hold_columns(now_us: Callable[[], int]) -> tuple[Column, ...]:
+    """The columns of the table of holds. `now_us` is asked once, for the age of each and the time that it still has."""
+    now = cache(now_us)
+
+    def age(hold: Document) -> str:
+        return span(now() - instant_of(hold["created_at"]))
+
+    def left(hold: Document) -> str:
+        return span(instant_of(hold["expires_at"]) - now()) if hold["state"] == "open" else "-"
+
+    return (
+        columns.name("hold"),
+        columns.name("user"),
+        columns.usd("amount"),
+        columns.text("state", dropped=1),
+        Column("AGE", age, is_number=True),
+        Column("LEFT", left, is_number=True),
+        columns.time("expires_at", "UNTIL (UTC)", dropped=4),
+        columns.name("model", dropped=3),
+        columns.note(),
+    )
 
 
 def set_aside(hold: Hold) -> str:

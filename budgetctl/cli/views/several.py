@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from budgetctl.cli.several import Priced, Several
 
 FIELDS = (
-    "place user charged owner at cost total_cost model usage entry_id refers_to spent remaining status unpriced".split()
+    "place user charged cost model usage entry_id spent remaining status unpriced at owner total_cost refers_to".split()
 )
 
 _MOST_LINES = 20

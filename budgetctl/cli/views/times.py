@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from budgetctl.periods import load_zone, local_time, minute_of, rfc3339, zone_name
+from budgetctl.periods import from_datetime, load_zone, local_time, minute_of, rfc3339, zone_name
 
 _SOON_US = 48 * 3600 * 10**6
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
+"""Seconds, and the letter that stands for so many."""
 
 
 def timestamp(at_us: int | None) -> str | None:
@@ -30,6 +32,18 @@ def reset_day(time: str | None, zone: str, *, with_time: bool) -> str:
 def boundary_minute(time: str | None, zone: str) -> str:
     """The beginning or the end of a window on the zone's clock, with the zone: `2026-12-22 06:41 CET`."""
     return "-" if time is None else minute_of(_local(time, zone))
+
+
+def instant_of(time: str) -> int:
+    """A document's time, in microseconds since 1970."""
+    return from_datetime(datetime.fromisoformat(time))
+
+
+def span(us: int) -> str:
+    """How long something lasts, in whole units of the largest that it has two of: `90s`, `12m`, `3h`, `6d`."""
+    seconds = max(us, 0) // 1_000_000
+    size, unit = next((each for each in _UNITS if seconds >= 2 * each[0]), _UNITS[-1])
+    return f"{seconds // size}{unit}"
 
 
 def moment(at_us: int, zone: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 
 from budgetctl.ledger import decisions
 from budgetctl.ledger.counts import token_counts
-from budgetctl.ledger.holds import Hold, HoldRequest
+from budgetctl.ledger.holds import Decision, Hold, HoldRequest
 from budgetctl.ledger.store import Answer, ChargeRequest, CommitRequest, ReleaseRequest, Request
-from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Standing
+from budgetctl.ledger.values import PRIMARY, Budget, Charge, Entry, IdempotencyKey, Limit, Standing
 from budgetctl.money import Picodollars
 from budgetctl.stores.postgres.functions import qualified
 from budgetctl.stores.sql.documents import to_json
@@ -55,7 +55,11 @@ def statement(requests: list[Request]) -> tuple[str, dict[str, Any]]:
         return sql, {"asked": runs, **_named(requests)}
     (call,) = calls
     what = call.pop("what")
-    return _single("charge" if what == "commit" else what, *call), call
+    return _single(_FUNCTIONS.get(what, what), *call), call
+
+
+_FUNCTIONS = {"commit": "charge", "reserve part": "reserve"}
+"""The functions of operations that have none of their own name."""
 
 
 @cache
@@ -70,7 +74,7 @@ def _call(request: Request) -> dict[str, Any]:
     if isinstance(request, ChargeRequest):
         return {"what": "charge", "of_user": request.user, "hold_name": None, **_charge(request)}
     if isinstance(request, HoldRequest):
-        return {
+        call = {
             "what": "reserve",
             "of_user": request.user,
             "hold_name": request.hold_id,
@@ -79,6 +83,7 @@ def _call(request: Request) -> dict[str, Any]:
             "ttl_us": request.ttl_us,
             "note": request.note,
         }
+        return call if request.at_least is None else {**call, "what": "reserve part", "at_least": request.at_least}
     if isinstance(request, CommitRequest):
         return {"what": "commit", "of_user": None, "hold_name": request.hold_id, **_charge(request.charge)}
     return {"what": "release", "hold_name": request.hold_id}
@@ -125,10 +130,9 @@ def answered(project: str, request: Request, answer: Mapping[str, Any], budgets:
     at_us = answer["at_us"]
     if isinstance(request, HoldRequest):
         if answer["what"] == "denied":
-            standings = standings_from(answer["standings"])
-            decision = decisions.decide(request.user, standings, request.amount, request.names, at_us)
-            raise decisions.refusal(decision)
-        hold_id, user, amount, _, model, note, _ = request
+            raise decisions.refusal(_decision(request, answer))
+        hold_id, user, amount, _, model, note, *_ = request
+        amount = amount if request.at_least is None else Picodollars(answer["amount"])
         return Hold(hold_id, user, amount, "open", at_us, answer["expires_us"], None, model, note)
     if isinstance(request, ReleaseRequest):
         amount = Picodollars(answer["amount"])
@@ -155,6 +159,15 @@ def answered(project: str, request: Request, answer: Mapping[str, Any], budgets:
         hold_id=request.hold_id if isinstance(request, CommitRequest) else None,
     )
     return Charge(entry, budgets[user])
+
+
+def _decision(request: HoldRequest, answer: Mapping[str, Any]) -> Decision:
+    def freeing(limit: Limit, _: Picodollars) -> tuple[int | None, int]:
+        frees_us, holds = answer["freeing"][str(limit.limit_id)]
+        return frees_us, holds
+
+    standings = standings_from(answer["standings"])
+    return decisions.decide(request.user, standings, request.needed, request.names, answer["at_us"], freeing)
 
 
 def _budget(

@@ -24,6 +24,7 @@ MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("what tokens are called, and when they were used last", ("tokens.sql",)),
     ("when entries happened, what made them, whose calls they are, and their tokens", ("times.sql",)),
     ("which hold an entry has resolved", ("holds.sql",)),
+    ("holds of as much as is there", ("portions.sql",)),
 )
 """The purpose of each step, and its files in `sql/steps`."""
 

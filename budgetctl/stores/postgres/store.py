@@ -209,7 +209,11 @@ class PostgresStore(SqlStore):
             with self.read() as tx:
                 return decided(tx, user, cost, names)
         standings = tuple(each._replace(limit=windows.rolled(each.limit, now_us)) for each in standings)
-        return decisions.decide(user, standings, cost, names, now_us)
+        decision = decisions.decide(user, standings, cost, names, now_us)
+        if decision.reason != "held":
+            return decision
+        with self.read() as tx:  # which finds the holds as they stand with the limits
+            return decided(tx, user, cost, names)
 
     def charge(self, request: ChargeRequest) -> Charge:
         """Record a cost, once for each key."""

@@ -7,6 +7,7 @@ limit's `held`. An expired one counts for nothing: whoever next opens the limit 
 from __future__ import annotations
 
 import shlex
+from functools import partial
 
 from budgetctl.errors import HoldResolvedError, KeyConflictError, UnknownHoldError
 from budgetctl.ledger import decisions
@@ -16,6 +17,7 @@ from budgetctl.periods import rfc3339
 from budgetctl.stores.sql.account import Account
 from budgetctl.stores.sql.entries import model_key
 from budgetctl.stores.sql.rows import ACCOUNT_COLUMNS, AccountRow, find_account
+from budgetctl.stores.sql.standings import freeing
 from budgetctl.stores.sql.transaction import Row, Transaction
 
 _COLUMNS = "o.name, acc.name, o.amount, o.state, o.created_us, o.expires_us, o.resolved_us, m.name, o.note, o.number"
@@ -93,9 +95,7 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
     """Set money aside, if all limits allow it. The same request again answers the hold of the first time."""
     earlier = find_hold(tx, request.hold_id)
     if earlier is not None:
-        asked = (request.user, request.amount, request.model)
-        is_same = (earlier.user, earlier.amount, earlier.model) == asked
-        if not is_same or _account_row(tx, earlier).account_id != find_account(tx, request.user).account_id:
+        if not _is_for(tx, earlier, request):
             raise KeyConflictError(
                 f"the hold {request.hold_id!r} was made before, of {format_usd(earlier.amount)} for {earlier.user};"
                 " nothing was set aside",
@@ -103,32 +103,50 @@ def reserve(tx: Transaction, request: HoldRequest) -> Hold:
             )
         return earlier
     account = Account.open(tx, request.user)
-    decision = decisions.decide(request.user, account.standings(), request.amount, request.names, tx.now_us)
+    decision = decisions.decide(
+        request.user, account.standings(), request.needed, request.names, tx.now_us, partial(freeing, tx)
+    )
     if not decision.allowed:
         raise decisions.refusal(decision)
-    expires_us = tx.now_us + request.ttl_us
+    amount, expires_us = request.granted(decision.binding.limit.remaining), tx.now_us + request.ttl_us
     key = tx.insert(
-        "INSERT INTO holds (project, name, account, amount, model, state, note, created_us, expires_us)"
-        " VALUES (:project, :name, :account, :amount, :model, 'open', :note, :now, :expires) RETURNING hold",
+        "INSERT INTO holds"
+        " (project, name, account, amount, model, state, note, created_us, expires_us, at_most, at_least)"
+        " VALUES (:project, :name, :account, :amount, :model, 'open', :note, :now, :expires, :at_most, :at_least)"
+        " RETURNING hold",
         name=request.hold_id,
         account=account.row.account_id,
-        amount=request.amount,
+        amount=amount,
         model=None if request.model is None else model_key(tx, request.model),
         note=request.note,
         expires=expires_us,
+        at_most=None if request.at_least is None else request.amount,
+        at_least=request.at_least,
     )
-    for limit_id in account.hold(request.amount, request.names):
+    for limit_id in account.hold(amount, request.names):
         tx.run(
             "INSERT INTO hold_postings (project, limit_id, expires_us, hold, amount)"
             " VALUES (:project, :limit_id, :expires, :hold, :amount)",
             limit_id=limit_id,
             expires=expires_us,
             hold=key,
-            amount=request.amount,
+            amount=amount,
         )
     account.save()
-    user, amount, model = account.row.name, request.amount, request.model
+    user, model = account.row.name, request.model
     return Hold(request.hold_id, user, amount, "open", tx.now_us, expires_us, None, model, request.note)
+
+
+def _is_for(tx: Transaction, hold: Hold, request: HoldRequest) -> bool:
+    """Whether a hold was made by the same request before: one of as much as was there may have less."""
+    row = tx.one(
+        "SELECT o.account, COALESCE(o.at_most, o.amount), o.at_least FROM holds o"
+        " WHERE o.project = :project AND o.name = :name",
+        name=hold.hold_id,
+    )
+    account = find_account(tx, request.user).account_id
+    at_least = None if request.at_least is None else int(request.at_least)
+    return row == (account, int(request.amount), at_least) and (hold.user, hold.model) == (request.user, request.model)
 
 
 def resolve(tx: Transaction, account: Account, hold: Hold, state: HoldState, number: int | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from budgetctl.ledger.decisions import decide
 from budgetctl.ledger.holds import Decision
@@ -12,6 +13,8 @@ from budgetctl.money import Picodollars
 from budgetctl.stores.sql import clock
 from budgetctl.stores.sql.rows import AccountRow, accounts_above, find_account, keys_in_sql, limits_of
 from budgetctl.stores.sql.transaction import Transaction
+
+_HOLDS_AT_FIRST = 1_000
 
 
 def standings_of(tx: Transaction, account: AccountRow) -> tuple[Standing, ...]:
@@ -26,7 +29,25 @@ def decided(tx: Transaction, user: str, cost: Picodollars | None, names: str | N
     """Whether all limits of a user would allow a cost now. Raises `UnknownUserError` and `ClockError`."""
     account = find_account(tx, user)
     clock.check(tx, account.updated_us)
-    return decide(user, standings_of(tx, account), cost, names, tx.now_us)
+    return decide(user, standings_of(tx, account), cost, names, tx.now_us, partial(freeing, tx))
+
+
+def freeing(tx: Transaction, limit: Limit, amount: Picodollars) -> tuple[int | None, int]:
+    """When holds of so many picodollars of a limit have expired, None for never, and how many count now."""
+    counting = "FROM hold_postings WHERE project = :project AND limit_id = :limit_id AND expires_us > :now"
+    (holds,) = tx.one(f"SELECT COUNT(*) {counting}", limit_id=limit.limit_id) or (0,)
+    read, frees_us = 0, None
+    while frees_us is None and read < holds:  # seldom more than once: a cost needs few of many
+        read = read * 10 or _HOLDS_AT_FIRST
+        (frees_us,) = tx.one(
+            "SELECT MIN(CASE WHEN freed >= :amount THEN expires_us END) FROM ("
+            " SELECT expires_us, SUM(amount) OVER (ORDER BY expires_us, hold) AS freed FROM ("
+            f" SELECT expires_us, hold, amount {counting} ORDER BY expires_us, hold LIMIT :read) first_ones) all_ones",
+            limit_id=limit.limit_id,
+            amount=amount,
+            read=read,
+        ) or (None,)
+    return frees_us, holds
 
 
 def as_of_now(tx: Transaction, limits: Sequence[Limit]) -> list[Limit]:

@@ -299,12 +299,19 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         "entries whose tokens nobody has counted: none, once all of them are",
         "CREATE INDEX entries_uncounted ON entries (project, entry) WHERE usage IS NOT NULL AND input_tokens IS NULL;",
     ),
+    (
+        "holds of as much as is there",
+        """
+        ALTER TABLE holds ADD COLUMN at_most INTEGER;
+        ALTER TABLE holds ADD COLUMN at_least INTEGER;
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)
 """The schema version that this budgetctl writes. A store with a higher one is refused."""
 
-WHOLE = 12
+WHOLE = 13
 """After how many steps the tables are those of `whole_schema`."""
 
 

@@ -157,6 +157,8 @@ CREATE TABLE holds (
     created_us INTEGER NOT NULL,
     expires_us INTEGER NOT NULL,
     resolved_us INTEGER,
+    at_most INTEGER, -- of a hold of as much as was there
+    at_least INTEGER,
     UNIQUE (project, name)
 ) STRICT;
 CREATE INDEX holds_by_account ON holds (account, hold);

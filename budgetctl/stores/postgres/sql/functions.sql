@@ -445,9 +445,39 @@ BEGIN
     RETURN answer;
 END $$;
 
--- Sets money aside.
+-- The least that any of these limits has left, but for what is held in it by holds that have expired.
+CREATE FUNCTION least_left(of_project bigint, of_limits bigint[], at_us bigint) RETURNS numeric LANGUAGE sql STABLE AS $$
+    SELECT MIN(l.amount + l.topped_up - l.spent - l.held + CASE WHEN l.held = 0 THEN 0 ELSE (
+        SELECT COALESCE(SUM(p.amount), 0) FROM hold_postings p
+        WHERE p.project = l.project AND p.limit_id = l.limit_id AND p.expires_us <= at_us) END)
+    FROM limits l WHERE l.project = of_project AND l.limit_id = ANY (of_limits)
+$$;
+
+-- When holds that a cost would need gone have expired, and how many count now, by each of the limits that lack it.
+CREATE FUNCTION freeing(of_project bigint, of_limits bigint[], cost numeric, at_us bigint) RETURNS json
+LANGUAGE sql STABLE AS $$
+    SELECT json_object_agg(s.limit_id, json_build_array((
+            SELECT p.expires_us
+            FROM ( -- what has expired and is yet to be swept comes first
+                SELECT p.expires_us, SUM(p.amount) OVER (ORDER BY p.expires_us, p.hold) AS freed FROM hold_postings p
+                WHERE p.project = of_project AND p.limit_id = s.limit_id
+            ) p
+            WHERE p.freed >= s.short ORDER BY p.expires_us LIMIT 1
+        ), (
+            SELECT COUNT(*) FROM hold_postings p
+            WHERE p.project = of_project AND p.limit_id = s.limit_id AND p.expires_us > at_us
+        )))
+    FROM (
+        SELECT l.limit_id, cost - (l.amount + l.topped_up - l.spent - l.held) AS short FROM limits l
+        WHERE l.project = of_project AND l.limit_id = ANY (of_limits)
+    ) s
+    WHERE s.short > 0
+$$;
+
+-- Sets money aside: the cost, or with at_least as much as is left, up to the cost.
 CREATE FUNCTION reserve(
-    of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text, ttl_us bigint, note text
+    of_project bigint, at_us bigint, of_user text, hold_name text, cost numeric, of_model text, ttl_us bigint, note text,
+    at_least numeric DEFAULT NULL
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
     own record;
@@ -455,8 +485,13 @@ DECLARE
     chain bigint[];
     names text[];
     made bigint;
+    at_most numeric;
     answer json;
 BEGIN
+    IF at_least IS NOT NULL THEN -- that is what has to be there
+        at_most := cost;
+        cost := GREATEST(at_least, 1);
+    END IF;
     SELECT acc.account, acc.parent, acc.updated_us, c.account AS cap INTO own
         FROM accounts acc LEFT JOIN cap_of(of_project) c ON true
         WHERE acc.project = of_project AND acc.name = of_user AND acc.deleted_us = 0 FOR NO KEY UPDATE OF acc;
@@ -481,15 +516,20 @@ BEGIN
         IF EXISTS (SELECT FROM holds o WHERE o.project = of_project AND o.name = hold_name) THEN -- allowed before
             RETURN slowly(of_user);
         END IF;
-        SELECT json_build_object('what', 'denied', 'at_us', at_us, 'standings', c.standings) INTO answer
+        SELECT json_build_object('what', 'denied', 'at_us', at_us, 'standings', c.standings,
+                'freeing', freeing(of_project, counts.counted, cost, at_us)) INTO answer
             FROM counting_any(of_project, chain, names, at_us, of_model, 0, '{}', 0, NULL) c;
         RETURN answer;
+    END IF;
+    IF at_least IS NOT NULL THEN
+        cost := LEAST(at_most, least_left(of_project, counts.counted, at_us));
     END IF;
     IF counts.model IS NULL THEN
         counts.model := model_key(of_project, model_of(of_model));
     END IF;
-    INSERT INTO holds (project, name, account, amount, model, state, note, created_us, expires_us)
-        VALUES (of_project, hold_name, own.account, cost, counts.model, 'open', note, at_us, at_us + ttl_us)
+    INSERT INTO holds (project, name, account, amount, model, state, note, created_us, expires_us, at_most, at_least)
+        VALUES (of_project, hold_name, own.account, cost, counts.model, 'open', note, at_us, at_us + ttl_us, at_most,
+            at_least)
         ON CONFLICT DO NOTHING RETURNING hold INTO made;
     IF NOT FOUND THEN
         RETURN slowly(of_user);
@@ -504,7 +544,7 @@ BEGIN
         UPDATE accounts acc SET updated_us = at_us WHERE acc.project = of_project AND acc.account = ANY (chain)
     )
     UPDATE limits l SET held = l.held + cost WHERE l.project = of_project AND l.limit_id = ANY (counts.counted);
-    RETURN json_build_object('what', 'held', 'at_us', at_us, 'expires_us', at_us + ttl_us);
+    RETURN json_build_object('what', 'held', 'at_us', at_us, 'expires_us', at_us + ttl_us, 'amount', cost);
 END $$;
 
 -- Lets go of what was set aside.

@@ -214,10 +214,11 @@ BEGIN
                 pricing => asked ->> 'pricing', note => asked ->> 'note',
                 happened_us => (asked ->> 'happened_us')::bigint, tokens => (asked ->> 'tokens')::bigint[],
                 call_ids => asked ->> 'call_ids', caller_key => asked ->> 'caller_key');
-        WHEN 'reserve' THEN
+        WHEN 'reserve', 'reserve part' THEN
             RETURN reserve(of_project => of_project, at_us => at_us, of_user => asked ->> 'of_user',
                 hold_name => asked ->> 'hold_name', cost => (asked ->> 'cost')::numeric, of_model => asked ->> 'of_model',
-                ttl_us => (asked ->> 'ttl_us')::bigint, note => asked ->> 'note');
+                ttl_us => (asked ->> 'ttl_us')::bigint, note => asked ->> 'note',
+                at_least => (asked ->> 'at_least')::numeric);
         WHEN 'release' THEN
             RETURN release(of_project => of_project, at_us => at_us, hold_name => asked ->> 'hold_name');
     END CASE;
@@ -229,7 +230,7 @@ DECLARE
     kind text := run #>> '{0,what}';
     requests listed[];
 BEGIN
-    IF jsonb_array_length(run) = 1 OR kind = 'release' THEN -- releases are rare
+    IF jsonb_array_length(run) = 1 OR kind IN ('release', 'reserve part') THEN -- which are rare
         RETURN;
     END IF;
     requests := CASE kind WHEN 'commit' THEN listed_commits(of_project, at_us, run, cap)
