@@ -211,6 +211,17 @@ class TestGrowth:
         commit = manager.commit_price(hold, price(42, model="gpt-4o", provider=None))
         assert (commit.replayed, commit.entry.kind, commit.entry.number) == (False, "spend", 2)
 
+    def test_a_hold_lets_go_of_a_former_parent_whose_other_child_was_charged(self, manager):
+        for team in ("team", "other"):
+            manager.create(team, "10")
+        for user in ("alice", "bob"):
+            manager.set(user, parent="team")
+        charge(manager, 1, user="bob")
+        hold = manager.reserve("alice", "1").hold_id
+        manager.set("alice", parent="other")
+        assert manager.commit_price(hold, price(42)).owner == "bob"
+        assert counters(manager, "team", "other") == [(0.00363, 0), (0, 0)]
+
     def test_a_key_of_another_request_stays_an_error(self, manager):
         charge(manager, 1, key="job-1")
         with pytest.raises(KeyConflictError):
