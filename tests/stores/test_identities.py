@@ -222,6 +222,28 @@ class TestGrowth:
         assert manager.commit_price(hold, price(42)).owner == "bob"
         assert counters(manager, "team", "other") == [(0.00363, 0), (0, 0)]
 
+    @pytest.mark.parametrize(
+        "usage",
+        [
+            {"text_output": 2, "also": [{"model": ["x"], "text_output": 1}]},
+            {"text_output": 2, "model": ["x"]},
+            {"text_output": 2, "provider": 5},
+            {"text_output": 2, "web_searches": 1, "model": "nobody-knows"},
+        ],
+    )
+    @pytest.mark.parametrize(
+        "pricing", [None, {"source": "user", "rates": {"input": "x"}}, price_usage(SONNET).pricing]
+    )
+    def test_a_usage_of_any_form_costs_what_its_record_says(self, manager, usage, pricing):
+        first = {"model": "claude-sonnet-4-5", "text_output": 1}
+        requests = [
+            ChargeRequest("alice", usd(amount), "claude-sonnet-4-5", each, pricing, identities=(b"1".ljust(16),))
+            for amount, each in (("0.01", first), ("0.5", usage))
+        ]
+        _, grown = manager._store.apply(requests)
+        assert not grown.replayed
+        assert cost(manager) == grown.cost >= usd("0.01")
+
     def test_a_key_of_another_request_stays_an_error(self, manager):
         charge(manager, 1, key="job-1")
         with pytest.raises(KeyConflictError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from budgetctl.errors import KeyConflictError
+from budgetctl.errors import CannotPriceError, KeyConflictError
 from budgetctl.ledger.counts import relation
 from budgetctl.ledger.matching import means
 from budgetctl.ledger.store import ChargeRequest
@@ -98,7 +98,10 @@ def grown_by(known: Known, request: ChargeRequest) -> Picodollars:
     """
     from budgetctl.pricing import price_as_recorded
 
-    now = price_as_recorded(request.usage or {}, known.entry.pricing or {}, known.entry.at_us)
+    try:
+        now = price_as_recorded(request.usage or {}, known.entry.pricing or {}, known.entry.at_us)
+    except CannotPriceError:  # of tools, whose rates are not recorded
+        now = None
     return Picodollars(max((request.amount if now is None else now) - known.cost, ZERO))
 
 
