@@ -134,6 +134,14 @@ class TestKnownCalls:
             assert [answer.replayed for answer in store.apply(requests)] == replayed
         assert cost(manager) == usd("3")
 
+    def test_an_identity_may_be_given_twice(self, manager):
+        twice = (b"1".ljust(16),) * 2
+        for again in (False, True):
+            assert manager._store.charge(ChargeRequest("alice", usd("1"), identities=twice)).replayed is again
+        assert [each.replayed for each in manager._store.apply([
+            ChargeRequest("alice", usd("1"), identities=(name.ljust(16),) * 2) for name in (b"2", b"3")
+        ])] == [False, False]  # fmt: skip
+
 
 class TestGrowth:
     """Later records of a call, which say that it has used more."""
