@@ -36,20 +36,23 @@ class Known(NamedTuple):
     cost: Picodollars
 
 
-def find(tx: Transaction, identities: Sequence[bytes]) -> Known | None:
-    """The call that has one of these identities.
+def find(tx: Transaction, identities: Sequence[bytes]) -> tuple[Known | None, list[bytes]]:
+    """The call that has one of these identities, or None and those that are unknown.
 
     Where the first identity is unknown, another one names the call only if it has been the first itself: two calls of
     different ids may have a further one in common.
     """
+    unknown = []
     for place, identity in enumerate(identities):
         row = tx.one(
             "SELECT account, number, is_first FROM identities WHERE project = :project AND digest = :digest",
             digest=identity,
         )
-        if row is not None and (place == 0 or row[2]):
-            return _known(tx, row[0], row[1])
-    return None
+        if row is None:
+            unknown.append(identity)
+        elif place == 0 or row[2]:
+            return _known(tx, row[0], row[1]), []
+    return None, unknown
 
 
 def _known(tx: Transaction, account_id: int, number: int) -> Known:
@@ -105,12 +108,19 @@ def grown_by(known: Known, request: ChargeRequest) -> Picodollars:
     return Picodollars(max((request.amount if now is None else now) - known.cost, ZERO))
 
 
-def note(tx: Transaction, identities: Sequence[bytes], account_id: int, number: int) -> None:
-    """Keep those identities of a call that are new. Sorted, so that two who do so wait for each other in turn."""
-    for identity in sorted(identities):
+def note(
+    tx: Transaction, identities: Sequence[bytes], account_id: int, number: int, unknown: Sequence[bytes] = ()
+) -> None:
+    """Keep those identities of a call that are new. Sorted, so that two who do so wait for each other in turn.
+
+    Those of a new call that were `unknown` when it was looked for must be so still: somebody else, who has noted one in
+    the meantime, has charged the call too. Then it is a violation, after which a driver tries again.
+    """
+    for identity in sorted(set(identities)):
         tx.run(
             "INSERT INTO identities (project, digest, account, number, is_first)"
-            " VALUES (:project, :digest, :account, :number, :is_first) ON CONFLICT DO NOTHING",
+            " VALUES (:project, :digest, :account, :number, :is_first)"
+            + ("" if identity in unknown else " ON CONFLICT DO NOTHING"),
             digest=identity,
             account=account_id,
             number=number,
