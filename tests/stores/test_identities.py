@@ -275,6 +275,14 @@ class TestGrowth:
         list(manager.reprice("claude-sonnet-4-5"))
         assert cost(manager) == usd("0.0045")
 
+    def test_a_call_whose_price_was_found_later_is_not_charged_anew_when_it_grows(self, manager):
+        from budgetctl.pricing import without_price
+
+        manager.charge_price("alice", without_price(SONNET._replace(text_output=1), usd("0")), once=True)
+        list(manager.reprice("claude-sonnet-4-5"))
+        charge(manager, 42)
+        assert cost(manager) == usd("0.00363")
+
 
 class TestIds:
     """Which ids are known to be made once."""

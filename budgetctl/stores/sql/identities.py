@@ -26,7 +26,8 @@ _FAR_US = 24 * 3600 * 10**6
 class Known(NamedTuple):
     """The first entry of a call, and all that was recorded of the call since.
 
-    `usage` is the newest one, `cost` what all of it has cost, without corrections and refunds.
+    `usage` is the newest one, `cost` what all of it has cost, without corrections and refunds. `corrected` is the
+    difference that corrections of its price have made.
     """
 
     account_id: int
@@ -34,6 +35,7 @@ class Known(NamedTuple):
     entry: Entry
     usage: Mapping[str, Any] | None
     cost: Picodollars
+    corrected: Picodollars
 
 
 def find(tx: Transaction, identities: Sequence[bytes]) -> tuple[Known | None, list[bytes]]:
@@ -66,15 +68,18 @@ def _known(tx: Transaction, account_id: int, number: int) -> Known:
     if row is None:
         raise TypeError(f"an identity names the entry {number}, which is not there")
     entry = entry_from_row(row[1:])
-    usage, cost = entry.usage, int(entry.amount)
+    usage, cost, corrected = entry.usage, int(entry.amount), 0
     for amount, text in tx.all(
         "SELECT c.amount, c.usage FROM entries c WHERE c.project = :project AND c.account = :account"
-        " AND c.refers_to = :number AND c.kind = 'adjustment' AND c.usage IS NOT NULL ORDER BY c.number",
+        " AND c.refers_to = :number AND c.kind = 'adjustment' ORDER BY c.number",
         account=account_id,
         number=number,
     ):
-        usage, cost = from_json(text), cost + amount
-    return Known(account_id, row[0], entry, usage, Picodollars(cost))
+        if text is None:
+            corrected += amount
+        else:
+            usage, cost = from_json(text), cost + amount
+    return Known(account_id, row[0], entry, usage, Picodollars(cost), Picodollars(corrected))
 
 
 def is_grown(known: Known, request: ChargeRequest) -> bool:
@@ -97,7 +102,7 @@ def conflict(known: Known, request: ChargeRequest) -> KeyConflictError | None:
 def grown_by(known: Known, request: ChargeRequest) -> Picodollars:
     """The cost of what a call has used more than was known, at the rates of its first entry.
 
-    Where these are not recorded, or do not cover the usage, it is what the request costs more.
+    Where these are not recorded, or do not cover the usage, it is what the request costs more than was charged.
     """
     from budgetctl.pricing import price_as_recorded
 
@@ -105,7 +110,8 @@ def grown_by(known: Known, request: ChargeRequest) -> Picodollars:
         now = price_as_recorded(request.usage or {}, known.entry.pricing or {}, known.entry.at_us)
     except CannotPriceError:  # of tools, whose rates are not recorded
         now = None
-    return Picodollars(max((request.amount if now is None else now) - known.cost, ZERO))
+    more = request.amount - known.corrected if now is None else now
+    return Picodollars(max(more - known.cost, ZERO))
 
 
 def note(
