@@ -89,7 +89,7 @@ def _counts(usage: Mapping[str, Any]) -> dict[tuple[Any, str], int]:
     """All counts by model and name, those that are 0 left out."""
     found: dict[tuple[Any, str], int] = {}
     for place, each in enumerate(_with_others(usage)):
-        model = each.get("model") if place else None  # the same call may have several names for its own model
+        model = str(each.get("model")) if place else None  # the same call may have several names for its own model
         for name in (*_KINDS, *_PIECES):
             count = _count(each.get(name))
             if count:

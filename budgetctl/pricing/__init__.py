@@ -102,7 +102,10 @@ def price_as_recorded(usage: Mapping[str, Any], pricing: Mapping[str, Any], at_u
     """
     again = recorded_usage(usage)
     tokens = again.of_tokens()
-    then = recorded.price_then(tokens, pricing)
+    try:
+        then = recorded.price_then(tokens, pricing)
+    except (InvalidValueError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return None  # a caller of the library may have recorded anything as rates
     if then is None or tokens == again:
         return then
     tools = _price_again(again, pricing, at_us).amount - _price_again(tokens, pricing, at_us).amount

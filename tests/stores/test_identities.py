@@ -135,6 +135,14 @@ class TestKnownCalls:
             assert [answer.replayed for answer in store.apply(requests)] == replayed
         assert cost(manager) == usd("3")
 
+    def test_an_identity_may_be_given_twice(self, manager):
+        twice = (b"1".ljust(16),) * 2
+        for again in (False, True):
+            assert manager._store.charge(ChargeRequest("alice", usd("1"), identities=twice)).replayed is again
+        assert [each.replayed for each in manager._store.apply([
+            ChargeRequest("alice", usd("1"), identities=(name.ljust(16),) * 2) for name in (b"2", b"3")
+        ])] == [False, False]  # fmt: skip
+
 
 class TestGrowth:
     """Later records of a call, which say that it has used more."""
@@ -212,6 +220,39 @@ class TestGrowth:
         commit = manager.commit_price(hold, price(42, model="gpt-4o", provider=None))
         assert (commit.replayed, commit.entry.kind, commit.entry.number) == (False, "spend", 2)
 
+    def test_a_hold_lets_go_of_a_former_parent_whose_other_child_was_charged(self, manager):
+        for team in ("team", "other"):
+            manager.create(team, "10")
+        for user in ("alice", "bob"):
+            manager.set(user, parent="team")
+        charge(manager, 1, user="bob")
+        hold = manager.reserve("alice", "1").hold_id
+        manager.set("alice", parent="other")
+        assert manager.commit_price(hold, price(42)).owner == "bob"
+        assert counters(manager, "team", "other") == [(0.00363, 0), (0, 0)]
+
+    @pytest.mark.parametrize(
+        "usage",
+        [
+            {"text_output": 2, "also": [{"model": ["x"], "text_output": 1}]},
+            {"text_output": 2, "model": ["x"]},
+            {"text_output": 2, "provider": 5},
+            {"text_output": 2, "web_searches": 1, "model": "nobody-knows"},
+        ],
+    )
+    @pytest.mark.parametrize(
+        "pricing", [None, {"source": "user", "rates": {"input": "x"}}, price_usage(SONNET).pricing]
+    )
+    def test_a_usage_of_any_form_costs_what_its_record_says(self, manager, usage, pricing):
+        first = {"model": "claude-sonnet-4-5", "text_output": 1}
+        requests = [
+            ChargeRequest("alice", usd(amount), "claude-sonnet-4-5", each, pricing, identities=(b"1".ljust(16),))
+            for amount, each in (("0.01", first), ("0.5", usage))
+        ]
+        _, grown = manager._store.apply(requests)
+        assert not grown.replayed
+        assert cost(manager) == grown.cost >= usd("0.01")
+
     def test_a_key_of_another_request_stays_an_error(self, manager):
         charge(manager, 1, key="job-1")
         with pytest.raises(KeyConflictError):
@@ -234,6 +275,14 @@ class TestGrowth:
         charge(manager, 100)
         list(manager.reprice("claude-sonnet-4-5"))
         assert cost(manager) == usd("0.0045")
+
+    def test_a_call_whose_price_was_found_later_is_not_charged_anew_when_it_grows(self, manager):
+        from budgetctl.pricing import without_price
+
+        manager.charge_price("alice", without_price(SONNET._replace(text_output=1), usd("0")), once=True)
+        list(manager.reprice("claude-sonnet-4-5"))
+        charge(manager, 42)
+        assert cost(manager) == usd("0.00363")
 
 
 class TestIds:

@@ -189,6 +189,15 @@ def test_names_and_patterns_as_long_as_they_may_be_are_matched(store):
 # What it counts
 
 
+def test_what_happened_before_a_change_of_duration_counts_still():
+    with closing(
+        PostgresStore(server_url(), new_project())
+    ) as store:  # by the database's clock, as its triggers have it
+        before_us = store.create_budget("alice", TEN._replace(duration="daily"), if_exists="error")[0].created_us
+        store.change_budget("alice", BudgetChange(duration="weekly"))
+        assert store.charge(ChargeRequest("alice", CENT, at_us=before_us)).budget.limit.spent == CENT
+
+
 def test_amounts_beyond_64_bits_are_counted_exactly(store):
     much = parse_amount("99999999999999.000000000001")
     store.create_budget("rich", BudgetChange(amount=much), if_exists="error")

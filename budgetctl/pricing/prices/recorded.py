@@ -12,9 +12,20 @@ from budgetctl.pricing.prices.own_prices import PER, WEB_SEARCH, OwnPrice
 
 
 def recorded_usage(usage: Mapping[str, Any]) -> Usage:
-    """The usage that `Usage.to_json` wrote. Old entries lack the counts that were added later."""
-    known = {name: usage[name] for name in Usage._fields if name in usage}
-    return Usage(**{**known, "also": tuple(map(recorded_usage, known.get("also", ())))})
+    """The usage that `Usage.to_json` wrote. Old entries lack the counts that were added later.
+
+    A caller of the library may have recorded anything: fields that have a value of another kind are left out.
+    """
+    known = {name: usage[name] for name in Usage._fields if name in usage and _is_of_kind(name, usage[name])}
+    others = usage.get("also")
+    also = [each for each in others if isinstance(each, Mapping)] if isinstance(others, (list, tuple)) else []
+    return Usage(**{**known, "also": tuple(map(recorded_usage, also))})
+
+
+def _is_of_kind(name: str, value: Any) -> bool:
+    """Whether a value can be that of a field: of text, or of a count."""
+    is_text = Usage._field_defaults[name] is None and name != "cost"
+    return value is None or isinstance(value, str) if is_text else type(value) in (int, Picodollars)
 
 
 def price_then(usage: Usage, pricing: Mapping[str, Any]) -> Picodollars | None:

@@ -103,7 +103,7 @@ def _charge(request: ChargeRequest) -> dict[str, Any]:
         "note": request.note,
         "happened_us": request.at_us,
         "tokens": None if counts is None else f"{{{','.join(map(str, counts))}}}",
-        "call_ids": ",".join(f"\\x{each.hex()}" for each in request.identities) or None,
+        "call_ids": ",".join(f"\\x{each.hex()}" for each in dict.fromkeys(request.identities)) or None,
         "caller_key": text,
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from budgetctl.errors import KeyConflictError
+from budgetctl.errors import CannotPriceError, KeyConflictError
 from budgetctl.ledger.counts import relation
 from budgetctl.ledger.matching import means
 from budgetctl.ledger.store import ChargeRequest
@@ -26,7 +26,8 @@ _FAR_US = 24 * 3600 * 10**6
 class Known(NamedTuple):
     """The first entry of a call, and all that was recorded of the call since.
 
-    `usage` is the newest one, `cost` what all of it has cost, without corrections and refunds.
+    `usage` is the newest one, `cost` what all of it has cost, without corrections and refunds. `corrected` is the
+    difference that corrections of its price have made.
     """
 
     account_id: int
@@ -34,22 +35,26 @@ class Known(NamedTuple):
     entry: Entry
     usage: Mapping[str, Any] | None
     cost: Picodollars
+    corrected: Picodollars
 
 
-def find(tx: Transaction, identities: Sequence[bytes]) -> Known | None:
-    """The call that has one of these identities.
+def find(tx: Transaction, identities: Sequence[bytes]) -> tuple[Known | None, list[bytes]]:
+    """The call that has one of these identities, or None and those that are unknown.
 
     Where the first identity is unknown, another one names the call only if it has been the first itself: two calls of
     different ids may have a further one in common.
     """
+    unknown = []
     for place, identity in enumerate(identities):
         row = tx.one(
             "SELECT account, number, is_first FROM identities WHERE project = :project AND digest = :digest",
             digest=identity,
         )
-        if row is not None and (place == 0 or row[2]):
-            return _known(tx, row[0], row[1])
-    return None
+        if row is None:
+            unknown.append(identity)
+        elif place == 0 or row[2]:
+            return _known(tx, row[0], row[1]), []
+    return None, unknown
 
 
 def _known(tx: Transaction, account_id: int, number: int) -> Known:
@@ -63,16 +68,19 @@ def _known(tx: Transaction, account_id: int, number: int) -> Known:
     if row is None:
         raise TypeError(f"an identity names the entry {number}, which is not there")
     entry = entry_from_row(row[1:])
-    usage, cost = entry.usage, int(entry.amount)
+    usage, cost, corrected = entry.usage, int(entry.amount), 0
     # The plus keeps SQLite from reading all entries of the user in their order.
     for amount, text in tx.all(
         "SELECT c.amount, c.usage FROM entries c WHERE c.project = :project AND c.account = :account"
-        " AND c.refers_to = :number AND c.kind = 'adjustment' AND c.usage IS NOT NULL ORDER BY +c.number",
+        " AND c.refers_to = :number AND c.kind = 'adjustment' ORDER BY +c.number",
         account=account_id,
         number=number,
     ):
-        usage, cost = from_json(text), cost + amount
-    return Known(account_id, row[0], entry, usage, Picodollars(cost))
+        if text is None:
+            corrected += amount
+        else:
+            usage, cost = from_json(text), cost + amount
+    return Known(account_id, row[0], entry, usage, Picodollars(cost), Picodollars(corrected))
 
 
 def is_grown(known: Known, request: ChargeRequest) -> bool:
@@ -95,20 +103,31 @@ def conflict(known: Known, request: ChargeRequest) -> KeyConflictError | None:
 def grown_by(known: Known, request: ChargeRequest) -> Picodollars:
     """The cost of what a call has used more than was known, at the rates of its first entry.
 
-    Where these are not recorded, or do not cover the usage, it is what the request costs more.
+    Where these are not recorded, or do not cover the usage, it is what the request costs more than was charged.
     """
     from budgetctl.pricing import price_as_recorded
 
-    now = price_as_recorded(request.usage or {}, known.entry.pricing or {}, known.entry.at_us)
-    return Picodollars(max((request.amount if now is None else now) - known.cost, ZERO))
+    try:
+        now = price_as_recorded(request.usage or {}, known.entry.pricing or {}, known.entry.at_us)
+    except CannotPriceError:  # of tools, whose rates are not recorded
+        now = None
+    more = request.amount - known.corrected if now is None else now
+    return Picodollars(max(more - known.cost, ZERO))
 
 
-def note(tx: Transaction, identities: Sequence[bytes], account_id: int, number: int) -> None:
-    """Keep those identities of a call that are new. Sorted, so that two who do so wait for each other in turn."""
-    for identity in sorted(identities):
+def note(
+    tx: Transaction, identities: Sequence[bytes], account_id: int, number: int, unknown: Sequence[bytes] = ()
+) -> None:
+    """Keep those identities of a call that are new. Sorted, so that two who do so wait for each other in turn.
+
+    Those of a new call that were `unknown` when it was looked for must be so still: somebody else, who has noted one in
+    the meantime, has charged the call too. Then it is a violation, after which a driver tries again.
+    """
+    for identity in sorted(set(identities)):
         tx.run(
             "INSERT INTO identities (project, digest, account, number, is_first)"
-            " VALUES (:project, :digest, :account, :number, :is_first) ON CONFLICT DO NOTHING",
+            " VALUES (:project, :digest, :account, :number, :is_first)"
+            + ("" if identity in unknown else " ON CONFLICT DO NOTHING"),
             digest=identity,
             account=account_id,
             number=number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from budgetctl.errors import InvalidValueError
@@ -69,21 +70,19 @@ def insert_limit(tx: Transaction, account: int, limit: Limit) -> Limit:
 
 
 def update_limit(tx: Transaction, limit: Limit, saved: Limit) -> None:
-    """Write the columns of a limit that have changed since it was saved: seldom more than its counters."""
-    if limit == saved._replace(spent=limit.spent, held=limit.held):
-        tx.run(
-            "UPDATE limits SET spent = :spent, held = :held WHERE project = :project AND limit_id = :limit_id",
-            spent=limit.spent,
-            held=limit.held,
-            limit_id=limit.limit_id,
-        )
-        return
-    tx.run(
-        f"UPDATE limits SET {', '.join(f'{column} = :{column}' for column in _COLUMNS)}"
-        " WHERE project = :project AND limit_id = :limit_id",
-        limit_id=limit.limit_id,
-        **_values(limit),
-    )
+    """Write the columns of a limit that have changed since it was saved: seldom more than its counters.
+
+    These are written as differences, since what others set aside there may be let go beside an account that is open.
+    """
+    values: dict[str, Any] = {} if limit == saved._replace(spent=limit.spent, held=limit.held) else _values(limit)
+    values.update(spent=limit.spent - saved.spent, held=limit.held - saved.held)
+    tx.run(_update(*values), limit_id=limit.limit_id, **values)
+
+
+@cache
+def _update(*columns: str) -> str:
+    stated = [f"{name} = {f'{name} + ' if name in ('spent', 'held') else ''}:{name}" for name in columns]
+    return f"UPDATE limits SET {', '.join(stated)} WHERE project = :project AND limit_id = :limit_id"
 
 
 def delete_limit(tx: Transaction, account: int, limit: Limit) -> None:

@@ -144,7 +144,7 @@ def _charged(
         return _first(tx, account, request, hold)
     account_id = account.row.account_id
     earlier = None if request.key is None else _replayed(tx, account_id, request.key)
-    known = identities.find(tx, request.identities) if request.identities and not request.is_again else None
+    known, unknown = identities.find(tx, () if request.is_again else request.identities)
     if earlier is not None:
         is_known = known is not None and (known.account_id, known.entry.number) == (account_id, earlier.number)
         return _Made(earlier, False, earlier.number, cost=known.cost if known and is_known else None)
@@ -155,7 +155,7 @@ def _charged(
         _keep_key(tx, account_id, request.key, made.number)
     if request.identities:
         owner_id, number = (account_id, made.number) if known is None else (known.account_id, known.entry.number)
-        identities.note(tx, request.identities, owner_id, number or 0)
+        identities.note(tx, request.identities, owner_id, number or 0, unknown)
     return made
 
 

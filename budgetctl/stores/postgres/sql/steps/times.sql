@@ -30,7 +30,7 @@ CREATE TABLE identities (
 ALTER TABLE identities ALTER COLUMN project SET (n_distinct = 1);
 
 -- Older versions, which may go on beside this one, know nothing of when a generation starts. A manual reset is told from
--- the passing of a window by its window, which stays.
+-- the passing of a window by its window, which stays, and from a change of duration, alignment or zone by these.
 CREATE FUNCTION start_generation() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -39,6 +39,7 @@ BEGIN
         END IF;
     ELSIF NEW.generation <> OLD.generation AND NEW.generation_start_us = OLD.generation_start_us THEN
         NEW.generation_start_us := CASE WHEN NEW.window_start_us = OLD.window_start_us AND NEW.spent = 0
+                AND (NEW.duration, NEW.align, NEW.zone) IS NOT DISTINCT FROM (OLD.duration, OLD.align, OLD.zone)
             THEN (extract(epoch FROM clock_timestamp()) * 1000000)::bigint
             ELSE GREATEST(OLD.generation_start_us, NEW.window_start_us) END;
     END IF;
