@@ -18,7 +18,8 @@ BEFORE = {
     'budgetctl commit "$hold" --response response.json': HOLD,
     'budgetctl commit "$hold" 0.031': HOLD,
     'budgetctl release "$hold"': HOLD,
-    "budgetctl refund alice 12": "for n in $(seq 12); do budgetctl update-cost alice 0.1 --quiet; done",
+    "budgetctl refund alice 12": "budgetctl delete alice --yes; budgetctl create alice 100;"
+    " for n in $(seq 12); do budgetctl update-cost alice 0.1 --quiet; done",
     "budgetctl token revoke 3f9c21ab07": "budgetctl token create --quiet;"
     " token=$(budgetctl token list --json | jq -r '.[-1].id')",
     "budgetctl token save --store https://budgets.example < token.txt": "budgetctl token create --quiet > token.txt",
