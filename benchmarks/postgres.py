@@ -35,7 +35,7 @@ CLIENTS, FEW, MANY, BATCH, GROUP = 16, 1_000, 1_000_000, 300, 64
 TERMS = BudgetChange(amount=parse_amount("100000000"), duration="yearly")
 
 _KEY = r"""'operation', ('\x' || lpad(to_hex(clock_us()), 16, '0') || lpad(to_hex(:k ::bigint), 16, '0'))::bytea,
-    '\x00000000000000000000000000000000', null, null, null"""
+    '\x00000000000000000000000000000000', null, null, null, null, null, null, null"""
 CHARGE = f"""\\set u random(1, {{users}})
 \\set k random(1, 1000000000000)
 SELECT charge({{project}}, share_project({{project}}, null), 'user-' || :u ::int, null, 1000000, 'm', {_KEY});
